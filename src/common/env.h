@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Environment tables: string vectors of KEY=VALUE in which each KEY occurs once.
+ * Values are bytes; nothing here knows a locale.
+ */
+
+#include "common/error.h"
+#include "common/str.h"
+
+/* The value of KEY, borrowed from the table; NULL when it is not there. */
+const char *env_get(char *const *env, const char *key);
+const char *env_get_span(char *const *env, struct span key);
+
+/* Set `pair` (KEY=VALUE): replaces KEY where it stands, else appends. 0 or -ENOMEM. */
+int must_check env_set(char ***env, const char *pair);
+int must_check env_set_value(char ***env, const char *key, const char *value);
+
+/* Remove exactly KEY; true if it was there. */
+bool env_unset(char ***env, const char *key);
+
+/* env_set() each pair of `over`. 0 or -ENOMEM. */
+int must_check env_merge(char ***env, char *const *over);
+
+/* True if every element has an '='. */
+bool env_is_valid(char *const *env);
+
+/*
+ * Expand $NAME, ${NAME}, ${NAME:-WORD} … in `text` as job-language.md section 5 says,
+ * the unused branch left alone (D31). `*out` is the caller's.
+ * 0; -ENOMEM; -EINVAL with the text users know ("Unknown parameter: X",
+ * "Mismatched braces", "Expected operator") and ERR_INVALID_ARGS.
+ */
+int must_check env_expand(char **out, const char *text, char *const *env, struct error *err);

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/str.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct span
+span_of(const char *s)
+{
+	return (struct span) { s, strlen(s) };
+}
+
+bool
+span_is(struct span a, const char *s)
+{
+	size_t n = strlen(s);
+
+	return a.n == n && (n == 0 || memcmp(a.p, s, n) == 0);
+}
+
+char *
+span_dup(struct span s)
+{
+	char *copy = malloc(s.n + 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (s.n > 0)
+		memcpy(copy, s.p, s.n);
+	copy[s.n] = '\0';
+	return copy;
+}
+
+void
+strbuf_deinit(struct strbuf *b)
+{
+	free(b->p);
+	*b = (struct strbuf) STRBUF_INIT;
+}
+
+/* Make room for n more bytes and the terminator. */
+static bool
+strbuf_reserve(struct strbuf *b, size_t n)
+{
+	size_t cap = b->cap ? b->cap : 64;
+	char *p;
+
+	if (b->failed)
+		return false;
+	if (b->len + n + 1 <= b->cap)
+		return true;
+	while (cap < b->len + n + 1)
+		cap *= 2;
+	p = realloc(b->p, cap);
+	if (p == NULL) {
+		b->failed = true;
+		return false;
+	}
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+void
+strbuf_addn(struct strbuf *b, const void *p, size_t n)
+{
+	if (!strbuf_reserve(b, n))
+		return;
+	if (n > 0)
+		memcpy(b->p + b->len, p, n);
+	b->len += n;
+	b->p[b->len] = '\0';
+}
+
+void
+strbuf_add(struct strbuf *b, const char *s)
+{
+	strbuf_addn(b, s, strlen(s));
+}
+
+void
+strbuf_addc(struct strbuf *b, char c)
+{
+	strbuf_addn(b, &c, 1);
+}
+
+void
+strbuf_addf(struct strbuf *b, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	if (n < 0 || !strbuf_reserve(b, (size_t) n)) {
+		b->failed = true;
+		return;
+	}
+	va_start(args, fmt);
+	(void) vsnprintf(b->p + b->len, (size_t) n + 1, fmt, args);
+	va_end(args);
+	b->len += (size_t) n;
+}
+
+char *
+strbuf_steal(struct strbuf *b)
+{
+	char *p;
+
+	strbuf_addn(b, "", 0);
+	if (b->failed) {
+		strbuf_deinit(b);
+		return NULL;
+	}
+	p = b->p;
+	*b = (struct strbuf) STRBUF_INIT;
+	return p;
+}
+
+char *
+str_printf(const char *fmt, ...)
+{
+	va_list args;
+	char *p;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	if (n < 0)
+		return NULL;
+	p = malloc((size_t) n + 1);
+	if (p == NULL)
+		return NULL;
+	va_start(args, fmt);
+	(void) vsnprintf(p, (size_t) n + 1, fmt, args);
+	va_end(args);
+	return p;
+}
+
+size_t
+strv_len(char *const *v)
+{
+	size_t n = 0;
+
+	while (v != NULL && v[n] != NULL)
+		n++;
+	return n;
+}
+
+int
+strv_take(char ***v, char *s)
+{
+	size_t n = strv_len(*v);
+	char **grown;
+
+	if (s == NULL)
+		return -ENOMEM;
+	/* Grown at powers of two only, so that appending stays linear. */
+	if ((n & (n + 1)) == 0 || *v == NULL) {
+		grown = realloc(*v, 2 * (n + 1) * sizeof(**v));
+		if (grown == NULL) {
+			free(s);
+			return -ENOMEM;
+		}
+		*v = grown;
+	}
+	(*v)[n] = s;
+	(*v)[n + 1] = NULL;
+	return 0;
+}
+
+int
+strv_add(char ***v, const char *s)
+{
+	return strv_take(v, strdup(s));
+}
+
+int
+strv_extend(char ***v, char *const *from)
+{
+	for (size_t i = 0; from != NULL && from[i] != NULL; i++)
+		if (strv_add(v, from[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int
+strv_dup(char ***copy, char *const *v)
+{
+	auto_strv char **made = NULL;
+
+	if (strv_extend(&made, v) < 0)
+		return -ENOMEM;
+	*copy = steal(&made);
+	return 0;
+}
+
+char **
+strv_free(char **v)
+{
+	for (size_t i = 0; v != NULL && v[i] != NULL; i++)
+		free(v[i]);
+	free(v);
+	return NULL;
+}
+
+void
+strv_free_p(char ***v)
+{
+	*v = strv_free(*v);
+}
+
+bool
+strv_has(char *const *v, const char *s)
+{
+	for (size_t i = 0; v != NULL && v[i] != NULL; i++)
+		if (strcmp(v[i], s) == 0)
+			return true;
+	return false;
+}
+
+bool
+strv_equal(char *const *a, char *const *b)
+{
+	size_t n = strv_len(a);
+
+	if (strv_len(b) != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	return true;
+}
+
+char *
+strv_join(char *const *v, const char *sep)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	for (size_t i = 0; v != NULL && v[i] != NULL; i++) {
+		if (i > 0)
+			strbuf_add(&b, sep);
+		strbuf_add(&b, v[i]);
+	}
+	return strbuf_steal(&b);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What a job file says. A class is built by job_parse(), never changed after
+ * (a changed file makes a new one) and shared by reference counting: the
+ * registry of a core holds one, each of its instances another.
+ */
+
+#include "common/env.h"
+#include "common/error.h"
+#include "common/str.h"
+#include "job/condition.h"
+
+/* Process kinds, in the order of arrays and listings. */
+#define PROCESS_KINDS(X)            \
+	X(MAIN, "main")             \
+	X(PRE_START, "pre-start")   \
+	X(POST_START, "post-start") \
+	X(PRE_STOP, "pre-stop")     \
+	X(POST_STOP, "post-stop")   \
+	X(SECURITY, "security")
+
+enum process_kind {
+#define X(id, name) PROCESS_##id,
+	PROCESS_KINDS(X)
+#undef X
+	PROCESS_KIND_COUNT
+};
+
+/* "main" …; "process(7)" style text is never needed: unknown values give "unknown". */
+const char *process_kind_name(enum process_kind kind);
+
+enum console_mode { CONSOLE_UNSET, CONSOLE_NONE, CONSOLE_LOG, CONSOLE_OUTPUT, CONSOLE_OWNER };
+enum expect_mode { EXPECT_NONE, EXPECT_STOP, EXPECT_FORK, EXPECT_DAEMON };
+
+/* Names as written in job files; *_from_name return false for an unknown word. */
+const char *console_mode_name(enum console_mode mode);
+bool console_mode_from_name(struct span name, enum console_mode *mode);
+const char *expect_mode_name(enum expect_mode mode);
+bool expect_mode_from_name(struct span name, enum expect_mode *mode);
+
+struct job_process {
+	char *command; /* owned; NULL: the slot is empty */
+	bool script;   /* run by /bin/sh as a whole text */
+};
+
+/* One `limit` stanza. `resource` is the index in job_limits[] (limits.h). */
+struct job_limit {
+	bool set;
+	uint64_t soft; /* UINT64_MAX = unlimited */
+	uint64_t hard;
+};
+
+#define JOB_LIMIT_COUNT 16
+/* The names of the limit stanza, by index; what number the kernel uses is the spawner's knowledge. */
+extern const char *const job_limit_names[JOB_LIMIT_COUNT];
+
+#define JOB_RESPAWN_LIMIT_DEFAULT 10
+#define JOB_RESPAWN_INTERVAL_DEFAULT 5 /* seconds */
+#define JOB_KILL_TIMEOUT_DEFAULT 5     /* seconds */
+#define JOB_NICE_UNSET (-21)
+#define JOB_UMASK_UNSET UINT32_MAX
+#define JOB_OOM_UNSET INT32_MIN
+
+/* normal exit: exit codes as they are, signal n as n << 8. */
+#define JOB_EXIT_SIGNAL(n) ((int) (n) << 8)
+
+struct job_class {
+	unsigned refs;
+	uint64_t id;  /* definition id, given by whoever registers it; 0 before */
+	char *name;   /* owned, as all strings here: "net/apache" */
+	char *path;   /* the file it came from, for messages */
+	char *description, *author, *version, *usage;
+
+	struct condition *start_on; /* owned; NULL: none */
+	struct condition *stop_on;
+	char **emits;
+
+	char **env;    /* in order, "KEY=VALUE" or "KEY" */
+	char **export; /* names */
+	char *instance; /* template; "" = a single unnamed instance */
+
+	struct job_process process[PROCESS_KIND_COUNT];
+	enum expect_mode expect;
+	bool task;
+	bool respawn;
+	uint32_t respawn_limit;    /* 0 = unlimited */
+	uint32_t respawn_interval; /* seconds; 0 = unlimited */
+	int *normal_exit;          /* owned array; see JOB_EXIT_SIGNAL */
+	size_t n_normal_exit;
+
+	uint32_t kill_timeout; /* seconds; 0 = SIGKILL follows at once */
+	int kill_signal;
+	int reload_signal;
+
+	enum console_mode console; /* CONSOLE_UNSET: init's default */
+	uint32_t umask;            /* JOB_UMASK_UNSET */
+	int nice;                  /* JOB_NICE_UNSET */
+	int oom_score_adj;         /* JOB_OOM_UNSET */
+	struct job_limit limits[JOB_LIMIT_COUNT];
+	char *chroot, *chdir, *setuid, *setgid;
+	char *apparmor_switch;
+	bool debug;
+};
+
+/* A class with all defaults and one reference; NULL when out of memory. `name` is copied. */
+struct job_class *job_class_new(const char *name);
+struct job_class *job_class_ref(struct job_class *cls);
+/* Takes NULL; returns NULL. The last reference frees. */
+struct job_class *job_class_unref(struct job_class *cls);
+
+/* True if `status` (exit code, or signal << 8) is in the class's `normal exit`. */
+bool job_class_exit_is_normal(const struct job_class *cls, int status);
+
+/*
+ * The class's environment: `table` (the job environment table) with the `env`
+ * stanzas over it. `env KEY` without a value takes KEY from the table, else from
+ * `own` (init's own environment; may be NULL). 0 or -ENOMEM. (runtime.md 4.1, D34)
+ */
+int must_check job_class_environment(const struct job_class *cls, char *const *table, char *const *own, char ***env);
+
+/*
+ * How a slot is run (job-language.md section 6). *argv is what to exec; *script
+ * is the text for descriptor 9 (already led by "exec 9<&-\n"), or NULL. Both the
+ * caller's. 0 or -ENOMEM.
+ */
+int must_check job_process_command(const struct job_process *process, char ***argv, char **script);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Event conditions: the tree of a `start on` or `stop on`.
+ *
+ * The tree is pure description; which leaf holds which event is the core's
+ * business, by leaf index. Nodes lie in one array in reverse Polish order
+ * (children before parents, the root last), which is also what D-Bus shows.
+ */
+
+#include "common/env.h"
+#include "common/error.h"
+#include "common/str.h"
+
+enum condition_type { CONDITION_MATCH, CONDITION_AND, CONDITION_OR };
+
+struct condition_node {
+	enum condition_type type;
+	char *name;  /* MATCH: event name, owned */
+	char **args; /* MATCH: arguments as written, quotes removed; owned */
+	int left, right; /* AND, OR: indices of the operands */
+	int parent;      /* -1: the root */
+	int leaf;        /* MATCH: its number from the left, else -1 */
+};
+
+struct condition {
+	struct condition_node *nodes; /* owned */
+	int n_nodes;                  /* the root is nodes[n_nodes - 1] */
+	int n_leaves;
+	int *leaves; /* owned: leaf number -> node index */
+};
+
+struct condition *condition_free(struct condition *cond); /* takes NULL, returns NULL */
+
+/*
+ * Does event NAME with ENV (ordered KEY=VALUE) match leaf `node`? Patterns are
+ * expanded with `vars`; an expansion error is no match (job-language.md 4.2, D26).
+ */
+bool condition_node_matches(const struct condition_node *node, const char *name, char *const *env, char *const *vars);
+
+/*
+ * The truth of the whole tree when leaf i is true where held[i]. For each leaf, *used[i] (may
+ * be NULL) tells whether it lies in a true sub-tree all the way up: those are the events
+ * that count for the environment (4.3).
+ */
+bool condition_evaluate(const struct condition *cond, const bool *held, bool *used);
+
+/* "((a or b) and c)", re-parseable (D29); owned by the caller; NULL when out of memory. */
+char *condition_print(const struct condition *cond);
+
+/* Same tree, same text. */
+bool condition_equal(const struct condition *a, const struct condition *b);
