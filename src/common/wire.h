@@ -62,7 +62,17 @@ enum wire_type {
 	WIRE_I64,  /* int64_t */
 	WIRE_STR,  /* char *, owned, may be NULL */
 	WIRE_STRV, /* char **, owned, may be NULL */
+	WIRE_U64V, /* struct u64v, owned */
 };
+
+/* A list of numbers; p is owned, NULL when empty. */
+struct u64v {
+	uint64_t *p;
+	size_t n;
+};
+
+int must_check u64v_add(struct u64v *v, uint64_t value); /* 0 or -ENOMEM */
+void u64v_deinit(struct u64v *v);                        /* idempotent */
 
 struct wire_field {
 	const char *key;

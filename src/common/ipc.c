@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Links between the brain and its servants. Owns the socket, the queue of what the
+ * kernel did not take yet and, for numbered messages, what is not acknowledged.
+ *
+ * One packet = header + body. When the body is longer than IPC_INLINE_MAX it lies in an
+ * anonymous file whose descriptor is the first of those attached.
+ */
+#include "common/ipc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <utlist.h>
+
+#define IPC_MAGIC 0x55324950u /* "U2IP" */
+#define IPC_INLINE_MAX (64 * 1024)
+#define IPC_BODY_MAX (64 * 1024 * 1024)
+#define IPC_FLAG_FILE 1u
+
+struct ipc_header {
+	uint32_t magic;
+	uint32_t type;
+	uint64_t id;
+	uint64_t len;
+	uint32_t flags;
+	uint32_t n_fds; /* without the body's file */
+};
+
+/* A message that waits: to be sent, or (kept) to be acknowledged too. */
+struct packet {
+	struct packet *prev, *next;
+	struct ipc_header head;
+	char *body; /* owned */
+	int fds[IPC_MAX_FDS];
+	bool sent;
+};
+
+struct ipc {
+	int fd;
+	struct packet *queue; /* unnumbered, not sent yet */
+	struct packet *kept;  /* numbered, not acknowledged; those not sent yet are the last ones */
+	size_t unsent;        /* packets in either list that the kernel has not taken */
+	size_t backlog;
+	uint64_t number; /* the last one given */
+	char *buffer;    /* for receiving; owned */
+};
+
+struct ipc *
+ipc_new(int fd)
+{
+	struct ipc *ipc = calloc(1, sizeof(*ipc));
+	int flags = fcntl(fd, F_GETFL);
+
+	if (ipc != NULL)
+		ipc->buffer = malloc(sizeof(struct ipc_header) + IPC_INLINE_MAX);
+	if (ipc == NULL || ipc->buffer == NULL || flags < 0) {
+		free(ipc);
+		(void) close(fd);
+		return NULL;
+	}
+	(void) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+	ipc->fd = fd;
+	return ipc;
+}
+
+static void
+packet_free(struct packet *p)
+{
+	for (size_t i = 0; i < p->head.n_fds; i++)
+		if (p->fds[i] >= 0)
+			(void) close(p->fds[i]);
+	free(p->body);
+	free(p);
+}
+
+static void
+drop_packets(struct ipc *ipc)
+{
+	struct packet *p, *next;
+
+	DL_FOREACH_SAFE(ipc->queue, p, next) {
+		DL_DELETE(ipc->queue, p);
+		packet_free(p);
+	}
+	DL_FOREACH_SAFE(ipc->kept, p, next) {
+		DL_DELETE(ipc->kept, p);
+		packet_free(p);
+	}
+}
+
+int
+ipc_release_fd(struct ipc *ipc)
+{
+	int fd = ipc->fd;
+
+	drop_packets(ipc);
+	free(ipc->buffer);
+	free(ipc);
+	return fd;
+}
+
+struct ipc *
+ipc_free(struct ipc *ipc)
+{
+	if (ipc != NULL)
+		(void) close(ipc_release_fd(ipc));
+	return NULL;
+}
+
+int
+ipc_fd(const struct ipc *ipc)
+{
+	return ipc->fd;
+}
+
+int
+ipc_pair(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	for (int i = 0; i < 2; i++) {
+		int size = 1024 * 1024;
+
+		/* As much as the kernel allows: a burst then costs no queueing here. */
+		(void) setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	}
+	return 0;
+}
+
+/* An unnamed file holding the body; a descriptor or a negative errno. */
+static int
+body_file(const char *body, size_t len)
+{
+	auto_close int fd = -1;
+	size_t done = 0;
+
+#ifdef UPSTART_PLATFORM_LINUX
+	fd = memfd_create("upstart-message", MFD_CLOEXEC);
+#else
+	{
+		char path[] = "/tmp/upstart-message-XXXXXX";
+
+		fd = mkostemp(path, O_CLOEXEC);
+		if (fd >= 0)
+			(void) unlink(path);
+	}
+#endif
+	if (fd < 0)
+		return -errno;
+	while (done < len) {
+		ssize_t n = pwrite(fd, body + done, len - done, (off_t) done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		done += (size_t) n;
+	}
+	return steal_fd(&fd);
+}
+
+/* Hand one packet to the kernel: 0, -EAGAIN when it is full, or another negative errno. */
+static int
+transmit(const struct ipc *ipc, const struct ipc_header *head, const void *body, const int *fds)
+{
+	struct ipc_header h = *head;
+	auto_close int file = -1;
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * (IPC_MAX_FDS + 1))];
+	} control;
+	int all[IPC_MAX_FDS + 1];
+	size_t n = 0;
+	struct iovec iov[2] = { { &h, sizeof(h) }, { (void *) (uintptr_t) body, (size_t) h.len } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	if (h.len > IPC_INLINE_MAX) {
+		file = body_file(body, (size_t) h.len);
+		if (file < 0)
+			return file;
+		h.flags |= IPC_FLAG_FILE;
+		msg.msg_iovlen = 1;
+		all[n++] = file;
+	}
+	for (size_t i = 0; i < h.n_fds; i++)
+		all[n++] = fds[i];
+	if (n > 0) {
+		struct cmsghdr *c;
+
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.space;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(c), all, sizeof(int) * n);
+	}
+	for (;;) {
+		if (sendmsg(ipc->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+			return -EAGAIN;
+		if (errno == ECONNRESET || errno == ENOTCONN)
+			return -EPIPE;
+		return -errno;
+	}
+}
+
+static struct packet *
+packet_new(const struct ipc_header *head, const struct strbuf *body, const int *fds)
+{
+	struct packet *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->head = *head;
+	p->head.n_fds = 0;
+	p->body = malloc(head->len + 1);
+	if (p->body == NULL) {
+		packet_free(p);
+		return NULL;
+	}
+	if (head->len > 0)
+		memcpy(p->body, body->p, head->len);
+	for (size_t i = 0; i < head->n_fds; i++) {
+		int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+
+		if (copy < 0) {
+			packet_free(p);
+			return NULL;
+		}
+		p->fds[p->head.n_fds++] = copy;
+	}
+	return p;
+}
+
+static int
+check(const struct strbuf *body, size_t n_fds)
+{
+	if (body != NULL && body->failed)
+		return -ENOMEM;
+	if (n_fds > IPC_MAX_FDS || (body != NULL && body->len > IPC_BODY_MAX))
+		return -EMSGSIZE;
+	return 0;
+}
+
+int
+ipc_send(struct ipc *ipc, uint32_t type, uint64_t id, const struct strbuf *body, const int *fds, size_t n_fds)
+{
+	struct ipc_header head = { IPC_MAGIC, type, id, body ? body->len : 0, 0, (uint32_t) n_fds };
+	struct packet *p;
+	int r = check(body, n_fds);
+
+	if (r < 0)
+		return r;
+	if (ipc->unsent == 0) {
+		r = transmit(ipc, &head, body ? body->p : NULL, fds);
+		if (r != -EAGAIN)
+			return r;
+	}
+	errno = 0;
+	p = packet_new(&head, body, fds);
+	if (p == NULL)
+		return errno == EMFILE ? -EMFILE : -ENOMEM;
+	DL_APPEND(ipc->queue, p);
+	ipc->unsent++;
+	ipc->backlog++;
+	return 0;
+}
+
+int
+ipc_send_kept(struct ipc *ipc, uint32_t type, const struct strbuf *body, const int *fds, size_t n_fds)
+{
+	struct ipc_header head = { IPC_MAGIC, type, ipc->number + 1, body ? body->len : 0, 0, (uint32_t) n_fds };
+	struct packet *p;
+	int r = check(body, n_fds);
+
+	if (r < 0)
+		return r;
+	errno = 0;
+	p = packet_new(&head, body, fds);
+	if (p == NULL)
+		return errno == EMFILE ? -EMFILE : -ENOMEM;
+	ipc->number++;
+	DL_APPEND(ipc->kept, p);
+	ipc->backlog++;
+	ipc->unsent++;
+	r = ipc_flush(ipc);
+	return r < 0 ? r : 0;
+}
+
+void
+ipc_acknowledged(struct ipc *ipc, uint64_t number)
+{
+	struct packet *p, *next;
+
+	DL_FOREACH_SAFE(ipc->kept, p, next) {
+		if (p->head.id > number)
+			break;
+		DL_DELETE(ipc->kept, p);
+		ipc->backlog--;
+		if (!p->sent)
+			ipc->unsent--;
+		packet_free(p);
+	}
+}
+
+int
+ipc_resend(struct ipc *ipc, uint64_t number)
+{
+	struct packet *p;
+	int r;
+
+	ipc_acknowledged(ipc, number);
+	DL_FOREACH(ipc->kept, p) {
+		if (p->sent)
+			ipc->unsent++;
+		p->sent = false;
+	}
+	r = ipc_flush(ipc);
+	return r < 0 ? r : 0;
+}
+
+size_t
+ipc_backlog(const struct ipc *ipc)
+{
+	return ipc->backlog;
+}
+
+bool
+ipc_wants_write(const struct ipc *ipc)
+{
+	return ipc->unsent > 0;
+}
+
+int
+ipc_flush(struct ipc *ipc)
+{
+	struct packet *p, *next;
+	int r;
+
+	if (ipc->unsent == 0)
+		return 0;
+	DL_FOREACH_SAFE(ipc->queue, p, next) {
+		r = transmit(ipc, &p->head, p->body, p->fds);
+		if (r < 0)
+			return r == -EAGAIN ? 1 : r;
+		DL_DELETE(ipc->queue, p);
+		packet_free(p);
+		ipc->unsent--;
+		ipc->backlog--;
+	}
+	DL_FOREACH(ipc->kept, p) {
+		if (p->sent)
+			continue;
+		r = transmit(ipc, &p->head, p->body, p->fds);
+		if (r < 0)
+			return r == -EAGAIN ? 1 : r;
+		p->sent = true;
+		ipc->unsent--;
+	}
+	return 0;
+}
+
+/* -- receiving --------------------------------------------------------------- */
+
+void
+ipc_message_deinit(struct ipc_message *m)
+{
+	for (size_t i = 0; i < m->n_fds; i++)
+		if (m->fds[i] >= 0)
+			(void) close(m->fds[i]);
+	free(m->body);
+	*m = (struct ipc_message) { 0 };
+}
+
+/* Collect the descriptors of a received packet; more than fit are closed. */
+static void
+collect_fds(struct msghdr *msg, int *fds, size_t *n)
+{
+	struct cmsghdr *c;
+
+	for (c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
+		size_t count;
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (*n <= IPC_MAX_FDS)
+				fds[(*n)++] = fd;
+			else
+				(void) close(fd);
+		}
+	}
+}
+
+/* The body of a message that came as a file. */
+static int
+read_file(int fd, size_t len, char *body)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = pread(fd, body + done, len - done, (off_t) done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EBADMSG;
+		done += (size_t) n;
+	}
+	return 0;
+}
+
+/* Turn a received packet into *m. On error nothing is left open. */
+static int
+accept_packet(const char *packet, size_t size, int *fds, size_t n_fds, struct ipc_message *m)
+{
+	struct ipc_header head;
+	size_t first = 0;
+	int r = -EBADMSG;
+
+	memset(m, 0, sizeof(*m));
+	if (size >= sizeof(head)) {
+		memcpy(&head, packet, sizeof(head));
+		first = head.flags & IPC_FLAG_FILE ? 1 : 0;
+		if (head.magic == IPC_MAGIC && head.len <= IPC_BODY_MAX && head.n_fds <= IPC_MAX_FDS &&
+		    n_fds == head.n_fds + first && (first == 1 || size == sizeof(head) + head.len))
+			r = 0;
+	}
+	if (r == 0) {
+		m->body = malloc((size_t) head.len + 1);
+		if (m->body == NULL)
+			r = -EBADMSG; /* it has left the socket: only its sender's resend helps now */
+		else if (first == 1)
+			r = read_file(fds[0], (size_t) head.len, m->body);
+		else
+			memcpy(m->body, packet + sizeof(head), (size_t) head.len);
+	}
+	for (size_t i = 0; i < n_fds; i++) {
+		if (r == 0 && i >= first)
+			m->fds[m->n_fds++] = fds[i];
+		else
+			(void) close(fds[i]);
+	}
+	if (r < 0) {
+		free(m->body);
+		memset(m, 0, sizeof(*m));
+		return r;
+	}
+	m->type = head.type;
+	m->id = head.id;
+	m->len = (size_t) head.len;
+	return 1;
+}
+
+int
+ipc_receive(struct ipc *ipc, struct ipc_message *m)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int) * (IPC_MAX_FDS + 1))];
+	} control;
+	struct iovec iov = { ipc->buffer, sizeof(struct ipc_header) + IPC_INLINE_MAX };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fds[IPC_MAX_FDS + 1];
+	size_t n_fds = 0;
+	ssize_t size;
+
+	msg.msg_control = control.space;
+	msg.msg_controllen = sizeof(control.space);
+	do
+		size = recvmsg(ipc->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	while (size < 0 && errno == EINTR);
+	if (size < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
+	if (size == 0)
+		return -EPIPE;
+	collect_fds(&msg, fds, &n_fds);
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		size = 0; /* treated as damaged below */
+	return accept_packet(ipc->buffer, (size_t) size, fds, n_fds, m);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+#include "common/msg.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define F(type, st, member) WIRE_FIELD(type, struct msg_##st, member)
+
+static const struct wire_field hello_fields[] = {
+	F(U64, hello, received), F(U64, hello, generation), F(U32, hello, mode),
+	F(I32, hello, log_level), F(STR, hello, program), F(BOOL, hello, reexec),
+};
+static const struct wire_field ack_fields[] = { F(U64, ack, upto) };
+static const struct wire_field spawn_fields[] = {
+	F(U64, spawn, process), F(STR, spawn, name),       F(STRV, spawn, argv),       F(STRV, spawn, env),
+	F(STR, spawn, script),  F(U32, spawn, flags),      F(U32, spawn, console),     F(U32, spawn, umask),
+	F(I32, spawn, nice),    F(I32, spawn, oom_score_adj), F(U64V, spawn, limits),  F(STR, spawn, chroot),
+	F(STR, spawn, chdir),   F(STR, spawn, setuid),     F(STR, spawn, setgid),      F(STR, spawn, apparmor_switch),
+	F(U64V, spawn, fds),
+};
+static const struct wire_field spawned_fields[] = {
+	F(U64, spawned, process), F(I32, spawned, pid), F(U32, spawned, step),
+	F(I32, spawned, error),   F(U32, spawned, flags),
+};
+static const struct wire_field log_open_fields[] = { F(U64, log_open, stream), F(STR, log_open, path) };
+static const struct wire_field log_finish_fields[] = { F(U64, log_finish, stream) };
+static const struct wire_field log_ended_fields[] = { F(U64, log_ended, stream) };
+static const struct wire_field log_flush_fields[] = { F(U64, log_flush, request) };
+static const struct wire_field log_flushed_fields[] = {
+	F(U64, log_flushed, request), F(I32, log_flushed, error), F(STR, log_flushed, path),
+};
+static const struct wire_field request_fields[] = {
+	F(U64, request, request), F(U32, request, action), F(STR, request, job),     F(STR, request, instance),
+	F(STR, request, name),    F(STRV, request, env),   F(BOOL, request, wait),   F(BOOL, request, replace),
+	F(STR, request, token),   F(I32, request, pid),    F(I32, request, uid),
+};
+static const struct wire_field reply_fields[] = {
+	F(U64, reply, request),     F(STR, reply, error),  F(STR, reply, text),     F(STR, reply, job),
+	F(STR, reply, instance),    F(STR, reply, value),  F(STRV, reply, list),    F(STR, reply, description),
+	F(STR, reply, author),      F(STR, reply, version), F(STR, reply, usage),   F(STRV, reply, start_on),
+	F(STRV, reply, stop_on),    F(STRV, reply, emits), F(STR, reply, goal),     F(STR, reply, state),
+	F(STRV, reply, processes),
+};
+static const struct wire_field notify_fields[] = {
+	F(U32, notify, type), F(STR, notify, job), F(STR, notify, instance),
+	F(STR, notify, text), F(STRV, notify, env), F(I32, notify, value),
+};
+static const struct wire_field bus_fields[] = { F(U32, bus, what), F(STR, bus, address) };
+static const struct wire_field shutdown_fields[] = { F(U32, shutdown, why) };
+
+static const struct {
+	struct wire_schema schema;
+	size_t size;
+} messages[MSG_TYPE_COUNT] = {
+#define X(id, st) [MSG_##id] = { WIRE_SCHEMA(#id, st##_fields), sizeof(struct msg_##st) },
+	MESSAGES(X)
+#undef X
+};
+
+const char *
+msg_type_name(uint32_t type)
+{
+	return type > MSG_NONE && type < MSG_TYPE_COUNT ? messages[type].schema.name : "unknown";
+}
+
+const struct wire_schema *
+msg_schema(uint32_t type)
+{
+	return type > MSG_NONE && type < MSG_TYPE_COUNT ? &messages[type].schema : NULL;
+}
+
+static int
+encode(struct strbuf *b, uint32_t type, const void *obj)
+{
+	const struct wire_schema *s = msg_schema(type);
+
+	if (s == NULL)
+		return -EINVAL;
+	wire_put_struct(b, s, obj);
+	return b->failed ? -ENOMEM : 0;
+}
+
+int
+msg_send(struct ipc *ipc, uint32_t type, uint64_t id, const void *obj, const int *fds, size_t n_fds)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	int r = encode(&b, type, obj);
+
+	return r < 0 ? r : ipc_send(ipc, type, id, &b, fds, n_fds);
+}
+
+int
+msg_send_kept(struct ipc *ipc, uint32_t type, const void *obj, const int *fds, size_t n_fds)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	int r = encode(&b, type, obj);
+
+	return r < 0 ? r : ipc_send_kept(ipc, type, &b, fds, n_fds);
+}
+
+int
+msg_decode(const struct ipc_message *m, void *obj)
+{
+	const struct wire_schema *s = msg_schema(m->type);
+	struct wire_in in;
+	int r;
+
+	if (s == NULL)
+		return -EBADMSG;
+	memset(obj, 0, messages[m->type].size);
+	wire_in_init(&in, m->body, m->len);
+	r = wire_get_struct(&in, s, obj);
+	if (r < 0)
+		wire_free_struct(s, obj);
+	return r;
+}
+
+void
+msg_free(uint32_t type, void *obj)
+{
+	const struct wire_schema *s = msg_schema(type);
+
+	if (s != NULL)
+		wire_free_struct(s, obj);
+}
+
+void
+spawn_step_text(uint32_t step, uint32_t arg, int error, char *buf, size_t size)
+{
+	static const char *const texts[] = {
+#define X(id, text) [SPAWN_##id] = text,
+		SPAWN_STEPS(X)
+#undef X
+	};
+	/* The order of the limit stanza's names (job/class.h, job_limit_names). */
+	static const char *const limits[] = {
+		"core", "cpu", "data", "fsize", "memlock", "msgqueue", "nice", "nofile",
+		"nproc", "rss", "rtprio", "sigpending", "stack", "locks", "rttime", "as",
+	};
+	const char *text = step < ARRAY_SIZE(texts) ? texts[step] : "unknown step";
+	int n;
+
+	if (step == SPAWN_RLIMIT)
+		n = snprintf(buf, size, "unable to set \"%s\" resource limit", arg < ARRAY_SIZE(limits) ? limits[arg] : "?");
+	else
+		n = snprintf(buf, size, "%s", text);
+	if (n < 0 || (size_t) n >= size || error == 0 || step == SPAWN_BAD_SETUID || step == SPAWN_BAD_SETGID)
+		return;
+	(void) snprintf(buf + n, size - (size_t) n, ": %s", strerror(error));
+}

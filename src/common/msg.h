@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Every message between init and its servants: who sends it, what it holds.
+ *
+ * Each has a structure, a schema (the encoding, see wire.h) and a place in the table below.
+ * Both ends decode with msg_decode(), which refuses what does not fit.
+ */
+
+#include "common/ipc.h"
+#include "common/wire.h"
+
+#define MESSAGES(X)                                                                             \
+	X(HELLO, hello)           /* init -> any: first message of an init image */             \
+	X(ACK, ack)               /* any -> any: everything up to `upto` has been taken */      \
+	X(SPAWN, spawn)           /* init -> spawner; fds: status pipe, gate pipe, then `fds` */ \
+	X(SPAWNED, spawned)       /* spawner -> init, kept; fds: pidfd, then pty master, as flags say */ \
+	X(LOG_OPEN, log_open)     /* init -> logger; fds: the pty master */                     \
+	X(LOG_FINISH, log_finish) /* init -> logger: drain what is there, then close */         \
+	X(LOG_ENDED, log_ended)   /* logger -> init, kept: the stream is closed */              \
+	X(LOG_FLUSH, log_flush)   /* init -> logger: write what waited for the disk */          \
+	X(LOG_FLUSHED, log_flushed) /* logger -> init, kept: how that went */                   \
+	X(REQUEST, request)       /* control -> init, kept: changes something; fds: the event's */ \
+	X(QUERY, request)         /* control -> init: asks something */                         \
+	X(REPLY, reply)           /* init -> control: to a request (with effect id) or a query */ \
+	X(NOTIFY, notify)         /* init -> control, with effect id: becomes a D-Bus signal */ \
+	X(BUS, bus)               /* init -> control: join a bus, or try again */               \
+	X(SHUTDOWN, shutdown)     /* init -> any: finish what is pending and exit */
+
+enum msg_type {
+	MSG_NONE,
+#define X(id, schema) MSG_##id,
+	MESSAGES(X)
+#undef X
+	MSG_TYPE_COUNT
+};
+
+const char *msg_type_name(uint32_t type); /* "SPAWN"; "message(77)" never: unknown gives "unknown" */
+
+struct msg_hello {
+	uint64_t received;  /* the last message number of the servant that is journaled */
+	uint64_t generation; /* how often this servant was started; 1 = first */
+	uint32_t mode;      /* enum init_mode */
+	int32_t log_level;  /* enum log_level */
+	char *program;      /* basename init was started as */
+	bool reexec;        /* this image followed another: send D-Bus Restarted */
+};
+
+/* How init runs (control.md 1.1). */
+enum init_mode { MODE_SYSTEM, MODE_USER, MODE_SESSION };
+
+struct msg_ack {
+	uint64_t upto;
+};
+
+/* What the child does before exec, and which step failed: record on the status pipe. */
+#define SPAWN_STEPS(X)                                        \
+	X(NONE, "")                                           \
+	X(CLONE, "unable to fork")                            \
+	X(PTY, "unable to open pty master")                   \
+	X(GRANTPT, "unable to granpt")                        \
+	X(UNLOCKPT, "unable to unlockpt")                     \
+	X(PTSNAME, "unable to get ptsname")                   \
+	X(OPENPT_SLAVE, "unable to open pty slave")           \
+	X(DUP, "unable to move script fd")                    \
+	X(SCRIPT, "unable to write script")                   \
+	X(CONSOLE, "unable to open console")                  \
+	X(RLIMIT, "unable to set \"%s\" resource limit")      \
+	X(ENVIRON, "unable to set environment")               \
+	X(PRIORITY, "unable to set priority")                 \
+	X(OOM_ADJ, "unable to set oom adjustment")            \
+	X(CHROOT, "unable to change root directory")          \
+	X(CHDIR, "unable to change working directory")        \
+	X(GETPWNAM, "unable to getpwnam")                     \
+	X(GETGRNAM, "unable to getgrnam")                     \
+	X(BAD_SETUID, "unable to find setuid user")           \
+	X(BAD_SETGID, "unable to find setgid group")          \
+	X(CHOWN, "unable to chown")                           \
+	X(INITGROUPS, "unable to initgroups")                 \
+	X(SETGID, "unable to setgid")                         \
+	X(SETUID, "unable to setuid")                         \
+	X(SIGNAL, "unable to modify signal handler")          \
+	X(ALLOC, "unable to allocate memory")                 \
+	X(SECURITY, "unable to switch security profile")      \
+	X(EXEC, "unable to execute")                          \
+	X(SETUP, "process died before it was executed")       \
+	X(SERVANT, "unable to reach the spawner")
+
+enum spawn_step {
+#define X(id, text) SPAWN_##id,
+	SPAWN_STEPS(X)
+#undef X
+	SPAWN_STEP_COUNT
+};
+
+/*
+ * The message of a failed step as runtime.md 9.4 words it: text, and ": strerror" unless the step has none.
+ * `arg` is the name of the limit for SPAWN_RLIMIT. Writes into buf, always terminated.
+ */
+void spawn_step_text(uint32_t step, uint32_t arg, int error, char *buf, size_t size);
+
+/* On the status pipe: SPAWN_READY_BYTE alone just before execve, or this record, once. */
+#define SPAWN_READY_BYTE 'x'
+struct spawn_record {
+	char tag; /* 'e' */
+	uint8_t step;
+	uint16_t arg;
+	int32_t error;
+};
+
+#define SPAWN_FLAG_SESSION 1u  /* session init: no chdir to / unless the job says where */
+#define SPAWN_FLAG_SECURITY 2u /* the security process: attributes are not applied (runtime.md 9.3) */
+#define SPAWN_FLAG_DEBUG 4u    /* stop before exec (`debug` stanza) */
+#define SPAWN_FLAG_FOREIGN 8u  /* the environment's own umask is given: never used by system mode */
+
+struct msg_spawn {
+	uint64_t process;  /* process id: what all answers name, and what makes a repeated request harmless */
+	char *name;        /* "web main": for messages */
+	char **argv;
+	char **env;
+	char *script;      /* text for descriptor 9, or NULL */
+	uint32_t flags;    /* SPAWN_FLAG_* */
+	uint32_t console;  /* enum console_mode of job/class.h, never UNSET */
+	uint32_t umask;
+	int32_t nice;      /* JOB_NICE_UNSET: leave */
+	int32_t oom_score_adj; /* JOB_OOM_UNSET: leave */
+	struct u64v limits; /* triples: index in job_limit_names, soft, hard (UINT64_MAX = unlimited) */
+	char *chroot, *chdir, *setuid, *setgid;
+	char *apparmor_switch;
+	struct u64v fds;   /* numbers the descriptors after status and gate get in the child (never 0-2, 9) */
+};
+
+#define SPAWNED_HAS_PIDFD 1u
+#define SPAWNED_HAS_PTY 2u
+
+struct msg_spawned {
+	uint64_t process;
+	int32_t pid;   /* > 0, or 0 when it failed */
+	uint32_t step; /* failed: where */
+	int32_t error; /* failed: errno */
+	uint32_t flags; /* SPAWNED_HAS_*: which descriptors are attached, in this order */
+};
+
+struct msg_log_open {
+	uint64_t stream; /* the process id whose output it is */
+	char *path;      /* absolute */
+};
+
+struct msg_log_finish {
+	uint64_t stream;
+};
+
+struct msg_log_ended {
+	uint64_t stream;
+};
+
+struct msg_log_flush {
+	uint64_t request; /* handed back */
+};
+
+struct msg_log_flushed {
+	uint64_t request;
+	int32_t error; /* errno, 0 = all written */
+	char *path;    /* the file that could not be written */
+};
+
+/* What control asks of init. R: a request (changes something, journaled, answered once); Q: a query. */
+enum request_action {
+	REQUEST_EMIT,             /* R name env wait [fd]           -> - */
+	REQUEST_JOB_START,        /* R job env wait [token]         -> instance */
+	REQUEST_JOB_STOP,         /* R job env wait [token]         -> - */
+	REQUEST_JOB_RESTART,      /* R job env wait [token]         -> instance */
+	REQUEST_INSTANCE_START,   /* R job instance wait            -> - */
+	REQUEST_INSTANCE_STOP,    /* R job instance wait            -> - */
+	REQUEST_INSTANCE_RESTART, /* R job instance wait            -> - */
+	REQUEST_INSTANCE_RELOAD,  /* R job instance                 -> - */
+	REQUEST_RELOAD_CONFIG,    /* R                              -> - */
+	REQUEST_SET_LOG_PRIORITY, /* R name                         -> - */
+	REQUEST_REEXEC,           /* R                              -> - (answered before it happens) */
+	REQUEST_END_SESSION,      /* R                              -> - */
+	REQUEST_SET_ENV,          /* R [job instance] env replace   -> - */
+	REQUEST_UNSET_ENV,        /* R [job instance] env (names)   -> - */
+	REQUEST_RESET_ENV,        /* R [job instance]               -> - */
+	REQUEST_NOTIFY_DISK,      /* R                              -> - */
+	REQUEST_BUS_ADDRESS,      /* R name: control has joined it; remembered for its successors */
+	REQUEST_LAST_CHANGE = REQUEST_BUS_ADDRESS,
+	REQUEST_GET_JOB,          /* Q job                          -> - or UnknownJob */
+	REQUEST_GET_JOBS,         /* Q                              -> list */
+	REQUEST_GET_INSTANCE,     /* Q job env                      -> instance or UnknownInstance */
+	REQUEST_GET_INSTANCE_BY_NAME, /* Q job instance             -> - or UnknownInstance */
+	REQUEST_GET_INSTANCES,    /* Q job                          -> list */
+	REQUEST_JOB_PROPERTIES,   /* Q job                          -> properties; ERR_GONE if unknown */
+	REQUEST_INSTANCE_PROPERTIES, /* Q job instance              -> properties; ERR_GONE if unknown */
+	REQUEST_GET_LOG_PRIORITY, /* Q                              -> value */
+	REQUEST_GET_STATE,        /* Q                              -> value (JSON) */
+	REQUEST_GET_ENV,          /* Q [job instance] name          -> value */
+	REQUEST_LIST_ENV,         /* Q [job instance]               -> list */
+	REQUEST_ACTION_COUNT
+};
+
+/* The error name with which init says that a job or instance object does not exist (control words it for D-Bus). */
+#define ERR_GONE "gone"
+
+struct msg_request {
+	uint64_t request; /* control's number for the answer; unique while this control lives */
+	uint32_t action;  /* enum request_action */
+	char *job;
+	char *instance;   /* NULL: not given ("" is the unnamed instance) */
+	char *name;       /* event, variable, priority, address */
+	char **env;
+	bool wait;
+	bool replace;
+	char *token;      /* the client's own name for the request: asked again, it is the same request */
+	int32_t pid;      /* the caller's process, 0 unknown */
+	int32_t uid;      /* the caller's uid, -1 unknown */
+};
+
+struct msg_reply {
+	uint64_t request;
+	char *error; /* D-Bus error name, or NULL: success */
+	char *text;  /* its text */
+	char *job;
+	char *instance; /* instance name */
+	char *value;
+	char **list;
+	/* properties of a job */
+	char *description, *author, *version, *usage;
+	char **start_on, **stop_on; /* reverse Polish: for each node the number of its strings (decimal), then those */
+	char **emits;
+	/* properties of an instance */
+	char *goal, *state;
+	char **processes; /* kind, pid, kind, pid … in the order of process kinds */
+};
+
+enum notify_type {
+	NOTIFY_JOB_ADDED,        /* job */
+	NOTIFY_JOB_REMOVED,      /* job */
+	NOTIFY_INSTANCE_ADDED,   /* job instance */
+	NOTIFY_INSTANCE_REMOVED, /* job instance */
+	NOTIFY_GOAL_CHANGED,     /* job instance text */
+	NOTIFY_STATE_CHANGED,    /* job instance text */
+	NOTIFY_FAILED,           /* job instance value */
+	NOTIFY_EVENT_EMITTED,    /* text env */
+	NOTIFY_TYPE_COUNT
+};
+
+struct msg_notify {
+	uint32_t type; /* enum notify_type */
+	char *job;
+	char *instance;
+	char *text;
+	char **env;
+	int32_t value;
+};
+
+#define BUS_JOIN 1u      /* join `address` (session init: notified; system, test mode: NULL = the usual bus) */
+#define BUS_RECONNECT 2u /* SIGUSR1: join if not connected */
+
+struct msg_bus {
+	uint32_t what;
+	char *address;
+};
+
+struct msg_shutdown {
+	uint32_t why; /* 0: the end; later reasons may follow */
+};
+
+/* The schema of a message type; NULL when there is no such type. */
+const struct wire_schema *msg_schema(uint32_t type);
+
+/* Encode *obj (the structure of that type) and send it, see ipc_send() and ipc_send_kept(). */
+int must_check msg_send(struct ipc *ipc, uint32_t type, uint64_t id, const void *obj, const int *fds, size_t n_fds);
+int must_check msg_send_kept(struct ipc *ipc, uint32_t type, const void *obj, const int *fds, size_t n_fds);
+
+/*
+ * Decode a message's body into *obj, zeroed here. 0 (then msg_free() it), -EBADMSG or -ENOMEM.
+ */
+int must_check msg_decode(const struct ipc_message *m, void *obj);
+void msg_free(uint32_t type, void *obj);
