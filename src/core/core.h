@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The pure machine: everything Upstart decides.
+ *
+ * No system call, no clock, no globals, no randomness: the same inputs give the same
+ * effects, which is what simulation, replay and survival stand on. One struct core owns all
+ * there is; ids cross its boundary, pointers do not (those that look-ups return are borrowed until
+ * the next core_apply()). The life of a job is written down in core/lifecycle.h.
+ *
+ * Tokens: a request may carry its asker's own name for it. Asked again with the same token,
+ * it is the same request: the new asker waits on, or gets the answer that was given
+ * (the last 256 answers are remembered). That is how a client goes on after the servant it
+ * spoke to has died.
+ */
+
+#include "common/error.h"
+#include "core/effect.h"
+#include "core/input.h"
+#include "core/lifecycle.h"
+#include "job/class.h"
+
+struct core;
+
+/* Finds the definition with that id: a new reference, or NULL. */
+typedef struct job_class *(*core_resolve_fn)(uint64_t class_id, void *data);
+
+struct core_config {
+	char **own_env;        /* init's own environment, for `env KEY` */
+	char **job_env;        /* the initial job environment table */
+	char *session_address; /* NULL: not a session init */
+	int32_t log_level;     /* enum log_level */
+	core_resolve_fn resolve;
+	void *resolve_data;
+};
+
+/* An empty core; the configuration is copied. NULL when out of memory. */
+struct core *core_new(const struct core_config *config);
+struct core *core_free(struct core *core); /* takes NULL, returns NULL */
+
+/*
+ * Apply one input: gives it its number (in->seq), appends effects to the outbox.
+ *
+ *   0                  done; what a user did wrong is answered by a REPLY effect
+ *   -EINVAL            refused, nothing changed: no such definition, malformed
+ *   -ENOMEM            memory ran out on the way: what could be done was done, the core is
+ *                      sound but may lack an effect; the caller should restore from its journal
+ *   -ENOTRECOVERABLE   an invariant failed
+ */
+int must_check core_apply(struct core *core, struct input *in);
+
+/* The number of the last input applied, and of the last effect made. */
+uint64_t core_seq(const struct core *core);
+uint64_t core_last_effect(const struct core *core);
+
+/* The first effect in the outbox with a number above `id`, or NULL; borrowed. Follow e->next for more. */
+const struct effect *core_outbox(const struct core *core, uint64_t id);
+
+/* Write all the core holds, or make a core from it. Loading: 0, -EBADMSG, -ENOMEM. */
+void core_save(const struct core *core, struct strbuf *b);
+int must_check core_load(const void *p, size_t n, const struct core_config *config, struct core **core);
+
+/*
+ * Check everything that must hold at rest between two inputs; 0, or -EPROTO and what does not in `why`.
+ * Slow: for tests.
+ */
+int core_check(const struct core *core, char *why, size_t size);
+
+/* -- looking in --------------------------------------------------------------- */
+
+/* A class by name, or NULL. */
+const struct job_class *core_class(const struct core *core, const char *name);
+/* All class names, in the order in which they came; NULL when out of memory. An empty list is not NULL. */
+char **core_class_names(const struct core *core);
+/* Names of the live instances of a class, in order of creation; NULL as above, or if there is no such class. */
+char **core_instance_names(const struct core *core, const char *job);
+
+struct core_process {
+	enum process_kind kind;
+	int32_t pid; /* 0: asked for, not yet made */
+	uint64_t process;
+};
+
+struct core_instance {
+	const char *job;  /* borrowed */
+	const char *name; /* borrowed */
+	enum job_goal goal;
+	enum job_state state;
+	struct core_process processes[PROCESS_KIND_COUNT]; /* live ones, in the order of kinds */
+	size_t n_processes;
+	bool settling; /* a process was asked for and its pid is not known yet: an answer about it should wait */
+	char *const *env; /* borrowed */
+};
+
+/* 0 and *view, or -ENOENT. */
+int must_check core_instance(const struct core *core, const char *job, const char *name, struct core_instance *view);
+
+/*
+ * The name of the instance that JOB with `env` speaks of (control.md section 5, Instance selection).
+ * 0 and *name (the caller's); -ENOENT: no such job; -EINVAL: err says why; -ENOMEM.
+ */
+int must_check core_instance_name(const struct core *core, const char *job, char *const *env, char **name, struct error *err);
+
+/* The job environment table; borrowed. */
+char *const *core_job_env(const struct core *core);
+
+/* Process of a pid, or 0. */
+uint64_t core_process_of_pid(const struct core *core, int32_t pid);
+/* Is this process still wanted by the core: asked for and not ended? (After a restart: which descriptors to keep.) */
+bool core_process_is_live(const struct core *core, uint64_t process);
+
+/* Counts for status and tests. */
+struct core_counts {
+	size_t classes, instances, events, requests, outbox;
+};
+void core_counts(const struct core *core, struct core_counts *counts);

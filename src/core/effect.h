@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the core wants done. Effects are made by core_apply(), in order, each with a
+ * number that only grows; they stay in the core's outbox until an INPUT_ACK (for SPAWN:
+ * an INPUT_SPAWNED or INPUT_SPAWN_FAILED) says that they were carried out, and are made again,
+ * with the same numbers, when a journal is replayed.
+ */
+
+#include "core/input.h"
+
+#define EFFECTS(X)                                                                                  \
+	X(SPAWN, spawn, SPAWNER)   /* make a process; answered by SPAWNED or SPAWN_FAILED */        \
+	X(KILL, kill, LOCAL)       /* send a signal */                                              \
+	X(TIMER, timer, LOCAL)     /* arm or cancel a timer */                                      \
+	X(LOG, log, LOCAL)         /* a line for init's own log */                                  \
+	X(CLOSE_FD, close_fd, LOCAL) /* a descriptor is not needed any more */                      \
+	X(ENDED, ended, LOCAL)     /* a process is over: its log may be closed */                   \
+	X(FINISHED, finished, LOCAL) /* the session is over: leave */                               \
+	X(REPLY, reply, CONTROL)   /* answer a request */                                           \
+	X(NOTIFY, notify, CONTROL) /* tell who listens */
+
+enum effect_type {
+	EFFECT_NONE,
+#define X(id, st, target) EFFECT_##id,
+	EFFECTS(X)
+#undef X
+	EFFECT_TYPE_COUNT
+};
+
+struct effect_spawn {
+	uint64_t process;
+	uint64_t class_id;
+	char *job;
+	char *instance;
+	uint32_t kind; /* enum process_kind */
+	char **env;    /* complete */
+	struct u64v fds; /* pairs: fd, the number it gets in the process */
+};
+
+struct effect_kill {
+	uint64_t process;
+	int32_t pid;
+	int32_t signal;
+	bool group; /* its process group, else the process alone */
+};
+
+struct effect_timer {
+	uint64_t timer;
+	uint64_t due; /* monotonic microseconds; 0: cancel */
+};
+
+struct effect_log {
+	int32_t level; /* enum log_level */
+	char *text;
+};
+
+struct effect_close_fd {
+	uint64_t fd;
+};
+
+struct effect_ended {
+	uint64_t process;
+	int32_t pid;
+};
+
+struct effect_finished {
+	int32_t status;
+};
+
+struct effect_reply {
+	uint64_t request;
+	char *error; /* NULL: success */
+	char *text;
+	char *job; /* what was started or stopped */
+	char *instance;
+};
+
+struct effect_notify {
+	uint32_t type; /* enum notify_type (common/msg.h) */
+	char *job;
+	char *instance;
+	char *text;
+	char **env;
+	int32_t value;
+};
+
+struct effect {
+	uint64_t id;
+	uint32_t type;
+	union {
+#define X(name, st, target) struct effect_##st st;
+		EFFECTS(X)
+#undef X
+	};
+	struct effect *prev, *next; /* the outbox's */
+};
+
+const char *effect_type_name(uint32_t type);
+enum effect_target effect_target_of(uint32_t type);
+
+void effect_pack(struct strbuf *b, const struct effect *e);
+int must_check effect_unpack(struct wire_in *w, struct effect *e); /* as input_unpack() */
+void effect_free(struct effect *e);                                /* the members; not e itself */

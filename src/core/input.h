@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What may happen to the core: one input at a time.
+ *
+ * An input is plain data that can be written to a journal and read back; who applies it
+ * learns the result as effects (core/effect.h). Numbers, not pointers, name things:
+ *
+ *   class      a definition, in the store of whoever feeds the core
+ *   process    one spawned (or to be spawned) process; given by the core
+ *   timer      one armed timer; given by the core
+ *   request    somebody who waits for an answer; given by whoever asks, 0 = nobody waits
+ *   fd         a descriptor held outside; given by whoever emits the event, 0 = none
+ */
+
+#include "common/str.h"
+#include "common/wire.h"
+
+#define INPUTS(X)                                                                        \
+	X(DEFINE, define)             /* a job's definition is new or has changed */     \
+	X(UNDEFINE, undefine)         /* a job's definition is gone */                   \
+	X(EMIT, emit)                 /* an event is to be queued */                     \
+	X(REQUEST, request)           /* start, stop, restart, reload */                 \
+	X(SPAWNED, spawned)           /* a process exists, its gate still shut */        \
+	X(SPAWN_FAILED, spawn_failed) /* it could not be made, or failed before exec */  \
+	X(EXEC_DONE, exec_done)       /* it runs its own program now */                  \
+	X(EXITED, exited)             /* a child of init ended */                        \
+	X(STOPPED, stopped)           /* a child of init was stopped or continued by a signal */ \
+	X(TIMER, timer)               /* a timer is due */                               \
+	X(ACK, ack)                   /* effects up to a number have been carried out */ \
+	X(CONTROL, control)           /* control came, or is gone with all its requests */ \
+	X(SET_ENV, set_env)           /* the job environment table, or an instance's */  \
+	X(SESSION_END, session_end)   /* the session is to end */                        \
+	X(LOG_LEVEL, log_level)       /* lines below this level need not be made */
+
+enum input_type {
+	INPUT_NONE,
+#define X(id, st) INPUT_##id,
+	INPUTS(X)
+#undef X
+	INPUT_TYPE_COUNT
+};
+
+struct input_define {
+	uint64_t class_id; /* the name is the class's */
+};
+
+struct input_undefine {
+	char *name;
+};
+
+struct input_emit {
+	uint64_t request; /* answered when the event is queued (wait false) or finished */
+	char *name;
+	char **env; /* KEY=VALUE, in order */
+	bool wait;
+	uint64_t fd;
+	char *token; /* the asker's own name for this request; see core/core.h */
+};
+
+enum request_kind {
+	JOB_START, /* by job and env */
+	JOB_STOP,
+	JOB_RESTART,
+	INSTANCE_START, /* by job and instance */
+	INSTANCE_STOP,
+	INSTANCE_RESTART,
+	INSTANCE_RELOAD,
+	REQUEST_KIND_COUNT
+};
+
+struct input_request {
+	uint64_t request;
+	uint32_t kind; /* enum request_kind */
+	char *job;
+	char *instance; /* INSTANCE_*: its name */
+	char **env;
+	bool wait;
+	char *token;
+};
+
+struct input_spawned {
+	uint64_t process;
+	int32_t pid;
+};
+
+struct input_spawn_failed {
+	uint64_t process;
+	uint32_t step; /* enum spawn_step (common/msg.h) */
+	uint32_t arg;
+	int32_t error;
+};
+
+struct input_exec_done {
+	uint64_t process;
+};
+
+struct input_exited {
+	int32_t pid;
+	int32_t status; /* exit code, or signal number << 8 */
+};
+
+struct input_stopped {
+	int32_t pid;
+	int32_t signal;
+	bool continued;
+};
+
+struct input_timer {
+	uint64_t timer;
+};
+
+enum effect_target { TARGET_LOCAL, TARGET_SPAWNER, TARGET_CONTROL, TARGET_COUNT };
+
+struct input_ack {
+	uint32_t target; /* enum effect_target */
+	uint64_t upto;   /* effect id */
+};
+
+struct input_control {
+	bool present;
+};
+
+enum env_action { ENV_SET, ENV_UNSET, ENV_RESET };
+
+struct input_set_env {
+	uint64_t request;
+	uint32_t action; /* enum env_action */
+	char *job;       /* NULL: the global table */
+	char *instance;
+	char **env; /* KEY=VALUE or KEY (= empty value); for ENV_UNSET names */
+	bool replace;
+};
+
+struct input_session_end {
+	char *type; /* "logout" or "shutdown" */
+};
+
+struct input_log_level {
+	int32_t level; /* enum log_level */
+};
+
+struct input {
+	uint64_t seq; /* 1, 2, 3 …: given by core_apply() */
+	usec_t now;   /* monotonic clock when it happened */
+	uint32_t type;
+	union {
+#define X(id, st) struct input_##st st;
+		INPUTS(X)
+#undef X
+	};
+};
+
+const char *input_type_name(uint32_t type);
+
+/* Append the encoding to b (b->failed tells). */
+void input_pack(struct strbuf *b, const struct input *in);
+/* Read one; 0 (then input_free()), -EBADMSG or -ENOMEM. */
+int must_check input_unpack(struct wire_in *w, struct input *in);
+void input_free(struct input *in);
