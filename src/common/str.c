@@ -49,6 +49,10 @@ strbuf_reserve(struct strbuf *b, size_t n)
 
 	if (b->failed)
 		return false;
+	if (n > SIZE_MAX / 4 - b->len) { /* no memory has that; and the doubling below must not wrap */
+		b->failed = true;
+		return false;
+	}
 	if (b->len + n + 1 <= b->cap)
 		return true;
 	while (cap < b->len + n + 1)
@@ -149,6 +153,17 @@ strv_len(char *const *v)
 	while (v != NULL && v[n] != NULL)
 		n++;
 	return n;
+}
+
+char **
+strv_new(size_t n)
+{
+	size_t cap = 2;
+
+	/* As many slots as strv_take() believes a vector of n to have. */
+	while (cap < n + 2)
+		cap *= 2;
+	return calloc(cap, sizeof(char *));
 }
 
 int

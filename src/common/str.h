@@ -53,6 +53,11 @@ char *strbuf_steal(struct strbuf *b);
 char *str_printf(const char *fmt, ...) printf_like(1, 2);
 
 size_t strv_len(char *const *v);
+/*
+ * An empty vector with room for n strings, to be filled by hand; NULL when out of memory. Vectors grow
+ * at certain lengths only: to append to one that was neither made by this nor by strv_add() is an error.
+ */
+char **strv_new(size_t n);
 /* Append a copy of s (or the owned string s); 0 or -ENOMEM. strv_take frees s on failure. */
 int must_check strv_add(char ***v, const char *s);
 int must_check strv_take(char ***v, char *s);

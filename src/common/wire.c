@@ -322,7 +322,7 @@ wire_get_strv(struct wire_in *in, char ***v)
 		return -EBADMSG;
 	if (n == 0)
 		return 0;
-	made = calloc(n + 1, sizeof(*made));
+	made = strv_new(n);
 	if (made == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
@@ -366,6 +366,14 @@ skip_depth(struct wire_in *in, int depth)
 		(void) take(in, 1);
 	} else if (tag == 0xca || tag == 0xcb) {
 		(void) take(in, tag == 0xca ? 5 : 9); /* floats: never written here, but known */
+	} else if (tag >= 0xd4 && tag <= 0xd8) {
+		(void) take(in, 2 + ((size_t) 1 << (tag - 0xd4))); /* extensions: likewise */
+	} else if (tag >= 0xc7 && tag <= 0xc9) {
+		(void) take(in, 1);
+		n = (size_t) take_be(in, 1 << (tag - 0xc7));
+		(void) take(in, n + 1);
+	} else if (tag == 0xcf) {
+		(void) wire_get_uint(in); /* above INT64_MAX is no damage */
 	} else {
 		(void) wire_get_int(in);
 	}
@@ -374,11 +382,7 @@ skip_depth(struct wire_in *in, int depth)
 void
 wire_skip(struct wire_in *in)
 {
-	/* Numbers above INT64_MAX are no damage: read those as unsigned. */
-	if (!in->bad && left(in) > 0 && *in->p == 0xcf)
-		(void) wire_get_uint(in);
-	else
-		skip_depth(in, 0);
+	skip_depth(in, 0);
 }
 
 /* -- structures ------------------------------------------------------------ */
