@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "spawner/children.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "system/spawn.h"
+
+#define CAP_FIRST 64
+#define STAT_SIZE 1024      /* bytes; a stat line is shorter */
+#define ENVIRON_SIZE 65536  /* how much of an environment is searched */
+
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+#ifndef PIDFD_SIGNAL_PROCESS_GROUP
+#define PIDFD_SIGNAL_PROCESS_GROUP (1U << 2) /* Linux 6.9 */
+#endif
+
+/* What /proc/PID/stat says about a process. */
+struct facts {
+	char state;
+	int parent, group, session;
+	uint64_t started;
+};
+
+void
+children_deinit(struct children *c)
+{
+	free(c->list);
+	*c = (struct children) CHILDREN_INIT;
+}
+
+/* Read up to size - 1 bytes of a file of a process, terminated. The number, or a negative errno. */
+static ssize_t
+read_proc(pid_t pid, const char *file, char *buf, size_t size)
+{
+	char path[64];
+	size_t done = 0;
+	auto_close int fd = -1;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	while (done < size - 1) {
+		ssize_t n = read(fd, buf + done, size - 1 - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		done += (size_t) n;
+	}
+	buf[done] = '\0';
+	return (ssize_t) done;
+}
+
+/* 0, -ESRCH when there is no such process (a dead one that is not reaped counts as gone). */
+static int
+find_facts(pid_t pid, struct facts *f)
+{
+	char text[STAT_SIZE];
+	const char *p;
+	unsigned long long started;
+
+	if (read_proc(pid, "stat", text, sizeof(text)) < 0)
+		return -ESRCH;
+	/* The name, in parentheses, may hold anything but ends at the last one. */
+	p = strrchr(text, ')');
+	if (p == NULL ||
+	    sscanf(p + 1,
+		   " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &f->state,
+		   &f->parent, &f->group, &f->session, &started) != 5)
+		return -ESRCH;
+	f->started = started;
+	return f->state == 'Z' || f->state == 'X' ? -ESRCH : 0;
+}
+
+static bool
+is_alive(const struct child *child)
+{
+	struct facts f;
+
+	return find_facts(child->pid, &f) == 0 && f.started == child->started;
+}
+
+static void
+sweep(struct children *c)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (is_alive(&c->list[i]))
+			c->list[kept++] = c->list[i];
+	c->n = kept;
+}
+
+/* Room for one more. Sweeping only when full, and growing when that didn't halve it, keeps the cost per child constant. */
+static int
+reserve(struct children *c)
+{
+	struct child *list;
+	size_t cap;
+
+	if (c->n < c->cap)
+		return 0;
+	sweep(c);
+	if (c->cap > 0 && c->n <= c->cap / 2)
+		return 0;
+	cap = c->cap > 0 ? c->cap * 2 : CAP_FIRST;
+	list = realloc(c->list, cap * sizeof(*list));
+	if (list == NULL)
+		return c->n < c->cap ? 0 : -ENOMEM;
+	c->list = list;
+	c->cap = cap;
+	return 0;
+}
+
+static int
+note(struct children *c, pid_t pid, uint64_t started)
+{
+	int r = reserve(c);
+
+	if (r == 0)
+		c->list[c->n++] = (struct child) { pid, started };
+	return r;
+}
+
+int
+children_add(struct children *c, pid_t pid)
+{
+	struct facts f;
+	int r = find_facts(pid, &f);
+
+	return r < 0 ? r : note(c, pid, f.started);
+}
+
+static bool
+was_started_as_job(pid_t pid)
+{
+	auto_free char *text = malloc(ENVIRON_SIZE);
+	ssize_t n = text != NULL ? read_proc(pid, "environ", text, ENVIRON_SIZE) : -ENOMEM;
+
+	for (ssize_t i = 0; i < n; i += (ssize_t) strlen(text + i) + 1)
+		if (strncmp(text + i, "UPSTART_JOB=", strlen("UPSTART_JOB=")) == 0)
+			return true;
+	return false;
+}
+
+int
+children_adopt(struct children *c, pid_t parent)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	int r = 0;
+
+	if (dir == NULL)
+		return -errno;
+	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t) strtol(entry->d_name, NULL, 10);
+		struct facts f;
+
+		if (pid > 0 && pid != getpid() && find_facts(pid, &f) == 0 && f.parent == parent && f.session == pid &&
+		    f.group == pid && was_started_as_job(pid))
+			r = note(c, pid, f.started);
+	}
+	(void) closedir(dir);
+	return r;
+}
+
+/*
+ * Its process group, through a descriptor where the kernel can: between the look at the start time
+ * and the signal the pid can't be another's then, since the descriptor was there before the look.
+ */
+static bool
+signal_group(const struct child *child, int sig)
+{
+	auto_close int pidfd = spawn_pidfd_open(child->pid);
+
+	if (!is_alive(child))
+		return false;
+	if (pidfd >= 0) {
+		if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, PIDFD_SIGNAL_PROCESS_GROUP) == 0)
+			return true;
+		if (errno == ESRCH)
+			return false;
+	}
+	return kill(-child->pid, sig) == 0;
+}
+
+size_t
+children_signal(const struct children *c, int sig)
+{
+	size_t sent = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (signal_group(&c->list[i], sig))
+			sent++;
+	return sent;
+}

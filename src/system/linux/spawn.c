@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes the Linux way: clone3 with CLONE_PARENT and CLONE_PIDFD. Each call has a way to do
+ * without it: older kernels, sandboxes that hide clone3 and valgrind answer ENOSYS or EPERM.
+ */
+#include "system/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+/* Numbers that are the same on every architecture, for headers older than the kernel. */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_clone3
+#define SYS_clone3 435
+#endif
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+int
+spawn_pidfd_open(pid_t pid)
+{
+	long fd = syscall(SYS_pidfd_open, pid, 0);
+
+	return fd < 0 ? -errno : (int) fd;
+}
+
+/* The clone of old: the flags are its first argument everywhere but on s390, where the stack is. */
+static pid_t
+clone_sibling_legacy(void)
+{
+	const unsigned long flags = CLONE_PARENT | SIGCHLD;
+
+#ifdef __s390__
+	return (pid_t) syscall(SYS_clone, 0UL, flags, 0UL, 0UL, 0UL);
+#else
+	return (pid_t) syscall(SYS_clone, flags, 0UL, 0UL, 0UL, 0UL);
+#endif
+}
+
+/*
+ * A raw clone runs no fork handlers: fine for a process with one thread (no lock can be held by
+ * another), and the child goes on to exec. The exit signal must be 0 with CLONE_PARENT: the child
+ * inherits the caller's own, SIGCHLD for whatever init started with fork.
+ */
+static pid_t
+clone_sibling(int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_PARENT | CLONE_PIDFD,
+		.pidfd = (uint64_t) (uintptr_t) pidfd,
+	};
+	long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+	if (pid >= 0)
+		return (pid_t) pid;
+	*pidfd = -1;
+	if (errno != ENOSYS && errno != EPERM)
+		return -1;
+	pid = clone_sibling_legacy();
+	if (pid > 0)
+		*pidfd = spawn_pidfd_open((pid_t) pid);
+	return (pid_t) pid;
+}
+
+pid_t
+spawn_clone(enum spawn_parent parent, int *pidfd)
+{
+	pid_t pid;
+
+	*pidfd = -1;
+	if (parent == SPAWN_SIBLING) {
+		pid = clone_sibling(pidfd);
+	} else {
+		pid = fork();
+		if (pid > 0)
+			*pidfd = spawn_pidfd_open(pid);
+	}
+	if (*pidfd < 0)
+		*pidfd = -1;
+	return pid;
+}
+
+int
+spawn_close_range(unsigned first, unsigned last)
+{
+	return syscall(SYS_close_range, first, last, 0) < 0 ? -errno : 0;
+}
+
+/* Write a text to a file of the kernel's that exists. 0 or a negative errno. */
+static int
+write_file(const char *path, const char *text)
+{
+	auto_close int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	return n < 0 ? -errno : (size_t) n < strlen(text) ? -EIO : 0;
+}
+
+#define OLD_OOM_DISABLE 17 /* oom_adj: -17 … 15 */
+#define OLD_OOM_MAX 15
+#define OOM_SCORE_MAX 1000
+
+int
+spawn_set_oom_score(int score)
+{
+	char text[16];
+	int r;
+
+	(void) snprintf(text, sizeof(text), "%d\n", score);
+	r = write_file("/proc/self/oom_score_adj", text);
+	if (r != -ENOENT)
+		return r;
+	/* Kernels before 2.6.36. */
+	(void) snprintf(text, sizeof(text), "%d\n", score * (score < 0 ? OLD_OOM_DISABLE : OLD_OOM_MAX) / OOM_SCORE_MAX);
+	return write_file("/proc/self/oom_adj", text);
+}
+
+/* Is AppArmor on, with its parser, outside of containers and live media? (runtime.md 17.2) */
+static bool
+apparmor_is_usable(void)
+{
+	char enabled = 'N';
+	int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &enabled, 1) != 1)
+		enabled = 'N';
+	(void) close(fd);
+	return enabled == 'Y' && access("/sbin/apparmor_parser", X_OK) == 0 &&
+	       access("/run/container_type", F_OK) < 0 && access("/rofs/etc/apparmor.d", F_OK) < 0;
+}
+
+int
+spawn_switch_profile(const char *profile)
+{
+	auto_free char *command = NULL;
+	int r;
+
+	if (!apparmor_is_usable())
+		return 0;
+	command = str_printf("exec %s", profile);
+	if (command == NULL)
+		return -ENOMEM;
+	/* Where several security modules are stacked, the first name is AppArmor's own. */
+	r = write_file("/proc/self/attr/apparmor/exec", command);
+	return r == -ENOENT ? write_file("/proc/self/attr/exec", command) : r;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes with nothing but POSIX: plain fork(). No siblings, no process descriptors, no OOM scores,
+ * no AppArmor.
+ */
+#include "system/spawn.h"
+
+#include <errno.h>
+
+pid_t
+spawn_clone(enum spawn_parent parent, int *pidfd)
+{
+	*pidfd = -1;
+	if (parent == SPAWN_SIBLING) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return fork();
+}
+
+int
+spawn_pidfd_open(pid_t pid)
+{
+	(void) pid;
+	return -ENOSYS;
+}
+
+int
+spawn_close_range(unsigned first, unsigned last)
+{
+	(void) first;
+	(void) last;
+	return -ENOSYS;
+}
+
+int
+spawn_set_oom_score(int score)
+{
+	(void) score;
+	return 0;
+}
+
+int
+spawn_switch_profile(const char *profile)
+{
+	(void) profile;
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Who a job runs as: setuid and setgid stanzas (runtime.md 9.3 steps 15 to 17).
+ *
+ * - setuid USER alone implies USER's primary group; setgid GROUP overrides it.
+ * - Root's supplementary groups never stay with another user: they become those of USER plus the
+ *   group in force. With setgid alone they are root's plus GROUP. With neither only gid 0, and
+ *   nothing is looked up, so that a chroot needs no /etc/passwd.
+ * - Both may be numbers. A number without a record in /etc/passwd needs a setgid, since its
+ *   group can't be known.
+ */
+
+#include "common/msg.h"
+
+struct spawn_identity {
+	bool has_user;
+	bool has_group;
+	uid_t uid;
+	gid_t gid;
+	char *user; /* owned; for the supplementary groups; NULL: it has no name */
+};
+
+#define SPAWN_IDENTITY_INIT { 0 }
+
+void spawn_identity_deinit(struct spawn_identity *id); /* idempotent */
+
+/* Look up the names (NULL: not asked for). SPAWN_NONE, or the step that failed and *error its errno (0: no such record). */
+enum spawn_step must_check spawn_identity_find(struct spawn_identity *id, const char *user, const char *group, int *error);
+
+/* Take it on for ever. SPAWN_NONE, or the step that failed and *error its errno. */
+enum spawn_step must_check spawn_identity_assume(const struct spawn_identity *id, int *error);
