@@ -262,8 +262,11 @@ struct msg_bus {
 	char *address;
 };
 
+#define SHUTDOWN_END 0u     /* finish and exit */
+#define SHUTDOWN_RELEASE 1u /* logger only: write, close all files (their disks are about to go), then only buffer */
+
 struct msg_shutdown {
-	uint32_t why; /* 0: the end; later reasons may follow */
+	uint32_t why; /* SHUTDOWN_*; later reasons may follow */
 };
 
 /* The schema of a message type; NULL when there is no such type. */

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing to log files. Responsible for the descriptors, the order of bytes, retries and
+ * warnings; where waiting bytes lie is the store's matter, when they are tried again the
+ * caller's (sinks_next_retry).
+ *
+ * Invariant: while something waits in a sink's queue, new output goes behind it, never past it.
+ */
+#include "logger/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <utlist.h>
+
+#include "common/log.h"
+
+#define FILE_MODE 0640
+#define MOVE_SIZE ((size_t) 16 * 1024)	/* bytes moved from the queue at a time */
+#define RETRY_MIN (100 * USEC_PER_MSEC) /* first wait after a failure; doubles */
+#define RETRY_MAX (10 * USEC_PER_SEC)
+#define RETRY_DATA (100 * USEC_PER_MSEC) /* new output tries again no sooner than this after a failure */
+#define WARN_BURST 5u			 /* warnings at once … */
+#define WARN_REFILL (30 * USEC_PER_SEC)	 /* … and one more for each such time */
+
+struct sink {
+	struct sink *prev, *next;	    /* in sinks.all */
+	struct sink *open_prev, *open_next; /* in sinks.open */
+	struct sink *wait_prev, *wait_next; /* in sinks.waiting */
+	bool waiting;
+	struct sinks *sinks; /* borrowed */
+	char *path;	     /* owned */
+	unsigned users;
+	int fd; /* -1: closed */
+	dev_t dev;
+	ino_t ino;
+	bool mid_line; /* the last byte written did not end a line */
+	struct store_queue queue;
+	bool failing; /* the last attempt failed; has been told */
+	usec_t tried; /* the last failed attempt */
+	usec_t retry; /* the next one */
+	usec_t delay;
+};
+
+/* -- files ------------------------------------------------------------------- */
+
+static void
+file_close(struct sink *s)
+{
+	struct sinks *ss = s->sinks;
+
+	if (s->fd < 0)
+		return;
+	(void) close(steal_fd(&s->fd));
+	DL_DELETE2(ss->open, s, open_prev, open_next);
+	ss->n_open--;
+}
+
+/* Close the file that was not written for the longest time. False: none is open. */
+static bool
+close_oldest(struct sinks *ss)
+{
+	if (ss->open == NULL)
+		return false;
+	file_close(ss->open);
+	return true;
+}
+
+/* This file is in use: others are closed before it. */
+static void
+file_touch(struct sink *s)
+{
+	struct sinks *ss = s->sinks;
+
+	if (s->open_next == NULL)
+		return;
+	DL_DELETE2(ss->open, s, open_prev, open_next);
+	DL_APPEND2(ss->open, s, open_prev, open_next);
+}
+
+static int
+file_open(struct sink *s)
+{
+	struct sinks *ss = s->sinks;
+	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	auto_close int fd = -1;
+	struct stat st;
+
+	while (ss->n_open >= ss->max_open && close_oldest(ss))
+		continue;
+	for (;;) {
+		fd = open(s->path, flags, FILE_MODE);
+		if (fd >= 0)
+			break;
+		if (errno == EINTR || ((errno == EMFILE || errno == ENFILE) && close_oldest(ss)))
+			continue;
+		return -errno;
+	}
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_dev != s->dev || st.st_ino != s->ino)
+		s->mid_line = false;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	s->fd = steal_fd(&fd);
+	DL_APPEND2(ss->open, s, open_prev, open_next);
+	ss->n_open++;
+	return 0;
+}
+
+/* Make sure that the file behind the name is open. 0 or a negative errno. */
+static int
+file_ensure(struct sink *s)
+{
+	struct stat st;
+
+	if (s->fd >= 0) {
+		/* An open file keeps its inode number, so equal numbers are the same file. */
+		if (lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino) {
+			file_touch(s);
+			return 0;
+		}
+		file_close(s);
+	}
+	return file_open(s);
+}
+
+/* Write all of it or fail; *done says how far it came. */
+static int
+file_write(struct sink *s, const char *p, size_t n, size_t *done)
+{
+	int r = file_ensure(s);
+
+	*done = 0;
+	while (r == 0 && *done < n) {
+		ssize_t got = write(s->fd, p + *done, n - *done);
+
+		if (got > 0)
+			*done += (size_t) got;
+		else if (got == 0)
+			r = -EIO;
+		else if (errno != EINTR)
+			r = -errno;
+	}
+	if (*done > 0)
+		s->mid_line = p[*done - 1] != '\n';
+	/* A full disk does not spoil the descriptor; anything else may have. */
+	if (r < 0 && r != -ENOSPC && r != -EDQUOT && r != -EAGAIN)
+		file_close(s);
+	return r;
+}
+
+/* -- failure and recovery ---------------------------------------------------- */
+
+/* Keep the list of waiting sinks in step with the queue. */
+static void
+update_waiting(struct sink *s)
+{
+	bool waits = !store_queue_is_empty(&s->queue);
+
+	if (waits && !s->waiting)
+		DL_APPEND2(s->sinks->waiting, s, wait_prev, wait_next);
+	else if (!waits && s->waiting)
+		DL_DELETE2(s->sinks->waiting, s, wait_prev, wait_next);
+	s->waiting = waits;
+}
+
+static void
+keep(struct sink *s, const char *p, size_t n)
+{
+	store_queue_add(&s->queue, p, n);
+	update_waiting(s);
+}
+
+/* May one more warning be given? Many files fail for one reason: its first few are enough. */
+static bool
+warning_allowed(struct sinks *ss, usec_t now)
+{
+	while (ss->budget < WARN_BURST && now >= ss->budget_at + WARN_REFILL) {
+		ss->budget++;
+		ss->budget_at += WARN_REFILL;
+	}
+	if (ss->budget == WARN_BURST)
+		ss->budget_at = now;
+	if (ss->budget == 0) {
+		ss->suppressed++;
+		return false;
+	}
+	ss->budget--;
+	return true;
+}
+
+static void
+note_failure(struct sink *s, int r, usec_t now)
+{
+	struct sinks *ss = s->sinks;
+
+	s->delay = s->delay == 0 ? RETRY_MIN : s->delay * 2 < RETRY_MAX ? s->delay * 2 : RETRY_MAX;
+	s->tried = now;
+	s->retry = now + s->delay;
+	if (s->retry < ss->next_retry)
+		ss->next_retry = s->retry;
+	if (s->failing)
+		return;
+	s->failing = true;
+	if (!warning_allowed(ss, now))
+		return;
+	log_warn("Failed to write to log file %s: %s; its output is kept until it can be written", s->path,
+		 strerror(-r));
+	if (ss->suppressed > 0)
+		log_warn("%u more log files could not be written", ss->suppressed);
+	ss->suppressed = 0;
+}
+
+/* What hindered one file may have hindered all: try the others now. */
+static void
+note_success(struct sink *s, usec_t now)
+{
+	struct sink *other;
+
+	s->delay = 0;
+	if (!s->failing)
+		return;
+	s->failing = false;
+	log_info("Log file %s can be written again", s->path);
+	DL_FOREACH2(s->sinks->waiting, other, wait_next)
+	if (other != s && other->retry > now)
+		other->retry = now;
+	s->sinks->next_retry = now;
+}
+
+/* Tell the reader of the log what is missing there. */
+static int
+write_dropped(struct sink *s)
+{
+	uint64_t dropped = store_queue_dropped(&s->queue);
+	char line[80];
+	size_t done;
+	int n, r;
+
+	if (dropped == 0)
+		return 0;
+	r = file_ensure(s); /* knows whether a line has to be ended first */
+	if (r < 0)
+		return r;
+	n = snprintf(line, sizeof(line), "%s%llu bytes of output were dropped\n", s->mid_line ? "\n" : "",
+		     (unsigned long long) dropped);
+	r = file_write(s, line, (size_t) n, &done);
+	if (r == 0)
+		store_queue_clear_dropped(&s->queue);
+	return r;
+}
+
+/* Write what waits in a sink. 0 or the error that keeps the rest waiting. */
+static int
+sink_flush(struct sink *s, usec_t now)
+{
+	char *buffer = s->sinks->buffer;
+	int r = 0;
+
+	while (r == 0 && !store_queue_is_empty(&s->queue)) {
+		size_t n, done;
+
+		r = write_dropped(s);
+		if (r < 0)
+			break;
+		n = store_queue_peek(&s->queue, buffer, MOVE_SIZE);
+		if (n == 0)
+			continue; /* nothing left, or some more was dropped */
+		r = file_write(s, buffer, n, &done);
+		store_queue_consume(&s->queue, done);
+	}
+	update_waiting(s);
+	if (r < 0)
+		note_failure(s, r, now);
+	else
+		note_success(s, now);
+	return r;
+}
+
+/* -- sinks ------------------------------------------------------------------- */
+
+static struct sink *
+sink_new(struct sinks *ss, const char *path)
+{
+	struct sink *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->fd = -1;
+	s->sinks = ss;
+	s->path = strdup(path);
+	if (s->path == NULL || map_put(&ss->by_path, s->path, s) < 0) {
+		free(s->path);
+		free(s);
+		return NULL;
+	}
+	store_queue_init(&s->queue, ss->store, s->path);
+	DL_APPEND(ss->all, s);
+	return s;
+}
+
+static void
+sink_free(struct sink *s)
+{
+	struct sinks *ss = s->sinks;
+
+	file_close(s);
+	store_queue_deinit(&s->queue);
+	update_waiting(s);
+	map_del(&ss->by_path, s->path);
+	DL_DELETE(ss->all, s);
+	free(s->path);
+	free(s);
+}
+
+static void
+free_if_unused(struct sink *s)
+{
+	if (s->users == 0 && store_queue_is_empty(&s->queue))
+		sink_free(s);
+}
+
+struct sink *
+sinks_get(struct sinks *ss, const char *path)
+{
+	struct sink *s = map_get(&ss->by_path, path);
+
+	if (s == NULL)
+		s = sink_new(ss, path);
+	if (s != NULL)
+		s->users++;
+	return s;
+}
+
+void
+sink_put(struct sink *s)
+{
+	s->users--;
+	free_if_unused(s);
+}
+
+void
+sink_write(struct sink *s, const char *p, size_t n, usec_t now)
+{
+	size_t done = 0;
+	int r;
+
+	if (s->sinks->released) {
+		keep(s, p, n);
+		return;
+	}
+	if (!store_queue_is_empty(&s->queue)) {
+		keep(s, p, n);
+		if (now >= s->tried + RETRY_DATA)
+			(void) sink_flush(s, now);
+		return;
+	}
+	r = file_write(s, p, n, &done);
+	if (r < 0) {
+		keep(s, p + done, n - done);
+		note_failure(s, r, now);
+	} else {
+		note_success(s, now);
+	}
+}
+
+int
+sinks_flush(struct sinks *ss, usec_t now, const char **path)
+{
+	struct sink *s, *next;
+	int first = 0;
+
+	ss->released = false;
+	DL_FOREACH_SAFE2(ss->waiting, s, next, wait_next)
+	{
+		int r = sink_flush(s, now);
+
+		if (r < 0 && first == 0) {
+			first = r;
+			*path = s->path;
+		}
+		free_if_unused(s);
+	}
+	return first;
+}
+
+void
+sinks_retry(struct sinks *ss, usec_t now)
+{
+	struct sink *s, *next;
+
+	if (ss->released)
+		return;
+	ss->next_retry = UINT64_MAX;
+	DL_FOREACH_SAFE2(ss->waiting, s, next, wait_next)
+	{
+		if (s->retry <= now) {
+			(void) sink_flush(s, now);
+			free_if_unused(s);
+		} else if (s->retry < ss->next_retry) {
+			ss->next_retry = s->retry;
+		}
+	}
+}
+
+usec_t
+sinks_next_retry(const struct sinks *ss)
+{
+	return ss->released || ss->waiting == NULL ? UINT64_MAX : ss->next_retry;
+}
+
+void
+sinks_limit_open(struct sinks *ss, size_t max)
+{
+	ss->max_open = max > 0 ? max : 1;
+	while (ss->n_open > ss->max_open && close_oldest(ss))
+		continue;
+}
+
+void
+sinks_release(struct sinks *ss, usec_t now)
+{
+	const char *path = NULL;
+	int r = sinks_flush(ss, now, &path);
+
+	if (r < 0)
+		log_info("Kept until the end: output for %s and perhaps others: %s", path, strerror(-r));
+	while (close_oldest(ss))
+		continue;
+	ss->released = true;
+}
+
+/* Something of a predecessor's waits for `path`. */
+static struct store_queue *
+found_cb(const char *path, void *data)
+{
+	struct sink *s = map_get(&((struct sinks *) data)->by_path, path);
+
+	if (s == NULL)
+		s = sink_new(data, path);
+	return s != NULL ? &s->queue : NULL;
+}
+
+int
+sinks_init(struct sinks *ss, struct store *store, usec_t now)
+{
+	struct sink *s;
+
+	*ss = (struct sinks){ .store = store, .max_open = SIZE_MAX, .budget = WARN_BURST, .budget_at = now };
+	ss->buffer = malloc(MOVE_SIZE);
+	if (ss->buffer == NULL)
+		return -ENOMEM;
+	store_recover(store, found_cb, ss);
+	DL_FOREACH(ss->all, s)
+		update_waiting(s);
+	return 0;
+}
+
+void
+sinks_deinit(struct sinks *ss)
+{
+	struct sink *s, *next;
+
+	DL_FOREACH_SAFE(ss->all, s, next) {
+		file_close(s);
+		free(s->path);
+		free(s);
+	}
+	ss->all = ss->open = ss->waiting = NULL;
+	map_deinit(&ss->by_path);
+	free(steal(&ss->buffer));
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Log files: one sink per path, shared by all streams that write there.
+ *
+ * A sink opens its file at the first output, notices when the name no longer leads to the file
+ * it has open (deleted, renamed, replaced) and opens it anew, and keeps what cannot be written
+ * in a bounded queue until it can (runtime.md sections 13 and 19.30).
+ */
+
+#include <stdbool.h>
+
+#include "common/map.h"
+#include "logger/store.h"
+
+struct sink;
+
+/* All sinks of a logger. */
+struct sinks {
+	struct map by_path;
+	struct sink *all;     /* in order of creation; owned */
+	struct sink *open;    /* with an open file, the least recently written first */
+	struct sink *waiting; /* with something in their queue, the first to fail first */
+	size_t n_open;
+	size_t max_open;     /* files open at a time */
+	struct store *store; /* borrowed */
+	usec_t next_retry;   /* no sink is due before */
+	bool released;	     /* keep no file open, only buffer */
+	unsigned budget;     /* warnings that may still be given */
+	usec_t budget_at;    /* when it was last filled up */
+	unsigned suppressed;
+	char *buffer; /* owned; for moving what waits */
+};
+
+/* 0 or -ENOMEM. Takes over what `store` holds from before. `now` is any monotonic time, here and below. */
+int must_check sinks_init(struct sinks *ss, struct store *store, usec_t now);
+void sinks_deinit(struct sinks *ss); /* idempotent; what waits stays in the store if that has a file */
+
+/* The sink of `path`, with one more user; NULL: out of memory. */
+struct sink *sinks_get(struct sinks *ss, const char *path);
+/* One user less: without users a sink goes as soon as nothing waits in it. */
+void sink_put(struct sink *s);
+
+/* Write, or keep until it can be written. Loses nothing silently. */
+void sink_write(struct sink *s, const char *p, size_t n, usec_t now);
+
+/* Write all that waits. 0, or the first negative errno and the path that has it (borrowed). */
+int must_check sinks_flush(struct sinks *ss, usec_t now, const char **path);
+/* Try again those that are due. */
+void sinks_retry(struct sinks *ss, usec_t now);
+/* When sinks_retry() should be called next; UINT64_MAX: nothing waits. */
+usec_t sinks_next_retry(const struct sinks *ss);
+
+/* No more than `max` files open at a time (at least 1). */
+void sinks_limit_open(struct sinks *ss, size_t max);
+/* Write what can be written, close all files, and only buffer from now on until the next sinks_flush(). */
+void sinks_release(struct sinks *ss, usec_t now);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading job output. Knows terminals: their master says EIO, not end of file, when the last
+ * process has closed the other side.
+ */
+#include "logger/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+int
+stream_new(struct stream **stream, struct sinks *sinks, uint64_t id, int fd, const char *path, struct event_base *base,
+	   event_callback_fn ready)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+	int flags = fcntl(fd, F_GETFL);
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->id = id;
+	s->fd = -1;
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		int r = -errno;
+
+		free(s);
+		return r;
+	}
+	s->sink = sinks_get(sinks, path);
+	if (s->sink == NULL) {
+		free(s);
+		return -ENOMEM;
+	}
+	errno = 0;
+	if (event_assign(&s->event, base, fd, EV_READ | EV_PERSIST, ready, s) < 0 || event_add(&s->event, NULL) < 0) {
+		int r = errno == EPERM || errno == EBADF || errno == EINVAL ? -errno : -ENOMEM;
+
+		(void) stream_free(s);
+		return r;
+	}
+	s->fd = fd;
+	*stream = s;
+	return 0;
+}
+
+struct stream *
+stream_free(struct stream *s)
+{
+	if (s == NULL)
+		return NULL;
+	if (event_initialized(&s->event))
+		(void) event_del(&s->event);
+	if (s->fd >= 0)
+		(void) close(s->fd);
+	sink_put(s->sink);
+	free(s);
+	return NULL;
+}
+
+bool
+stream_read(struct stream *s, char *buf, size_t max, usec_t now, size_t *moved)
+{
+	size_t got = 0;
+	bool open = true;
+
+	if (max > STREAM_TURN)
+		max = STREAM_TURN;
+	/* A terminal gives 4 KiB at a time; write them to the file in one piece. */
+	while (got < max) {
+		ssize_t n = read(s->fd, buf + got, max - got);
+
+		if (n > 0) {
+			got += (size_t) n;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		open = n < 0 && errno == EAGAIN;
+		break;
+	}
+	if (got > 0)
+		sink_write(s->sink, buf, got, now);
+	if (moved != NULL)
+		*moved = got;
+	return open;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Streams: the output of one process each, read from the master of its terminal.
+ */
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+
+#include "logger/sink.h"
+
+struct stream {
+	struct stream *prev, *next;
+	uint64_t id; /* what init calls it */
+	int fd;	     /* owned */
+	struct event event;
+	struct sink *sink; /* one use of it is held */
+	void *owner;	   /* borrowed, for the callback */
+};
+
+/* Read what a stream has, at most this much in one turn, so that a flood leaves turns to the others. */
+#define STREAM_TURN ((size_t) 16 * 1024)
+
+/*
+ * A stream over `fd` (owned on success, made non-blocking) into the file `path`, watched in `base`: `ready` is called
+ * with the stream as its argument. 0; -ENOMEM: try again; other negative errno: this descriptor can't be watched.
+ */
+int must_check stream_new(struct stream **stream, struct sinks *sinks, uint64_t id, int fd, const char *path,
+			  struct event_base *base, event_callback_fn ready);
+struct stream *stream_free(struct stream *s); /* takes NULL, returns NULL */
+
+/*
+ * Move up to `max` bytes to the log through `buf` (STREAM_TURN bytes). True: there may be more, now
+ * or later; false: the stream has come to its end. *moved (may be NULL): how much.
+ */
+bool stream_read(struct stream *s, char *buf, size_t max, usec_t now, size_t *moved);
