@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What PID 1 does to a machine, or to the container it is in, before there can be jobs (runtime.md 14.1). Whatever
+ * fails is told and left: a container has good reasons to refuse.
+ */
+
+#include <stdbool.h>
+
+#include "common/macros.h"
+
+/*
+ * Own session, umask 0, devices and their file system, the console as descriptors 0-2, PATH, working directory /,
+ * /proc and /sys, and the keyboard's signals. After a re-exec (`again`) the terminal is not reset.
+ */
+void boot_prepare(bool again);
+
+/* Descriptors 0-2 become /dev/null: what is said from now on goes to the kernel's log. */
+void boot_leave_console(void);
+
+/* The path of the kernel's log for our own messages, or NULL where there is none. */
+const char *boot_log_path(void);

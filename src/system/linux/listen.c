@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Abstract socket names: they need no file system and vanish with their owner (control.md 1.2).
+ */
+#include "system/listen.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/str.h"
+
+#define PREFIX "unix:abstract="
+
+char *
+listen_address(int session)
+{
+	if (!session)
+		return strdup(PREFIX "/com/ubuntu/upstart");
+	return str_printf(PREFIX "/com/ubuntu/upstart-session/%u/%d", (unsigned) getuid(), (int) getpid());
+}
+
+int
+listen_open(const char *address)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	auto_close int fd = -1;
+	const char *name;
+	size_t n;
+
+	if (strncmp(address, PREFIX, strlen(PREFIX)) != 0)
+		return -EINVAL;
+	name = address + strlen(PREFIX);
+	n = strlen(name);
+	if (n + 1 > sizeof(addr.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(addr.sun_path + 1, name, n);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (const struct sockaddr *) &addr, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + n)) < 0 ||
+	    listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
+void
+listen_remove(const char *address)
+{
+	(void) address;
+}

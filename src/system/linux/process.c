@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#include "system/process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+int
+process_become_subreaper(void)
+{
+	return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int
+process_signal(pid_t pid, int pidfd, int number)
+{
+#ifdef SYS_pidfd_send_signal
+	if (pidfd >= 0) {
+		if (syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0) == 0)
+			return 0;
+		if (errno != ENOSYS)
+			return -errno;
+	}
+#endif
+	/* As long as it is not reaped, and only init reaps it, the number is nobody else's. */
+	return kill(pid, number) < 0 ? -errno : 0;
+}
+
+char *
+process_own_path(const char *argv0)
+{
+	static const char deleted[] = " (deleted)";
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n > 0 && path[0] == '/') {
+		path[n] = '\0';
+		if ((size_t) n > strlen(deleted) && strcmp(path + n - strlen(deleted), deleted) == 0)
+			path[(size_t) n - strlen(deleted)] = '\0';
+		return strdup(path);
+	}
+	return realpath(argv0, NULL);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The socket on which control hears its private clients. It is init's, so that clients who connect while
+ * control is being replaced only wait a little.
+ */
+
+#include "common/macros.h"
+
+/*
+ * The D-Bus address for init of this kind: `session` false = the machine's. Owned; NULL when out of memory,
+ * or where no place for it is known.
+ */
+char *listen_address(int session);
+
+/* Listen on an address of that form. A descriptor (close-on-exec) or a negative errno. */
+int must_check listen_open(const char *address);
+
+/* Remove what listening left in the file system, if anything. */
+void listen_remove(const char *address);

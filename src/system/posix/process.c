@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "system/process.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "common/str.h"
+
+int
+process_become_subreaper(void)
+{
+	return -ENOSYS;
+}
+
+int
+process_signal(pid_t pid, int pidfd, int number)
+{
+	(void) pidfd;
+	return kill(pid, number) < 0 ? -errno : 0;
+}
+
+char *
+process_own_path(const char *argv0)
+{
+	const char *path = getenv("PATH");
+
+	if (strchr(argv0, '/') != NULL || path == NULL)
+		return realpath(argv0, NULL);
+	while (*path != '\0') {
+		size_t n = strcspn(path, ":");
+		auto_free char *candidate = str_printf("%.*s/%s", (int) n, path, argv0);
+
+		if (candidate != NULL && access(candidate, X_OK) == 0)
+			return realpath(candidate, NULL);
+		path += n + (path[n] == ':' ? 1 : 0);
+	}
+	return NULL;
+}

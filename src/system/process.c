@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "system/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+void
+process_set_cloexec(int fd, bool on)
+{
+	(void) fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0);
+}
+
+void
+process_hide_arguments(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		memset(argv[i], 0, strlen(argv[i]));
+}
+
+int
+process_raise_nofile(struct rlimit *before)
+{
+	/* The kernel's own bound for a process (fs.nr_open) where it is not set otherwise. */
+	static const rlim_t highest = 1048576;
+	struct rlimit wanted;
+
+	if (getrlimit(RLIMIT_NOFILE, before) < 0)
+		return -errno;
+	wanted = *before;
+	if (wanted.rlim_max < highest) {
+		wanted.rlim_cur = wanted.rlim_max = highest;
+		if (setrlimit(RLIMIT_NOFILE, &wanted) == 0)
+			return 0;
+		wanted = *before;
+	}
+	wanted.rlim_cur = wanted.rlim_max == RLIM_INFINITY ? highest : wanted.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &wanted) < 0 ? -errno : 0;
+}

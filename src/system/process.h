@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What init asks of the kernel about processes, itself among them.
+ */
+
+#include <stdbool.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "common/macros.h"
+
+/* Become the parent of orphans below. 0 or a negative errno (-ENOSYS where there is no such thing). */
+int must_check process_become_subreaper(void);
+
+/* Send a signal to the process of that pid, by its pidfd if it is not -1. 0 or a negative errno. */
+int must_check process_signal(pid_t pid, int pidfd, int signal);
+
+/*
+ * The file this program runs from; owned, absolute; NULL when nobody knows. `argv0` is how it was called. A
+ * program replaced on disk gives the name it had.
+ */
+char *process_own_path(const char *argv0);
+
+/* Raise NOFILE as far as may be; *before is what it was. 0 or a negative errno. */
+int must_check process_raise_nofile(struct rlimit *before);
+
+/* Close-on-exec on or off. */
+void process_set_cloexec(int fd, bool on);
+
+/* Hide what follows argv[0] from those who list processes. The strings must have been copied before. */
+void process_hide_arguments(int argc, char **argv);
