@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must hold between two inputs. Only tests ask.
+ */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+struct check {
+	const struct core *core;
+	struct map blockers; /* event id -> count, kept as a pointer-sized number */
+	char *why;
+	size_t size;
+	int result;
+};
+
+static void wrong(struct check *c, const char *fmt, ...) printf_like(2, 3);
+
+static void
+wrong(struct check *c, const char *fmt, ...)
+{
+	va_list args;
+
+	if (c->result < 0)
+		return; /* the first one counts */
+	c->result = -EPROTO;
+	va_start(args, fmt);
+	(void) vsnprintf(c->why, c->size, fmt, args);
+	va_end(args);
+}
+
+static void
+count_blocker(struct check *c, uint64_t id, const char *who)
+{
+	uintptr_t n = (uintptr_t) map_get_id(&c->blockers, id) + 1;
+
+	if (event_get(c->core, id) == NULL)
+		wrong(c, "%s holds event %llu, which is not there", who, (unsigned long long) id);
+	if (map_put_id(&c->blockers, id, (void *) n) < 0)
+		c->result = -ENOMEM;
+}
+
+static void
+check_trigger(struct check *c, const struct trigger *t, const char *who)
+{
+	bool any = false;
+
+	for (int i = 0; t->cond != NULL && i < t->cond->n_leaves; i++) {
+		if (t->held[i] == 0)
+			continue;
+		any = true;
+		count_blocker(c, t->held[i], who);
+	}
+	if (any) {
+		bool *held = calloc((size_t) t->cond->n_leaves, sizeof(bool));
+
+		for (int i = 0; held != NULL && i < t->cond->n_leaves; i++)
+			held[i] = t->held[i] != 0;
+		if (held != NULL && condition_evaluate(t->cond, held, NULL))
+			wrong(c, "a condition of %s is true and has not fired", who);
+		free(held);
+	}
+}
+
+/* The kind of process a state waits for, or PROCESS_KIND_COUNT. */
+static enum process_kind
+awaited(enum job_state state)
+{
+	switch (state) {
+	case JOB_SECURITY:
+		return PROCESS_SECURITY;
+	case JOB_PRE_START:
+		return PROCESS_PRE_START;
+	case JOB_SPAWNED:
+	case JOB_KILLED:
+		return PROCESS_MAIN;
+	case JOB_POST_START:
+		return PROCESS_POST_START;
+	case JOB_PRE_STOP:
+		return PROCESS_PRE_STOP;
+	case JOB_POST_STOP:
+		return PROCESS_POST_STOP;
+	default:
+		return PROCESS_KIND_COUNT;
+	}
+}
+
+static void
+check_processes(struct check *c, const struct job *job)
+{
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
+		const struct process *p = &job->process[i];
+
+		if (p->id == 0) {
+			if (p->pid != 0 || p->asked != NULL)
+				wrong(c, "%s: an empty process slot has a pid", job->slot->name);
+			continue;
+		}
+		if (map_get_id(&c->core->process_to_job, p->id) != job)
+			wrong(c, "%s: process %llu is not in the index", job->slot->name, (unsigned long long) p->id);
+		if (p->pid > 0 && map_get_id(&c->core->pid_to_process, (uint64_t) p->pid) != job)
+			wrong(c, "%s: pid %d belongs to somebody else", job->slot->name, p->pid);
+		if ((p->pid == 0) != (p->asked != NULL))
+			wrong(c, "%s: a process without pid that nobody was asked for", job->slot->name);
+	}
+}
+
+static void
+check_job(struct check *c, const struct slot *slot, const struct job *job)
+{
+	enum process_kind kind = awaited(job->state);
+	bool waits_for_event = job->state == JOB_STARTING || job->state == JOB_STOPPING;
+	const struct event *own = event_get(c->core, job->blocker);
+
+	if (job_get(c->core, job->id) != job || job_find(slot, job->name) != job || job->slot != slot)
+		wrong(c, "%s (%s) is not in the index", slot->name, job->name);
+	if (kind != PROCESS_KIND_COUNT && !process_live(job, kind))
+		wrong(c, "%s is in %s without the process that would end it", slot->name, job_state_name(job->state));
+	if (kind == PROCESS_KIND_COUNT && !waits_for_event && job->state != JOB_RUNNING)
+		wrong(c, "%s rests in %s", slot->name, job_state_name(job->state));
+	if (waits_for_event != (own != NULL))
+		wrong(c, "%s is in %s and waits for %s", slot->name, job_state_name(job->state), own ? own->name : "nothing");
+	if (own != NULL && own->job != job->id)
+		wrong(c, "%s waits for an event of another", slot->name);
+	if (job->state == JOB_RUNNING && job->goal != GOAL_START)
+		wrong(c, "%s is running with goal %s", slot->name, job_goal_name(job->goal));
+	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN))
+		wrong(c, "%s is running without its main process", slot->name);
+	if ((job->kill_timer != 0) && (job->state != JOB_KILLED || !process_live(job, PROCESS_MAIN)))
+		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
+	check_processes(c, job);
+	check_trigger(c, &job->stop, slot->name);
+	for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
+		if ((job->waiters.p[i] & 0xff) == WAITER_EVENT)
+			count_blocker(c, job->waiters.p[i + 1], slot->name);
+}
+
+static void
+check_events(struct check *c)
+{
+	const struct event *event;
+
+	DL_FOREACH(c->core->events, event) {
+		uintptr_t n = (uintptr_t) map_get_id(&c->blockers, event->id);
+
+		if (n != event->blockers)
+			wrong(c, "event %s counts %u blockers, %zu hold it", event->name, event->blockers, (size_t) n);
+		if (c->core->yield_timer == 0 && event->progress == EVENT_PENDING)
+			wrong(c, "event %s was left unhandled", event->name);
+		if (c->core->yield_timer == 0 && event->blockers == 0)
+			wrong(c, "event %s was left unfinished", event->name);
+		if (event->job != 0 && job_get(c->core, event->job) == NULL)
+			wrong(c, "event %s blocks a job that is not there", event->name);
+	}
+}
+
+static void
+check_outbox(struct check *c)
+{
+	const struct effect *e;
+	uint64_t last = 0;
+	size_t n = 0, spawns = 0;
+
+	DL_FOREACH(c->core->outbox, e) {
+		if (e->id <= last || e->id > c->core->last_effect)
+			wrong(c, "effect %llu is out of order", (unsigned long long) e->id);
+		last = e->id;
+		n++;
+		spawns += e->type == EFFECT_SPAWN;
+		if (e->type == EFFECT_SPAWN && map_get_id(&c->core->process_to_job, e->spawn.process) == NULL)
+			wrong(c, "a process of nobody is asked for");
+	}
+	if (n != c->core->outbox_count || spawns != c->core->spawns_open)
+		wrong(c, "the outbox is counted wrongly");
+}
+
+int
+core_check(const struct core *core, char *why, size_t size)
+{
+	struct check c = { core, MAP_INIT, why, size, 0 };
+	const struct slot *slot;
+	const struct job *job;
+
+	if (size > 0)
+		why[0] = '\0';
+	DL_FOREACH(core->slots, slot) {
+		if (slot->cls == NULL || slot_get(core, slot->name) != slot)
+			wrong(&c, "a name without class, or not in the index");
+		if (slot->has_successor && slot->jobs == NULL)
+			wrong(&c, "%s has a successor and no instance", slot->name);
+		check_trigger(&c, &slot->start, slot->name);
+		DL_FOREACH(slot->jobs, job)
+			check_job(&c, slot, job);
+	}
+	check_events(&c);
+	check_outbox(&c);
+	map_deinit(&c.blockers);
+	return c.result;
+}

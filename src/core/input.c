@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/input.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define F(type, st, member) WIRE_FIELD(type, struct input_##st, member)
+
+static const struct wire_field define_fields[] = { F(U64, define, class_id) };
+static const struct wire_field undefine_fields[] = { F(STR, undefine, name) };
+static const struct wire_field emit_fields[] = {
+	F(U64, emit, request), F(STR, emit, name), F(STRV, emit, env),
+	F(BOOL, emit, wait),   F(U64, emit, fd),   F(STR, emit, token),
+};
+static const struct wire_field request_fields[] = {
+	F(U64, request, request), F(U32, request, kind),  F(STR, request, job),   F(STR, request, instance),
+	F(STRV, request, env),    F(BOOL, request, wait), F(STR, request, token),
+};
+static const struct wire_field spawned_fields[] = { F(U64, spawned, process), F(I32, spawned, pid) };
+static const struct wire_field spawn_failed_fields[] = {
+	F(U64, spawn_failed, process),
+	F(U32, spawn_failed, step),
+	F(U32, spawn_failed, arg),
+	F(I32, spawn_failed, error),
+};
+static const struct wire_field exec_done_fields[] = { F(U64, exec_done, process) };
+static const struct wire_field exited_fields[] = { F(I32, exited, pid), F(I32, exited, status) };
+static const struct wire_field stopped_fields[] = {
+	F(I32, stopped, pid),
+	F(I32, stopped, signal),
+	F(BOOL, stopped, continued),
+};
+static const struct wire_field timer_fields[] = { F(U64, timer, timer) };
+static const struct wire_field ack_fields[] = { F(U32, ack, target), F(U64, ack, upto) };
+static const struct wire_field control_fields[] = { F(BOOL, control, present) };
+static const struct wire_field set_env_fields[] = {
+	F(U64, set_env, request), F(U32, set_env, action), F(STR, set_env, job),
+	F(STR, set_env, instance), F(STRV, set_env, env),  F(BOOL, set_env, replace),
+};
+static const struct wire_field session_end_fields[] = { F(STR, session_end, type) };
+static const struct wire_field log_level_fields[] = { F(I32, log_level, level) };
+
+static const struct wire_schema schemas[INPUT_TYPE_COUNT] = {
+#define X(id, st) [INPUT_##id] = WIRE_SCHEMA(#id, st##_fields),
+	INPUTS(X)
+#undef X
+};
+
+static const struct wire_schema *
+schema_of(uint32_t type)
+{
+	return type > INPUT_NONE && type < INPUT_TYPE_COUNT ? &schemas[type] : NULL;
+}
+
+/* All members of the union begin at the same address. */
+static void *
+body(const struct input *in)
+{
+	return (void *) (uintptr_t) &in->define;
+}
+
+const char *
+input_type_name(uint32_t type)
+{
+	const struct wire_schema *s = schema_of(type);
+
+	return s != NULL ? s->name : "unknown";
+}
+
+void
+input_pack(struct strbuf *b, const struct input *in)
+{
+	const struct wire_schema *s = schema_of(in->type);
+
+	wire_put_array(b, 4);
+	wire_put_uint(b, in->seq);
+	wire_put_uint(b, in->now);
+	wire_put_cstr(b, input_type_name(in->type));
+	if (s == NULL)
+		b->failed = true;
+	else
+		wire_put_struct(b, s, body(in));
+}
+
+int
+input_unpack(struct wire_in *w, struct input *in)
+{
+	struct span name;
+	int r;
+
+	memset(in, 0, sizeof(*in));
+	if (wire_get_array(w) != 4)
+		return -EBADMSG;
+	in->seq = wire_get_uint(w);
+	in->now = wire_get_uint(w);
+	name = wire_get_span(w);
+	if (w->bad)
+		return -EBADMSG;
+	for (uint32_t i = INPUT_NONE + 1; i < INPUT_TYPE_COUNT; i++)
+		if (span_is(name, schemas[i].name))
+			in->type = i;
+	if (in->type == INPUT_NONE)
+		return -EBADMSG;
+	r = wire_get_struct(w, &schemas[in->type], body(in));
+	if (r < 0)
+		input_free(in);
+	return r;
+}
+
+void
+input_free(struct input *in)
+{
+	const struct wire_schema *s = schema_of(in->type);
+
+	if (s != NULL)
+		wire_free_struct(s, body(in));
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the files of core/ share and nobody else may see.
+ *
+ *   core.c       the whole: making, applying an input, numbers
+ *   lifecycle.c  the table
+ *   job.c        an instance: goal, state, what entering a state does, who waits for it
+ *   process.c    its processes: asked for, made, ended; failure, respawn, kill
+ *   event.c      the queue: handling, blocking, finishing
+ *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
+ *   registry.c   classes by name, and their replacement
+ *   request.c    what clients ask, tokens, answers
+ *   session.c    the end of a session
+ *   outbox.c     making effects; the outbox
+ *   save.c       writing and reading the whole
+ *   check.c      what must hold
+ *   view.c       looking in
+ *
+ * Memory: a failed allocation sets core->oom and the step at hand is done as far as it goes;
+ * core_apply() then returns -ENOMEM.
+ */
+
+#include "common/map.h"
+#include "core/core.h"
+
+/* A condition at work. The owner is a slot (start on) or a job (stop on). */
+struct listener {
+	struct listener *prev, *next; /* the list of its event name */
+	struct trigger *trigger;      /* borrowed: what it is part of */
+	int leaf;
+};
+
+struct trigger {
+	const struct condition *cond; /* borrowed from the class; NULL: none */
+	uint64_t *held;               /* owned: per leaf the event it holds, 0 = false */
+	struct listener *listeners;   /* owned: one per leaf */
+	struct slot *slot;            /* borrowed */
+	struct job *job;              /* borrowed; NULL: a start on */
+};
+
+/* Those who listen to one event name. */
+struct audience {
+	struct audience *prev, *next;
+	char *name; /* owned */
+	struct listener *listeners;
+};
+
+/* A name for which there is, or was while instances live, a definition. */
+struct slot {
+	struct slot *prev, *next; /* all slots, in order of creation */
+	uint64_t order;
+	char *name;            /* owned */
+	struct job_class *cls; /* ref */
+	bool has_successor;
+	struct job_class *successor; /* ref; NULL while has_successor: to be removed */
+	struct trigger start;
+	struct job *jobs;    /* owned list, in order of creation */
+	struct map by_name;  /* instance name -> job */
+};
+
+struct process {
+	uint64_t id; /* 0: none */
+	int32_t pid; /* 0: asked for */
+	bool exec_done;
+	struct effect *asked; /* borrowed: its SPAWN in the outbox, until it is answered */
+};
+
+#define FAILED_RESPAWN UINT32_MAX /* job.failed_kind: the respawn limit */
+
+/* Who waits for an instance: triples in job.waiters. */
+enum waiter_type { WAITER_EVENT, WAITER_REQUEST };
+#define WAITER_WORDS 3 /* type | request kind << 8, event or request id, token id or 0 */
+
+struct job {
+	struct job *prev, *next; /* the slot's */
+	uint64_t id;
+	struct slot *slot;     /* borrowed */
+	struct job_class *cls; /* ref */
+	char *name;            /* owned: instance name */
+	uint32_t goal;         /* enum job_goal */
+	uint32_t state;        /* enum job_state; written by job_enter() only */
+	char **env;
+	char **next_env; /* taken on entering starting, if has_next_env */
+	bool has_next_env;
+	char **stop_env;
+	struct u64v fds;      /* handles held */
+	struct u64v next_fds; /* go with next_env */
+	struct trigger stop;
+	struct process process[PROCESS_KIND_COUNT];
+	uint64_t blocker; /* its own event that it waits for */
+	struct u64v waiters;
+	bool failed;
+	uint32_t failed_kind;
+	int32_t exit_status; /* -1: none */
+	uint64_t kill_timer; /* 0: none */
+	uint64_t respawn_time;
+	uint32_t respawn_count;
+	bool restart; /* during pre-stop: go on to stopping although the goal is start */
+};
+
+enum event_progress { EVENT_PENDING, EVENT_HANDLING };
+
+struct event {
+	struct event *prev, *next; /* the queue, in order of arrival */
+	uint64_t id;
+	char *name;
+	char **env;
+	uint64_t fd;
+	uint32_t progress;
+	bool failed;
+	uint32_t blockers;
+	uint64_t job;         /* the instance that waits for it, 0 = none */
+	struct u64v requests; /* pairs: request id, token id */
+};
+
+/* A heap of event ids: those that something can be done about. */
+struct heap {
+	uint64_t *p;
+	size_t n, cap;
+};
+
+/* The client's own name for a request. */
+struct token {
+	struct token *prev, *next;
+	uint64_t id;
+	char *name;
+	bool done;
+	struct u64v requests; /* who waits, while not done */
+	char *error, *text, *job, *instance;
+};
+
+#define FIRST_JOB_FD 10 /* numbers descriptors get in the job: clear of the standard ones and the script's 9 */
+#define TOKENS_REMEMBERED 256
+#define EVENTS_PER_TURN 10000 /* then others have their turn, however long the queue */
+
+struct fdref {
+	struct fdref *prev, *next;
+	uint64_t fd;
+	uint32_t refs;
+};
+
+enum quiesce_phase { QUIESCE_NOT, QUIESCE_WAIT, QUIESCE_KILL };
+
+struct core {
+	struct core_config config; /* owned copies */
+	char **job_env;
+	int32_t log_level;
+	bool control; /* somebody hears NOTIFY and REPLY */
+
+	uint64_t seq, last_effect, last_id; /* last_id: jobs, events, processes, timers, tokens */
+	usec_t now;
+	bool oom, broken;
+
+	struct slot *slots;
+	uint64_t last_order;
+	struct map slots_by_name, jobs_by_id, events_by_id, process_to_job, pid_to_process, timer_to_job;
+	struct map tokens_by_name, tokens_by_id;
+	struct map audiences; /* event name -> audience */
+	struct audience *audience_list;
+
+	struct event *events;
+	struct heap ready, later; /* event ids of this pass, and of the next */
+	uint64_t pass;            /* the id the pass has come to */
+	bool draining;
+	uint64_t yield_timer;
+
+	struct effect *outbox;
+	size_t outbox_count;
+	uint64_t acked[TARGET_COUNT]; /* nothing of that target is left up to here */
+	size_t spawns_open; /* asked for, pid not known */
+	struct u64v early;  /* pairs pid, status: exits of pids not known yet */
+	struct token *tokens;
+	size_t tokens_done;
+	struct fdref *fds;
+
+	uint32_t quiesce;
+	uint64_t quiesce_timer, quiesce_start, quiesce_due;
+	bool quiesce_logout;
+	bool no_respawn;
+	bool finished;
+};
+
+/* outbox.c */
+struct effect *effect_add(struct core *core, enum effect_type type); /* NULL: oom is set */
+void core_log(struct core *core, int level, const char *fmt, ...) printf_like(3, 4);
+void core_notify(struct core *core, uint32_t type, const struct job *job, const char *job_name, const char *text,
+		 char *const *env, int32_t value);
+void core_reply(struct core *core, uint64_t request, const char *error, const char *text, const char *job,
+		const char *instance);
+void core_kill(struct core *core, const struct process *p, int signal, bool group);
+uint64_t core_timer(struct core *core, usec_t due); /* arms a new one */
+void core_timer_cancel(struct core *core, uint64_t *timer);
+void outbox_acknowledge(struct core *core, uint32_t target, uint64_t upto);
+void fd_hold(struct core *core, uint64_t fd);
+void fd_release(struct core *core, uint64_t fd);
+void outbox_remove(struct core *core, struct effect *e);
+
+/* core.c */
+uint64_t core_new_id(struct core *core);
+void core_oom(struct core *core, int r); /* r < 0: sets oom */
+
+/* registry.c */
+struct slot *slot_get(const struct core *core, const char *name);
+struct slot *slot_make(struct core *core, const char *name);
+void slot_free(struct core *core, struct slot *slot);
+int registry_define(struct core *core, const struct input_define *in);
+int registry_undefine(struct core *core, const struct input_undefine *in);
+void registry_settle(struct core *core, struct slot *slot); /* the last instance has gone */
+
+/* job.c */
+struct job *job_new(struct core *core, struct slot *slot, const char *name);
+void job_free(struct core *core, struct job *job);
+struct job *job_get(const struct core *core, uint64_t id);
+struct job *job_find(const struct slot *slot, const char *name);
+const char *job_display(const struct job *job, char *buf, size_t size); /* "web" or "tty (1)" */
+void job_change_goal(struct core *core, struct job *job, enum job_goal goal);
+void job_advance(struct core *core, struct job *job);
+void job_finish(struct core *core, struct job *job, bool failed);
+void job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status);
+int job_wait_event(struct core *core, struct job *job, struct event *event);
+int job_wait_request(struct core *core, struct job *job, uint32_t kind, uint64_t request, uint64_t token);
+int job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fds); /* takes both */
+bool job_hangs_in_spawned(const struct job *job);
+#define JOB_DISPLAY_MAX 512
+
+/* process.c */
+void process_spawn(struct core *core, struct job *job, enum process_kind kind);
+bool process_live(const struct job *job, enum process_kind kind);
+void process_kill_main(struct core *core, struct job *job);
+bool process_timer(struct core *core, uint64_t timer); /* false: none of a job's */
+void process_forget_timer(struct core *core, struct job *job);
+int process_spawned(struct core *core, const struct input_spawned *in);
+int process_spawn_failed(struct core *core, const struct input_spawn_failed *in);
+int process_exec_done(struct core *core, const struct input_exec_done *in);
+int process_exited(struct core *core, const struct input_exited *in);
+int process_stopped(struct core *core, const struct input_stopped *in);
+const char *signal_text(int signal, char *buf, size_t size); /* "TERM", or the number */
+
+/* event.c */
+struct event *event_get(const struct core *core, uint64_t id);
+/* Queue an event; name and env are copied. NULL: oom. */
+struct event *event_emit(struct core *core, const char *name, char *const *env);
+void event_block(struct event *event);
+void event_unblock(struct core *core, struct event *event, bool failed);
+void event_drain(struct core *core);
+void event_free(struct core *core, struct event *event);
+void event_ready(struct core *core, const struct event *event);
+
+/* trigger.c */
+int trigger_init(struct core *core, struct trigger *t, const struct condition *cond, struct slot *slot, struct job *job);
+void trigger_deinit(struct core *core, struct trigger *t); /* lets go of held events; idempotent */
+/* Hand held events to equal leaves of another tree (a reload in the middle of a condition). */
+void trigger_adopt(struct core *core, struct trigger *to, const struct trigger *from);
+void trigger_dispatch(struct core *core, struct event *event);
+bool trigger_someone_starts_on(const struct core *core, const char *name, char *const *env);
+
+/* request.c */
+int request_emit(struct core *core, const struct input_emit *in);
+int request_apply(struct core *core, const struct input_request *in);
+int request_set_env(struct core *core, const struct input_set_env *in);
+void request_control(struct core *core, bool present);
+/* Answer a waiter: the request, or all who wait under its token. */
+void request_answer(struct core *core, uint64_t request, uint64_t token, const char *error, const char *text,
+		    const char *job, const char *instance);
+struct token *token_by_id(const struct core *core, uint64_t id);
+void token_free(struct core *core, struct token *t);
+
+/* session.c */
+int session_end(struct core *core, const struct input_session_end *in);
+bool session_timer(struct core *core, uint64_t timer);
+void session_look(struct core *core); /* after every input: is it over? */

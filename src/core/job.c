@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An instance: its goal, its state, who waits for it. job_enter() is the only writer of the
+ * state; it walks the table of lifecycle.h until a state has to wait for something, without
+ * recursion.
+ */
+#include "core/internal.h"
+
+#include "common/invariant.h"
+#include "common/log.h"
+#include "common/msg.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+struct job *
+job_get(const struct core *core, uint64_t id)
+{
+	return id != 0 ? map_get_id(&core->jobs_by_id, id) : NULL;
+}
+
+struct job *
+job_find(const struct slot *slot, const char *name)
+{
+	return map_get(&slot->by_name, name);
+}
+
+const char *
+job_display(const struct job *job, char *buf, size_t size)
+{
+	if (job->name[0] == '\0')
+		return job->slot->name;
+	(void) snprintf(buf, size, "%s (%s)", job->slot->name, job->name);
+	return buf;
+}
+
+struct job *
+job_new(struct core *core, struct slot *slot, const char *name)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		goto fail;
+	job->id = core_new_id(core);
+	job->slot = slot;
+	job->goal = GOAL_STOP;
+	job->state = JOB_WAITING;
+	job->exit_status = -1;
+	job->name = strdup(name);
+	if (job->name == NULL || map_put(&slot->by_name, name, job) < 0 ||
+	    map_put_id(&core->jobs_by_id, job->id, job) < 0 ||
+	    trigger_init(core, &job->stop, slot->cls->stop_on, slot, job) < 0)
+		goto fail;
+	job->cls = job_class_ref(slot->cls);
+	DL_APPEND(slot->jobs, job);
+	core_notify(core, NOTIFY_INSTANCE_ADDED, job, NULL, NULL, NULL, 0);
+	return job;
+fail:
+	if (job != NULL) {
+		if (job->name != NULL && job_find(slot, name) == job)
+			map_del(&slot->by_name, name);
+		map_del_id(&core->jobs_by_id, job->id);
+		free(job->name);
+		free(job);
+	}
+	core->oom = true;
+	return NULL;
+}
+
+static void
+release_fds(struct core *core, struct u64v *fds)
+{
+	for (size_t i = 0; i < fds->n; i++)
+		fd_release(core, fds->p[i]);
+	u64v_deinit(fds);
+}
+
+void
+job_free(struct core *core, struct job *job)
+{
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
+		map_del_id(&core->process_to_job, job->process[i].id);
+		if (job->process[i].pid > 0)
+			map_del_id(&core->pid_to_process, (uint64_t) job->process[i].pid);
+	}
+	process_forget_timer(core, job);
+	trigger_deinit(core, &job->stop);
+	release_fds(core, &job->fds);
+	release_fds(core, &job->next_fds);
+	map_del(&job->slot->by_name, job->name);
+	map_del_id(&core->jobs_by_id, job->id);
+	DL_DELETE(job->slot->jobs, job);
+	job->cls = job_class_unref(job->cls);
+	job->env = strv_free(job->env);
+	job->next_env = strv_free(job->next_env);
+	job->stop_env = strv_free(job->stop_env);
+	u64v_deinit(&job->waiters);
+	free(job->name);
+	free(job);
+}
+
+/* -- who waits ------------------------------------------------------------------ */
+
+static int
+add_waiter(struct job *job, uint64_t type, uint64_t id, uint64_t token)
+{
+	size_t n = job->waiters.n;
+
+	if (u64v_add(&job->waiters, type) < 0 || u64v_add(&job->waiters, id) < 0 || u64v_add(&job->waiters, token) < 0) {
+		job->waiters.n = n;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int
+job_wait_event(struct core *core, struct job *job, struct event *event)
+{
+	int r = add_waiter(job, WAITER_EVENT, event->id, 0);
+
+	if (r == 0)
+		event_block(event);
+	return r;
+}
+
+int
+job_wait_request(struct core *core, struct job *job, uint32_t kind, uint64_t request, uint64_t token)
+{
+	return add_waiter(job, WAITER_REQUEST | (uint64_t) kind << 8, request, token);
+}
+
+static const char *
+failure_text(uint64_t kind)
+{
+	switch (kind) {
+	case JOB_STOP:
+	case INSTANCE_STOP:
+		return "Job failed while stopping";
+	case JOB_RESTART:
+	case INSTANCE_RESTART:
+		return "Job failed to restart";
+	default:
+		return "Job failed to start";
+	}
+}
+
+void
+job_finish(struct core *core, struct job *job, bool failed)
+{
+	struct u64v waiters = job->waiters;
+
+	/* Detached first: answering may lead back here. */
+	job->waiters = (struct u64v) { 0 };
+	for (size_t i = 0; i + WAITER_WORDS <= waiters.n; i += WAITER_WORDS) {
+		const uint64_t *w = &waiters.p[i];
+
+		if ((w[0] & 0xff) == WAITER_EVENT) {
+			struct event *event = event_get(core, w[1]);
+
+			if (event != NULL)
+				event_unblock(core, event, failed);
+		} else {
+			request_answer(core, w[1], w[2], failed ? ERR_JOB_FAILED : NULL,
+				       failed ? failure_text(w[0] >> 8) : NULL, job->slot->name, job->name);
+		}
+	}
+	u64v_deinit(&waiters);
+}
+
+void
+job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status)
+{
+	if (job->failed)
+		return;
+	job->failed = true;
+	job->failed_kind = kind;
+	job->exit_status = kind == FAILED_RESPAWN ? -1 : status;
+	core_notify(core, NOTIFY_FAILED, job, NULL, NULL, NULL, kind == FAILED_RESPAWN ? 0 : status);
+	job_finish(core, job, true);
+}
+
+/* -- its events --------------------------------------------------------------- */
+
+static int
+add_result(const struct job *job, char ***env)
+{
+	char text[32];
+	const char *kind = job->failed_kind == FAILED_RESPAWN ? "respawn" : process_kind_name(job->failed_kind);
+
+	if (!job->failed)
+		return strv_add(env, "RESULT=ok");
+	if (strv_add(env, "RESULT=failed") < 0 || env_set_value(env, "PROCESS", kind) < 0)
+		return -ENOMEM;
+	if (job->exit_status < 0)
+		return 0;
+	if (job->exit_status >= JOB_EXIT_SIGNAL(1))
+		return env_set_value(env, "EXIT_SIGNAL", signal_text(job->exit_status >> 8, text, sizeof(text)));
+	(void) snprintf(text, sizeof(text), "%d", job->exit_status);
+	return env_set_value(env, "EXIT_STATUS", text);
+}
+
+/* Exported variables never hide what the event itself says. */
+static int
+add_exports(const struct job *job, char ***env)
+{
+	static const char *const fixed[] = { "JOB", "INSTANCE", "RESULT", "PROCESS", "EXIT_STATUS", "EXIT_SIGNAL" };
+	char **names = job->cls->export;
+
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		const char *value = strchr(names[i], '=') != NULL ? NULL : env_get(job->env, names[i]);
+		bool skip = value == NULL;
+
+		for (size_t j = 0; j < ARRAY_SIZE(fixed); j++)
+			skip = skip || strcmp(names[i], fixed[j]) == 0;
+		if (!skip && env_set_value(env, names[i], value) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Emit a job event; `blocks`: the instance waits for it. */
+static void
+emit(struct core *core, struct job *job, const char *name, bool with_result, bool blocks)
+{
+	auto_strv char **env = NULL;
+	struct event *event = NULL;
+
+	if (env_set_value(&env, "JOB", job->slot->name) < 0 || env_set_value(&env, "INSTANCE", job->name) < 0 ||
+	    (with_result && add_result(job, &env) < 0) || add_exports(job, &env) < 0)
+		core->oom = true;
+	else
+		event = event_emit(core, name, env);
+	if (event != NULL && blocks) {
+		event->job = job->id;
+		job->blocker = event->id;
+	}
+}
+
+/* -- entering states: each tells whether the instance goes on at once ------------- */
+
+static bool
+enter_starting(struct core *core, struct job *job)
+{
+	if (job->has_next_env) {
+		job->env = strv_free(job->env);
+		job->env = steal(&job->next_env);
+		job->has_next_env = false;
+		release_fds(core, &job->fds);
+		job->fds = job->next_fds;
+		job->next_fds = (struct u64v) { 0 };
+	}
+	job->stop_env = strv_free(job->stop_env);
+	job->failed = false;
+	job->failed_kind = 0;
+	job->exit_status = -1;
+	job->restart = false;
+	emit(core, job, "starting", false, true);
+	return false;
+}
+
+static bool
+enter_security_spawning(struct core *core, struct job *job)
+{
+	process_spawn(core, job, PROCESS_SECURITY);
+	return true;
+}
+
+static bool
+enter_security(struct core *core, struct job *job)
+{
+	return !process_live(job, PROCESS_SECURITY);
+}
+
+static bool
+enter_pre_starting(struct core *core, struct job *job)
+{
+	process_spawn(core, job, PROCESS_PRE_START);
+	return true;
+}
+
+static bool
+enter_pre_start(struct core *core, struct job *job)
+{
+	return !process_live(job, PROCESS_PRE_START);
+}
+
+static bool
+enter_spawning(struct core *core, struct job *job)
+{
+	process_spawn(core, job, PROCESS_MAIN);
+	return true;
+}
+
+static bool
+enter_spawned(struct core *core, struct job *job)
+{
+	return !process_live(job, PROCESS_MAIN);
+}
+
+static bool
+enter_post_starting(struct core *core, struct job *job)
+{
+	process_spawn(core, job, PROCESS_POST_START);
+	return true;
+}
+
+static bool
+enter_post_start(struct core *core, struct job *job)
+{
+	return !process_live(job, PROCESS_POST_START);
+}
+
+static bool
+enter_pre_stopping(struct core *core, struct job *job)
+{
+	process_spawn(core, job, PROCESS_PRE_STOP);
+	return true;
+}
+
+static bool
+enter_pre_stop(struct core *core, struct job *job)
+{
+	return !process_live(job, PROCESS_PRE_STOP);
+}
+
+static bool
+enter_stopping(struct core *core, struct job *job)
+{
+	job->restart = false;
+	emit(core, job, "stopping", true, true);
+	return false;
+}
+
+static bool
+enter_killed(struct core *core, struct job *job)
+{
+	if (!process_live(job, PROCESS_MAIN))
+		return true;
+	process_kill_main(core, job);
+	return false;
+}
+
+static bool
+enter_post_stopping(struct core *core, struct job *job)
+{
+	process_spawn(core, job, PROCESS_POST_STOP);
+	return true;
+}
+
+static bool
+enter_post_stop(struct core *core, struct job *job)
+{
+	return !process_live(job, PROCESS_POST_STOP);
+}
+
+/* From post-start the job has come up; from pre-stop it never went down. */
+static void
+arrive_running(struct core *core, struct job *job, enum job_state from)
+{
+	if (from == JOB_POST_START) {
+		emit(core, job, "started", false, false);
+		if (!job->cls->task)
+			job_finish(core, job, false);
+	} else {
+		job->stop_env = strv_free(job->stop_env);
+		job_finish(core, job, false);
+	}
+}
+
+/* The end: the instance is gone after this. */
+static void
+arrive_waiting(struct core *core, struct job *job)
+{
+	struct slot *slot = job->slot;
+
+	emit(core, job, "stopped", true, false);
+	job_finish(core, job, false);
+	core_notify(core, NOTIFY_INSTANCE_REMOVED, job, NULL, NULL, NULL, 0);
+	job_free(core, job);
+	registry_settle(core, slot);
+}
+
+static bool (*const enter[JOB_STATE_COUNT])(struct core *core, struct job *job) = {
+	[JOB_STARTING] = enter_starting,
+	[JOB_SECURITY_SPAWNING] = enter_security_spawning,
+	[JOB_SECURITY] = enter_security,
+	[JOB_PRE_STARTING] = enter_pre_starting,
+	[JOB_PRE_START] = enter_pre_start,
+	[JOB_SPAWNING] = enter_spawning,
+	[JOB_SPAWNED] = enter_spawned,
+	[JOB_POST_STARTING] = enter_post_starting,
+	[JOB_POST_START] = enter_post_start,
+	[JOB_PRE_STOPPING] = enter_pre_stopping,
+	[JOB_PRE_STOP] = enter_pre_stop,
+	[JOB_STOPPING] = enter_stopping,
+	[JOB_KILLED] = enter_killed,
+	[JOB_POST_STOPPING] = enter_post_stopping,
+	[JOB_POST_STOP] = enter_post_stop,
+};
+
+/* -- moving ------------------------------------------------------------------------ */
+
+static void
+set_goal(struct core *core, struct job *job, enum job_goal goal)
+{
+	char display[JOB_DISPLAY_MAX];
+
+	core_log(core, LOG_LEVEL_INFO, "%s goal changed from %s to %s", job_display(job, display, sizeof(display)),
+		 job_goal_name(job->goal), job_goal_name(goal));
+	job->goal = goal;
+	core_notify(core, NOTIFY_GOAL_CHANGED, job, NULL, job_goal_name(goal), NULL, 0);
+}
+
+static enum job_state
+next_state(struct core *core, struct job *job)
+{
+	struct lifecycle_facts facts = { process_live(job, PROCESS_MAIN), job->restart };
+	enum job_state next = lifecycle_next(job->state, job->goal, facts);
+
+	if (job->goal == GOAL_RESPAWN)
+		set_goal(core, job, GOAL_START);
+	return next;
+}
+
+/* Put the instance into `state` and onwards, as far as it goes without waiting. */
+static void
+job_enter(struct core *core, struct job *job, enum job_state state)
+{
+	for (;;) {
+		char display[JOB_DISPLAY_MAX];
+		enum job_state from = job->state;
+
+		invariant(state < JOB_STATE_COUNT, core->broken = true; return);
+		core_log(core, LOG_LEVEL_INFO, "%s state changed from %s to %s",
+			 job_display(job, display, sizeof(display)), job_state_name(from), job_state_name(state));
+		job->state = state;
+		core_notify(core, NOTIFY_STATE_CHANGED, job, NULL, job_state_name(state), NULL, 0);
+		if (state == JOB_WAITING) {
+			arrive_waiting(core, job);
+			return;
+		}
+		if (state == JOB_RUNNING) {
+			arrive_running(core, job, from);
+			return;
+		}
+		if (!enter[state](core, job))
+			return;
+		state = next_state(core, job);
+	}
+}
+
+void
+job_advance(struct core *core, struct job *job)
+{
+	job_enter(core, job, next_state(core, job));
+}
+
+/* Its program runs but is not ready: nothing else would heed a stop. */
+bool
+job_hangs_in_spawned(const struct job *job)
+{
+	return job->state == JOB_SPAWNED && job->cls->expect == EXPECT_STOP && process_live(job, PROCESS_MAIN) &&
+	       job->process[PROCESS_MAIN].exec_done;
+}
+
+void
+job_change_goal(struct core *core, struct job *job, enum job_goal goal)
+{
+	if (job->goal == (uint32_t) goal)
+		return;
+	set_goal(core, job, goal);
+	if ((job->state == JOB_WAITING && goal == GOAL_START) || (job->state == JOB_RUNNING && goal == GOAL_STOP) ||
+	    (goal == GOAL_STOP && job_hangs_in_spawned(job)))
+		job_advance(core, job);
+}
+
+int
+job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fds)
+{
+	job->next_env = strv_free(job->next_env);
+	job->next_env = env;
+	job->has_next_env = true;
+	release_fds(core, &job->next_fds);
+	if (fds != NULL) {
+		for (size_t i = 0; i < fds->n; i++)
+			fd_hold(core, fds->p[i]);
+		job->next_fds = *fds;
+		*fds = (struct u64v) { 0 };
+	}
+	return 0;
+}

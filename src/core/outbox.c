@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making effects, and the outbox that keeps them until they are acknowledged. The outbox
+ * is one list in the order of their numbers; acknowledgements look at its end only, because what
+ * lies before the last acknowledged number of a target is not of that target any more.
+ */
+#include "core/internal.h"
+
+#include "common/log.h"
+#include "common/msg.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+struct effect *
+effect_add(struct core *core, enum effect_type type)
+{
+	struct effect *e = calloc(1, sizeof(*e));
+
+	if (e == NULL) {
+		core->oom = true;
+		return NULL;
+	}
+	e->id = ++core->last_effect;
+	e->type = type;
+	DL_APPEND(core->outbox, e);
+	core->outbox_count++;
+	return e;
+}
+
+void
+outbox_remove(struct core *core, struct effect *e)
+{
+	DL_DELETE(core->outbox, e);
+	core->outbox_count--;
+	effect_free(e);
+	free(e);
+}
+
+void
+outbox_acknowledge(struct core *core, uint32_t target, uint64_t upto)
+{
+	struct effect *e, *prev;
+
+	if (target >= TARGET_COUNT || target == TARGET_SPAWNER)
+		return; /* a SPAWN is answered, not acknowledged */
+	e = core->outbox != NULL ? core->outbox->prev : NULL;
+	while (e != NULL && e->id > core->acked[target]) {
+		prev = e == core->outbox ? NULL : e->prev;
+		if (e->id <= upto && effect_target_of(e->type) == target)
+			outbox_remove(core, e);
+		e = prev;
+	}
+	if (upto > core->acked[target])
+		core->acked[target] = upto < core->last_effect ? upto : core->last_effect;
+}
+
+/* A copy of s for an effect; NULL stays NULL. */
+static char *
+copy(struct core *core, const char *s)
+{
+	char *c = s != NULL ? strdup(s) : NULL;
+
+	if (s != NULL && c == NULL)
+		core->oom = true;
+	return c;
+}
+
+void
+core_log(struct core *core, int level, const char *fmt, ...)
+{
+	struct effect *e;
+	char text[ERROR_TEXT_MAX + JOB_DISPLAY_MAX];
+	va_list args;
+
+	if (level < core->log_level)
+		return;
+	va_start(args, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+		text[0] = '\0';
+	va_end(args);
+	e = effect_add(core, EFFECT_LOG);
+	if (e == NULL)
+		return;
+	e->log.level = level;
+	e->log.text = copy(core, text);
+}
+
+void
+core_notify(struct core *core, uint32_t type, const struct job *job, const char *job_name, const char *text,
+	    char *const *env, int32_t value)
+{
+	struct effect *e;
+
+	if (!core->control)
+		return;
+	e = effect_add(core, EFFECT_NOTIFY);
+	if (e == NULL)
+		return;
+	e->notify.type = type;
+	e->notify.job = copy(core, job != NULL ? job->slot->name : job_name);
+	e->notify.instance = copy(core, job != NULL ? job->name : NULL);
+	e->notify.text = copy(core, text);
+	core_oom(core, strv_dup(&e->notify.env, env));
+	e->notify.value = value;
+}
+
+void
+core_reply(struct core *core, uint64_t request, const char *error, const char *text, const char *job,
+	   const char *instance)
+{
+	struct effect *e;
+
+	if (request == 0 || !core->control)
+		return;
+	e = effect_add(core, EFFECT_REPLY);
+	if (e == NULL)
+		return;
+	e->reply.request = request;
+	e->reply.error = copy(core, error);
+	e->reply.text = copy(core, text);
+	e->reply.job = copy(core, job);
+	e->reply.instance = copy(core, instance);
+}
+
+void
+core_kill(struct core *core, const struct process *p, int signal, bool group)
+{
+	struct effect *e = effect_add(core, EFFECT_KILL);
+
+	if (e == NULL)
+		return;
+	e->kill.process = p->id;
+	e->kill.pid = p->pid;
+	e->kill.signal = signal;
+	e->kill.group = group;
+}
+
+uint64_t
+core_timer(struct core *core, usec_t due)
+{
+	struct effect *e = effect_add(core, EFFECT_TIMER);
+
+	if (e == NULL)
+		return 0;
+	e->timer.timer = core_new_id(core);
+	e->timer.due = due > 0 ? due : 1;
+	return e->timer.timer;
+}
+
+void
+core_timer_cancel(struct core *core, uint64_t *timer)
+{
+	struct effect *e;
+
+	if (*timer == 0)
+		return;
+	e = effect_add(core, EFFECT_TIMER);
+	if (e != NULL)
+		e->timer.timer = *timer;
+	*timer = 0;
+}
+
+static struct fdref *
+fd_find(const struct core *core, uint64_t fd)
+{
+	struct fdref *ref;
+
+	DL_FOREACH(core->fds, ref)
+		if (ref->fd == fd)
+			return ref;
+	return NULL;
+}
+
+void
+fd_hold(struct core *core, uint64_t fd)
+{
+	struct fdref *ref = fd_find(core, fd);
+
+	if (fd == 0)
+		return;
+	if (ref == NULL) {
+		ref = calloc(1, sizeof(*ref));
+		if (ref == NULL) {
+			core->oom = true;
+			return;
+		}
+		ref->fd = fd;
+		DL_APPEND(core->fds, ref);
+	}
+	ref->refs++;
+}
+
+void
+fd_release(struct core *core, uint64_t fd)
+{
+	struct fdref *ref = fd_find(core, fd);
+	struct effect *e;
+
+	if (ref == NULL || --ref->refs > 0)
+		return;
+	DL_DELETE(core->fds, ref);
+	free(ref);
+	e = effect_add(core, EFFECT_CLOSE_FD);
+	if (e != NULL)
+		e->close_fd.fd = fd;
+}

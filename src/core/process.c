@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The processes of an instance: asked for, made, running, ended (runtime.md sections 7, 9, 12).
+ * A slot of job->process is live from the moment the process is asked for.
+ */
+#include "core/internal.h"
+
+#include "common/invariant.h"
+#include "common/log.h"
+#include "common/msg.h"
+#include "job/signals.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+bool
+process_live(const struct job *job, enum process_kind kind)
+{
+	return job->process[kind].id != 0;
+}
+
+const char *
+signal_text(int signal, char *buf, size_t size)
+{
+	const char *name = signal_name(signal);
+
+	if (name != NULL)
+		return name;
+	(void) snprintf(buf, size, "%d", signal);
+	return buf;
+}
+
+/* Everything a process of that kind sees, in the order of runtime.md 4.3. */
+static int
+environment(const struct core *core, const struct job *job, enum process_kind kind, char ***env)
+{
+	if (strv_dup(env, job->env) < 0)
+		return -ENOMEM;
+	if ((kind == PROCESS_PRE_STOP || kind == PROCESS_POST_STOP) && env_merge(env, job->stop_env) < 0)
+		return -ENOMEM;
+	if (env_set_value(env, "UPSTART_JOB", job->slot->name) < 0 ||
+	    env_set_value(env, "UPSTART_INSTANCE", job->name) < 0)
+		return -ENOMEM;
+	if (core->config.session_address != NULL)
+		return env_set_value(env, "UPSTART_SESSION", core->config.session_address);
+	return 0;
+}
+
+
+
+static int
+descriptors(const struct job *job, struct u64v *fds)
+{
+	for (size_t i = 0; i < job->fds.n; i++)
+		if (u64v_add(fds, job->fds.p[i]) < 0 || u64v_add(fds, FIRST_JOB_FD + i) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+void
+process_spawn(struct core *core, struct job *job, enum process_kind kind)
+{
+	struct process *p = &job->process[kind];
+	struct effect *e;
+
+	if (job->cls->process[kind].command == NULL)
+		return;
+	invariant(p->id == 0, core->broken = true; return);
+	e = effect_add(core, EFFECT_SPAWN);
+	if (e == NULL)
+		return;
+	p->id = core_new_id(core);
+	p->pid = 0;
+	p->exec_done = false;
+	p->asked = e;
+	core->spawns_open++;
+	e->spawn.process = p->id;
+	e->spawn.class_id = job->cls->id;
+	e->spawn.kind = kind;
+	e->spawn.job = strdup(job->slot->name);
+	e->spawn.instance = strdup(job->name);
+	if (map_put_id(&core->process_to_job, p->id, job) < 0 || e->spawn.job == NULL || e->spawn.instance == NULL ||
+	    environment(core, job, kind, &e->spawn.env) < 0 || descriptors(job, &e->spawn.fds) < 0)
+		core->oom = true;
+}
+
+/* The job and the kind of a process id; NULL when it is none of ours (any more). */
+static struct job *
+owner_of(const struct core *core, uint64_t process, enum process_kind *kind)
+{
+	struct job *job = map_get_id(&core->process_to_job, process);
+
+	for (size_t i = 0; job != NULL && i < PROCESS_KIND_COUNT; i++)
+		if (job->process[i].id == process) {
+			*kind = (enum process_kind) i;
+			return job;
+		}
+	return NULL;
+}
+
+static void
+answered(struct core *core, struct process *p)
+{
+	if (p->asked == NULL)
+		return;
+	outbox_remove(core, p->asked);
+	p->asked = NULL;
+	core->spawns_open--;
+	if (core->spawns_open == 0)
+		u64v_deinit(&core->early); /* nobody will ask for those pids any more */
+}
+
+/* The process is over: its slot is free, and the shell may close what it holds for it. */
+static void
+forget(struct core *core, struct job *job, enum process_kind kind)
+{
+	struct process *p = &job->process[kind];
+	struct effect *e;
+
+	answered(core, p);
+	map_del_id(&core->process_to_job, p->id);
+	if (p->pid > 0)
+		map_del_id(&core->pid_to_process, (uint64_t) p->pid);
+	e = effect_add(core, EFFECT_ENDED);
+	if (e != NULL) {
+		e->ended.process = p->id;
+		e->ended.pid = p->pid;
+	}
+	*p = (struct process) { 0 };
+}
+
+static void
+send_signal(struct core *core, const struct job *job, const struct process *p, int signal)
+{
+	char display[JOB_DISPLAY_MAX], text[16];
+
+	core_log(core, LOG_LEVEL_INFO, "Sending %s signal to %s main process (%d)",
+		 signal_text(signal, text, sizeof(text)), job_display(job, display, sizeof(display)), p->pid);
+	core_kill(core, p, signal, true);
+}
+
+void
+process_kill_main(struct core *core, struct job *job)
+{
+	const struct process *p = &job->process[PROCESS_MAIN];
+
+	if (p->pid == 0)
+		return; /* its pid is not known yet: process_spawned() comes back here */
+	send_signal(core, job, p, job->cls->kill_signal);
+	if (job->cls->kill_timeout == 0) {
+		send_signal(core, job, p, SIGKILL);
+		return;
+	}
+	/* One that is stopped could not die of it (runtime.md 19, 9). */
+	core_kill(core, p, SIGCONT, true);
+	job->kill_timer = core_timer(core, core->now + job->cls->kill_timeout * USEC_PER_SEC);
+	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+}
+
+void
+process_forget_timer(struct core *core, struct job *job)
+{
+	map_del_id(&core->timer_to_job, job->kill_timer);
+	core_timer_cancel(core, &job->kill_timer);
+}
+
+bool
+process_timer(struct core *core, uint64_t timer)
+{
+	struct job *job = map_get_id(&core->timer_to_job, timer);
+
+	if (job == NULL)
+		return false;
+	map_del_id(&core->timer_to_job, timer);
+	job->kill_timer = 0;
+	if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN))
+		send_signal(core, job, &job->process[PROCESS_MAIN], SIGKILL);
+	return true;
+}
+
+/* -- the end of a process ------------------------------------------------------------ */
+
+/* May the main process be started once more? Counts the respawn. */
+static bool
+respawn_allowed(struct core *core, struct job *job)
+{
+	uint32_t limit = job->cls->respawn_limit;
+	usec_t interval = job->cls->respawn_interval * USEC_PER_SEC;
+
+	if (limit == 0 || interval == 0)
+		return true;
+	if (job->respawn_count > 0 && core->now - job->respawn_time < interval)
+		return ++job->respawn_count <= limit;
+	job->respawn_time = core->now;
+	job->respawn_count = 1;
+	return true;
+}
+
+/* Is a hook running whose end moves the instance on? */
+static bool
+hook_is_running(const struct job *job)
+{
+	return (job->state == JOB_POST_START && process_live(job, PROCESS_POST_START)) ||
+	       (job->state == JOB_PRE_STOP && process_live(job, PROCESS_PRE_STOP));
+}
+
+/* A failure or a normal end of main: the goal is stop from now on. */
+static void
+main_stops(struct core *core, struct job *job)
+{
+	enum job_state before = job->state;
+
+	/* In running the change of the goal moves the instance by itself. */
+	job_change_goal(core, job, GOAL_STOP);
+	if (before == JOB_SPAWNED)
+		job_advance(core, job);
+}
+
+static void
+main_respawns(struct core *core, struct job *job)
+{
+	char display[JOB_DISPLAY_MAX];
+
+	core_log(core, LOG_LEVEL_WARN, "%s main process ended, respawning", job_display(job, display, sizeof(display)));
+	if (hook_is_running(job)) {
+		job_change_goal(core, job, GOAL_RESPAWN);
+	} else if (job->state == JOB_SPAWNED) {
+		job_change_goal(core, job, GOAL_RESPAWN);
+		job_advance(core, job);
+	} else {
+		job_advance(core, job);
+	}
+}
+
+/* Its slot is free already. */
+static void
+main_ended(struct core *core, struct job *job, int32_t status)
+{
+	const struct job_class *cls = job->cls;
+	char display[JOB_DISPLAY_MAX];
+	bool unready = job->state == JOB_SPAWNED && cls->expect != EXPECT_NONE;
+	bool abnormal = (status != 0 || (cls->respawn && !cls->task)) && !job_class_exit_is_normal(cls, status);
+
+	if (job->state == JOB_KILLED) {
+		job_advance(core, job);
+		return;
+	}
+	if (job->state == JOB_STOPPING)
+		return;
+	if (job->goal != GOAL_START) {
+		main_stops(core, job);
+		return;
+	}
+	if (abnormal && cls->respawn && !core->no_respawn) {
+		if (respawn_allowed(core, job)) {
+			main_respawns(core, job);
+			return;
+		}
+		core_log(core, LOG_LEVEL_WARN, "%s respawning too fast, stopped",
+			 job_display(job, display, sizeof(display)));
+		job_fail(core, job, FAILED_RESPAWN, 0);
+	} else if (abnormal || unready) {
+		job_fail(core, job, PROCESS_MAIN, status);
+	}
+	main_stops(core, job);
+}
+
+/* Free the slot of a process that has ended and go on from there. */
+static void
+process_ended(struct core *core, struct job *job, enum process_kind kind, int32_t status)
+{
+	bool was_moving = false;
+
+	if (kind == PROCESS_MAIN)
+		process_forget_timer(core, job);
+	forget(core, job, kind);
+	switch (kind) {
+	case PROCESS_MAIN:
+		main_ended(core, job, status);
+		return;
+	case PROCESS_SECURITY:
+		was_moving = job->state == JOB_SECURITY;
+		break;
+	case PROCESS_PRE_START:
+		was_moving = job->state == JOB_PRE_START;
+		break;
+	case PROCESS_POST_START:
+		was_moving = job->state == JOB_POST_START;
+		break;
+	case PROCESS_PRE_STOP:
+		was_moving = job->state == JOB_PRE_STOP;
+		break;
+	case PROCESS_POST_STOP:
+		was_moving = job->state == JOB_POST_STOP;
+		break;
+	default:
+		break;
+	}
+	if (!was_moving)
+		return;
+	if (status != 0 && (kind == PROCESS_PRE_START || kind == PROCESS_POST_STOP)) {
+		job_fail(core, job, kind, status);
+		job_change_goal(core, job, GOAL_STOP);
+	}
+	job_advance(core, job);
+}
+
+static void
+log_end(struct core *core, const struct job *job, enum process_kind kind, int32_t pid, int32_t status)
+{
+	char display[JOB_DISPLAY_MAX];
+	const char *name = job_display(job, display, sizeof(display));
+	int level = job_class_exit_is_normal(job->cls, status) ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
+	int signal = status >> 8;
+
+	if (status == 0)
+		core_log(core, LOG_LEVEL_INFO, "%s %s process (%d) exited normally", name, process_kind_name(kind), pid);
+	else if (signal == 0)
+		core_log(core, level, "%s %s process (%d) terminated with status %d", name, process_kind_name(kind), pid,
+			 status);
+	else if (signal_name(signal) != NULL)
+		core_log(core, level, "%s %s process (%d) killed by %s signal", name, process_kind_name(kind), pid,
+			 signal_name(signal));
+	else
+		core_log(core, level, "%s %s process (%d) killed by signal %d", name, process_kind_name(kind), pid, signal);
+}
+
+int
+process_exited(struct core *core, const struct input_exited *in)
+{
+	struct job *job = map_get_id(&core->pid_to_process, (uint64_t) in->pid);
+
+	if (job == NULL) {
+		/* Perhaps one whose pid has not been told yet. */
+		if (core->spawns_open > 0 &&
+		    (u64v_add(&core->early, (uint64_t) in->pid) < 0 || u64v_add(&core->early, (uint64_t) in->status) < 0))
+			return -ENOMEM;
+		return 0;
+	}
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
+		if (job->process[i].pid == in->pid) {
+			log_end(core, job, (enum process_kind) i, in->pid, in->status);
+			process_ended(core, job, (enum process_kind) i, in->status);
+			break;
+		}
+	return 0;
+}
+
+/* The status of a pid that ended before it was known; -1: none. */
+static int64_t
+take_early(struct core *core, int32_t pid)
+{
+	for (size_t i = 0; i + 1 < core->early.n; i += 2)
+		if (core->early.p[i] == (uint64_t) pid) {
+			int64_t status = (int64_t) core->early.p[i + 1];
+
+			core->early.n -= 2;
+			core->early.p[i] = core->early.p[core->early.n];
+			core->early.p[i + 1] = core->early.p[core->early.n + 1];
+			return status;
+		}
+	return -1;
+}
+
+int
+process_spawned(struct core *core, const struct input_spawned *in)
+{
+	enum process_kind kind = PROCESS_MAIN;
+	struct job *job = owner_of(core, in->process, &kind);
+	char display[JOB_DISPLAY_MAX];
+	int64_t status;
+
+	if (job == NULL || job->process[kind].pid != 0 || in->pid <= 0)
+		return 0; /* told twice */
+	status = take_early(core, in->pid);
+	job->process[kind].pid = in->pid;
+	answered(core, &job->process[kind]);
+	core_oom(core, map_put_id(&core->pid_to_process, (uint64_t) in->pid, job));
+	core_log(core, LOG_LEVEL_INFO, "%s %s process (%d)", job_display(job, display, sizeof(display)),
+		 process_kind_name(kind), in->pid);
+	if (status >= 0) {
+		log_end(core, job, kind, in->pid, (int32_t) status);
+		process_ended(core, job, kind, (int32_t) status);
+	} else if (kind == PROCESS_MAIN && job->state == JOB_KILLED) {
+		process_kill_main(core, job);
+	}
+	return 0;
+}
+
+int
+process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
+{
+	enum process_kind kind = PROCESS_MAIN;
+	struct job *job = owner_of(core, in->process, &kind);
+	char display[JOB_DISPLAY_MAX], text[256];
+	enum job_state state;
+
+	if (job == NULL)
+		return 0;
+	state = job->state;
+	spawn_step_text(in->step, in->arg, in->error, text, sizeof(text));
+	core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s", job_display(job, display, sizeof(display)),
+		 process_kind_name(kind), text);
+	process_forget_timer(core, job);
+	forget(core, job, kind);
+	if (kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP) {
+		job_fail(core, job, kind, -1);
+		job_change_goal(core, job, GOAL_STOP);
+	}
+	/* Only where the process was what the instance waited for. */
+	if (job->state == state &&
+	    ((kind == PROCESS_MAIN && (state == JOB_SPAWNED || state == JOB_KILLED)) ||
+	     (kind == PROCESS_SECURITY && state == JOB_SECURITY) || (kind == PROCESS_PRE_START && state == JOB_PRE_START) ||
+	     (kind == PROCESS_POST_START && state == JOB_POST_START) ||
+	     (kind == PROCESS_PRE_STOP && state == JOB_PRE_STOP) ||
+	     (kind == PROCESS_POST_STOP && state == JOB_POST_STOP)))
+		job_advance(core, job);
+	return 0;
+}
+
+int
+process_exec_done(struct core *core, const struct input_exec_done *in)
+{
+	enum process_kind kind = PROCESS_MAIN;
+	struct job *job = owner_of(core, in->process, &kind);
+
+	if (job == NULL || job->process[kind].exec_done)
+		return 0;
+	job->process[kind].exec_done = true;
+	if (kind != PROCESS_MAIN || job->state != JOB_SPAWNED)
+		return 0;
+	if (job->cls->expect != EXPECT_STOP || job->goal == GOAL_STOP)
+		job_advance(core, job);
+	return 0;
+}
+
+int
+process_stopped(struct core *core, const struct input_stopped *in)
+{
+	struct job *job = map_get_id(&core->pid_to_process, (uint64_t) in->pid);
+	char display[JOB_DISPLAY_MAX], text[32];
+	size_t kind = 0;
+
+	if (job == NULL)
+		return 0;
+	while (kind < PROCESS_KIND_COUNT && job->process[kind].pid != in->pid)
+		kind++;
+	invariant(kind < PROCESS_KIND_COUNT, core->broken = true; return 0);
+	core_log(core, LOG_LEVEL_INFO, "%s %s process (%d) %s by %s signal", job_display(job, display, sizeof(display)),
+		 process_kind_name((enum process_kind) kind), in->pid, in->continued ? "continued" : "stopped",
+		 signal_text(in->signal, text, sizeof(text)));
+	if (kind == PROCESS_MAIN && job->state == JOB_SPAWNED && job->cls->expect == EXPECT_STOP &&
+	    in->signal == SIGSTOP && !in->continued) {
+		core_kill(core, &job->process[kind], SIGCONT, false);
+		job_advance(core, job);
+	}
+	return 0;
+}

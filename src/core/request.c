@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What clients ask: events, starts and stops, environments (runtime.md section 6). Each request
+ * with a number gets exactly one answer, now or when what it waits for is there.
+ */
+#include "core/internal.h"
+
+#include "common/log.h"
+#include "common/msg.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+/* -- tokens ------------------------------------------------------------------------ */
+
+struct token *
+token_by_id(const struct core *core, uint64_t id)
+{
+	return id != 0 ? map_get_id(&core->tokens_by_id, id) : NULL;
+}
+
+void
+token_free(struct core *core, struct token *t)
+{
+	map_del(&core->tokens_by_name, t->name);
+	map_del_id(&core->tokens_by_id, t->id);
+	DL_DELETE(core->tokens, t);
+	if (t->done)
+		core->tokens_done--;
+	u64v_deinit(&t->requests);
+	free(t->name);
+	free(t->error);
+	free(t->text);
+	free(t->job);
+	free(t->instance);
+	free(t);
+}
+
+static struct token *
+token_new(struct core *core, const char *name)
+{
+	struct token *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->id = core_new_id(core);
+	t->name = strdup(name);
+	if (t->name == NULL || map_put(&core->tokens_by_name, name, t) < 0) {
+		free(t->name);
+		free(t);
+		return NULL;
+	}
+	if (map_put_id(&core->tokens_by_id, t->id, t) < 0) {
+		map_del(&core->tokens_by_name, name);
+		free(t->name);
+		free(t);
+		return NULL;
+	}
+	DL_APPEND(core->tokens, t);
+	return t;
+}
+
+static char *
+copy(struct core *core, const char *s)
+{
+	char *c = s != NULL ? strdup(s) : NULL;
+
+	if (s != NULL && c == NULL)
+		core->oom = true;
+	return c;
+}
+
+/* Only so many answers are remembered: the oldest is forgotten. */
+static void
+token_done(struct core *core, struct token *t)
+{
+	struct token *old;
+
+	t->done = true;
+	core->tokens_done++;
+	if (core->tokens_done <= TOKENS_REMEMBERED)
+		return;
+	DL_FOREACH(core->tokens, old)
+		if (old->done) {
+			token_free(core, old);
+			return;
+		}
+}
+
+void
+request_answer(struct core *core, uint64_t request, uint64_t token, const char *error, const char *text,
+	       const char *job, const char *instance)
+{
+	struct token *t = token_by_id(core, token);
+
+	core_reply(core, request, error, text, job, instance);
+	if (t == NULL || t->done)
+		return;
+	for (size_t i = 0; i < t->requests.n; i++)
+		core_reply(core, t->requests.p[i], error, text, job, instance);
+	u64v_deinit(&t->requests);
+	t->error = copy(core, error);
+	t->text = copy(core, text);
+	t->job = copy(core, job);
+	t->instance = copy(core, instance);
+	token_done(core, t);
+}
+
+/* Who asks, as long as a request is looked at: one of the two is what an answer goes to. */
+struct asker {
+	uint64_t request;
+	uint64_t token;
+};
+
+/*
+ * Find out whether this is a request that was made before. 1: it is, and is dealt with; 0: a new
+ * one, `who` is filled; -ENOMEM.
+ */
+static int
+identify(struct core *core, uint64_t request, const char *token, struct asker *who)
+{
+	struct token *t;
+
+	*who = (struct asker) { request, 0 };
+	if (token == NULL || token[0] == '\0')
+		return 0;
+	t = map_get(&core->tokens_by_name, token);
+	if (t != NULL && t->done) {
+		core_reply(core, request, t->error, t->text, t->job, t->instance);
+		return 1;
+	}
+	if (t != NULL)
+		return u64v_add(&t->requests, request) < 0 ? -ENOMEM : 1;
+	t = token_new(core, token);
+	if (t == NULL || u64v_add(&t->requests, request) < 0)
+		return -ENOMEM;
+	*who = (struct asker) { 0, t->id };
+	return 0;
+}
+
+static int
+refuse(struct core *core, const struct asker *who, const char *error, const char *text)
+{
+	request_answer(core, who->request, who->token, error, text, NULL, NULL);
+	return 0;
+}
+
+static int
+refuse_job(struct core *core, const struct asker *who, const char *error, const char *what, const char *name)
+{
+	auto_free char *text = str_printf("%s%s", what, name);
+
+	if (text == NULL)
+		return -ENOMEM;
+	return refuse(core, who, error, text);
+}
+
+/* -- events ----------------------------------------------------------------------------- */
+
+int
+request_emit(struct core *core, const struct input_emit *in)
+{
+	const char *why = NULL;
+	struct asker who;
+	struct event *event;
+	int r = identify(core, in->request, in->token, &who);
+
+	fd_hold(core, in->fd);
+	if (in->name == NULL || in->name[0] == '\0')
+		why = "Name may not be empty string";
+	else if (!env_is_valid(in->env))
+		why = "Env must be KEY=VALUE pairs";
+	if (r != 0 || why != NULL) {
+		fd_release(core, in->fd);
+		return r != 0 ? (r < 0 ? r : 0) : refuse(core, &who, ERR_INVALID_ARGS, why);
+	}
+	event = event_emit(core, in->name, in->env);
+	if (event == NULL) {
+		fd_release(core, in->fd);
+		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
+	}
+	event->fd = in->fd;
+	if (!in->wait)
+		request_answer(core, who.request, who.token, NULL, NULL, NULL, NULL);
+	else if (u64v_add(&event->requests, who.request) < 0 || u64v_add(&event->requests, who.token) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* -- jobs ------------------------------------------------------------------------------- */
+
+/* Everything a request about a job needs while it is looked at. */
+struct asked {
+	const struct input_request *in;
+	struct asker who;
+	struct slot *slot;
+	struct job *job; /* NULL: no such instance */
+	char *instance;  /* owned: its name */
+	char **env;      /* owned: class environment and the request's */
+};
+
+static void
+asked_deinit(struct asked *a)
+{
+	free(a->instance);
+	a->env = strv_free(a->env);
+}
+
+/* Environment and instance of a request by job. 0: go on, 1: refused and answered, -ENOMEM. */
+static int
+select_instance(struct core *core, struct asked *a)
+{
+	struct error err = ERROR_INIT;
+	auto_free char *text = NULL;
+	const char *usage = a->slot->cls->usage;
+	int r;
+
+	if (!env_is_valid(a->in->env))
+		return refuse(core, &a->who, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs") < 0 ? -ENOMEM : 1;
+	if (job_class_environment(a->slot->cls, core->job_env, core->config.own_env, &a->env) < 0 ||
+	    env_merge(&a->env, a->in->env) < 0)
+		return -ENOMEM;
+	r = env_expand(&a->instance, a->slot->cls->instance, a->env, &err);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		text = usage != NULL ? str_printf("%s\nUsage: %s", err.text, usage) : strdup(err.text);
+		if (text == NULL)
+			return -ENOMEM;
+		return refuse(core, &a->who, ERR_INVALID_ARGS, text) < 0 ? -ENOMEM : 1;
+	}
+	a->job = job_find(a->slot, a->instance);
+	return 0;
+}
+
+/* Answer now, or when the instance has got there. */
+static int
+wait_or_answer(struct core *core, struct asked *a, struct job *job)
+{
+	if (a->in->wait)
+		return job_wait_request(core, job, a->in->kind, a->who.request, a->who.token);
+	request_answer(core, a->who.request, a->who.token, NULL, NULL, job->slot->name, job->name);
+	return 0;
+}
+
+static int
+do_start(struct core *core, struct asked *a)
+{
+	char display[JOB_DISPLAY_MAX];
+	struct job *job = a->job;
+	int r;
+
+	if (job != NULL && job->goal != GOAL_STOP)
+		return refuse_job(core, &a->who, ERR_ALREADY_STARTED, "Job is already running: ",
+				  job_display(job, display, sizeof(display)));
+	if (job == NULL && a->slot->has_successor && a->slot->successor == NULL)
+		return refuse_job(core, &a->who, ERR_UNKNOWN_JOB, "Unknown job: ", a->slot->name);
+	if (job == NULL)
+		job = job_new(core, a->slot, a->instance);
+	if (job == NULL)
+		return refuse(core, &a->who, ERR_NO_MEMORY, "Out of Memory");
+	if (a->in->kind == JOB_START) {
+		core_oom(core, job_set_next_env(core, job, steal(&a->env), NULL));
+	} else {
+		job->next_env = strv_free(job->next_env);
+		job->has_next_env = false;
+	}
+	job->restart = false;
+	job_finish(core, job, false);
+	r = wait_or_answer(core, a, job);
+	job_change_goal(core, job, GOAL_START);
+	return r;
+}
+
+static int
+do_stop(struct core *core, struct asked *a)
+{
+	char display[JOB_DISPLAY_MAX];
+	struct job *job = a->job;
+	int r;
+
+	if (job == NULL)
+		return refuse_job(core, &a->who, ERR_UNKNOWN_INSTANCE, "Unknown instance: ", a->instance);
+	if (job->goal == GOAL_STOP)
+		return refuse_job(core, &a->who, ERR_ALREADY_STOPPED, "Job has already been stopped: ",
+				  job_display(job, display, sizeof(display)));
+	job->stop_env = strv_free(job->stop_env);
+	if (a->in->kind == JOB_STOP)
+		core_oom(core, strv_dup(&job->stop_env, a->in->env));
+	job->restart = false;
+	job_finish(core, job, false);
+	r = wait_or_answer(core, a, job);
+	job_change_goal(core, job, GOAL_STOP);
+	return r;
+}
+
+static int
+do_restart(struct core *core, struct asked *a)
+{
+	char display[JOB_DISPLAY_MAX];
+	struct job *job = a->job;
+	int r;
+
+	if (job == NULL)
+		return refuse_job(core, &a->who, ERR_UNKNOWN_INSTANCE, "Unknown instance: ", a->instance);
+	if (job->goal == GOAL_STOP)
+		return refuse_job(core, &a->who, ERR_ALREADY_STOPPED, "Job has already been stopped: ",
+				  job_display(job, display, sizeof(display)));
+	if (a->in->kind == JOB_RESTART) {
+		core_oom(core, job_set_next_env(core, job, steal(&a->env), NULL));
+	} else {
+		job->next_env = strv_free(job->next_env);
+		job->has_next_env = false;
+	}
+	job->stop_env = strv_free(job->stop_env);
+	job_finish(core, job, false);
+	r = wait_or_answer(core, a, job);
+	job_change_goal(core, job, GOAL_STOP);
+	job_change_goal(core, job, GOAL_START);
+	/* With a pre-stop process at work the start must not read as "stop cancelled". */
+	job->restart = job->state == JOB_PRE_STOP;
+	return r;
+}
+
+static int
+do_reload(struct core *core, struct asked *a)
+{
+	char display[JOB_DISPLAY_MAX];
+	const struct process *p = &a->job->process[PROCESS_MAIN];
+
+	if (p->pid == 0)
+		return refuse_job(core, &a->who, ERR_NOT_RUNNING, "Job is not running: ",
+				  job_display(a->job, display, sizeof(display)));
+	core_kill(core, p, a->job->cls->reload_signal, false);
+	request_answer(core, a->who.request, a->who.token, NULL, NULL, a->slot->name, a->job->name);
+	return 0;
+}
+
+static int (*const actions[REQUEST_KIND_COUNT])(struct core *core, struct asked *a) = {
+	[JOB_START] = do_start,		[JOB_STOP] = do_stop,
+	[JOB_RESTART] = do_restart,	[INSTANCE_START] = do_start,
+	[INSTANCE_STOP] = do_stop,	[INSTANCE_RESTART] = do_restart,
+	[INSTANCE_RELOAD] = do_reload,
+};
+
+int
+request_apply(struct core *core, const struct input_request *in)
+{
+	struct asked a = { .in = in };
+	int r;
+
+	if (in->kind >= REQUEST_KIND_COUNT || in->job == NULL)
+		return -EINVAL;
+	r = identify(core, in->request, in->token, &a.who);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	a.slot = slot_get(core, in->job);
+	if (a.slot == NULL)
+		return refuse(core, &a.who, ERR_GONE, in->job);
+	if (in->kind <= JOB_RESTART) {
+		r = select_instance(core, &a);
+	} else {
+		a.job = in->instance != NULL ? job_find(a.slot, in->instance) : NULL;
+		if (a.job == NULL)
+			r = refuse(core, &a.who, ERR_GONE, in->job) < 0 ? -ENOMEM : 1;
+	}
+	if (r == 0)
+		r = actions[in->kind](core, &a);
+	asked_deinit(&a);
+	return r < 0 ? r : 0;
+}
+
+/* -- environments ------------------------------------------------------------------------ */
+
+static int
+change_env(char ***env, const struct input_set_env *in)
+{
+	for (size_t i = 0; in->env != NULL && in->env[i] != NULL; i++) {
+		const char *pair = in->env[i];
+		auto_free char *key = span_dup((struct span) { pair, strcspn(pair, "=") });
+
+		if (key == NULL)
+			return -ENOMEM;
+		if (in->action == ENV_UNSET) {
+			(void) env_unset(env, pair);
+			continue;
+		}
+		if (!in->replace && env_get(*env, key) != NULL)
+			continue;
+		if (env_set_value(env, key, strchr(pair, '=') != NULL ? strchr(pair, '=') + 1 : "") < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+change_global_env(struct core *core, const struct input_set_env *in)
+{
+	struct slot *slot;
+	struct job *job;
+
+	if (in->action == ENV_RESET) {
+		char **fresh = NULL;
+
+		if (strv_dup(&fresh, core->config.job_env) < 0)
+			return -ENOMEM;
+		core->job_env = strv_free(core->job_env);
+		core->job_env = fresh;
+		return 0;
+	}
+	if (change_env(&core->job_env, in) < 0)
+		return -ENOMEM;
+	DL_FOREACH(core->slots, slot)
+		DL_FOREACH(slot->jobs, job)
+			if (change_env(&job->env, in) < 0)
+				return -ENOMEM;
+	return 0;
+}
+
+static int
+change_job_env(struct core *core, struct job *job, const struct input_set_env *in)
+{
+	char **fresh = NULL;
+
+	if (in->action != ENV_RESET)
+		return change_env(&job->env, in);
+	if (job_class_environment(job->cls, core->job_env, core->config.own_env, &fresh) < 0)
+		return -ENOMEM;
+	job->env = strv_free(job->env);
+	job->env = fresh;
+	return 0;
+}
+
+int
+request_set_env(struct core *core, const struct input_set_env *in)
+{
+	struct asker who = { in->request, 0 };
+	auto_free char *text = NULL;
+	struct slot *slot;
+	struct job *job;
+	int r;
+
+	for (size_t i = 0; in->env != NULL && in->env[i] != NULL; i++)
+		if (in->env[i][0] == '\0' || in->env[i][0] == '=')
+			return refuse(core, &who, ERR_INVALID_ARGS, "Variable may not be empty string");
+	if (in->job == NULL) {
+		r = change_global_env(core, in);
+	} else {
+		slot = slot_get(core, in->job);
+		if (slot == NULL)
+			return refuse_job(core, &who, ERR_UNKNOWN_JOB, "Unknown job: ", in->job);
+		job = in->instance != NULL ? job_find(slot, in->instance) : NULL;
+		if (job == NULL) {
+			text = str_printf("Unknown instance: %s of job %s", in->instance ? in->instance : "(null)", in->job);
+			return text == NULL ? -ENOMEM : refuse(core, &who, ERR_UNKNOWN_JOB_INSTANCE, text);
+		}
+		r = change_job_env(core, job, in);
+	}
+	if (r < 0)
+		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
+	request_answer(core, who.request, 0, NULL, NULL, NULL, NULL);
+	return 0;
+}
+
+/* -- the servant that speaks for clients ------------------------------------------------- */
+
+/* Nobody hears the answers any more; under a token they are still wanted. */
+static void
+forget_requests(struct core *core)
+{
+	struct slot *slot;
+	struct job *job;
+	struct event *event;
+	struct token *t;
+
+	DL_FOREACH(core->slots, slot)
+		DL_FOREACH(slot->jobs, job)
+			for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
+				if ((job->waiters.p[i] & 0xff) == WAITER_REQUEST)
+					job->waiters.p[i + 1] = 0;
+	DL_FOREACH(core->events, event)
+		for (size_t i = 0; i + 1 < event->requests.n; i += 2)
+			event->requests.p[i] = 0;
+	DL_FOREACH(core->tokens, t)
+		u64v_deinit(&t->requests);
+}
+
+void
+request_control(struct core *core, bool present)
+{
+	struct effect *e, *next;
+
+	forget_requests(core); /* a new servant has none, and gone with the old one are its own */
+	DL_FOREACH_SAFE(core->outbox, e, next)
+		if (effect_target_of(e->type) == TARGET_CONTROL)
+			outbox_remove(core, e);
+	core->control = present;
+}

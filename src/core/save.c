@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing the whole core and making one from what was written. Flat members go by the tables below;
+ * links between things are written as ids and made anew. What can be derived (blocker counts, the
+ * event heap, all indexes) is derived, so that a damaged or older snapshot can't contradict itself.
+ *
+ *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
+ *   slot  = [{}, class id, successor id, [held], jobs []]
+ *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
+ */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#define SAVE_VERSION 1
+#define SAVE_PARTS 8
+
+#define F(type, st, member) WIRE_FIELD(type, struct st, member)
+
+static const struct wire_field core_fields[] = {
+	F(U64, core, seq),           F(U64, core, last_effect),   F(U64, core, last_id),
+	F(U64, core, now),           F(U64, core, last_order),    F(I32, core, log_level),
+	F(BOOL, core, control),      F(U64, core, yield_timer),   F(U64V, core, early),
+	F(U32, core, quiesce),       F(U64, core, quiesce_timer), F(U64, core, quiesce_start),
+	F(BOOL, core, quiesce_logout), F(BOOL, core, no_respawn), F(BOOL, core, finished),
+};
+static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
+
+static const struct wire_field slot_fields[] = {
+	F(U64, slot, order),
+	F(STR, slot, name),
+	F(BOOL, slot, has_successor),
+};
+static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
+
+static const struct wire_field job_fields[] = {
+	F(U64, job, id),          F(STR, job, name),         F(U32, job, goal),          F(U32, job, state),
+	F(STRV, job, env),        F(STRV, job, next_env),    F(BOOL, job, has_next_env), F(STRV, job, stop_env),
+	F(U64V, job, fds),        F(U64V, job, next_fds),    F(U64, job, blocker),       F(U64V, job, waiters),
+	F(BOOL, job, failed),     F(U32, job, failed_kind),  F(I32, job, exit_status),   F(U64, job, kill_timer),
+	F(U64, job, respawn_time), F(U32, job, respawn_count), F(BOOL, job, restart),
+};
+static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
+
+static const struct wire_field event_fields[] = {
+	F(U64, event, id),       F(STR, event, name),    F(STRV, event, env), F(U64, event, fd),
+	F(U32, event, progress), F(BOOL, event, failed), F(U64, event, job),  F(U64V, event, requests),
+};
+static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
+
+static const struct wire_field token_fields[] = {
+	F(U64, token, id),   F(STR, token, name), F(BOOL, token, done), F(U64V, token, requests),
+	F(STR, token, error), F(STR, token, text), F(STR, token, job),  F(STR, token, instance),
+};
+static const struct wire_schema token_schema = WIRE_SCHEMA("token", token_fields);
+
+/* -- writing --------------------------------------------------------------------- */
+
+static void
+put_held(struct strbuf *b, const struct trigger *t)
+{
+	int n = t->cond != NULL ? t->cond->n_leaves : 0;
+
+	wire_put_array(b, (size_t) n);
+	for (int i = 0; i < n; i++)
+		wire_put_uint(b, t->held[i]);
+}
+
+static void
+put_job(struct strbuf *b, const struct job *job)
+{
+	wire_put_array(b, 4);
+	wire_put_struct(b, &job_schema, job);
+	wire_put_uint(b, job->cls->id);
+	put_held(b, &job->stop);
+	wire_put_array(b, PROCESS_KIND_COUNT);
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
+		wire_put_array(b, 3);
+		wire_put_uint(b, job->process[i].id);
+		wire_put_int(b, job->process[i].pid);
+		wire_put_bool(b, job->process[i].exec_done);
+	}
+}
+
+static void
+put_slot(struct strbuf *b, const struct slot *slot)
+{
+	const struct job *job;
+	size_t n = 0;
+
+	DL_FOREACH(slot->jobs, job)
+		n++;
+	wire_put_array(b, 5);
+	wire_put_struct(b, &slot_schema, slot);
+	wire_put_uint(b, slot->cls->id);
+	wire_put_uint(b, slot->successor != NULL ? slot->successor->id : 0);
+	put_held(b, &slot->start);
+	wire_put_array(b, n);
+	DL_FOREACH(slot->jobs, job)
+		put_job(b, job);
+}
+
+void
+core_save(const struct core *core, struct strbuf *b)
+{
+	const struct slot *slot;
+	const struct event *event;
+	const struct token *t;
+	const struct fdref *ref;
+	const struct effect *e;
+	size_t n = 0;
+
+	wire_put_array(b, SAVE_PARTS);
+	wire_put_uint(b, SAVE_VERSION);
+	wire_put_struct(b, &core_schema, core);
+	wire_put_strv(b, core->job_env);
+	DL_FOREACH(core->slots, slot)
+		n++;
+	wire_put_array(b, n);
+	DL_FOREACH(core->slots, slot)
+		put_slot(b, slot);
+	n = 0;
+	DL_FOREACH(core->events, event)
+		n++;
+	wire_put_array(b, n);
+	DL_FOREACH(core->events, event)
+		wire_put_struct(b, &event_schema, event);
+	n = 0;
+	DL_FOREACH(core->tokens, t)
+		n++;
+	wire_put_array(b, n);
+	DL_FOREACH(core->tokens, t)
+		wire_put_struct(b, &token_schema, t);
+	n = 0;
+	DL_FOREACH(core->fds, ref)
+		n++;
+	wire_put_array(b, 2 * n);
+	DL_FOREACH(core->fds, ref) {
+		wire_put_uint(b, ref->fd);
+		wire_put_uint(b, ref->refs);
+	}
+	wire_put_array(b, core->outbox_count);
+	DL_FOREACH(core->outbox, e)
+		effect_pack(b, e);
+}
+
+/* -- reading --------------------------------------------------------------------- */
+
+static struct job_class *
+resolve(const struct core *core, uint64_t id)
+{
+	return id != 0 && core->config.resolve != NULL ? core->config.resolve(id, core->config.resolve_data) : NULL;
+}
+
+/* The events leaves held; ids that name no event are dropped by link(). */
+static void
+get_held(struct wire_in *in, struct trigger *t)
+{
+	size_t n = wire_get_array(in);
+
+	for (size_t i = 0; i < n && !in->bad; i++) {
+		uint64_t id = wire_get_uint(in);
+
+		if (t != NULL && t->cond != NULL && i < (size_t) t->cond->n_leaves)
+			t->held[i] = id;
+	}
+}
+
+static int
+get_processes(struct core *core, struct wire_in *in, struct job *job)
+{
+	size_t n = wire_get_array(in);
+
+	for (size_t i = 0; i < n && !in->bad; i++) {
+		struct process p = { 0 };
+
+		if (wire_get_array(in) != 3)
+			return -EBADMSG;
+		p.id = wire_get_uint(in);
+		p.pid = (int32_t) wire_get_int(in);
+		p.exec_done = wire_get_bool(in);
+		if (in->bad || i >= PROCESS_KIND_COUNT || p.id == 0)
+			continue;
+		job->process[i] = p;
+		if (map_put_id(&core->process_to_job, p.id, job) < 0 ||
+		    (p.pid > 0 && map_put_id(&core->pid_to_process, (uint64_t) p.pid, job) < 0))
+			return -ENOMEM;
+		if (p.pid == 0)
+			core->spawns_open++;
+	}
+	return 0;
+}
+
+/* A job as it was read, not linked to anything yet. */
+static void
+discard_job(struct core *core, struct job *job)
+{
+	trigger_deinit(core, &job->stop);
+	job->cls = job_class_unref(job->cls);
+	wire_free_struct(&job_schema, job);
+	free(job);
+}
+
+static int
+get_job(struct core *core, struct wire_in *in, struct slot *slot)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	int r;
+
+	if (job == NULL)
+		return -ENOMEM;
+	r = wire_get_array(in) == 4 ? wire_get_struct(in, &job_schema, job) : -EBADMSG;
+	if (r == 0 && (job->name == NULL || job->id == 0 || job->state >= JOB_STATE_COUNT || job->goal >= JOB_GOAL_COUNT))
+		r = -EBADMSG;
+	if (r == 0) {
+		job->slot = slot;
+		job->cls = resolve(core, wire_get_uint(in));
+		r = job->cls == NULL ? -EBADMSG : trigger_init(core, &job->stop, job->cls->stop_on, slot, job);
+	}
+	if (r == 0) {
+		get_held(in, &job->stop);
+		r = in->bad ? -EBADMSG : 0;
+	}
+	if (r < 0) {
+		discard_job(core, job);
+		return r;
+	}
+	DL_APPEND(slot->jobs, job);
+	if (map_put(&slot->by_name, job->name, job) < 0 || map_put_id(&core->jobs_by_id, job->id, job) < 0 ||
+	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0))
+		return -ENOMEM;
+	return get_processes(core, in, job);
+}
+
+static int
+get_slot(struct core *core, struct wire_in *in)
+{
+	struct slot flat = { 0 }, *slot = NULL;
+	uint64_t class_id, successor;
+	size_t n;
+	int r = wire_get_array(in) == 5 ? wire_get_struct(in, &slot_schema, &flat) : -EBADMSG;
+
+	if (r == 0 && (flat.name == NULL || slot_get(core, flat.name) != NULL))
+		r = -EBADMSG;
+	if (r == 0)
+		slot = slot_make(core, flat.name);
+	free(flat.name);
+	if (slot == NULL)
+		return r < 0 ? r : -ENOMEM;
+	slot->order = flat.order;
+	slot->has_successor = flat.has_successor;
+	class_id = wire_get_uint(in);
+	successor = wire_get_uint(in);
+	slot->cls = resolve(core, class_id);
+	slot->successor = resolve(core, successor);
+	if (in->bad || slot->cls == NULL)
+		return -EBADMSG;
+	r = trigger_init(core, &slot->start, slot->cls->start_on, slot, NULL);
+	if (r < 0)
+		return r;
+	get_held(in, &slot->start);
+	n = wire_get_array(in);
+	for (; n > 0 && r == 0 && !in->bad; n--)
+		r = get_job(core, in, slot);
+	return in->bad ? -EBADMSG : r;
+}
+
+static int
+get_event(struct core *core, struct wire_in *in)
+{
+	struct event *event = calloc(1, sizeof(*event));
+	int r;
+
+	if (event == NULL)
+		return -ENOMEM;
+	r = wire_get_struct(in, &event_schema, event);
+	if (r == 0 && (event->name == NULL || event->id == 0 || event_get(core, event->id) != NULL))
+		r = -EBADMSG;
+	if (r == 0)
+		r = map_put_id(&core->events_by_id, event->id, event);
+	if (r < 0) {
+		wire_free_struct(&event_schema, event);
+		free(event);
+		return r;
+	}
+	DL_APPEND(core->events, event);
+	return 0;
+}
+
+static int
+get_token(struct core *core, struct wire_in *in)
+{
+	struct token *t = calloc(1, sizeof(*t));
+	int r;
+
+	if (t == NULL)
+		return -ENOMEM;
+	r = wire_get_struct(in, &token_schema, t);
+	if (r == 0 && (t->name == NULL || t->id == 0))
+		r = -EBADMSG;
+	if (r < 0) {
+		wire_free_struct(&token_schema, t);
+		free(t);
+		return r;
+	}
+	DL_APPEND(core->tokens, t);
+	if (t->done)
+		core->tokens_done++;
+	if (map_put(&core->tokens_by_name, t->name, t) < 0 || map_put_id(&core->tokens_by_id, t->id, t) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int
+get_fds(struct core *core, struct wire_in *in)
+{
+	size_t n = wire_get_array(in) / 2;
+
+	for (; n > 0 && !in->bad; n--) {
+		struct fdref *ref = calloc(1, sizeof(*ref));
+
+		if (ref == NULL)
+			return -ENOMEM;
+		ref->fd = wire_get_uint(in);
+		ref->refs = (uint32_t) wire_get_uint(in);
+		DL_APPEND(core->fds, ref);
+	}
+	return in->bad ? -EBADMSG : 0;
+}
+
+static int
+get_outbox(struct core *core, struct wire_in *in)
+{
+	size_t n = wire_get_array(in);
+
+	for (; n > 0 && !in->bad; n--) {
+		struct effect *e = calloc(1, sizeof(*e));
+		int r;
+
+		if (e == NULL)
+			return -ENOMEM;
+		r = effect_unpack(in, e);
+		if (r < 0) {
+			free(e);
+			return r;
+		}
+		DL_APPEND(core->outbox, e);
+		core->outbox_count++;
+		if (e->type == EFFECT_SPAWN) {
+			struct job *job = map_get_id(&core->process_to_job, e->spawn.process);
+
+			for (size_t i = 0; job != NULL && i < PROCESS_KIND_COUNT; i++)
+				if (job->process[i].id == e->spawn.process)
+					job->process[i].asked = e;
+		}
+	}
+	return in->bad ? -EBADMSG : 0;
+}
+
+/* Count who blocks what; drop links to what is not there. */
+static void
+link_trigger(struct core *core, struct trigger *t)
+{
+	for (int i = 0; t->cond != NULL && i < t->cond->n_leaves; i++) {
+		struct event *event = event_get(core, t->held[i]);
+
+		if (event != NULL)
+			event_block(event);
+		else
+			t->held[i] = 0;
+	}
+}
+
+static void
+link_all(struct core *core)
+{
+	struct slot *slot;
+	struct job *job;
+	struct event *event;
+
+	DL_FOREACH(core->slots, slot) {
+		link_trigger(core, &slot->start);
+		DL_FOREACH(slot->jobs, job) {
+			link_trigger(core, &job->stop);
+			for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS) {
+				event = (job->waiters.p[i] & 0xff) == WAITER_EVENT ? event_get(core, job->waiters.p[i + 1]) : NULL;
+				if (event != NULL)
+					event_block(event);
+			}
+		}
+	}
+	DL_FOREACH(core->events, event)
+		if (event->progress == EVENT_PENDING || event->blockers == 0)
+			event_ready(core, event);
+}
+
+static int
+get_all(struct core *core, struct wire_in *in)
+{
+	static int (*const lists[])(struct core *core, struct wire_in *in) = { get_slot, get_event, get_token };
+	char **job_env = NULL;
+	uint64_t last_order;
+	int r;
+
+	core->log_level = 0; /* zero is not written */
+	if (wire_get_array(in) != SAVE_PARTS || wire_get_uint(in) != SAVE_VERSION)
+		return -EBADMSG;
+	r = wire_get_struct(in, &core_schema, core);
+	if (r < 0)
+		return r;
+	r = wire_get_strv(in, &job_env);
+	if (r < 0)
+		return r;
+	core->job_env = strv_free(core->job_env);
+	core->job_env = job_env;
+	last_order = core->last_order;
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		size_t n = wire_get_array(in);
+
+		for (; n > 0 && r == 0 && !in->bad; n--)
+			r = lists[i](core, in);
+		if (r < 0 || in->bad)
+			return r < 0 ? r : -EBADMSG;
+	}
+	core->last_order = last_order; /* making the slots counted on */
+	r = get_fds(core, in);
+	if (r == 0)
+		r = get_outbox(core, in);
+	return r;
+}
+
+int
+core_load(const void *p, size_t n, const struct core_config *config, struct core **made)
+{
+	struct core *core = core_new(config);
+	struct wire_in in;
+	int r;
+
+	*made = NULL;
+	if (core == NULL)
+		return -ENOMEM;
+	wire_in_init(&in, p, n);
+	r = get_all(core, &in);
+	if (r < 0) {
+		(void) core_free(core);
+		return r;
+	}
+	link_all(core);
+	*made = core;
+	return core->oom ? -ENOMEM : 0;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Conditions at work. Each leaf of each condition is registered under the name of its event, so that
+ * an event costs what its listeners cost, however many jobs there are.
+ *
+ * For one event the classes come in the order in which they were first loaded, and of each class
+ * the instances' stop on before the class's start on (runtime.md 2.3).
+ */
+#include "core/internal.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+/* The audience of an event name, made when it is not there. NULL: out of memory. */
+static struct audience *
+audience_of(struct core *core, const char *name)
+{
+	struct audience *a = map_get(&core->audiences, name);
+
+	if (a != NULL)
+		return a;
+	a = calloc(1, sizeof(*a));
+	if (a == NULL)
+		return NULL;
+	a->name = strdup(name);
+	if (a->name == NULL || map_put(&core->audiences, name, a) < 0) {
+		free(a->name);
+		free(a);
+		return NULL;
+	}
+	DL_APPEND(core->audience_list, a);
+	return a;
+}
+
+static void
+audience_leave(struct core *core, const char *name, struct listener *l)
+{
+	struct audience *a = map_get(&core->audiences, name);
+
+	if (a == NULL || l->prev == NULL)
+		return;
+	DL_DELETE(a->listeners, l);
+	if (a->listeners != NULL)
+		return;
+	map_del(&core->audiences, name);
+	DL_DELETE(core->audience_list, a);
+	free(a->name);
+	free(a);
+}
+
+static const struct condition_node *
+leaf_node(const struct trigger *t, int leaf)
+{
+	return &t->cond->nodes[t->cond->leaves[leaf]];
+}
+
+int
+trigger_init(struct core *core, struct trigger *t, const struct condition *cond, struct slot *slot, struct job *job)
+{
+	size_t n = cond != NULL ? (size_t) cond->n_leaves : 0;
+
+	*t = (struct trigger) { .cond = cond, .slot = slot, .job = job };
+	if (n == 0)
+		return 0;
+	t->held = calloc(n, sizeof(*t->held));
+	t->listeners = calloc(n, sizeof(*t->listeners));
+	if (t->held == NULL || t->listeners == NULL)
+		goto fail;
+	for (int i = 0; i < cond->n_leaves; i++) {
+		struct audience *a = audience_of(core, leaf_node(t, i)->name);
+
+		if (a == NULL)
+			goto fail;
+		t->listeners[i].trigger = t;
+		t->listeners[i].leaf = i;
+		DL_APPEND(a->listeners, &t->listeners[i]);
+	}
+	return 0;
+fail:
+	trigger_deinit(core, t);
+	return -ENOMEM;
+}
+
+/* All leaves false again; the events they held are let go, in the order of the tree. */
+static void
+reset(struct core *core, struct trigger *t)
+{
+	for (int i = 0; t->cond != NULL && t->held != NULL && i < t->cond->n_leaves; i++) {
+		struct event *event = event_get(core, t->held[i]);
+
+		t->held[i] = 0;
+		if (event != NULL)
+			event_unblock(core, event, false);
+	}
+}
+
+void
+trigger_deinit(struct core *core, struct trigger *t)
+{
+	reset(core, t);
+	for (int i = 0; t->cond != NULL && t->listeners != NULL && i < t->cond->n_leaves; i++)
+		audience_leave(core, leaf_node(t, i)->name, &t->listeners[i]);
+	free(t->held);
+	free(t->listeners);
+	*t = (struct trigger) { 0 };
+}
+
+static bool
+leaf_equal(const struct condition_node *a, const struct condition_node *b)
+{
+	return strcmp(a->name, b->name) == 0 && strv_equal(a->args, b->args);
+}
+
+void
+trigger_adopt(struct core *core, struct trigger *to, const struct trigger *from)
+{
+	for (int i = 0; from->cond != NULL && i < from->cond->n_leaves; i++) {
+		struct event *event = event_get(core, from->held[i]);
+
+		for (int j = 0; event != NULL && to->cond != NULL && j < to->cond->n_leaves; j++) {
+			if (to->held[j] != 0 || !leaf_equal(leaf_node(to, j), leaf_node(from, i)))
+				continue;
+			to->held[j] = event->id;
+			event_block(event);
+			break;
+		}
+	}
+}
+
+/* Truth of the tree; used[i] tells which leaves count. `used` has room for all leaves. */
+static bool
+evaluate(struct core *core, const struct trigger *t, bool *used)
+{
+	size_t n = (size_t) t->cond->n_leaves;
+	auto_free bool *held = calloc(n, sizeof(*held));
+
+	if (held == NULL) {
+		core->oom = true;
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		held[i] = t->held[i] != 0;
+	return condition_evaluate(t->cond, held, used);
+}
+
+/* What the events of the true branches bring: variables, the list of names, descriptors. */
+static int
+collect(struct core *core, const struct trigger *t, const bool *used, const char *names_key, char ***env, struct u64v *fds)
+{
+	auto_strv char **names = NULL;
+	auto_free char *joined = NULL;
+
+	for (int i = 0; i < t->cond->n_leaves; i++) {
+		const struct event *event = used[i] ? event_get(core, t->held[i]) : NULL;
+
+		if (event == NULL)
+			continue;
+		if (env_merge(env, event->env) < 0 || strv_add(&names, event->name) < 0)
+			return -ENOMEM;
+		if (event->fd != 0 && fds != NULL && u64v_add(fds, event->fd) < 0)
+			return -ENOMEM;
+	}
+	joined = strv_join(names, " ");
+	if (joined == NULL)
+		return -ENOMEM;
+	return env_set_value(env, names_key, joined);
+}
+
+static int
+set_fds_variable(char ***env, const struct u64v *fds)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	if (fds->n == 0)
+		return 0;
+	for (size_t i = 0; i < fds->n; i++)
+		strbuf_addf(&b, "%s%zu", i > 0 ? " " : "", (size_t) FIRST_JOB_FD + i);
+	return b.failed ? -ENOMEM : env_set_value(env, "UPSTART_FDS", b.p);
+}
+
+/* The events of the true branches wait for the instance, each once. */
+static void
+attach(struct core *core, const struct trigger *t, const bool *used, struct job *job)
+{
+	for (int i = 0; i < t->cond->n_leaves; i++) {
+		struct event *event = used[i] ? event_get(core, t->held[i]) : NULL;
+		bool again = false;
+
+		for (int j = 0; j < i; j++)
+			again = again || (used[j] && t->held[j] == t->held[i]);
+		if (event != NULL && !again)
+			core_oom(core, job_wait_event(core, job, event));
+	}
+}
+
+/* A stop on has come true. */
+static void
+fire_stop(struct core *core, struct job *job, const bool *used)
+{
+	char **env = NULL;
+
+	if (job->goal == GOAL_STOP)
+		return;
+	if (collect(core, &job->stop, used, "UPSTART_STOP_EVENTS", &env, NULL) < 0) {
+		core->oom = true;
+		env = strv_free(env);
+		return;
+	}
+	job->stop_env = strv_free(job->stop_env);
+	job->stop_env = env;
+	job->restart = false;
+	job_finish(core, job, false);
+	attach(core, &job->stop, used, job);
+	job_change_goal(core, job, GOAL_STOP);
+}
+
+/*
+ * The instance that a start on speaks of, made when it is not there; NULL when it can't be (told) or
+ * when it needs nothing.
+ */
+static struct job *
+inducted(struct core *core, struct slot *slot, char *const *env)
+{
+	struct error err = ERROR_INIT;
+	auto_free char *name = NULL;
+	struct job *job;
+	int r = env_expand(&name, slot->cls->instance, env, &err);
+
+	if (r == -ENOMEM) {
+		core->oom = true;
+		return NULL;
+	}
+	if (r < 0) {
+		core_log(core, LOG_LEVEL_WARN, "Failed to obtain %s instance: %s", slot->name, err.text);
+		return NULL;
+	}
+	job = job_find(slot, name);
+	if (job != NULL)
+		return job->goal == GOAL_STOP ? job : NULL;
+	if (slot->has_successor && slot->successor == NULL)
+		return NULL; /* its file is gone: nothing new is made of it */
+	return job_new(core, slot, name);
+}
+
+/* A start on has come true (runtime.md 2.5). */
+static void
+fire_start(struct core *core, struct slot *slot, const bool *used)
+{
+	struct u64v fds = { 0 };
+	char **env = NULL;
+	struct job *job = NULL;
+
+	if (job_class_environment(slot->cls, core->job_env, core->config.own_env, &env) < 0 ||
+	    collect(core, &slot->start, used, "UPSTART_EVENTS", &env, &fds) < 0 || set_fds_variable(&env, &fds) < 0)
+		core->oom = true;
+	else
+		job = inducted(core, slot, env);
+	if (job == NULL) {
+		env = strv_free(env);
+		u64v_deinit(&fds);
+		return;
+	}
+	core_oom(core, job_set_next_env(core, job, env, &fds));
+	job->restart = false;
+	job_finish(core, job, false);
+	attach(core, &slot->start, used, job);
+	job_change_goal(core, job, GOAL_START);
+}
+
+/* Do patterns of this leaf speak of variables? Then they need an environment. */
+static bool
+needs_env(const struct condition_node *node)
+{
+	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++)
+		if (strchr(node->args[i], '$') != NULL)
+			return true;
+	return false;
+}
+
+static bool
+leaf_matches(struct core *core, const struct trigger *t, const struct condition_node *node, const struct event *event)
+{
+	auto_strv char **env = NULL;
+
+	if (t->job != NULL)
+		return condition_node_matches(node, event->name, event->env, t->job->env);
+	if (needs_env(node) &&
+	    job_class_environment(t->slot->cls, core->job_env, core->config.own_env, &env) < 0) {
+		core->oom = true;
+		return false;
+	}
+	return condition_node_matches(node, event->name, event->env, env);
+}
+
+/* Feed an event to one condition; fire it when that made it true. */
+static void
+feed(struct core *core, struct trigger *t, struct event *event)
+{
+	auto_free bool *used = NULL;
+	bool matched = false;
+
+	for (int i = 0; i < t->cond->n_leaves; i++) {
+		if (t->held[i] != 0 || !leaf_matches(core, t, leaf_node(t, i), event))
+			continue;
+		t->held[i] = event->id;
+		event_block(event);
+		matched = true;
+	}
+	if (!matched)
+		return;
+	used = calloc((size_t) t->cond->n_leaves, sizeof(*used));
+	if (used == NULL) {
+		core->oom = true;
+		return;
+	}
+	if (!evaluate(core, t, used))
+		return;
+	if (t->job != NULL)
+		fire_stop(core, t->job, used);
+	else
+		fire_start(core, t->slot, used);
+	reset(core, t);
+}
+
+/* One condition that listens: who it is, without pointers, since firing others may end it. */
+struct turn {
+	uint64_t order;
+	uint64_t job; /* UINT64_MAX: the class's start on, after all its instances */
+	const char *slot;
+};
+
+static int
+turn_compare(const void *a, const void *b)
+{
+	const struct turn *x = a, *y = b;
+
+	if (x->order != y->order)
+		return x->order < y->order ? -1 : 1;
+	if (x->job != y->job)
+		return x->job < y->job ? -1 : 1;
+	return 0;
+}
+
+/* All conditions with a leaf of that event name, in their order, each once. */
+static struct turn *
+turns_of(const struct audience *a, size_t *count)
+{
+	const struct listener *l;
+	struct turn *turns;
+	size_t n = 0, kept = 0;
+
+	DL_FOREACH(a->listeners, l)
+		n++;
+	turns = calloc(n, sizeof(*turns));
+	if (turns == NULL)
+		return NULL;
+	n = 0;
+	DL_FOREACH(a->listeners, l) {
+		const struct trigger *t = l->trigger;
+
+		turns[n++] = (struct turn) { t->slot->order, t->job ? t->job->id : UINT64_MAX, t->slot->name };
+	}
+	qsort(turns, n, sizeof(*turns), turn_compare);
+	for (size_t i = 0; i < n; i++)
+		if (kept == 0 || turn_compare(&turns[kept - 1], &turns[i]) != 0)
+			turns[kept++] = turns[i];
+	*count = kept;
+	return turns;
+}
+
+void
+trigger_dispatch(struct core *core, struct event *event)
+{
+	const struct audience *a = map_get(&core->audiences, event->name);
+	auto_free struct turn *turns = NULL;
+	size_t n = 0;
+
+	if (a == NULL)
+		return;
+	turns = turns_of(a, &n);
+	if (turns == NULL) {
+		core->oom = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (turns[i].job != UINT64_MAX) {
+			struct job *job = job_get(core, turns[i].job);
+
+			if (job != NULL && job->stop.cond != NULL)
+				feed(core, &job->stop, event);
+		} else {
+			struct slot *slot = slot_get(core, turns[i].slot);
+
+			if (slot != NULL && slot->start.cond != NULL)
+				feed(core, &slot->start, event);
+		}
+	}
+}
+
+bool
+trigger_someone_starts_on(const struct core *core, const char *name, char *const *env)
+{
+	const struct audience *a = map_get(&core->audiences, name);
+	const struct listener *l;
+
+	if (a == NULL)
+		return false;
+	DL_FOREACH(a->listeners, l)
+		if (l->trigger->job == NULL &&
+		    condition_node_matches(leaf_node(l->trigger, l->leaf), name, env, NULL))
+			return true;
+	return false;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looking in: what queries are answered from. Nothing here changes anything.
+ */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+const struct job_class *
+core_class(const struct core *core, const char *name)
+{
+	const struct slot *slot = slot_get(core, name);
+
+	return slot != NULL ? slot->cls : NULL;
+}
+
+char **
+core_class_names(const struct core *core)
+{
+	const struct slot *slot;
+	size_t n = 0;
+	char **names;
+
+	DL_FOREACH(core->slots, slot)
+		n++;
+	names = calloc(n + 1, sizeof(*names));
+	n = 0;
+	if (names == NULL)
+		return NULL;
+	DL_FOREACH(core->slots, slot) {
+		names[n] = strdup(slot->name);
+		if (names[n++] == NULL)
+			return strv_free(names);
+	}
+	return names;
+}
+
+char **
+core_instance_names(const struct core *core, const char *job_name)
+{
+	const struct slot *slot = slot_get(core, job_name);
+	const struct job *job;
+	size_t n = 0;
+	char **names;
+
+	if (slot == NULL)
+		return NULL;
+	DL_FOREACH(slot->jobs, job)
+		n++;
+	names = calloc(n + 1, sizeof(*names));
+	n = 0;
+	if (names == NULL)
+		return NULL;
+	DL_FOREACH(slot->jobs, job) {
+		names[n] = strdup(job->name);
+		if (names[n++] == NULL)
+			return strv_free(names);
+	}
+	return names;
+}
+
+int
+core_instance(const struct core *core, const char *job_name, const char *name, struct core_instance *view)
+{
+	const struct slot *slot = slot_get(core, job_name);
+	const struct job *job = slot != NULL ? job_find(slot, name) : NULL;
+
+	if (job == NULL)
+		return -ENOENT;
+	*view = (struct core_instance) {
+		.job = slot->name,
+		.name = job->name,
+		.goal = (enum job_goal) job->goal,
+		.state = (enum job_state) job->state,
+		.env = job->env,
+	};
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
+		const struct process *p = &job->process[i];
+
+		if (p->id == 0)
+			continue;
+		view->settling = view->settling || p->pid == 0;
+		view->processes[view->n_processes++] = (struct core_process) { (enum process_kind) i, p->pid, p->id };
+	}
+	return 0;
+}
+
+int
+core_instance_name(const struct core *core, const char *job, char *const *env, char **name, struct error *err)
+{
+	const struct slot *slot = slot_get(core, job);
+	auto_strv char **table = NULL;
+	auto_free char *usage = NULL;
+	int r;
+
+	if (slot == NULL)
+		return -ENOENT;
+	if (!env_is_valid(env))
+		return error_set(err, -EINVAL, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
+	if (job_class_environment(slot->cls, core->job_env, core->config.own_env, &table) < 0 ||
+	    env_merge(&table, env) < 0)
+		return error_nomem(err);
+	r = env_expand(name, slot->cls->instance, table, err);
+	if (r == -EINVAL && slot->cls->usage != NULL) {
+		usage = strdup(err->text);
+		if (usage != NULL)
+			(void) error_set(err, r, err->name, "%s\nUsage: %s", usage, slot->cls->usage);
+	}
+	return r;
+}
+
+char *const *
+core_job_env(const struct core *core)
+{
+	return core->job_env;
+}
+
+uint64_t
+core_process_of_pid(const struct core *core, int32_t pid)
+{
+	const struct job *job = map_get_id(&core->pid_to_process, (uint64_t) pid);
+
+	for (size_t i = 0; job != NULL && i < PROCESS_KIND_COUNT; i++)
+		if (job->process[i].pid == pid)
+			return job->process[i].id;
+	return 0;
+}
+
+bool
+core_process_is_live(const struct core *core, uint64_t process)
+{
+	return map_get_id(&core->process_to_job, process) != NULL;
+}
+
+void
+core_counts(const struct core *core, struct core_counts *counts)
+{
+	const struct event *event;
+
+	*counts = (struct core_counts) { .outbox = core->outbox_count };
+	counts->classes = map_count(&core->slots_by_name);
+	counts->instances = map_count(&core->jobs_by_id);
+	DL_FOREACH(core->events, event) {
+		counts->events++;
+		counts->requests += event->requests.n / 2;
+	}
+	for (const struct slot *slot = core->slots; slot != NULL; slot = slot->next)
+		for (const struct job *job = slot->jobs; job != NULL; job = job->next)
+			for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
+				counts->requests += (job->waiters.p[i] & 0xff) == WAITER_REQUEST;
+}
