@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Every command there is, in the order of `initctl help`: the only list of them. Each is a `const struct command` in
+ * the file of its name.
+ */
+
+#include "initctl/initctl.h"
+
+#define COMMANDS(X)                   \
+	X(start)                      \
+	X(stop)                       \
+	X(restart)                    \
+	X(reload)                     \
+	X(status)                     \
+	X(list)                       \
+	X(emit)                       \
+	X(get_env)                    \
+	X(set_env)                    \
+	X(unset_env)                  \
+	X(list_env)                   \
+	X(reset_env)                  \
+	X(reload_configuration)       \
+	X(version)                    \
+	X(log_priority)               \
+	X(show_config)                \
+	X(check_config)               \
+	X(usage)                      \
+	X(notify_disk_writeable)      \
+	X(notify_dbus_address)        \
+	X(notify_cgroup_manager_address) \
+	X(list_sessions)              \
+	X(help)
+
+#define X(name) extern const struct command command_##name;
+COMMANDS(X)
+#undef X
+
+/* -n of the commands that wait; -g of those about the environment. */
+#define OPTION_NO_WAIT(text) \
+	{ 'n', "no-wait", NULL, text, OPTION_FLAG, offsetof(struct initctl, no_wait) }
+#define OPTION_GLOBAL(text) \
+	{ 'g', "global", NULL, text, OPTION_FLAG, offsetof(struct initctl, global) }

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "common/str.h"
+#include "initctl/commands.h"
+#include "initctl/status_line.h"
+
+/* What is shown of one instance, or of a job without any. */
+struct row {
+	char *job;      /* owned */
+	char *instance; /* owned */
+	char *text;     /* owned */
+};
+
+struct rows {
+	struct row *row; /* owned */
+	size_t n;
+};
+
+static void
+rows_add(struct rows *rows, const char *job, const struct upstart_instance *instance)
+{
+	struct row *grown = reallocarray(rows->row, rows->n + 1, sizeof(*grown));
+	struct row *row;
+
+	if (!grown)
+		tool_nomem();
+	rows->row = grown;
+	row = &grown[rows->n++];
+	row->job = strdup(job);
+	row->instance = strdup(instance ? instance->name : "");
+	row->text = status_line_format(job, instance);
+	if (!row->job || !row->instance)
+		tool_nomem();
+}
+
+static void
+rows_deinit(struct rows *rows)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		free(rows->row[i].job);
+		free(rows->row[i].instance);
+		free(rows->row[i].text);
+	}
+	free(rows->row);
+	*rows = (struct rows) { 0 };
+}
+
+static int
+row_compare(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int r = strcmp(x->job, y->job);
+
+	return r ? r : strcmp(x->instance, y->instance);
+}
+
+/* 0 also when it vanished meanwhile. */
+static int
+vanished_is_fine(int r, struct upstart_error *err)
+{
+	if (r < 0 && !upstart_error_is(err, UPSTART_ERROR_GONE))
+		return r;
+	upstart_error_clear(err);
+	return 0;
+}
+
+static int
+add_instances(struct initctl *ctl, struct rows *rows, const char *name, char *const *paths, struct upstart_error *err)
+{
+	bool any = false;
+
+	for (; *paths; paths++) {
+		struct upstart_instance *instance = NULL;
+		int r = vanished_is_fine(upstart_instance_properties(ctl->upstart, *paths, &instance, err), err);
+
+		if (r < 0)
+			return r;
+		if (instance) {
+			rows_add(rows, name, instance);
+			any = true;
+		}
+		upstart_instance_free(instance);
+	}
+	if (!any)
+		rows_add(rows, name, NULL);
+	return 0;
+}
+
+static int
+add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart_error *err)
+{
+	char *name auto_free = NULL;
+	char **instances auto_strv = NULL;
+	int r = upstart_job_name(ctl->upstart, path, &name, err);
+
+	if (r == 0)
+		r = upstart_job_instances(ctl->upstart, path, &instances, err);
+	if (r < 0)
+		return vanished_is_fine(r, err);
+	return add_instances(ctl, rows, name, instances, err);
+}
+
+static int
+run(struct initctl *ctl, char *const *operands unused)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	char **jobs auto_strv = NULL;
+	struct rows rows = { 0 };
+	int r;
+
+	if (initctl_connect(ctl) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	r = upstart_get_jobs(ctl->upstart, &jobs, &err);
+	for (size_t i = 0; r == 0 && jobs[i]; i++)
+		r = add_job(ctl, &rows, jobs[i], &err);
+	if (r == 0) {
+		if (rows.n)
+			qsort(rows.row, rows.n, sizeof(*rows.row), row_compare);
+		for (size_t i = 0; i < rows.n; i++)
+			tool_print(&ctl->tool, "%s", rows.row[i].text);
+	}
+	rows_deinit(&rows);
+	return r < 0 ? initctl_failed(ctl, &err) : EXIT_SUCCESS;
+}
+
+const struct command command_list = {
+	.name = "list",
+	.group = GROUP_JOB,
+	.operands = "",
+	.summary = N_("List all jobs and their instances with their status."),
+	.options = options_none,
+	.run = run,
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "initctl/commands.h"
+
+static int
+run(struct initctl *ctl, char *const *operands)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+
+	if (!operands[0])
+		return tool_misuse(&ctl->tool, _("missing address"));
+	if (initctl_connect(ctl) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	if (upstart_notify_cgroup_manager_address(ctl->upstart, operands[0], &err) < 0)
+		return initctl_failed(ctl, &err);
+	return EXIT_SUCCESS;
+}
+
+const struct command command_notify_cgroup_manager_address = {
+	.name = "notify-cgroup-manager-address",
+	.group = GROUP_OTHER,
+	.operands = "ADDRESS",
+	.summary = N_("Tell init where the cgroup manager listens."),
+	.options = options_none,
+	.run = run,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#include "initctl/commands.h"
+#include "initctl/status_line.h"
+#include "initctl/target.h"
+
+static int
+run(struct initctl *ctl, char *const *operands)
+{
+	struct target target auto_target = TARGET_INIT;
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	int r;
+
+	if (target_find(&target, ctl, operands) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	if (target.instance)
+		r = upstart_instance_restart(ctl->upstart, target.instance_path, false, &err);
+	else
+		r = upstart_job_restart(ctl->upstart, target.job_path, target.env, !ctl->no_wait,
+					&target.instance_path, &err);
+	if (r < 0)
+		return initctl_failed(ctl, &err);
+	return status_line_show(ctl, target.job, target.instance_path);
+}
+
+static const struct option_spec options[] = {
+	OPTION_NO_WAIT(N_("do not wait for the job to restart")),
+	OPTIONS_END,
+};
+
+const struct command command_restart = {
+	.name = "restart",
+	.alias = "restart",
+	.group = GROUP_JOB,
+	.operands = "JOB [KEY=VALUE]...",
+	.summary = N_("Restart a running job."),
+	.help = N_("Stops the job and starts it again, with the definition it was started with; a job that is not running "
+		   "is not started. KEY=VALUE pairs select the instance and are its new environment. Returns when the "
+		   "job is running again.\n"
+		   "\n"
+		   "Inside a job, without JOB, the instance of that job is meant and nothing is waited for."),
+	.options = options,
+	.run = run,
+};

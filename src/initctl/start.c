@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "initctl/commands.h"
+#include "initctl/status_line.h"
+#include "initctl/target.h"
+
+static int
+run(struct initctl *ctl, char *const *operands)
+{
+	struct target target auto_target = TARGET_INIT;
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	int r;
+
+	if (target_find(&target, ctl, operands) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	if (target.instance)
+		r = upstart_instance_start(ctl->upstart, target.instance_path, false, &err);
+	else
+		r = upstart_job_start(ctl->upstart, target.job_path, target.env, !ctl->no_wait,
+				      &target.instance_path, &err);
+	if (r < 0)
+		return initctl_failed(ctl, &err);
+	return status_line_show(ctl, target.job, target.instance_path);
+}
+
+static const struct option_spec options[] = {
+	OPTION_NO_WAIT(N_("do not wait for the job to start")),
+	OPTIONS_END,
+};
+
+const struct command command_start = {
+	.name = "start",
+	.alias = "start",
+	.group = GROUP_JOB,
+	.operands = "JOB [KEY=VALUE]...",
+	.summary = N_("Start a job."),
+	.help = N_("JOB is the name of the job; KEY=VALUE pairs go into its environment and may select or name the "
+		   "instance. Returns when the job is running, or when a task has finished.\n"
+		   "\n"
+		   "Inside a job, without JOB, the instance of that job is meant and nothing is waited for."),
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "initctl/status_line.h"
+
+#include <string.h>
+
+#include "common/str.h"
+
+/* The kinds that speak for themselves on the first line, because the state says which it is. */
+static bool
+is_plain(const char *kind)
+{
+	return strcmp(kind, "main") == 0 || strcmp(kind, "pre-start") == 0 || strcmp(kind, "post-stop") == 0;
+}
+
+char *
+status_line_format(const char *job, const struct upstart_instance *instance)
+{
+	struct strbuf line auto_strbuf = STRBUF_INIT;
+	char *text;
+
+	strbuf_add(&line, job);
+	if (!instance) {
+		strbuf_add(&line, " stop/waiting");
+	} else {
+		if (*instance->name)
+			strbuf_addf(&line, " (%s)", instance->name);
+		strbuf_addf(&line, " %s/%s", instance->goal, instance->state);
+	}
+	for (size_t i = 0; instance && i < instance->process_count; i++) {
+		const struct upstart_process *process = &instance->processes[i];
+
+		if (i > 0)
+			strbuf_addf(&line, "\n\t%s process %d", process->kind, process->pid);
+		else if (is_plain(process->kind))
+			strbuf_addf(&line, ", process %d", process->pid);
+		else
+			strbuf_addf(&line, ", (%s) process %d", process->kind, process->pid);
+	}
+	strbuf_addc(&line, '\n');
+	text = strbuf_steal(&line);
+	if (!text)
+		tool_nomem();
+	return text;
+}
+
+int
+status_line_show(struct initctl *ctl, const char *job, const char *path)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	struct upstart_instance *instance = NULL;
+	char *text auto_free = NULL;
+
+	if (path && upstart_instance_properties(ctl->upstart, path, &instance, &err) < 0 &&
+	    !upstart_error_is(&err, UPSTART_ERROR_GONE))
+		return initctl_failed(ctl, &err);
+	upstart_error_clear(&err);
+	text = status_line_format(job, instance);
+	tool_print(&ctl->tool, "%s", text);
+	upstart_instance_free(instance);
+	return EXIT_SUCCESS;
+}

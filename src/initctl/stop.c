@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "initctl/commands.h"
+#include "initctl/status_line.h"
+#include "initctl/target.h"
+
+static int
+run(struct initctl *ctl, char *const *operands)
+{
+	struct target target auto_target = TARGET_INIT;
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	int r;
+
+	if (target_find(&target, ctl, operands) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	r = target_find_instance(&target, ctl, &err);
+	if (r == 0 && target.instance)
+		r = upstart_instance_stop(ctl->upstart, target.instance_path, false, &err);
+	else if (r == 0)
+		r = upstart_job_stop(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &err);
+	if (r < 0)
+		return initctl_failed(ctl, &err);
+	return status_line_show(ctl, target.job, target.instance_path);
+}
+
+static const struct option_spec options[] = {
+	OPTION_NO_WAIT(N_("do not wait for the job to stop")),
+	OPTIONS_END,
+};
+
+const struct command command_stop = {
+	.name = "stop",
+	.alias = "stop",
+	.group = GROUP_JOB,
+	.operands = "JOB [KEY=VALUE]...",
+	.summary = N_("Stop a job."),
+	.help = N_("JOB is the name of the job; KEY=VALUE pairs select the instance and go into the environment of its "
+		   "pre-stop and post-stop processes. Returns when the job has stopped.\n"
+		   "\n"
+		   "Inside a job, without JOB, the instance of that job is meant and nothing is waited for."),
+	.options = options,
+	.run = run,
+};

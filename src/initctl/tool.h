@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What all our command-line tools do alike: messages, --version, --help, usage errors (control.md section 10).
+ * Tools end when there is no memory left.
+ */
+
+#include <libintl.h>
+
+#include "common/macros.h"
+#include "initctl/options.h"
+
+#define _(text) gettext(text)
+#define N_(text) text
+
+struct tool {
+	const char *name; /* the program as called: basename of argv[0] without a leading dash; borrowed */
+	enum tool_level level;
+};
+
+/* Set the locale; never fails. */
+void tool_init(struct tool *tool, const char *argv0);
+
+/* On stdout, unless quiet; with -v only. The text has its own newline. */
+void tool_print(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
+void tool_verbose(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
+/* On stderr as "PROG: TEXT", or "PROG:TEXT" when the first blank or colon of TEXT is a colon. Warnings not when quiet. */
+void tool_warn(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
+void tool_error(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
+
+/* tool_error() and the line that names --help; returns EXIT_FAILURE. */
+int tool_misuse(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
+/* The same for what options_next() found wrong. */
+int tool_invalid_option(const struct tool *tool, const struct options_scan *scan);
+
+/* Each returns EXIT_SUCCESS. */
+int tool_version(const struct tool *tool);
+struct tool_help {
+	const char *command;  /* after the program name, "" for none: "start" */
+	const char *operands; /* "JOB [KEY=VALUE]..." */
+	const char *summary;
+	const char *text; /* paragraphs parted by a newline; NULL: none */
+	const struct option_spec *const *tables;
+};
+int tool_help(const struct tool *tool, const struct tool_help *help);
+
+/* Text from column `indent` on, broken between words to the width of the terminal; `column` is where the cursor is. */
+void tool_wrap(const char *text, int column, int indent, int hang);
+
+/* Close stdout; turns `status` into a failure, with a message, if something could not be written. */
+int tool_finish(const struct tool *tool, int status);
+
+_Noreturn void tool_nomem(void);

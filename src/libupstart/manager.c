@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "libupstart/client.h"
+
+#include <errno.h>
+
+int
+client_call_plain(struct upstart *u, const char *member, enum call_mode mode, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, member, mode, "" };
+
+	return client_call(u, &call, NULL, err);
+}
+
+/* ---- events ---- */
+
+int
+upstart_emit(struct upstart *conn, const char *event, char *const *env, bool wait, struct upstart_error *err)
+{
+	const struct call old = { MANAGER_PATH, MANAGER_INTERFACE, "EmitEvent", wait ? CALL_WAIT_ONCE : CALL_ONCE,
+				  "sab" };
+	const struct call new = { MANAGER_PATH, MANAGER2_INTERFACE, "EmitEventWithToken",
+				  wait ? CALL_WAIT_TOKEN : CALL_TOKEN, "sabs" };
+	struct upstart_error ours = UPSTART_ERROR_INIT;
+	char token[TOKEN_SIZE];
+	int r;
+
+	if (conn->transport != UPSTART_PRIVATE)
+		return client_call(conn, &old, NULL, err, event, env, (int) wait);
+	r = client_token(token, err);
+	if (r < 0)
+		return r;
+	r = client_call(conn, &new, NULL, &ours, event, env, (int) wait, token);
+	return client_fall_back(conn, r, &ours, err) ? client_call(conn, &old, NULL, err, event, env, (int) wait) : r;
+}
+
+int
+upstart_emit_with_file(struct upstart *conn, const char *event, char *const *env, bool wait, int fd,
+		       struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "EmitEventWithFile",
+				   wait ? CALL_WAIT_ONCE : CALL_ONCE, "sabh" };
+
+	return client_call(conn, &call, NULL, err, event, env, (int) wait, fd);
+}
+
+/* ---- init ---- */
+
+int
+upstart_version(struct upstart *conn, char **version, struct upstart_error *err)
+{
+	return client_property(conn, MANAGER_PATH, MANAGER_INTERFACE, "version", version, err);
+}
+
+int
+upstart_log_priority(struct upstart *conn, char **priority, struct upstart_error *err)
+{
+	return client_property(conn, MANAGER_PATH, MANAGER_INTERFACE, "log_priority", priority, err);
+}
+
+int
+upstart_set_log_priority(struct upstart *conn, const char *priority, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, DBUS_INTERFACE_PROPERTIES, "Set", CALL_AGAIN, "ssv" };
+
+	return client_call(conn, &call, NULL, err, MANAGER_INTERFACE, "log_priority", priority);
+}
+
+int
+upstart_reload_configuration(struct upstart *conn, struct upstart_error *err)
+{
+	return client_call_plain(conn, "ReloadConfiguration", CALL_AGAIN, err);
+}
+
+int
+upstart_state(struct upstart *conn, char **state, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "GetState", CALL_AGAIN, "" };
+	DBusMessage *reply;
+	int r = client_call(conn, &call, &reply, err);
+
+	if (r < 0)
+		return r;
+	r = client_reply_string(reply, DBUS_TYPE_STRING, state, err);
+	dbus_message_unref(reply);
+	return r;
+}
+
+int
+upstart_reexec(struct upstart *conn, struct upstart_error *err)
+{
+	struct upstart_error ours = UPSTART_ERROR_INIT;
+	int r = client_call_plain(conn, "Restart", CALL_ONCE, &ours);
+
+	if (r == -ENOTCONN || r == -ETIMEDOUT ||
+	    (r == -EREMOTEIO &&
+	     (upstart_error_is(&ours, DBUS_ERROR_NO_REPLY) || upstart_error_is(&ours, DBUS_ERROR_DISCONNECTED))))
+		r = 0;
+	return client_error_move(r, &ours, err);
+}
+
+int
+upstart_end_session(struct upstart *conn, struct upstart_error *err)
+{
+	return client_call_plain(conn, "EndSession", CALL_AGAIN, err);
+}
+
+int
+upstart_notify_disk_writeable(struct upstart *conn, struct upstart_error *err)
+{
+	return client_call_plain(conn, "NotifyDiskWriteable", CALL_AGAIN, err);
+}
+
+int
+upstart_notify_dbus_address(struct upstart *conn, const char *address, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "NotifyDBusAddress", CALL_AGAIN, "s" };
+
+	return client_call(conn, &call, NULL, err, address);
+}
+
+int
+upstart_notify_cgroup_manager_address(struct upstart *conn, const char *address, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "NotifyCGroupManagerAddress", CALL_AGAIN, "s" };
+
+	return client_call(conn, &call, NULL, err, address);
+}
+
+/* ---- environment ---- */
+
+int
+upstart_get_env(struct upstart *conn, const char *job, const char *instance, const char *name, char **value,
+		struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "GetEnv", CALL_AGAIN, "ds" };
+	DBusMessage *reply;
+	int r = client_call(conn, &call, &reply, err, job, instance, name);
+
+	if (r < 0)
+		return r;
+	r = client_reply_string(reply, DBUS_TYPE_STRING, value, err);
+	dbus_message_unref(reply);
+	return r;
+}
+
+int
+upstart_list_env(struct upstart *conn, const char *job, const char *instance, char ***env, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "ListEnv", CALL_AGAIN, "d" };
+	DBusMessage *reply;
+	int r = client_call(conn, &call, &reply, err, job, instance);
+
+	if (r < 0)
+		return r;
+	r = client_reply_strv(reply, DBUS_TYPE_STRING, env, err);
+	dbus_message_unref(reply);
+	return r;
+}
+
+int
+upstart_set_env(struct upstart *conn, const char *job, const char *instance, char *const *vars, bool replace,
+		struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "SetEnvList", CALL_AGAIN, "dab" };
+
+	return client_call(conn, &call, NULL, err, job, instance, vars, (int) replace);
+}
+
+int
+upstart_unset_env(struct upstart *conn, const char *job, const char *instance, char *const *names,
+		  struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "UnsetEnvList", CALL_AGAIN, "da" };
+
+	return client_call(conn, &call, NULL, err, job, instance, names);
+}
+
+int
+upstart_reset_env(struct upstart *conn, const char *job, const char *instance, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "ResetEnv", CALL_AGAIN, "d" };
+
+	return client_call(conn, &call, NULL, err, job, instance);
+}

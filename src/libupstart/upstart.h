@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * libupstart: talk to an Upstart init.
+ *
+ * All calls block. A connection belongs to one thread at a time. Functions return 0 or a negative errno and,
+ * unless `err` is NULL, say in `err` what a user should read:
+ *
+ *   -EREMOTEIO  init answered with an error: err->name is its D-Bus name, err->text its text
+ *   -ENOTCONN   no connection, or it was lost and could not be had back
+ *   -ETIMEDOUT  no answer within the limit for quick calls
+ *   -EINVAL     an argument cannot be sent (not UTF-8, not an object path …)
+ *   -EBADMSG    the answer does not have the form it must have
+ *   -ENOMEM     out of memory
+ *
+ * Strings and structures handed out through pointers belong to the caller; on failure the pointers are left alone.
+ * `env` is a NULL-terminated array of "KEY=VALUE"; NULL means none.
+ *
+ * On a private connection a lost connection is had back: a call that only reads or that may be repeated is sent again
+ * once; a start, stop, restart or emit carries a token by which an Upstart 2 init recognises the request, and is asked
+ * again until it is answered (see upstart_set_limits). Waiting has no time limit.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct upstart; /* a connection */
+
+/* ---- errors ---- */
+
+struct upstart_error {
+	char *name; /* D-Bus error name, owned */
+	char *text; /* owned */
+};
+
+#define UPSTART_ERROR_INIT { NULL, NULL }
+
+#define UPSTART_ERROR(e) "com.ubuntu.Upstart0_6.Error." e
+#define UPSTART_ERROR_PERMISSION_DENIED UPSTART_ERROR("PermissionDenied")
+#define UPSTART_ERROR_UNKNOWN_JOB UPSTART_ERROR("UnknownJob")
+#define UPSTART_ERROR_UNKNOWN_INSTANCE UPSTART_ERROR("UnknownInstance")
+#define UPSTART_ERROR_UNKNOWN_JOB_INSTANCE UPSTART_ERROR("UnknownJobInstance")
+#define UPSTART_ERROR_ALREADY_STARTED UPSTART_ERROR("AlreadyStarted")
+#define UPSTART_ERROR_ALREADY_STOPPED UPSTART_ERROR("AlreadyStopped")
+#define UPSTART_ERROR_JOB_FAILED UPSTART_ERROR("JobFailed")
+#define UPSTART_ERROR_NOT_RUNNING UPSTART_ERROR("NotRunning")
+#define UPSTART_ERROR_EVENT_FAILED UPSTART_ERROR("EventFailed")
+#define UPSTART_ERROR_NO_CGROUP_MANAGER UPSTART_ERROR("CGroupManagerNotAvailable")
+/* A job or instance that is not there any more answers with this one. */
+#define UPSTART_ERROR_GONE "org.freedesktop.DBus.Error.UnknownMethod"
+
+/* Frees both strings and sets them to NULL. */
+void upstart_error_clear(struct upstart_error *err);
+bool upstart_error_is(const struct upstart_error *err, const char *name);
+
+/* ---- connection ---- */
+
+enum upstart_transport {
+	UPSTART_PRIVATE,     /* `where` is init's own socket, a D-Bus address; NULL: the one of process 1 */
+	UPSTART_SYSTEM_BUS,  /* `where` is the bus name of init; NULL: com.ubuntu.Upstart */
+	UPSTART_SESSION_BUS, /* the same on the session bus */
+};
+
+#define UPSTART_SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
+#define UPSTART_BUS_NAME "com.ubuntu.Upstart"
+
+int upstart_connect(struct upstart **conn, enum upstart_transport transport, const char *where,
+		    struct upstart_error *err);
+/* Takes NULL; returns NULL. */
+struct upstart *upstart_free(struct upstart *conn);
+
+/*
+ * Milliseconds: how long a call that does not wait may take (default 300,000), and how long a lost connection is
+ * tried again without any progress while waiting (default 60,000). 0 leaves a limit as it is.
+ */
+void upstart_set_limits(struct upstart *conn, unsigned int quick, unsigned int retry);
+
+/* ---- object paths ---- */
+
+/* The D-Bus path of a job, and of an instance below its job's path. NULL when out of memory. */
+char *upstart_job_path(const char *job);
+char *upstart_instance_path(const char *job_path, const char *instance);
+
+/* ---- jobs; `job` is an object path ---- */
+
+struct upstart_job {
+	char *name;
+	char *description; /* this and the following: "" when the job says nothing */
+	char *author;
+	char *version;
+	char *usage;
+	char ***start_on; /* reverse Polish: event and its arguments, or "/AND", "/OR"; NULL-terminated, never NULL */
+	char ***stop_on;
+	char **emits; /* never NULL */
+};
+
+int upstart_get_job(struct upstart *conn, const char *name, char **job, struct upstart_error *err);
+int upstart_get_jobs(struct upstart *conn, char ***jobs, struct upstart_error *err);
+int upstart_job_properties(struct upstart *conn, const char *job, struct upstart_job **properties,
+			   struct upstart_error *err);
+int upstart_job_name(struct upstart *conn, const char *job, char **name, struct upstart_error *err);
+int upstart_job_usage(struct upstart *conn, const char *job, char **usage, struct upstart_error *err);
+
+/* The instance that `env` selects. */
+int upstart_job_instance(struct upstart *conn, const char *job, char *const *env, char **instance,
+			 struct upstart_error *err);
+int upstart_job_instance_by_name(struct upstart *conn, const char *job, const char *name, char **instance,
+				 struct upstart_error *err);
+int upstart_job_instances(struct upstart *conn, const char *job, char ***instances, struct upstart_error *err);
+
+/* With `wait`: until running, or for a task finished; until stopped; until running again. `instance` may be NULL. */
+int upstart_job_start(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
+		      struct upstart_error *err);
+int upstart_job_stop(struct upstart *conn, const char *job, char *const *env, bool wait, struct upstart_error *err);
+int upstart_job_restart(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
+			struct upstart_error *err);
+
+struct upstart_job *upstart_job_free(struct upstart_job *job);
+
+/* ---- instances; `instance` is an object path ---- */
+
+struct upstart_process {
+	char *kind; /* main, pre-start, post-start, pre-stop, post-stop, security */
+	int pid;
+};
+
+struct upstart_instance {
+	char *name; /* "" for the only one */
+	char *goal;
+	char *state;
+	struct upstart_process *processes; /* those alive; main first */
+	size_t process_count;
+};
+
+int upstart_instance_properties(struct upstart *conn, const char *instance, struct upstart_instance **properties,
+				struct upstart_error *err);
+/* These have no token: they are never asked a second time. */
+int upstart_instance_start(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
+int upstart_instance_stop(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
+int upstart_instance_restart(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
+/* Sends the job's reload signal; also by hand, as HUP, when init is too old to know how. */
+int upstart_instance_reload(struct upstart *conn, const char *instance, struct upstart_error *err);
+
+struct upstart_instance *upstart_instance_free(struct upstart_instance *instance);
+
+/* ---- events ---- */
+
+/* With `wait`: until all that the event started or stopped has settled. */
+int upstart_emit(struct upstart *conn, const char *event, char *const *env, bool wait, struct upstart_error *err);
+/* `fd` is handed to what the event starts; it stays the caller's too. Never asked a second time. */
+int upstart_emit_with_file(struct upstart *conn, const char *event, char *const *env, bool wait, int fd,
+			   struct upstart_error *err);
+
+/* ---- init itself ---- */
+
+int upstart_version(struct upstart *conn, char **version, struct upstart_error *err);
+int upstart_log_priority(struct upstart *conn, char **priority, struct upstart_error *err);
+int upstart_set_log_priority(struct upstart *conn, const char *priority, struct upstart_error *err);
+int upstart_reload_configuration(struct upstart *conn, struct upstart_error *err);
+/* The daemon's state as JSON. */
+int upstart_state(struct upstart *conn, char **state, struct upstart_error *err);
+/* Re-execute init; a lost connection or a missing answer counts as success. */
+int upstart_reexec(struct upstart *conn, struct upstart_error *err);
+int upstart_end_session(struct upstart *conn, struct upstart_error *err);
+int upstart_notify_disk_writeable(struct upstart *conn, struct upstart_error *err);
+int upstart_notify_dbus_address(struct upstart *conn, const char *address, struct upstart_error *err);
+int upstart_notify_cgroup_manager_address(struct upstart *conn, const char *address, struct upstart_error *err);
+
+/* ---- job environment; job NULL: the table all jobs start from, else that of an instance ---- */
+
+int upstart_get_env(struct upstart *conn, const char *job, const char *instance, const char *name, char **value,
+		    struct upstart_error *err);
+int upstart_list_env(struct upstart *conn, const char *job, const char *instance, char ***env,
+		     struct upstart_error *err);
+/* `vars`: NAME=VALUE, or NAME for an empty value. Without `replace` existing values stay. */
+int upstart_set_env(struct upstart *conn, const char *job, const char *instance, char *const *vars, bool replace,
+		    struct upstart_error *err);
+int upstart_unset_env(struct upstart *conn, const char *job, const char *instance, char *const *names,
+		      struct upstart_error *err);
+int upstart_reset_env(struct upstart *conn, const char *job, const char *instance, struct upstart_error *err);
+
+/* Frees a NULL-terminated array of strings; takes NULL and returns NULL. */
+char **upstart_strv_free(char **v);
+
+#ifdef __cplusplus
+}
+#endif
