@@ -46,7 +46,6 @@ struct ipc {
 	size_t unsent;        /* packets in either list that the kernel has not taken */
 	size_t backlog;
 	uint64_t number; /* the last one given */
-	char *buffer;    /* for receiving; owned */
 };
 
 struct ipc *
@@ -55,9 +54,7 @@ ipc_new(int fd)
 	struct ipc *ipc = calloc(1, sizeof(*ipc));
 	int flags = fcntl(fd, F_GETFL);
 
-	if (ipc != NULL)
-		ipc->buffer = malloc(sizeof(struct ipc_header) + IPC_INLINE_MAX);
-	if (ipc == NULL || ipc->buffer == NULL || flags < 0) {
+	if (ipc == NULL || flags < 0) {
 		free(ipc);
 		(void) close(fd);
 		return NULL;
@@ -99,7 +96,6 @@ ipc_release_fd(struct ipc *ipc)
 	int fd = ipc->fd;
 
 	drop_packets(ipc);
-	free(ipc->buffer);
 	free(ipc);
 	return fd;
 }
@@ -341,6 +337,13 @@ ipc_wants_write(const struct ipc *ipc)
 	return ipc->unsent > 0;
 }
 
+/* What ipc_flush() says of a packet that was not taken: only an end that is gone makes waiting useless. */
+static int
+not_taken(int r)
+{
+	return r == -EPIPE ? r : 1;
+}
+
 int
 ipc_flush(struct ipc *ipc)
 {
@@ -352,7 +355,7 @@ ipc_flush(struct ipc *ipc)
 	DL_FOREACH_SAFE(ipc->queue, p, next) {
 		r = transmit(ipc, &p->head, p->body, p->fds);
 		if (r < 0)
-			return r == -EAGAIN ? 1 : r;
+			return not_taken(r);
 		DL_DELETE(ipc->queue, p);
 		packet_free(p);
 		ipc->unsent--;
@@ -363,7 +366,7 @@ ipc_flush(struct ipc *ipc)
 			continue;
 		r = transmit(ipc, &p->head, p->body, p->fds);
 		if (r < 0)
-			return r == -EAGAIN ? 1 : r;
+			return not_taken(r);
 		p->sent = true;
 		ipc->unsent--;
 	}
@@ -424,46 +427,40 @@ read_file(int fd, size_t len, char *body)
 	return 0;
 }
 
-/* Turn a received packet into *m. On error nothing is left open. */
+/*
+ * How long a body the next packet says to have, without taking the packet. 0 (it may still be damaged; then
+ * *len is 0) or what ipc_receive() is to return.
+ */
 static int
-accept_packet(const char *packet, size_t size, int *fds, size_t n_fds, struct ipc_message *m)
+peek_length(const struct ipc *ipc, size_t *len)
 {
 	struct ipc_header head;
-	size_t first = 0;
-	int r = -EBADMSG;
+	ssize_t size;
 
-	memset(m, 0, sizeof(*m));
-	if (size >= sizeof(head)) {
-		memcpy(&head, packet, sizeof(head));
-		first = head.flags & IPC_FLAG_FILE ? 1 : 0;
-		if (head.magic == IPC_MAGIC && head.len <= IPC_BODY_MAX && head.n_fds <= IPC_MAX_FDS &&
-		    n_fds == head.n_fds + first && (first == 1 || size == sizeof(head) + head.len))
-			r = 0;
-	}
-	if (r == 0) {
-		m->body = malloc((size_t) head.len + 1);
-		if (m->body == NULL)
-			r = -EBADMSG; /* it has left the socket: only its sender's resend helps now */
-		else if (first == 1)
-			r = read_file(fds[0], (size_t) head.len, m->body);
-		else
-			memcpy(m->body, packet + sizeof(head), (size_t) head.len);
-	}
-	for (size_t i = 0; i < n_fds; i++) {
-		if (r == 0 && i >= first)
-			m->fds[m->n_fds++] = fds[i];
-		else
-			(void) close(fds[i]);
-	}
-	if (r < 0) {
-		free(m->body);
-		memset(m, 0, sizeof(*m));
-		return r;
-	}
-	m->type = head.type;
-	m->id = head.id;
-	m->len = (size_t) head.len;
-	return 1;
+	do
+		size = recv(ipc->fd, &head, sizeof(head), MSG_PEEK | MSG_DONTWAIT);
+	while (size < 0 && errno == EINTR);
+	if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return -EAGAIN;
+	if (size < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	if (size == 0)
+		return -EPIPE;
+	*len = 0;
+	if ((size_t) size == sizeof(head) && head.magic == IPC_MAGIC && head.len <= IPC_BODY_MAX &&
+	    (head.len <= IPC_INLINE_MAX || (head.flags & IPC_FLAG_FILE)))
+		*len = (size_t) head.len;
+	return 0;
+}
+
+/* Does a packet of `size` bytes and `n_fds` descriptors hold what its header says? */
+static bool
+packet_is_sound(const struct ipc_header *head, size_t size, size_t n_fds, size_t len)
+{
+	size_t file = head->flags & IPC_FLAG_FILE ? 1 : 0;
+
+	return size >= sizeof(*head) && head->magic == IPC_MAGIC && head->len == len && head->n_fds <= IPC_MAX_FDS &&
+	       n_fds == head->n_fds + file && size == sizeof(*head) + (file ? 0 : len);
 }
 
 int
@@ -473,12 +470,23 @@ ipc_receive(struct ipc *ipc, struct ipc_message *m)
 		struct cmsghdr align;
 		char space[CMSG_SPACE(sizeof(int) * (IPC_MAX_FDS + 1))];
 	} control;
-	struct iovec iov = { ipc->buffer, sizeof(struct ipc_header) + IPC_INLINE_MAX };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct ipc_header head = { 0 };
+	auto_free char *body = NULL;
+	struct iovec iov[2] = { { &head, sizeof(head) } };
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	int fds[IPC_MAX_FDS + 1];
-	size_t n_fds = 0;
+	size_t n_fds = 0, len, first;
 	ssize_t size;
+	int r;
 
+	memset(m, 0, sizeof(*m));
+	r = peek_length(ipc, &len);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
+	body = malloc(len + 1); /* before it is taken: want of memory loses no message */
+	if (body == NULL)
+		return -ENOMEM;
+	iov[1] = (struct iovec) { body, len };
 	msg.msg_control = control.space;
 	msg.msg_controllen = sizeof(control.space);
 	do
@@ -486,10 +494,21 @@ ipc_receive(struct ipc *ipc, struct ipc_message *m)
 	while (size < 0 && errno == EINTR);
 	if (size < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
-	if (size == 0)
-		return -EPIPE;
 	collect_fds(&msg, fds, &n_fds);
-	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-		size = 0; /* treated as damaged below */
-	return accept_packet(ipc->buffer, (size_t) size, fds, n_fds, m);
+	first = head.flags & IPC_FLAG_FILE ? 1 : 0;
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !packet_is_sound(&head, (size_t) size, n_fds, len) ||
+	    (first == 1 && read_file(fds[0], len, body) < 0)) {
+		for (size_t i = 0; i < n_fds; i++)
+			(void) close(fds[i]);
+		return -EBADMSG;
+	}
+	if (first == 1)
+		(void) close(fds[0]);
+	for (size_t i = first; i < n_fds; i++)
+		m->fds[m->n_fds++] = fds[i];
+	m->type = head.type;
+	m->id = head.id;
+	m->len = len;
+	m->body = steal(&body);
+	return 1;
 }
