@@ -475,7 +475,7 @@ ipc_receive(struct ipc *ipc, struct ipc_message *m)
 	struct iovec iov[2] = { { &head, sizeof(head) } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	int fds[IPC_MAX_FDS + 1];
-	size_t n_fds = 0, len, first;
+	size_t n_fds = 0, len = 0, first;
 	ssize_t size;
 	int r;
 
