@@ -28,7 +28,7 @@ enum process_kind {
 	PROCESS_KIND_COUNT
 };
 
-/* "main" …; "process(7)" style text is never needed: unknown values give "unknown". */
+/* "main" …; unknown values give "unknown". */
 const char *process_kind_name(enum process_kind kind);
 
 enum console_mode { CONSOLE_UNSET, CONSOLE_NONE, CONSOLE_LOG, CONSOLE_OUTPUT, CONSOLE_OWNER };
@@ -45,7 +45,7 @@ struct job_process {
 	bool script;   /* run by /bin/sh as a whole text */
 };
 
-/* One `limit` stanza. `resource` is the index in job_limits[] (limits.h). */
+/* One `limit` stanza; which resource is its index, see job_limit_names. */
 struct job_limit {
 	bool set;
 	uint64_t soft; /* UINT64_MAX = unlimited */
@@ -55,6 +55,17 @@ struct job_limit {
 #define JOB_LIMIT_COUNT 16
 /* The names of the limit stanza, by index; what number the kernel uses is the spawner's knowledge. */
 extern const char *const job_limit_names[JOB_LIMIT_COUNT];
+
+/*
+ * One setting of a `cgroup` stanza. Of those with the same controller, name and key there is
+ * only one, the last. (job-language.md 3.7)
+ */
+struct job_cgroup {
+	char *controller; /* owned, as the others */
+	char *name;       /* to be expanded; NULL: the default, $UPSTART_CGROUP */
+	char *key;        /* NULL: be in the group, set nothing */
+	char *value;      /* with key; may be "" */
+};
 
 #define JOB_RESPAWN_LIMIT_DEFAULT 10
 #define JOB_RESPAWN_INTERVAL_DEFAULT 5 /* seconds */
@@ -102,6 +113,8 @@ struct job_class {
 	char *chroot, *chdir, *setuid, *setgid;
 	char *apparmor_switch;
 	bool debug;
+	struct job_cgroup *cgroups; /* owned array, in the order of first mention */
+	size_t n_cgroups;
 };
 
 /* A class with all defaults and one reference; NULL when out of memory. `name` is copied. */
@@ -109,6 +122,15 @@ struct job_class *job_class_new(const char *name);
 struct job_class *job_class_ref(struct job_class *cls);
 /* Takes NULL; returns NULL. The last reference frees. */
 struct job_class *job_class_unref(struct job_class *cls);
+
+/* The same definition: all that a job file can say, but neither name, path nor id. */
+bool job_class_equal(const struct job_class *a, const struct job_class *b);
+
+/*
+ * The definition as a job file that reads back as an equal class, one stanza a line, defaults left
+ * out. Owned by the caller; NULL when out of memory.
+ */
+char *job_class_print(const struct job_class *cls);
 
 /* True if `status` (exit code, or signal << 8) is in the class's `normal exit`. */
 bool job_class_exit_is_normal(const struct job_class *cls, int status);

@@ -29,6 +29,7 @@ struct condition {
 	int n_nodes;                  /* the root is nodes[n_nodes - 1] */
 	int n_leaves;
 	int *leaves; /* owned: leaf number -> node index */
+	bool *truth; /* owned: scratch of condition_evaluate(), by node */
 };
 
 struct condition *condition_free(struct condition *cond); /* takes NULL, returns NULL */
@@ -39,10 +40,14 @@ struct condition *condition_free(struct condition *cond); /* takes NULL, returns
  */
 bool condition_node_matches(const struct condition_node *node, const char *name, char *const *env, char *const *vars);
 
+/* The same for those who must know when memory ran out: 1, 0, or -ENOMEM. Without a '$' in the leaf it never does. */
+int must_check condition_node_test(const struct condition_node *node, const char *name, char *const *env,
+				   char *const *vars);
+
 /*
  * The truth of the whole tree when leaf i is true where held[i]. For each leaf, *used[i] (may
  * be NULL) tells whether it lies in a true sub-tree all the way up: those are the events
- * that count for the environment (4.3).
+ * that count for the environment (4.3). Uses the scratch memory of `cond`: one thread only.
  */
 bool condition_evaluate(const struct condition *cond, const bool *held, bool *used);
 

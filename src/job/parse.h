@@ -12,9 +12,10 @@
 struct parse_issue {
 	const char *id; /* static: "UNKNOWN_STANZA" … (job-language.md 1.6), or a warning's name */
 	bool warning;
-	char *path;    /* owned: the file it is in */
-	unsigned line; /* counted from 1 */
-	unsigned column;
+	char *path;       /* owned: the file it is in */
+	unsigned line;    /* the line users know from the log: how far the reader had got (1.6); counted from 1 */
+	unsigned at_line; /* the line of the fault itself: of the opening quote, say, when it is not closed (D22) */
+	unsigned column;  /* in at_line; bytes, counted from 1 */
 	char *message; /* owned: the text users know, without place */
 	char *word;    /* owned: the offending word; NULL when there is none */
 };
@@ -48,5 +49,8 @@ int must_check job_parse(const char *name, const struct parse_source *conf, cons
 /* Parse an event expression alone. 0, -EINVAL or -ENOMEM. */
 int must_check condition_parse(struct span text, const char *path, struct condition **cond, struct parse_report *report);
 
-/* "PATH:LINE:COLUMN: MESSAGE: WORD" as init logs it; owned; NULL when out of memory. */
+/* "PATH:LINE: MESSAGE", what init logs and scripts parse; owned; NULL when out of memory. */
 char *parse_issue_text(const struct parse_issue *issue);
+
+/* "PATH:LINE:COLUMN: MESSAGE: WORD" with the exact place, for people; owned; NULL when out of memory. */
+char *parse_issue_text_long(const struct parse_issue *issue);

@@ -1,0 +1,736 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The reader of job files. Blanks are space, tab and carriage return; only a line
+ * feed ends a line; '#' begins a comment wherever it is neither quoted nor
+ * escaped. Every function leaves the position behind what it has read, and
+ * only ever moves forward, but for lexer_recover().
+ */
+#include "job/lexer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SPAN_NONE ((struct span) { NULL, 0 })
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool
+is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
+void
+lexer_init(struct lexer *lex, struct span text, const char *path, struct parse_report *report)
+{
+	*lex = (struct lexer) { .text = text.p != NULL ? text.p : "", .n = text.n, .line = 1, .path = path, .report = report };
+}
+
+void
+word_deinit(struct word *w)
+{
+	free(w->text);
+	*w = (struct word) { 0 };
+}
+
+struct lexer_mark
+lexer_mark(const struct lexer *lex)
+{
+	return (struct lexer_mark) { lex->pos, lex->line, lex->line_start };
+}
+
+void
+lexer_return(struct lexer *lex, const struct lexer_mark *mark)
+{
+	lex->pos = mark->pos;
+	lex->line = mark->line;
+	lex->line_start = mark->line_start;
+}
+
+struct place
+lexer_place(const struct lexer *lex)
+{
+	return (struct place) { lex->line, (unsigned) (lex->pos - lex->line_start) + 1 };
+}
+
+bool
+lexer_at_end(const struct lexer *lex)
+{
+	return lex->pos >= lex->n;
+}
+
+char
+lexer_peek(const struct lexer *lex)
+{
+	return lex->pos < lex->n ? lex->text[lex->pos] : '\0';
+}
+
+/* The byte after the next one; 0 at the end. */
+static char
+peek_second(const struct lexer *lex)
+{
+	return lex->n - lex->pos > 1 ? lex->text[lex->pos + 1] : '\0';
+}
+
+/* At a backslash with nothing after it. */
+static bool
+at_trailing_slash(const struct lexer *lex)
+{
+	return lex->n - lex->pos == 1 && lex->text[lex->pos] == '\\';
+}
+
+static bool
+at_continuation(const struct lexer *lex)
+{
+	return lexer_peek(lex) == '\\' && peek_second(lex) == '\n';
+}
+
+void
+lexer_step(struct lexer *lex)
+{
+	if (lexer_at_end(lex))
+		return;
+	if (lex->text[lex->pos++] == '\n') {
+		lex->line++;
+		lex->line_start = lex->pos;
+	}
+}
+
+static void
+step_over(struct lexer *lex, size_t n)
+{
+	while (n-- > 0)
+		lexer_step(lex);
+}
+
+void
+lexer_skip_blanks(struct lexer *lex)
+{
+	for (;;) {
+		if (is_blank(lexer_peek(lex)))
+			lexer_step(lex);
+		else if (at_continuation(lex))
+			step_over(lex, 2);
+		else
+			return;
+	}
+}
+
+bool
+lexer_at_line_end(const struct lexer *lex)
+{
+	return lexer_at_end(lex) || lexer_peek(lex) == '\n' || lexer_peek(lex) == '#';
+}
+
+/* From here to the next blank or newline: what to show of text nobody reads. */
+static struct span
+rest_of_word(const struct lexer *lex)
+{
+	struct span s = { lex->text + lex->pos, 0 };
+
+	while (lex->pos + s.n < lex->n && !is_blank(s.p[s.n]) && s.p[s.n] != '\n')
+		s.n++;
+	return s;
+}
+
+static void
+skip_to_newline(struct lexer *lex)
+{
+	const char *nl;
+
+	if (lexer_at_end(lex))
+		return;
+	nl = memchr(lex->text + lex->pos, '\n', lex->n - lex->pos);
+	lex->pos = nl != NULL ? (size_t) (nl - lex->text) : lex->n;
+}
+
+int
+lexer_skip_comment(struct lexer *lex)
+{
+	int r = 0;
+
+	if (lexer_peek(lex) == '#' && lex->pos > lex->line_start && !is_blank(lex->text[lex->pos - 1]))
+		r = lexer_warn(lex, FAULT_COMMENT_IN_WORD, lexer_place(lex), rest_of_word(lex));
+	skip_to_newline(lex);
+	return r;
+}
+
+/* faults */
+
+static int
+add_fault(struct lexer *lex, const struct parse_fault *fault)
+{
+	return report_add(lex->report, lex->path, fault);
+}
+
+int
+lexer_fault(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word)
+{
+	return add_fault(lex, &(struct parse_fault) { .kind = kind, .at = at, .word = word });
+}
+
+int
+lexer_fault_line(struct lexer *lex, enum parse_fault_kind kind, unsigned line, struct place at, struct span word)
+{
+	return add_fault(lex, &(struct parse_fault) { .kind = kind, .line = line, .at = at, .word = word });
+}
+
+int
+lexer_fault_message(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word,
+		    const char *message)
+{
+	return add_fault(lex, &(struct parse_fault) { .kind = kind, .at = at, .word = word, .message = message });
+}
+
+int
+lexer_warn(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word)
+{
+	return add_fault(lex, &(struct parse_fault) { .kind = kind, .at = at, .word = word });
+}
+
+/* The text ended inside something that began at `opened`; the log's line is where it ended. */
+static int
+unterminated(struct lexer *lex, enum parse_fault_kind kind, struct place opened, struct span word, const char *message)
+{
+	if (lex->cut)
+		return -EINVAL; /* reported by whoever cut it */
+	return add_fault(lex, &(struct parse_fault) {
+				  .kind = kind, .line = lex->line, .at = opened, .word = word, .message = message });
+}
+
+/* words */
+
+/* A quote that is open. */
+struct quote {
+	char c; /* 0: none */
+	struct place at;
+	size_t pos;
+	bool hidden; /* a backslash took the meaning of the same character inside */
+};
+
+static void
+quote_toggle(struct lexer *lex, struct quote *q)
+{
+	char c = lexer_peek(lex);
+
+	if (q->c == '\0')
+		*q = (struct quote) { .c = c, .at = lexer_place(lex), .pos = lex->pos };
+	else
+		q->c = '\0';
+	lexer_step(lex);
+}
+
+static int
+fault_unterminated_quote(struct lexer *lex, const struct quote *q)
+{
+	struct span word = { lex->text + q->pos, lex->n - q->pos };
+	const char *nl = memchr(word.p, '\n', word.n);
+
+	if (nl != NULL)
+		word.n = (size_t) (nl - word.p);
+	return unterminated(lex, FAULT_UNTERMINATED_QUOTE, q->at, word,
+			    q->hidden ? "Unterminated quoted string (a backslash hides the quote after it)" : NULL);
+}
+
+static int
+fault_trailing_slash(struct lexer *lex)
+{
+	struct place at = lexer_place(lex);
+
+	lexer_step(lex);
+	return lexer_fault(lex, FAULT_TRAILING_SLASH, at, SPAN("\\"));
+}
+
+/*
+ * Blanks inside a quoted word or a command: kept as they are, but any run with a
+ * newline in it becomes one space. `newlines` tells whether a bare newline belongs
+ * to the run (inside quotes).
+ */
+static void
+add_blanks(struct lexer *lex, bool newlines, struct strbuf *out)
+{
+	size_t start = lex->pos;
+	bool folded = false;
+
+	for (;;) {
+		if (at_continuation(lex)) {
+			folded = true;
+			step_over(lex, 2);
+		} else if (newlines && lexer_peek(lex) == '\n') {
+			folded = true;
+			lexer_step(lex);
+		} else if (is_blank(lexer_peek(lex))) {
+			lexer_step(lex);
+		} else {
+			break;
+		}
+	}
+	if (folded)
+		strbuf_addc(out, ' ');
+	else
+		strbuf_addn(out, lex->text + start, lex->pos - start);
+}
+
+/* A backslash and another character than newline, in a word: what is left of the two (1.3, D19). */
+static void
+add_escape(struct lexer *lex, struct quote *q, struct strbuf *out)
+{
+	char c = peek_second(lex);
+
+	if (c != '\\' && !is_blank(c) && !is_quote(c))
+		strbuf_addc(out, '\\');
+	strbuf_addc(out, c);
+	if (q->c != '\0' && c == q->c)
+		q->hidden = true;
+	step_over(lex, 2);
+}
+
+static bool
+ends_word(const struct lexer *lex, enum word_kind kind)
+{
+	char c = lexer_peek(lex);
+
+	return lexer_at_line_end(lex) || is_blank(c) || (kind == WORD_EVENT && (c == '(' || c == ')'));
+}
+
+/*
+ * Backslash-newline outside quotes. It ends the word when a blank or the end of
+ * the word follows; else it is one space inside the word (D19).
+ */
+static bool
+continuation_ends_word(struct lexer *lex, enum word_kind kind, struct strbuf *out)
+{
+	struct lexer_mark before = lexer_mark(lex);
+
+	while (at_continuation(lex))
+		step_over(lex, 2);
+	if (ends_word(lex, kind)) {
+		lexer_return(lex, &before);
+		return true;
+	}
+	strbuf_addc(out, ' ');
+	return false;
+}
+
+/* The text of one word, up to what ends it. */
+static int
+read_word(struct lexer *lex, enum word_kind kind, struct word *w, struct strbuf *out)
+{
+	struct quote q = { 0 };
+	char c;
+
+	w->plain = true;
+	while (q.c != '\0' || !ends_word(lex, kind)) {
+		if (lexer_at_end(lex))
+			return fault_unterminated_quote(lex, &q);
+		if (at_trailing_slash(lex))
+			return fault_trailing_slash(lex);
+		c = lexer_peek(lex);
+		if (q.c == '\0' && at_continuation(lex)) {
+			if (continuation_ends_word(lex, kind, out))
+				break;
+		} else if (q.c != '\0' && (is_blank(c) || c == '\n' || at_continuation(lex))) {
+			add_blanks(lex, true, out);
+		} else if (c == '\\') {
+			w->plain = false;
+			add_escape(lex, &q, out);
+		} else if (q.c != '\0' ? c == q.c : is_quote(c)) {
+			w->plain = false;
+			quote_toggle(lex, &q);
+		} else {
+			strbuf_addc(out, c);
+			lexer_step(lex);
+		}
+	}
+	return 0;
+}
+
+int
+lexer_word(struct lexer *lex, enum word_kind kind, struct word *w)
+{
+	auto_strbuf struct strbuf out = STRBUF_INIT;
+	size_t start;
+	int r;
+
+	*w = (struct word) { 0 };
+	lexer_skip_blanks(lex);
+	if (lexer_at_line_end(lex))
+		return 0;
+	start = lex->pos;
+	w->at = lexer_place(lex);
+	r = read_word(lex, kind, w, &out);
+	if (r < 0)
+		return r;
+	w->raw = (struct span) { lex->text + start, lex->pos - start };
+	w->text = strbuf_steal(&out);
+	if (w->text == NULL)
+		return -ENOMEM;
+	lexer_skip_blanks(lex);
+	return 1;
+}
+
+int
+lexer_argument(struct lexer *lex, bool may_be_empty, struct word *w)
+{
+	int r = lexer_word(lex, WORD_ARGUMENT, w);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return lexer_fault(lex, FAULT_EXPECTED_TOKEN, lexer_place(lex), SPAN_NONE);
+	if (*w->text != '\0' || may_be_empty)
+		return 0;
+	r = lexer_fault_message(lex, FAULT_EXPECTED_TOKEN, w->at, w->raw, "Expected token, not an empty one");
+	word_deinit(w);
+	return r;
+}
+
+int
+lexer_keyword(struct lexer *lex, struct word *w)
+{
+	struct quote q = { 0 };
+	char c;
+
+	*w = (struct word) { .at = lexer_place(lex), .raw = { lex->text + lex->pos, 0 } };
+	while (q.c != '\0' || !(ends_word(lex, WORD_ARGUMENT) || at_continuation(lex))) {
+		if (lexer_at_end(lex))
+			return fault_unterminated_quote(lex, &q);
+		if (at_trailing_slash(lex))
+			return fault_trailing_slash(lex);
+		c = lexer_peek(lex);
+		if (c == '\\') {
+			q.hidden |= q.c != '\0' && peek_second(lex) == q.c;
+			step_over(lex, 2);
+		} else if (q.c != '\0' ? c == q.c : is_quote(c)) {
+			quote_toggle(lex, &q);
+		} else {
+			lexer_step(lex);
+		}
+	}
+	w->raw.n = (size_t) (lex->text + lex->pos - w->raw.p);
+	lexer_skip_blanks(lex);
+	return 0;
+}
+
+int
+lexer_line_end(struct lexer *lex)
+{
+	int r;
+
+	lexer_skip_blanks(lex);
+	if (!lexer_at_line_end(lex))
+		return lexer_fault(lex, FAULT_UNEXPECTED_TOKEN, lexer_place(lex), rest_of_word(lex));
+	r = lexer_skip_comment(lex);
+	lexer_step(lex);
+	return r;
+}
+
+/* commands */
+
+/* The text of a command up to its newline or comment; blanks at its end are dropped. */
+static int
+read_command(struct lexer *lex, struct strbuf *out)
+{
+	struct quote q = { 0 };
+	size_t len = 0; /* without the blanks at the end */
+	char c;
+
+	while (q.c != '\0' || !lexer_at_line_end(lex)) {
+		if (lexer_at_end(lex))
+			return fault_unterminated_quote(lex, &q);
+		if (at_trailing_slash(lex))
+			return fault_trailing_slash(lex);
+		c = lexer_peek(lex);
+		if (is_blank(c) || at_continuation(lex) || (q.c != '\0' && c == '\n')) {
+			add_blanks(lex, q.c != '\0', out);
+			continue;
+		}
+		strbuf_addc(out, c);
+		if (c == '\\') {
+			strbuf_addc(out, peek_second(lex));
+			q.hidden |= q.c != '\0' && peek_second(lex) == q.c;
+			step_over(lex, 2);
+		} else if (q.c != '\0' ? c == q.c : is_quote(c)) {
+			quote_toggle(lex, &q);
+		} else {
+			lexer_step(lex);
+		}
+		len = out->len;
+	}
+	if (out->p != NULL && !out->failed) {
+		out->len = len;
+		out->p[len] = '\0';
+	}
+	return 0;
+}
+
+int
+lexer_command(struct lexer *lex, char **command)
+{
+	auto_strbuf struct strbuf out = STRBUF_INIT;
+	int r;
+
+	lexer_skip_blanks(lex);
+	if (lexer_at_line_end(lex))
+		return lexer_fault(lex, FAULT_EXPECTED_TOKEN, lexer_place(lex), SPAN_NONE);
+	r = read_command(lex, &out);
+	if (r == 0)
+		r = lexer_line_end(lex);
+	if (r < 0)
+		return r;
+	free(*command);
+	*command = strbuf_steal(&out);
+	return *command != NULL ? 0 : -ENOMEM;
+}
+
+/* blocks */
+
+/* The line at p, without its newline; *next is where the one after it begins. */
+static struct span
+line_at(const char *p, const char *end, const char **next)
+{
+	const char *nl = p < end ? memchr(p, '\n', (size_t) (end - p)) : NULL;
+
+	*next = nl != NULL ? nl + 1 : end;
+	return (struct span) { p, (size_t) ((nl != NULL ? nl : end) - p) };
+}
+
+static size_t
+blanks_of(struct span line)
+{
+	size_t n = 0;
+
+	while (n < line.n && is_blank(line.p[n]))
+		n++;
+	return n;
+}
+
+/* If `line` begins with `word`, step over it. */
+static bool
+take(struct span *line, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (line->n < n || memcmp(line->p, word, n) != 0)
+		return false;
+	line->p += n;
+	line->n -= n;
+	return true;
+}
+
+/* Step over blanks; true if there were any. */
+static bool
+take_blanks(struct span *line)
+{
+	size_t n = blanks_of(*line);
+
+	line->p += n;
+	line->n -= n;
+	return n > 0;
+}
+
+/* "end script", with blanks around and a comment behind. */
+static bool
+is_block_end(struct span line)
+{
+	(void) take_blanks(&line);
+	if (!take(&line, "end") || !take_blanks(&line) || !take(&line, "script"))
+		return false;
+	(void) take_blanks(&line);
+	return line.n == 0 || *line.p == '#';
+}
+
+/* Where the line that ends a block begins; NULL: nowhere. */
+static const char *
+find_block_end(const char *p, const char *end, const char **next)
+{
+	while (p < end) {
+		struct span line = line_at(p, end, next);
+
+		if (is_block_end(line))
+			return p;
+		p = *next;
+	}
+	return NULL;
+}
+
+static size_t
+common_length(struct span a, struct span b)
+{
+	size_t n = 0;
+
+	while (n < a.n && n < b.n && a.p[n] == b.p[n])
+		n++;
+	return n;
+}
+
+/* The blanks with which all lines begin that hold anything else (1.5, D25). */
+static struct span
+common_blanks(const char *p, const char *end)
+{
+	struct span common = { NULL, 0 };
+	const char *next;
+
+	for (; p < end; p = next) {
+		struct span line = line_at(p, end, &next);
+		size_t n = blanks_of(line);
+
+		if (n == line.n)
+			continue;
+		if (common.p == NULL)
+			common = (struct span) { line.p, n };
+		else
+			common.n = common_length(common, (struct span) { line.p, n });
+	}
+	return common;
+}
+
+/* The lines from p to end, without the blanks they share. */
+static char *
+dedent(const char *p, const char *end)
+{
+	auto_strbuf struct strbuf out = STRBUF_INIT;
+	struct span common = common_blanks(p, end);
+	const char *next;
+
+	for (; p < end; p = next) {
+		struct span line = line_at(p, end, &next);
+		size_t n = common_length(common, line);
+
+		strbuf_addn(&out, line.p + n, (size_t) (next - p) - n);
+	}
+	return strbuf_steal(&out);
+}
+
+int
+lexer_block(struct lexer *lex, struct place opened, char **text)
+{
+	int r = lexer_line_end(lex);
+	const char *start;
+	const char *stop;
+	const char *next;
+
+	if (r < 0)
+		return r;
+	start = lex->text + lex->pos;
+	stop = lexer_at_end(lex) ? NULL : find_block_end(start, lex->text + lex->n, &next);
+	if (stop == NULL) {
+		step_over(lex, lex->n - lex->pos);
+		return unterminated(lex, FAULT_UNTERMINATED_BLOCK, opened, SPAN("script"), NULL);
+	}
+	step_over(lex, (size_t) (next - start));
+	free(*text);
+	*text = dedent(start, stop);
+	return *text != NULL ? 0 : -ENOMEM;
+}
+
+/* after a fault */
+
+/*
+ * Go behind the newline that ends this logical line, as a reader of words would;
+ * with `parens` as a reader of event expressions would. False if the text ends
+ * within a quote or a parenthesis.
+ */
+static bool
+skip_logical_line(struct lexer *lex, bool parens)
+{
+	size_t depth = 0;
+	char quote = '\0';
+	char c;
+
+	for (; !lexer_at_end(lex); lexer_step(lex)) {
+		c = lexer_peek(lex);
+		if (quote == '\0' && c == '#') {
+			skip_to_newline(lex);
+			c = lexer_peek(lex);
+		}
+		if (c == '\\') {
+			lexer_step(lex);
+		} else if (quote != '\0' || is_quote(c)) {
+			if (quote == '\0')
+				quote = c;
+			else if (quote == c)
+				quote = '\0';
+		} else if (parens && c == '(') {
+			depth++;
+		} else if (parens && c == ')' && depth > 0) {
+			depth--;
+		} else if (c == '\n' && depth == 0) {
+			lexer_step(lex);
+			return true;
+		}
+	}
+	return quote == '\0' && depth == 0;
+}
+
+/* Go behind the next newline without a backslash before it, whatever the quotes. */
+static void
+skip_plain_line(struct lexer *lex)
+{
+	while (!lexer_at_end(lex)) {
+		char c = lexer_peek(lex);
+
+		lexer_step(lex);
+		if (c == '\\')
+			lexer_step(lex);
+		else if (c == '\n')
+			return;
+	}
+}
+
+/* The next run of bytes that are no blanks, of a line. */
+static struct span
+next_piece(struct span *line)
+{
+	struct span piece;
+
+	(void) take_blanks(line);
+	piece = (struct span) { line->p, 0 };
+	while (line->n > 0 && !is_blank(*line->p) && *line->p != '#') {
+		line->p++;
+		line->n--;
+		piece.n++;
+	}
+	return piece;
+}
+
+/* Does this line open a block, if perhaps wrongly: "script …", "WORD script"? */
+static bool
+opens_block(struct span line)
+{
+	struct span rest;
+
+	if (span_is(next_piece(&line), "script"))
+		return true;
+	if (!span_is(next_piece(&line), "script"))
+		return false;
+	rest = next_piece(&line);
+	return rest.n == 0;
+}
+
+void
+lexer_recover(struct lexer *lex, const struct lexer_mark *start, bool may_open_block)
+{
+	struct lexer_mark fault = lexer_mark(lex);
+	const char *end = lex->text + lex->n;
+	const char *next;
+	struct span line = line_at(lex->text + start->pos, end, &next);
+	struct span words = line;
+	struct span first = next_piece(&words);
+	bool condition = (span_is(first, "start") || span_is(first, "stop")) && span_is(next_piece(&words), "on");
+
+	lexer_return(lex, start);
+	if (!skip_logical_line(lex, condition) || lex->pos < fault.pos) {
+		lexer_return(lex, &fault);
+		/* A fault that was found at the end of a line has that newline behind it already, or right ahead. */
+		if (fault.pos == start->pos || lex->text[fault.pos - 1] != '\n')
+			skip_plain_line(lex);
+	}
+	if (may_open_block && opens_block(line) && !lexer_at_end(lex) &&
+	    find_block_end(lex->text + lex->pos, end, &next) != NULL)
+		step_over(lex, (size_t) (next - (lex->text + lex->pos)));
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What can be wrong in a job file, and how it gets into a parse_report.
+ * Private to job/.
+ */
+
+#include "job/parse.h"
+
+/* Identifier, is it only a warning, the text users know (job-language.md 1.6; D23 for the ranges of oom). */
+#define PARSE_FAULTS(X)                                                                                     \
+	X(EXPECTED_TOKEN, false, "Expected token")                                                          \
+	X(UNEXPECTED_TOKEN, false, "Unexpected token")                                                      \
+	X(TRAILING_SLASH, false, "Trailing slash in file")                                                  \
+	X(UNTERMINATED_QUOTE, false, "Unterminated quoted string")                                          \
+	X(UNTERMINATED_BLOCK, false, "Unterminated block")                                                  \
+	X(UNKNOWN_STANZA, false, "Unknown stanza")                                                          \
+	X(ILLEGAL_INTERVAL, false, "Illegal interval, expected number of seconds")                          \
+	X(ILLEGAL_EXIT, false, "Illegal exit status, expected integer")                                     \
+	X(ILLEGAL_SIGNAL, false, "Illegal signal status, expected integer")                                 \
+	X(ILLEGAL_UMASK, false, "Illegal file creation mask, expected octal integer")                       \
+	X(ILLEGAL_NICE, false, "Illegal nice value, expected -20 to 19")                                    \
+	X(ILLEGAL_OOM, false, "Illegal oom adjustment, expected -17 to 15 or 'never'")                      \
+	X(ILLEGAL_LIMIT, false, "Illegal limit, expected 'unlimited' or integer")                           \
+	X(EXPECTED_EVENT, false, "Expected event")                                                          \
+	X(EXPECTED_OPERATOR, false, "Expected operator")                                                    \
+	X(EXPECTED_VARIABLE, false, "Expected variable name before value")                                  \
+	X(MISMATCHED_PARENS, false, "Mismatched parentheses")                                               \
+	X(TOO_MANY_ERRORS, false, "Too many errors, the rest of the file was not read")                     \
+	X(COMMENT_IN_WORD, true, "'#' directly after a word starts a comment, quote it if it belongs to the word") \
+	X(TEXT_AFTER_KEYWORD, true, "Text after this keyword is read as another stanza")                    \
+	X(MIXED_OPERATORS, true, "'and' and 'or' have equal precedence, use parentheses")                   \
+	X(ENV_WITHOUT_NAME, true, "Variable without a name has no effect")                                  \
+	X(EXPORT_WITH_VALUE, true, "Only names can be exported, this has no effect")                        \
+	X(EXIT_OUT_OF_RANGE, true, "Exit status above 255 can not occur")                                   \
+	X(LIMIT_NEGATIVE, true, "Negative limit, write 'unlimited' instead of -1")                          \
+	X(LIMIT_SOFT_ABOVE_HARD, true, "Soft limit is above the hard limit")                                \
+	X(RESPAWN_LIMIT_INERT, true, "Respawn limit has no effect without respawn")
+
+enum parse_fault_kind {
+#define X(id, warning, message) FAULT_##id,
+	PARSE_FAULTS(X)
+#undef X
+};
+
+/* A place in a file, both counted from 1; columns are bytes. */
+struct place {
+	unsigned line;
+	unsigned column;
+};
+
+struct parse_fault {
+	enum parse_fault_kind kind;
+	unsigned line;       /* as logged; 0: that of `at` */
+	struct place at;     /* exactly where */
+	struct span word;    /* borrowed; n = 0: none */
+	const char *message; /* NULL: the text of the kind */
+};
+
+/*
+ * Add a fault to the report, the word cut to PARSE_WORD_MAX and cleaned of control
+ * characters. -EINVAL when it was an error, 0 for a warning, -ENOMEM.
+ */
+int must_check report_add(struct parse_report *report, const char *path, const struct parse_fault *fault);
+
+#define PARSE_WORD_MAX 120
+/* A file's errors are read up to here; warnings beyond are dropped. */
+#define PARSE_ERRORS_MAX 200
+#define PARSE_WARNINGS_MAX 200

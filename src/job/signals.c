@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The table of signals. Where two names mean one number the first one is printed.
+ */
+#include "job/signals.h"
+
+#include <signal.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+	{ "HUP", SIGHUP },       { "INT", SIGINT },   { "QUIT", SIGQUIT }, { "ILL", SIGILL },
+	{ "TRAP", SIGTRAP },     { "ABRT", SIGABRT }, { "BUS", SIGBUS },   { "FPE", SIGFPE },
+	{ "KILL", SIGKILL },     { "USR1", SIGUSR1 }, { "SEGV", SIGSEGV }, { "USR2", SIGUSR2 },
+	{ "PIPE", SIGPIPE },     { "ALRM", SIGALRM }, { "TERM", SIGTERM }, { "CHLD", SIGCHLD },
+	{ "CONT", SIGCONT },     { "STOP", SIGSTOP }, { "TSTP", SIGTSTP }, { "TTIN", SIGTTIN },
+	{ "TTOU", SIGTTOU },     { "URG", SIGURG },   { "XCPU", SIGXCPU }, { "XFSZ", SIGXFSZ },
+	{ "VTALRM", SIGVTALRM }, { "PROF", SIGPROF }, { "SYS", SIGSYS },
+#ifdef SIGSTKFLT
+	{ "STKFLT", SIGSTKFLT },
+#endif
+#ifdef SIGEMT
+	{ "EMT", SIGEMT },
+#endif
+#ifdef SIGWINCH
+	{ "WINCH", SIGWINCH },
+#endif
+#ifdef SIGIO
+	{ "IO", SIGIO },
+#endif
+#ifdef SIGPOLL
+	{ "POLL", SIGPOLL },
+#endif
+#ifdef SIGPWR
+	{ "PWR", SIGPWR },
+#endif
+#ifdef SIGLOST
+	{ "LOST", SIGLOST },
+#endif
+#ifdef SIGIOT
+	{ "IOT", SIGIOT },
+#endif
+#ifdef SIGCLD
+	{ "CLD", SIGCLD },
+#endif
+#ifdef SIGUNUSED
+	{ "UNUSED", SIGUNUSED },
+#endif
+};
+
+const char *
+signal_name(int number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (signals[i].number == number)
+			return signals[i].name;
+	return NULL;
+}
+
+bool
+signal_is_valid(long number)
+{
+	return number >= 1 && number <= SIGRTMAX;
+}
+
+/* What follows "RTMIN": nothing, or "+" and one or two digits. */
+static int
+realtime_signal(const char *offset)
+{
+	long n = 0;
+
+	if (*offset != '\0') {
+		if (*offset++ != '+' || *offset == '\0' || strlen(offset) > 2)
+			return 0;
+		for (; *offset != '\0'; offset++) {
+			if (*offset < '0' || *offset > '9')
+				return 0;
+			n = 10 * n + (*offset - '0');
+		}
+	}
+	return signal_is_valid(SIGRTMIN + n) ? (int) (SIGRTMIN + n) : 0;
+}
+
+int
+signal_from_name(const char *name)
+{
+	if (strncasecmp(name, "SIG", 3) == 0)
+		name += 3;
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (strcasecmp(signals[i].name, name) == 0)
+			return signals[i].number;
+	if (strncasecmp(name, "RTMIN", 5) == 0)
+		return realtime_signal(name + 5);
+	return 0;
+}
