@@ -476,6 +476,16 @@ events_new(struct logger *lg)
 	return event_add(lg->readable, NULL) == 0 ? 0 : -ENOMEM;
 }
 
+static void
+events_free(struct logger *lg)
+{
+	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume, lg->linger };
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+}
+
 /* The file that outlives us, if it is one. */
 static int
 check_ring(int fd)
@@ -533,7 +543,6 @@ logger_new(struct logger **logger, int link_fd, int ring_fd)
 struct logger *
 logger_free(struct logger *lg)
 {
-	struct event **const events[] = { &lg->readable, &lg->writable, &lg->retry, &lg->resume, &lg->linger };
 	struct stream *s, *next;
 
 	if (lg == NULL)
@@ -544,9 +553,7 @@ logger_free(struct logger *lg)
 	sinks_deinit(&lg->sinks);
 	(void) store_free(lg->store);
 	ipc_message_deinit(&lg->held);
-	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-		if (*events[i] != NULL)
-			event_free(*events[i]);
+	events_free(lg);
 	if (lg->base != NULL)
 		event_base_free(lg->base);
 	(void) ipc_free(lg->ipc);

@@ -3,6 +3,7 @@
  * upstart-logger: started by init with its end of the link on descriptor IPC_SERVANT_FD.
  */
 #include <errno.h>
+#include <event2/event.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
@@ -92,6 +93,12 @@ ignore_signals(void)
 	(void) sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static void
+libevent_says_cb(int severity, const char *text)
+{
+	log_write(severity >= EVENT_LOG_WARN ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "%s", text);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -107,6 +114,7 @@ main(int argc, char **argv)
 		return 1;
 	}
 	ignore_signals();
+	event_set_log_callback(libevent_says_cb);
 	(void) umask(0); /* the mode of log files is said where they are opened */
 	(void) logger_raise_nofile();
 	r = logger_new(&lg, IPC_SERVANT_FD, options.ring_fd);

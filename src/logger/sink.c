@@ -456,6 +456,7 @@ sinks_init(struct sinks *ss, struct store *store, usec_t now)
 	store_recover(store, found_cb, ss);
 	DL_FOREACH(ss->all, s)
 		update_waiting(s);
+	ss->next_retry = ss->waiting != NULL ? now : UINT64_MAX;
 	return 0;
 }
 

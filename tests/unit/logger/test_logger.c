@@ -1,0 +1,805 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The servant itself: the test plays init at the other end of the link and holds the terminals.
+ * argv[1] or $UPSTART_LOGGER is the program.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+
+#include "common/msg.h"
+#include "files.h"
+
+#define DEADLINE_MS 60000
+#define ENDED_MAX 16384
+
+static const char *program;
+
+struct init {
+	struct folder folder;
+	struct ipc *ipc;
+	pid_t pid;
+	int ring;
+	uint64_t taken; /* the last numbered message */
+	uint64_t acked; /* by the logger */
+	bool silent;	/* acknowledge nothing */
+	uint64_t ended[ENDED_MAX];
+	size_t n_ended;
+	struct msg_log_flushed flushed; /* the last one; request 0: none */
+};
+
+struct tty {
+	int master;
+	int slave;
+};
+
+static long
+now_ms(void)
+{
+	struct timespec ts;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* -- playing init ------------------------------------------------------------ */
+
+/* Move `fd` to `number` in a child that is about to exec. */
+static void
+child_place(int fd, int number)
+{
+	if (fd == number)
+		(void) fcntl(fd, F_SETFD, 0);
+	else
+		(void) dup2(fd, number);
+}
+
+static void
+logger_start(struct init *in)
+{
+	int pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	in->pid = fork();
+	assert_true(in->pid >= 0);
+	if (in->pid == 0) {
+		int link = fcntl(pair[1], F_DUPFD, 10), ring = fcntl(in->ring, F_DUPFD, 11);
+
+		child_place(link, IPC_SERVANT_FD);
+		child_place(ring, IPC_SERVANT_FD + 1);
+		for (int fd = IPC_SERVANT_FD + 2; fd < 64; fd++)
+			(void) close(fd);
+		(void) execl(program, "upstart-logger", "--ring-fd", "4", (char *) NULL);
+		_exit(127);
+	}
+	close(pair[1]);
+	in->ipc = ipc_new(pair[0]);
+	assert_non_null(in->ipc);
+}
+
+static void
+say_hello(struct init *in)
+{
+	const struct msg_hello hello = { .received = in->taken, .generation = 1, .log_level = 4 };
+
+	assert_int_equal(msg_send(in->ipc, MSG_HELLO, 0, &hello, NULL, 0), 0);
+}
+
+static void
+send_ack(struct init *in)
+{
+	const struct msg_ack ack = { .upto = in->taken };
+
+	assert_int_equal(msg_send(in->ipc, MSG_ACK, 0, &ack, NULL, 0), 0);
+}
+
+/* Wait for the logger's end; its exit status, or 1000 + signal. */
+static int
+logger_wait(struct init *in)
+{
+	long end = now_ms() + DEADLINE_MS;
+	int status;
+
+	for (;;) {
+		pid_t got = waitpid(in->pid, &status, WNOHANG);
+
+		assert_true(got >= 0 && now_ms() < end);
+		if (got > 0)
+			break;
+		(void) poll(NULL, 0, 2);
+	}
+	in->pid = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static void
+logger_kill(struct init *in)
+{
+	assert_int_equal(kill(in->pid, SIGKILL), 0);
+	assert_int_equal(logger_wait(in), 1000 + SIGKILL);
+	in->ipc = ipc_free(in->ipc);
+	in->taken = 0;
+}
+
+static void
+take_message(struct init *in, struct ipc_message *m)
+{
+	struct msg_log_ended ended;
+	struct msg_ack ack;
+
+	switch (m->type) {
+	case MSG_LOG_ENDED:
+		assert_int_equal(msg_decode(m, &ended), 0);
+		assert_true(in->n_ended < ENDED_MAX);
+		in->ended[in->n_ended++] = ended.stream;
+		break;
+	case MSG_LOG_FLUSHED:
+		msg_free(MSG_LOG_FLUSHED, &in->flushed);
+		assert_int_equal(msg_decode(m, &in->flushed), 0);
+		break;
+	case MSG_ACK:
+		assert_int_equal(msg_decode(m, &ack), 0);
+		in->acked = ack.upto;
+		return;
+	default:
+		fail_msg("unexpected message %s", msg_type_name(m->type));
+	}
+	assert_int_equal(m->id, in->taken + 1);
+	in->taken = m->id;
+}
+
+/* One turn of init's: what is there, or a short wait. */
+static void
+turn(struct init *in)
+{
+	struct pollfd p = { ipc_fd(in->ipc), POLLIN, 0 };
+	struct ipc_message m;
+	uint64_t before = in->taken;
+	int r;
+
+	if (ipc_wants_write(in->ipc))
+		assert_true(ipc_flush(in->ipc) >= 0);
+	(void) poll(&p, 1, 5);
+	while ((r = ipc_receive(in->ipc, &m)) == 1) {
+		take_message(in, &m);
+		ipc_message_deinit(&m);
+	}
+	assert_int_equal(r, 0);
+	if (in->taken != before && !in->silent)
+		send_ack(in);
+}
+
+#define wait_until(in, condition)                                                                                      \
+	do {                                                                                                           \
+		long end_ = now_ms() + DEADLINE_MS;                                                                    \
+		while (!(condition)) {                                                                                 \
+			if (now_ms() >= end_)                                                                          \
+				fail_msg("never happened: %s", #condition);                                            \
+			turn(in);                                                                                      \
+		}                                                                                                      \
+	} while (0)
+
+static bool
+has_ended(const struct init *in, uint64_t id)
+{
+	for (size_t i = 0; i < in->n_ended; i++)
+		if (in->ended[i] == id)
+			return true;
+	return false;
+}
+
+static void
+send_open(struct init *in, uint64_t id, int master, const char *path)
+{
+	const struct msg_log_open open = { .stream = id, .path = (char *) (uintptr_t) path };
+
+	assert_int_equal(msg_send(in->ipc, MSG_LOG_OPEN, 0, &open, &master, master >= 0 ? 1 : 0), 0);
+}
+
+static void
+send_finish(struct init *in, uint64_t id)
+{
+	const struct msg_log_finish finish = { .stream = id };
+
+	assert_int_equal(msg_send(in->ipc, MSG_LOG_FINISH, 0, &finish, NULL, 0), 0);
+}
+
+/* Flush and wait for the answer; its error. */
+static int
+flush(struct init *in)
+{
+	static uint64_t request;
+	const struct msg_log_flush message = { .request = ++request };
+
+	assert_int_equal(msg_send(in->ipc, MSG_LOG_FLUSH, 0, &message, NULL, 0), 0);
+	wait_until(in, in->flushed.request == request);
+	return in->flushed.error;
+}
+
+static void
+shut_down(struct init *in, uint32_t why)
+{
+	const struct msg_shutdown message = { .why = why };
+
+	assert_int_equal(msg_send(in->ipc, MSG_SHUTDOWN, 0, &message, NULL, 0), 0);
+}
+
+/* -- terminals --------------------------------------------------------------- */
+
+static struct tty
+tty_open(void)
+{
+	struct tty t;
+	struct termios io;
+
+	t.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(t.master >= 0);
+	assert_int_equal(grantpt(t.master), 0);
+	assert_int_equal(unlockpt(t.master), 0);
+	t.slave = open(ptsname(t.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(t.slave >= 0);
+	assert_int_equal(tcgetattr(t.slave, &io), 0);
+	io.c_oflag &= ~(tcflag_t) ONLCR;
+	assert_int_equal(tcsetattr(t.slave, TCSANOW, &io), 0);
+	return t;
+}
+
+static void
+tty_close(struct tty *t)
+{
+	if (t->slave >= 0)
+		close(t->slave);
+	if (t->master >= 0)
+		close(t->master);
+	*t = (struct tty){ -1, -1 };
+}
+
+/* Write all of it, serving the link meanwhile. */
+static void
+tty_write(struct init *in, int slave, const char *p, size_t n)
+{
+	int flags = fcntl(slave, F_GETFL);
+	long end = now_ms() + DEADLINE_MS;
+
+	assert_int_equal(fcntl(slave, F_SETFL, flags | O_NONBLOCK), 0);
+	while (n > 0) {
+		ssize_t got = write(slave, p, n);
+
+		if (got > 0) {
+			p += got;
+			n -= (size_t) got;
+			continue;
+		}
+		assert_true(got < 0 && errno == EAGAIN && now_ms() < end);
+		turn(in);
+	}
+}
+
+static void
+tty_say(struct init *in, const struct tty *t, const char *text)
+{
+	tty_write(in, t->slave, text, strlen(text));
+}
+
+/* -- fixture ----------------------------------------------------------------- */
+
+static int
+setup(void **state)
+{
+	struct init *in = calloc(1, sizeof(*in));
+	char template[] = "/tmp/upstart-test-ring-XXXXXX";
+
+	assert_non_null(in);
+	folder_make(&in->folder);
+	in->ring = mkostemp(template, O_CLOEXEC);
+	assert_true(in->ring >= 0);
+	assert_int_equal(unlink(template), 0);
+	logger_start(in);
+	say_hello(in);
+	*state = in;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct init *in = *state;
+
+	if (in->pid > 0) {
+		(void) kill(in->pid, SIGKILL);
+		(void) logger_wait(in);
+	}
+	(void) ipc_free(in->ipc);
+	msg_free(MSG_LOG_FLUSHED, &in->flushed);
+	close(in->ring);
+	folder_remove(&in->folder);
+	free(in);
+	return 0;
+}
+
+static const char *
+path_of(struct init *in, const char *name)
+{
+	return folder_path(&in->folder, name);
+}
+
+/* -- tests ------------------------------------------------------------------- */
+
+static void
+test_output_reaches_file(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	tty_say(in, &t, "hello\nworld\n");
+	wait_until(in, file_is(path_of(in, "job.log"), "hello\nworld\n"));
+	/* The last writer goes: the stream ends by itself, though init holds the master. */
+	close(t.slave);
+	t.slave = -1;
+	wait_until(in, has_ended(in, 1));
+	shut_down(in, SHUTDOWN_END);
+	assert_int_equal(logger_wait(in), 0);
+	tty_close(&t);
+}
+
+static void
+test_silent_job_leaves_no_file(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	assert_int_equal(access(path_of(in, "job.log"), F_OK), -1);
+	tty_close(&t);
+}
+
+static void
+test_finish_takes_what_is_there(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+	static char text[3001];
+
+	/* The slave stays open, as with a descendant of the job. */
+	memset(text, 'x', sizeof(text) - 1);
+	tty_say(in, &t, text);
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	assert_file(path_of(in, "job.log"), text);
+	assert_int_equal(in->n_ended, 1);
+	/* Unknown to this logger: answered, nobody waits for ever. */
+	send_finish(in, 99);
+	wait_until(in, has_ended(in, 99));
+	tty_close(&t);
+}
+
+static void
+test_open_again_is_ignored(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open(), other = tty_open();
+
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	send_open(in, 1, other.master, path_of(in, "other.log"));
+	tty_say(in, &t, "once\n");
+	tty_say(in, &other, "not read\n");
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	assert_file(path_of(in, "job.log"), "once\n");
+	assert_int_equal(access(path_of(in, "other.log"), F_OK), -1);
+	tty_close(&t);
+	tty_close(&other);
+}
+
+static void
+test_streams_share_a_file(void **state)
+{
+	struct init *in = *state;
+	struct tty a = tty_open(), b = tty_open();
+
+	send_open(in, 1, a.master, path_of(in, "job.log"));
+	send_open(in, 2, b.master, path_of(in, "job.log"));
+	tty_say(in, &a, "pre-start\n");
+	wait_until(in, file_is(path_of(in, "job.log"), "pre-start\n"));
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	assert_int_equal(rename(path_of(in, "job.log"), path_of(in, "job.log.1")), 0);
+	tty_say(in, &b, "main\n");
+	wait_until(in, file_is(path_of(in, "job.log"), "main\n"));
+	assert_file(path_of(in, "job.log.1"), "pre-start\n");
+	tty_close(&a);
+	tty_close(&b);
+}
+
+static void
+test_unusable_requests_are_answered(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+	struct ipc_message junk = { 0 };
+	struct strbuf body = STRBUF_INIT;
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	send_open(in, 1, t.master, "relative.log");
+	send_open(in, 2, t.master, "");
+	send_open(in, 3, t.master, "/tmp/");
+	send_open(in, 4, -1, path_of(in, "job.log"));
+	send_open(in, 5, file, path_of(in, "job.log")); /* nothing to wait on */
+	close(file);
+	wait_until(in, has_ended(in, 5));
+	for (uint64_t i = 1; i <= 5; i++)
+		assert_true(has_ended(in, i));
+	/* Rubbish and messages for others do no harm. */
+	strbuf_add(&body, "\xc1\xff rubbish");
+	assert_int_equal(ipc_send(in->ipc, MSG_LOG_OPEN, 0, &body, NULL, 0), 0);
+	assert_int_equal(ipc_send(in->ipc, 4711, 0, &body, NULL, 0), 0);
+	assert_int_equal(ipc_send(in->ipc, MSG_SPAWN, 0, &body, NULL, 0), 0);
+	assert_int_equal(send(ipc_fd(in->ipc), "short", 5, MSG_NOSIGNAL), 5);
+	strbuf_deinit(&body);
+	ipc_message_deinit(&junk);
+	send_open(in, 6, t.master, path_of(in, "job.log"));
+	tty_say(in, &t, "fine\n");
+	wait_until(in, file_is(path_of(in, "job.log"), "fine\n"));
+	tty_close(&t);
+}
+
+static void
+test_folder_that_appears_later_gets_all(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+
+	send_open(in, 1, t.master, path_of(in, "later/job.log"));
+	tty_say(in, &t, "early\n");
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	assert_int_equal(flush(in), ENOENT);
+	assert_string_equal(in->flushed.path, path_of(in, "later/job.log"));
+	assert_int_equal(mkdir(path_of(in, "later"), 0755), 0);
+	assert_int_equal(flush(in), 0);
+	assert_null(in->flushed.path);
+	assert_file(path_of(in, "later/job.log"), "early\n");
+
+	/* And without being told, after a while. */
+	send_open(in, 2, t.master, path_of(in, "soon/job.log"));
+	tty_say(in, &t, "early\n");
+	send_finish(in, 2);
+	wait_until(in, has_ended(in, 2));
+	assert_int_equal(mkdir(path_of(in, "soon"), 0755), 0);
+	wait_until(in, file_is(path_of(in, "soon/job.log"), "early\n"));
+	tty_close(&t);
+}
+
+static void
+test_killed_logger_is_succeeded(void **state)
+{
+	struct init *in = *state;
+	struct tty open = tty_open(), over = tty_open();
+
+	send_open(in, 1, open.master, path_of(in, "open.log"));
+	send_open(in, 2, over.master, path_of(in, "later/over.log"));
+	tty_say(in, &open, "one\n");
+	tty_say(in, &over, "waits\n");
+	send_finish(in, 2);
+	wait_until(in, has_ended(in, 2) && file_is(path_of(in, "open.log"), "one\n"));
+	for (int life = 0; life < 3; life++) {
+		logger_kill(in);
+		tty_say(in, &open, "said to nobody\n"); /* the terminal keeps it */
+		logger_start(in);
+		say_hello(in);
+		send_open(in, 1, open.master, path_of(in, "open.log"));
+		assert_int_equal(flush(in), ENOENT);
+	}
+	assert_int_equal(mkdir(path_of(in, "later"), 0755), 0);
+	assert_int_equal(flush(in), 0);
+	assert_file(path_of(in, "later/over.log"), "waits\n");
+	wait_until(in, file_is(path_of(in, "open.log"), "one\nsaid to nobody\nsaid to nobody\nsaid to nobody\n"));
+	tty_close(&open);
+	tty_close(&over);
+}
+
+static void
+test_messages_are_kept_until_acknowledged(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+
+	in->silent = true;
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	send_finish(in, 1);
+	send_finish(in, 2);
+	send_finish(in, 3);
+	wait_until(in, in->n_ended == 3);
+	/* A new image of init that has journaled only the first. */
+	in->taken = 1;
+	say_hello(in);
+	wait_until(in, in->n_ended == 5);
+	assert_int_equal(in->ended[3], 2);
+	assert_int_equal(in->ended[4], 3);
+	send_ack(in);
+	say_hello(in);
+	assert_int_equal(flush(in), 0);
+	assert_int_equal(in->n_ended, 5);
+	tty_close(&t);
+}
+
+static void
+test_effects_are_acknowledged(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+	const struct msg_log_open open = { .stream = 1, .path = (char *) (uintptr_t) path_of(in, "job.log") };
+	const struct msg_log_finish finish = { .stream = 1 };
+
+	assert_int_equal(msg_send(in->ipc, MSG_LOG_OPEN, 41, &open, &t.master, 1), 0);
+	wait_until(in, in->acked == 41);
+	assert_int_equal(msg_send(in->ipc, MSG_LOG_FINISH, 42, &finish, NULL, 0), 0);
+	wait_until(in, in->acked == 42 && has_ended(in, 1));
+	tty_close(&t);
+}
+
+static void
+test_flood_does_not_starve_others(void **state)
+{
+	struct init *in = *state;
+	struct tty flood = tty_open(), quiet = tty_open();
+	struct stat st = { 0 };
+	pid_t pid;
+
+	send_open(in, 1, flood.master, path_of(in, "flood.log"));
+	send_open(in, 2, quiet.master, path_of(in, "quiet.log"));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		static char block[4096];
+
+		memset(block, 'f', sizeof(block));
+		block[sizeof(block) - 1] = '\n';
+		while (write(flood.slave, block, sizeof(block)) > 0)
+			continue;
+		_exit(0);
+	}
+	wait_until(in, stat(path_of(in, "flood.log"), &st) == 0 && st.st_size > 100000);
+	for (int i = 0; i < 10; i++) {
+		char expected[64] = "";
+
+		tty_say(in, &quiet, "line\n");
+		for (int j = 0; j <= i; j++)
+			strcat(expected, "line\n");
+		wait_until(in, file_is(path_of(in, "quiet.log"), expected));
+	}
+	/* init is heard too, and the end comes though the flood has none. */
+	assert_int_equal(flush(in), 0);
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	(void) kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	tty_close(&flood);
+	tty_close(&quiet);
+}
+
+/* Raise the limit as init would: terminals count here too. */
+static bool
+raise_nofile(rlim_t wanted)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return limit.rlim_max >= wanted;
+}
+
+static void
+test_two_thousand_terminals(void **state)
+{
+	enum { COUNT = 2000 };
+	struct init *in = *state;
+	struct tty *t = calloc(COUNT, sizeof(*t));
+	char name[32], text[32];
+	size_t n;
+
+	assert_non_null(t);
+	if (!raise_nofile(2 * COUNT + 100)) {
+		free(t);
+		skip();
+		return;
+	}
+	for (n = 0; n < COUNT; n++) {
+		t[n] = tty_open();
+		snprintf(name, sizeof(name), "%zu.log", n);
+		send_open(in, n + 1, t[n].master, path_of(in, name));
+		if (n % 50 == 0)
+			turn(in);
+	}
+	for (size_t i = 0; i < COUNT; i++) {
+		snprintf(text, sizeof(text), "job %zu\n", i);
+		tty_say(in, &t[i], text);
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (i % 2 == 0) {
+			close(t[i].slave);
+			t[i].slave = -1;
+		} else {
+			send_finish(in, i + 1);
+		}
+	wait_until(in, in->n_ended == COUNT);
+	for (size_t i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof(name), "%zu.log", i);
+		snprintf(text, sizeof(text), "job %zu\n", i);
+		assert_file(path_of(in, name), text);
+		tty_close(&t[i]);
+	}
+	free(t);
+}
+
+/* Terminals are few on many machines: sockets stand in for them. */
+static void
+test_ten_thousand_streams(void **state)
+{
+	enum { COUNT = 10000 };
+	struct init *in = *state;
+	int(*pair)[2] = calloc(COUNT, sizeof(*pair));
+	char name[32];
+
+	assert_non_null(pair);
+	if (!raise_nofile(COUNT + 200)) {
+		free(pair);
+		skip();
+		return;
+	}
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[i]), 0);
+		snprintf(name, sizeof(name), "%zu.log", i % 5000);
+		send_open(in, i + 1, pair[i][1], path_of(in, name));
+		close(pair[i][1]);
+		if (i % 50 == 0)
+			turn(in);
+	}
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(write(pair[i][0], "x\n", 2), 2);
+		close(pair[i][0]);
+	}
+	wait_until(in, in->n_ended == COUNT);
+	for (size_t i = 0; i < 5000; i++) {
+		snprintf(name, sizeof(name), "%zu.log", i);
+		assert_file(path_of(in, name), "x\nx\n");
+	}
+	free(pair);
+}
+
+static void
+test_init_gone_is_the_end(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	tty_say(in, &t, "before\n");
+	wait_until(in, file_is(path_of(in, "job.log"), "before\n"));
+	in->ipc = ipc_free(in->ipc);
+	/* The job, told to end by somebody else, still has something to say. */
+	assert_int_equal(write(t.slave, "last words\n", 11), 11);
+	assert_int_equal(logger_wait(in), 0);
+	assert_file(path_of(in, "job.log"), "before\nlast words\n");
+	tty_close(&t);
+}
+
+static void
+test_init_gone_without_streams_ends_at_once(void **state)
+{
+	struct init *in = *state;
+
+	in->ipc = ipc_free(in->ipc);
+	assert_int_equal(logger_wait(in), 0);
+}
+
+static void
+test_shutdown_writes_all(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+	static char text[2001];
+
+	memset(text, 'y', sizeof(text) - 1);
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	tty_say(in, &t, text);
+	shut_down(in, SHUTDOWN_END);
+	assert_int_equal(logger_wait(in), 0);
+	assert_file(path_of(in, "job.log"), text);
+	tty_close(&t);
+}
+
+static void
+test_release_lets_go_of_the_disk(void **state)
+{
+	struct init *in = *state;
+	struct tty t = tty_open();
+
+	send_open(in, 1, t.master, path_of(in, "job.log"));
+	tty_say(in, &t, "before\n");
+	wait_until(in, file_is(path_of(in, "job.log"), "before\n"));
+	shut_down(in, SHUTDOWN_RELEASE);
+	tty_say(in, &t, "after\n");
+	send_finish(in, 1);
+	wait_until(in, has_ended(in, 1));
+	assert_file(path_of(in, "job.log"), "before\n");
+	shut_down(in, SHUTDOWN_END);
+	assert_int_equal(logger_wait(in), 0);
+	assert_file(path_of(in, "job.log"), "before\nafter\n");
+	tty_close(&t);
+}
+
+static void
+test_signals_do_not_end_it(void **state)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT };
+	struct init *in = *state;
+
+	assert_int_equal(flush(in), 0); /* it has come so far */
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		assert_int_equal(kill(in->pid, signals[i]), 0);
+	assert_int_equal(flush(in), 0);
+}
+
+static void
+test_alone_it_says_what_it_is(void **state)
+{
+	struct folder *f = &((struct init *) *state)->folder;
+	char command[512];
+
+	snprintf(command, sizeof(command), "%s 2>%s 3>&-", program, folder_path(f, "err"));
+	assert_int_equal(WEXITSTATUS(system(command)), 1);
+	assert_file(folder_path(f, "err"), "upstart-logger: This program is started by init, not by hand\n");
+	snprintf(command, sizeof(command), "%s --ring-fd=x 2>%s", program, folder_path(f, "err"));
+	assert_int_equal(WEXITSTATUS(system(command)), 2);
+	assert_file(folder_path(f, "err"), "upstart-logger: not a descriptor: x\n");
+	snprintf(command, sizeof(command), "%s --version >%s", program, folder_path(f, "out"));
+	assert_int_equal(WEXITSTATUS(system(command)), 0);
+	assert_file(folder_path(f, "out"), "upstart-logger (upstart " UPSTART_VERSION ")\n");
+}
+
+int
+main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_output_reaches_file),
+		T(test_silent_job_leaves_no_file),
+		T(test_finish_takes_what_is_there),
+		T(test_open_again_is_ignored),
+		T(test_streams_share_a_file),
+		T(test_unusable_requests_are_answered),
+		T(test_folder_that_appears_later_gets_all),
+		T(test_killed_logger_is_succeeded),
+		T(test_messages_are_kept_until_acknowledged),
+		T(test_effects_are_acknowledged),
+		T(test_flood_does_not_starve_others),
+		T(test_two_thousand_terminals),
+		T(test_ten_thousand_streams),
+		T(test_init_gone_is_the_end),
+		T(test_init_gone_without_streams_ends_at_once),
+		T(test_shutdown_writes_all),
+		T(test_release_lets_go_of_the_disk),
+		T(test_signals_do_not_end_it),
+		T(test_alone_it_says_what_it_is),
+	};
+
+	program = argc > 1 ? argv[1] : getenv("UPSTART_LOGGER");
+	if (program == NULL) {
+		(void) fprintf(stderr, "Usage: %s UPSTART-LOGGER\n", argv[0]);
+		return 2;
+	}
+	(void) signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
