@@ -9,11 +9,11 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <termios.h>
 #include <time.h>
 
 #include "common/msg.h"
 #include "files.h"
+#include "tty.h"
 
 #define DEADLINE_MS 60000
 #define ENDED_MAX 16384
@@ -31,11 +31,6 @@ struct init {
 	uint64_t ended[ENDED_MAX];
 	size_t n_ended;
 	struct msg_log_flushed flushed; /* the last one; request 0: none */
-};
-
-struct tty {
-	int master;
-	int slave;
 };
 
 static long
@@ -230,34 +225,6 @@ shut_down(struct init *in, uint32_t why)
 }
 
 /* -- terminals --------------------------------------------------------------- */
-
-static struct tty
-tty_open(void)
-{
-	struct tty t;
-	struct termios io;
-
-	t.master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(t.master >= 0);
-	assert_int_equal(grantpt(t.master), 0);
-	assert_int_equal(unlockpt(t.master), 0);
-	t.slave = open(ptsname(t.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(t.slave >= 0);
-	assert_int_equal(tcgetattr(t.slave, &io), 0);
-	io.c_oflag &= ~(tcflag_t) ONLCR;
-	assert_int_equal(tcsetattr(t.slave, TCSANOW, &io), 0);
-	return t;
-}
-
-static void
-tty_close(struct tty *t)
-{
-	if (t->slave >= 0)
-		close(t->slave);
-	if (t->master >= 0)
-		close(t->master);
-	*t = (struct tty){ -1, -1 };
-}
 
 /* Write all of it, serving the link meanwhile. */
 static void

@@ -3,40 +3,31 @@
  * The logger when memory is short: each allocation fails once, and no output is lost for it.
  */
 #include <errno.h>
-#include <termios.h>
 
 #include "common/log.h"
 #include "common/msg.h"
 #include "files.h"
 #include "logger/logger.h"
+#include "tty.h"
 
 static void
 nothing_cb(enum log_level level, const char *text, void *data)
 {
 }
 
-/* A terminal master in which `text` waits; *slave is the other end. */
-static int
-tty_with(const char *text, int *slave)
+/* A terminal in which `text` waits. */
+static struct tty
+tty_with(const char *text)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	struct termios io;
+	struct tty t = tty_open();
 
-	assert_true(master >= 0);
-	assert_int_equal(grantpt(master), 0);
-	assert_int_equal(unlockpt(master), 0);
-	*slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(*slave >= 0);
-	assert_int_equal(tcgetattr(*slave, &io), 0);
-	io.c_oflag &= ~(tcflag_t) ONLCR;
-	assert_int_equal(tcsetattr(*slave, TCSANOW, &io), 0);
-	assert_int_equal(write(*slave, text, strlen(text)), strlen(text));
-	return master;
+	assert_int_equal(write(t.slave, text, strlen(text)), strlen(text));
+	return t;
 }
 
 /* All that a logger hears in this life, said in advance. */
 static void
-say_all(int link, const char *here, const char *nowhere, int slaves[2])
+say_all(int link, const char *here, const char *nowhere, struct tty t[2])
 {
 	struct ipc *ipc = ipc_new(link);
 	const struct msg_hello hello = { .log_level = LOG_LEVEL_ERROR };
@@ -45,18 +36,17 @@ say_all(int link, const char *here, const char *nowhere, int slaves[2])
 	const struct msg_log_finish finish = { .stream = 1 };
 	const struct msg_log_flush flush = { .request = 1 };
 	const struct msg_shutdown end = { .why = SHUTDOWN_END };
-	int masters[2] = { tty_with("first\n", &slaves[0]), tty_with("second\n", &slaves[1]) };
 
+	t[0] = tty_with("first\n");
+	t[1] = tty_with("second\n");
 	assert_non_null(ipc);
 	assert_int_equal(msg_send(ipc, MSG_HELLO, 0, &hello, NULL, 0), 0);
-	assert_int_equal(msg_send(ipc, MSG_LOG_OPEN, 1, &first, &masters[0], 1), 0);
-	assert_int_equal(msg_send(ipc, MSG_LOG_OPEN, 2, &second, &masters[1], 1), 0);
+	assert_int_equal(msg_send(ipc, MSG_LOG_OPEN, 1, &first, &t[0].master, 1), 0);
+	assert_int_equal(msg_send(ipc, MSG_LOG_OPEN, 2, &second, &t[1].master, 1), 0);
 	assert_int_equal(msg_send(ipc, MSG_LOG_FINISH, 3, &finish, NULL, 0), 0);
 	assert_int_equal(msg_send(ipc, MSG_LOG_FLUSH, 4, &flush, NULL, 0), 0);
 	assert_int_equal(msg_send(ipc, MSG_SHUTDOWN, 5, &end, NULL, 0), 0);
 	assert_false(ipc_wants_write(ipc));
-	close(masters[0]);
-	close(masters[1]);
 	assert_int_equal(ipc_release_fd(ipc), link);
 }
 
@@ -64,14 +54,15 @@ say_all(int link, const char *here, const char *nowhere, int slaves[2])
 static bool
 live(struct folder *f, unsigned long n)
 {
-	int pair[2], slaves[2], r;
+	int pair[2], r;
+	struct tty t[2];
 	struct logger *lg = NULL;
 	long held;
 	bool failed;
 
 	(void) unlink(folder_path(f, "here.log"));
 	assert_int_equal(ipc_pair(pair), 0);
-	say_all(pair[0], folder_path(f, "here.log"), folder_path(f, "no/where.log"), slaves);
+	say_all(pair[0], folder_path(f, "here.log"), folder_path(f, "no/where.log"), t);
 	held = failalloc_held();
 	failalloc_arm(n, false);
 	r = logger_new(&lg, pair[1], -1);
@@ -85,8 +76,8 @@ live(struct folder *f, unsigned long n)
 	else
 		assert_true(failed && r == -ENOMEM && lg == NULL);
 	close(pair[0]);
-	close(slaves[0]);
-	close(slaves[1]);
+	tty_close(&t[0]);
+	tty_close(&t[1]);
 	return failed;
 }
 
