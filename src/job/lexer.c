@@ -364,7 +364,7 @@ lexer_word(struct lexer *lex, enum word_kind kind, struct word *w)
 	w->at = lexer_place(lex);
 	r = read_word(lex, kind, w, &out);
 	if (r < 0)
-		return r;
+		return out.failed ? -ENOMEM : r;
 	w->raw = (struct span) { lex->text + start, lex->pos - start };
 	w->text = strbuf_steal(&out);
 	if (w->text == NULL)
@@ -481,7 +481,7 @@ lexer_command(struct lexer *lex, char **command)
 	if (r == 0)
 		r = lexer_line_end(lex);
 	if (r < 0)
-		return r;
+		return out.failed ? -ENOMEM : r;
 	free(*command);
 	*command = strbuf_steal(&out);
 	return *command != NULL ? 0 : -ENOMEM;
