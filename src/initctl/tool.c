@@ -124,7 +124,7 @@ int
 tool_version(const struct tool *tool)
 {
 	(void) printf("%s (upstart %s)\n", tool->name, UPSTART_VERSION);
-	(void) printf("%s\n\n", _("Copyright the Upstart 2 authors"));
+	(void) printf("%s\n\n", _("Copyright (c) 2026 The Upstart authors"));
 	(void) printf("%s\n", _("This is free software under the MIT licence; see the source for copying conditions.\n"
 				"There is NO warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE."));
 	return EXIT_SUCCESS;

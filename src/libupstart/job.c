@@ -7,25 +7,28 @@
 
 #include "common/str.h"
 
-/* A call whose answer is one object path; `path` may be NULL. */
+/*
+ * A call whose answer is one object path; `path` may be NULL. The reply goes by its place: it is made by the call that
+ * is evaluated as the first argument.
+ */
 static int
-reply_path(int r, DBusMessage *reply, char **path, struct upstart_error *err)
+reply_path(int r, DBusMessage *const *reply, char **path, struct upstart_error *err)
 {
 	if (r < 0)
 		return r;
 	if (path)
-		r = client_reply_string(reply, DBUS_TYPE_OBJECT_PATH, path, err);
-	dbus_message_unref(reply);
+		r = client_reply_string(*reply, DBUS_TYPE_OBJECT_PATH, path, err);
+	dbus_message_unref(*reply);
 	return r;
 }
 
 static int
-reply_paths(int r, DBusMessage *reply, char ***paths, struct upstart_error *err)
+reply_paths(int r, DBusMessage *const *reply, char ***paths, struct upstart_error *err)
 {
 	if (r < 0)
 		return r;
-	r = client_reply_strv(reply, DBUS_TYPE_OBJECT_PATH, paths, err);
-	dbus_message_unref(reply);
+	r = client_reply_strv(*reply, DBUS_TYPE_OBJECT_PATH, paths, err);
+	dbus_message_unref(*reply);
 	return r;
 }
 
@@ -35,7 +38,7 @@ upstart_get_job(struct upstart *conn, const char *name, char **job, struct upsta
 	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "GetJobByName", CALL_AGAIN, "s" };
 	DBusMessage *reply = NULL;
 
-	return reply_path(client_call(conn, &call, &reply, err, name), reply, job, err);
+	return reply_path(client_call(conn, &call, &reply, err, name), &reply, job, err);
 }
 
 int
@@ -44,7 +47,7 @@ upstart_get_jobs(struct upstart *conn, char ***jobs, struct upstart_error *err)
 	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "GetAllJobs", CALL_AGAIN, "" };
 	DBusMessage *reply = NULL;
 
-	return reply_paths(client_call(conn, &call, &reply, err), reply, jobs, err);
+	return reply_paths(client_call(conn, &call, &reply, err), &reply, jobs, err);
 }
 
 int
@@ -54,7 +57,7 @@ upstart_job_instance(struct upstart *conn, const char *job, char *const *env, ch
 	const struct call call = { job, JOB_INTERFACE, "GetInstance", CALL_AGAIN, "a" };
 	DBusMessage *reply = NULL;
 
-	return reply_path(client_call(conn, &call, &reply, err, env), reply, instance, err);
+	return reply_path(client_call(conn, &call, &reply, err, env), &reply, instance, err);
 }
 
 int
@@ -64,7 +67,7 @@ upstart_job_instance_by_name(struct upstart *conn, const char *job, const char *
 	const struct call call = { job, JOB_INTERFACE, "GetInstanceByName", CALL_AGAIN, "s" };
 	DBusMessage *reply = NULL;
 
-	return reply_path(client_call(conn, &call, &reply, err, name), reply, instance, err);
+	return reply_path(client_call(conn, &call, &reply, err, name), &reply, instance, err);
 }
 
 int
@@ -73,7 +76,7 @@ upstart_job_instances(struct upstart *conn, const char *job, char ***instances, 
 	const struct call call = { job, JOB_INTERFACE, "GetAllInstances", CALL_AGAIN, "" };
 	DBusMessage *reply = NULL;
 
-	return reply_paths(client_call(conn, &call, &reply, err), reply, instances, err);
+	return reply_paths(client_call(conn, &call, &reply, err), &reply, instances, err);
 }
 
 /* ---- start, stop, restart ---- */
@@ -104,7 +107,7 @@ upstart_job_start(struct upstart *conn, const char *job, char *const *env, bool 
 	DBusMessage *reply = NULL;
 	int r = job_request(conn, job, "Start", "StartWithToken", env, wait, &reply, err);
 
-	return reply_path(r, reply, instance, err);
+	return reply_path(r, &reply, instance, err);
 }
 
 int
@@ -120,7 +123,7 @@ upstart_job_restart(struct upstart *conn, const char *job, char *const *env, boo
 	DBusMessage *reply = NULL;
 	int r = job_request(conn, job, "Restart", "RestartWithToken", env, wait, &reply, err);
 
-	return reply_path(r, reply, instance, err);
+	return reply_path(r, &reply, instance, err);
 }
 
 /* ---- properties ---- */
@@ -167,34 +170,22 @@ upstart_job_free(struct upstart_job *job)
 static int
 read_condition(DBusMessageIter *value, char ****condition, struct upstart_error *err)
 {
-	char ***all = NULL, ***grown;
 	DBusMessageIter item;
-	size_t n = 0;
+	char ***all;
 	int r = 0;
 
 	if (dbus_message_iter_get_arg_type(value) != DBUS_TYPE_ARRAY ||
 	    dbus_message_iter_get_element_type(value) != DBUS_TYPE_ARRAY)
 		return client_reply_malformed(err);
+	all = calloc((size_t) dbus_message_iter_get_element_count(value) + 1, sizeof(*all));
+	if (!all)
+		return client_nomem(err);
 	dbus_message_iter_recurse(value, &item);
-	for (;;) {
-		grown = realloc(all, (n + 1) * sizeof(*all));
-		if (!grown) {
-			r = client_nomem(err);
-			break;
-		}
-		all = grown;
-		all[n] = NULL;
-		if (dbus_message_iter_get_arg_type(&item) != DBUS_TYPE_ARRAY)
-			break;
+	for (size_t n = 0; r == 0 && dbus_message_iter_get_arg_type(&item) == DBUS_TYPE_ARRAY; n++) {
 		r = client_iter_strv(&item, DBUS_TYPE_STRING, &all[n], err);
-		if (r < 0)
-			break;
-		n++;
 		dbus_message_iter_next(&item);
 	}
 	if (r < 0) {
-		if (all)
-			all[n] = NULL;
 		condition_free(all);
 		return r;
 	}
