@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each step of a child that fails: its record on the status pipe, the text users know, exit status 255, and the
+ * program not run.
+ */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+static char *const argv_touch[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo ran >&7", NULL };
+
+static uint64_t
+limit_index(const char *name)
+{
+	for (uint64_t i = 0; i < JOB_LIMIT_COUNT; i++)
+		if (strcmp(job_limit_names[i], name) == 0)
+			return i;
+	fail_msg("no limit called %s", name);
+	return 0;
+}
+
+static struct msg_spawn
+request_to_run(void)
+{
+	return request_for((char **) (uintptr_t) argv_touch);
+}
+
+/* The request fails at `step`, with that text. */
+static void
+expect_failure(struct world *w, struct msg_spawn *request, enum spawn_step step, const char *text)
+{
+	uint64_t number = 7;
+	struct process p;
+	char what[256];
+	char *written;
+	int out[2], status;
+
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	request->fds = (struct u64v) { &number, 1 };
+	process_spawn(w, &p, request, &out[1], 1);
+	request->fds = (struct u64v) { 0 };
+	(void) close(out[1]);
+	assert_true(p.pid > 0);
+	process_open_gate(&p);
+	assert_int_equal(process_await_exec(&p), SPAWN_OUTCOME_FAILED);
+	spawn_step_text(p.status.record.step, p.status.record.arg, p.status.record.error, what, sizeof(what));
+	assert_string_equal(what, text);
+	assert_int_equal(p.status.record.step, step);
+	assert_int_equal(p.status.ready, step == SPAWN_EXEC);
+	written = read_all(out[0]);
+	assert_string_equal(written, "");
+	free(written);
+	(void) close(out[0]);
+	status = process_await_end(&p);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 255);
+}
+
+/* Failures anybody can have, by both ways. */
+static void
+test_failures_of_anybody(void **state)
+{
+	static const enum world_kind kinds[] = {
+		WORLD_LOCAL,
+#ifdef UPSTART_PLATFORM_LINUX
+		WORLD_SPAWNER,
+#endif
+	};
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		char *no_program[] = { (char *) "/nowhere/program", NULL };
+		char *no_word[] = { (char *) "upstart-no-such-program", NULL };
+		char *not_executable[] = { (char *) "/etc/passwd", NULL };
+		char *empty[] = { NULL };
+		uint64_t limits[] = { limit_index("nofile"), 100, 50 };
+		uint64_t two[] = { limit_index("core"), 0, 0, limit_index("stack"), 3, 2 };
+		uint64_t unknown[] = { JOB_LIMIT_COUNT, 0, 0 };
+		struct msg_spawn request = request_to_run();
+		struct world w;
+
+		assert_true(world_start(&w, kinds[i], NULL));
+		request.limits = (struct u64v) { limits, 3 };
+		expect_failure(&w, &request, SPAWN_RLIMIT, "unable to set \"nofile\" resource limit: Invalid argument");
+		request.limits = (struct u64v) { two, 6 };
+		expect_failure(&w, &request, SPAWN_RLIMIT, "unable to set \"stack\" resource limit: Invalid argument");
+		request.limits = (struct u64v) { unknown, 3 };
+		expect_failure(&w, &request, SPAWN_RLIMIT, "unable to set \"?\" resource limit: Invalid argument");
+		request = request_to_run();
+		request.chdir = (char *) "/nowhere";
+		expect_failure(&w, &request, SPAWN_CHDIR, "unable to change working directory: No such file or directory");
+		request.chdir = (char *) "/etc/passwd";
+		expect_failure(&w, &request, SPAWN_CHDIR, "unable to change working directory: Not a directory");
+		request = request_to_run();
+		request.setuid = (char *) "upstart-no-such-user";
+		expect_failure(&w, &request, SPAWN_BAD_SETUID, "unable to find setuid user");
+		request.setuid = (char *) "4294967295";
+		request.setgid = (char *) "0";
+		expect_failure(&w, &request, SPAWN_BAD_SETUID, "unable to find setuid user");
+		/* A number without a record has no group of its own. */
+		request.setuid = (char *) "54321";
+		request.setgid = NULL;
+		expect_failure(&w, &request, SPAWN_BAD_SETUID, "unable to find setuid user");
+		request.setuid = NULL;
+		request.setgid = (char *) "upstart-no-such-group";
+		expect_failure(&w, &request, SPAWN_BAD_SETGID, "unable to find setgid group");
+		request = request_for(no_program);
+		expect_failure(&w, &request, SPAWN_EXEC, "unable to execute: No such file or directory");
+		request = request_for(no_word);
+		expect_failure(&w, &request, SPAWN_EXEC, "unable to execute: No such file or directory");
+		request = request_for(not_executable);
+		expect_failure(&w, &request, SPAWN_EXEC, "unable to execute: Permission denied");
+		request = request_for(empty);
+		expect_failure(&w, &request, SPAWN_EXEC, "unable to execute: No such file or directory");
+		world_stop(&w);
+	}
+}
+
+static void
+test_failures_of_root(void **state)
+{
+	uint64_t limits[] = { limit_index("nofile"), 3, 3 };
+	struct msg_spawn request = request_to_run();
+	struct world w;
+
+	(void) state;
+	if (!is_root())
+		skip();
+	assert_true(world_start(&w, WORLD_LOCAL, NULL));
+	request.chroot = (char *) "/nowhere";
+	expect_failure(&w, &request, SPAWN_CHROOT, "unable to change root directory: No such file or directory");
+	request.chroot = (char *) "/etc/passwd";
+	expect_failure(&w, &request, SPAWN_CHROOT, "unable to change root directory: Not a directory");
+	request.chroot = (char *) "/usr";
+	request.chdir = (char *) "../nowhere";
+	expect_failure(&w, &request, SPAWN_CHDIR, "unable to change working directory: No such file or directory");
+	/* The user data base can't be opened: that is not "no such user". */
+	request = request_to_run();
+	request.limits = (struct u64v) { limits, 3 };
+	request.setuid = (char *) "daemon";
+	expect_failure(&w, &request, SPAWN_GETPWNAM, "unable to getpwnam: Too many open files");
+	request.setuid = NULL;
+	request.setgid = (char *) "daemon";
+	expect_failure(&w, &request, SPAWN_GETGRNAM, "unable to getgrnam: Too many open files");
+	world_stop(&w);
+}
+
+#ifdef UPSTART_PLATFORM_LINUX
+
+static void
+test_failures_of_a_user(void **state)
+{
+	const struct world_options as_nobody = { .uid = NOBODY };
+	const struct world_options as_self = { 0 };
+	struct msg_spawn request = request_to_run();
+	char own_group[16];
+	struct world w;
+
+	(void) state;
+	(void) snprintf(own_group, sizeof(own_group), "%d", is_root() ? NOBODY : (int) getegid());
+	assert_true(world_start(&w, WORLD_SPAWNER, is_root() ? &as_nobody : &as_self));
+	request.chroot = (char *) "/usr";
+	expect_failure(&w, &request, SPAWN_CHROOT, "unable to change root directory: Operation not permitted");
+	request = request_to_run();
+	request.nice = -5;
+	expect_failure(&w, &request, SPAWN_PRIORITY, "unable to set priority: Permission denied");
+	request = request_to_run();
+	request.oom_score_adj = -500;
+	expect_failure(&w, &request, SPAWN_OOM_ADJ, "unable to set oom adjustment: Permission denied");
+	request = request_to_run();
+	request.setgid = (char *) "root";
+	expect_failure(&w, &request, SPAWN_SETGID, "unable to setgid: Operation not permitted");
+	request.setuid = (char *) "root";
+	request.setgid = own_group;
+	expect_failure(&w, &request, SPAWN_SETUID, "unable to setuid: Operation not permitted");
+	request.script = (char *) "true\n";
+	expect_failure(&w, &request, SPAWN_CHOWN, "unable to chown: Operation not permitted");
+	world_stop(&w);
+}
+
+static void
+test_descriptor_number_out_of_range(void **state)
+{
+	uint64_t number = 2000000000;
+	struct msg_spawn request = request_to_run();
+	struct process p;
+	struct world w;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void) state;
+	assert_true(world_start(&w, WORLD_SPAWNER, NULL));
+	request.fds = (struct u64v) { &number, 1 };
+	process_spawn(&w, &p, &request, &fd, 1);
+	process_open_gate(&p);
+	assert_int_equal(process_await_exec(&p), SPAWN_OUTCOME_FAILED);
+	assert_int_equal(p.status.record.step, SPAWN_DUP);
+	assert_int_equal(p.status.record.error, EBADF);
+	(void) process_await_end(&p);
+	(void) close(fd);
+	world_stop(&w);
+}
+
+/* Numbers that a job can't have make no process at all. */
+static void
+test_descriptor_number_that_is_taken(void **state)
+{
+	static const uint64_t numbers[][2] = { { 0, 5 }, { 2, 5 }, { 9, 5 }, { 5, 5 }, { UINT64_MAX, 5 } };
+	struct msg_spawn request = request_to_run();
+	struct process p;
+	struct world w;
+	int fds[2] = { open("/dev/null", O_RDWR | O_CLOEXEC), open("/dev/null", O_RDWR | O_CLOEXEC) };
+
+	(void) state;
+	assert_true(world_start(&w, WORLD_SPAWNER, NULL));
+	for (size_t i = 0; i < ARRAY_SIZE(numbers) + 1; i++) {
+		uint64_t pair[2] = { 5, 6 };
+
+		if (i < ARRAY_SIZE(numbers))
+			memcpy(pair, numbers[i], sizeof(pair));
+		/* The last: more numbers than descriptors. */
+		request.fds = (struct u64v) { pair, 2 };
+		process_spawn(&w, &p, &request, fds, i < ARRAY_SIZE(numbers) ? 2 : 1);
+		assert_int_equal(p.pid, 0);
+		assert_int_equal(p.step, SPAWN_DUP);
+		assert_int_equal(p.error, EINVAL);
+		process_close_gate(&p);
+		/* Nobody holds the other end of the status pipe. */
+		assert_int_equal(process_await_exec(&p), SPAWN_OUTCOME_FAILED);
+	}
+	(void) close(fds[0]);
+	(void) close(fds[1]);
+	world_stop(&w);
+}
+
+/* -- surroundings that make a step fail -- */
+
+static bool
+without_console(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("/dev/null", "/dev/console", NULL, MS_BIND, NULL) == 0;
+}
+
+static bool
+without_ptmx(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("/dev/null", "/dev/ptmx", NULL, MS_BIND, NULL) == 0;
+}
+
+static bool
+without_pts(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("/dev/pts/ptmx", "/dev/ptmx", NULL, MS_BIND, NULL) == 0 &&
+	       mount("none", "/dev/pts", "tmpfs", 0, NULL) == 0;
+}
+
+static bool
+with_small_files(void)
+{
+	const struct rlimit limit = { 10, 10 };
+
+	return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+static bool
+write_to(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t) strlen(text);
+
+	if (fd >= 0)
+		(void) close(fd);
+	return ok;
+}
+
+static bool
+in_user_namespace(void)
+{
+	char map[64];
+
+	(void) snprintf(map, sizeof(map), "0 %d 1\n", (int) geteuid());
+	return unshare(CLONE_NEWUSER) == 0 && write_to("/proc/self/setgroups", "deny\n") &&
+	       write_to("/proc/self/uid_map", map) && write_to("/proc/self/gid_map", "0 0 1\n");
+}
+
+/* Looks as if AppArmor were there; the kernel then refuses. */
+static bool
+with_apparmor(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("none", "/sys/module", "tmpfs", 0, NULL) < 0 || mount("none", "/sbin", "tmpfs", 0, NULL) < 0 ||
+	    mkdir("/sys/module/apparmor", 0755) < 0 || mkdir("/sys/module/apparmor/parameters", 0755) < 0)
+		return false;
+	file_write("/sys/module/apparmor/parameters", "enabled", "Y\n", 0444);
+	file_write("/sbin", "apparmor_parser", "", 0755);
+	return true;
+}
+
+/* Without its parser it is not used, so the switch is left out. */
+static bool
+with_half_an_apparmor(void)
+{
+	return with_apparmor() && unlink("/sbin/apparmor_parser") == 0;
+}
+
+static void
+expect_failure_with(bool (*surroundings)(void), struct msg_spawn *request, enum spawn_step step, const char *text)
+{
+	const struct world_options options = { .before_exec = surroundings };
+	struct world w;
+
+	if (!is_root() || !can_mount() || !world_start(&w, WORLD_SPAWNER, &options))
+		skip();
+	expect_failure(&w, request, step, text);
+	world_stop(&w);
+}
+
+static void
+test_console_owner_needs_a_console(void **state)
+{
+	struct msg_spawn request = request_to_run();
+
+	(void) state;
+	request.console = CONSOLE_OWNER;
+	expect_failure_with(without_console, &request, SPAWN_CONSOLE, "unable to open console: Inappropriate ioctl for device");
+}
+
+static void
+test_pty_that_is_none(void **state)
+{
+	struct msg_spawn request = request_to_run();
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char text[128];
+
+	(void) state;
+	/* C libraries differ in what they call it. */
+	assert_int_equal(grantpt(fd), -1);
+	(void) snprintf(text, sizeof(text), "unable to granpt: %s", strerror(errno));
+	(void) close(fd);
+	request.console = CONSOLE_LOG;
+	expect_failure_with(without_ptmx, &request, SPAWN_GRANTPT, text);
+}
+
+static void
+test_pty_without_slave(void **state)
+{
+	struct msg_spawn request = request_to_run();
+
+	(void) state;
+	request.console = CONSOLE_LOG;
+	expect_failure_with(without_pts, &request, SPAWN_OPENPT_SLAVE, "unable to open pty slave: No such file or directory");
+}
+
+static void
+test_script_that_does_not_fit(void **state)
+{
+	struct msg_spawn request = request_to_run();
+
+	(void) state;
+	request.script = (char *) "echo more than ten bytes\n";
+	expect_failure_with(with_small_files, &request, SPAWN_SCRIPT, "unable to write script: File too large");
+}
+
+static void
+test_groups_that_may_not_be_set(void **state)
+{
+	const struct world_options options = { .before_exec = in_user_namespace };
+	struct msg_spawn request = request_to_run();
+	struct world w;
+	char *text;
+
+	(void) state;
+	request.setuid = (char *) "root";
+	expect_failure_with(in_user_namespace, &request, SPAWN_INITGROUPS, "unable to initgroups: Operation not permitted");
+	/* Nobody asked: then it is no reason to fail. */
+	request = request_for(NULL);
+	assert_true(world_start(&w, WORLD_SPAWNER, &options));
+	text = run_probe(&w, &request);
+	assert_probe(text, "uid", "0 0");
+	free(text);
+	world_stop(&w);
+}
+
+static void
+test_profile_that_is_refused(void **state)
+{
+	struct msg_spawn request = request_to_run();
+
+	(void) state;
+	request.apparmor_switch = (char *) "no-such-profile";
+	if (access("/sys/kernel/security/apparmor", F_OK) == 0)
+		skip(); /* a real one gives its own errors */
+	expect_failure_with(with_apparmor, &request, SPAWN_SECURITY, "unable to switch security profile: Invalid argument");
+}
+
+static void
+test_profile_without_apparmor_is_left_out(void **state)
+{
+	const struct world_options options = { .before_exec = with_half_an_apparmor };
+	struct msg_spawn request = request_for(NULL);
+	struct world w;
+
+	(void) state;
+	if (!is_root() || !can_mount() || !world_start(&w, WORLD_SPAWNER, &options))
+		skip();
+	request.apparmor_switch = (char *) "no-such-profile";
+	free(run_probe(&w, &request));
+	world_stop(&w);
+}
+
+/* -- no child, or none that gets anywhere -- */
+
+static bool
+with_no_processes(void)
+{
+	const gid_t gid = NOBODY;
+	const struct rlimit limit = { 0, 0 };
+
+	return setgroups(1, &gid) == 0 && setgid(NOBODY) == 0 && setuid(54399) == 0 && setrlimit(RLIMIT_NPROC, &limit) == 0;
+}
+
+static void
+test_clone_that_fails(void **state)
+{
+	const struct world_options options = { .before_exec = with_no_processes };
+	struct msg_spawn request = request_to_run();
+	char what[128];
+	struct process p;
+	struct world w;
+
+	(void) state;
+	if (!is_root() || !world_start(&w, WORLD_SPAWNER, &options))
+		skip();
+	process_spawn(&w, &p, &request, NULL, 0);
+	assert_int_equal(p.pid, 0);
+	assert_int_equal(p.pidfd, -1);
+	spawn_step_text(p.step, 0, p.error, what, sizeof(what));
+	assert_string_equal(what, "unable to fork: Resource temporarily unavailable");
+	process_close_gate(&p);
+	assert_int_equal(process_await_exec(&p), SPAWN_OUTCOME_FAILED);
+	world_stop(&w);
+}
+
+#endif
+
+static void
+test_child_that_is_killed_in_setup(void **state)
+{
+	struct msg_spawn request = request_to_run();
+	struct process p;
+	struct world w;
+	int status;
+
+	(void) state;
+	assert_true(world_start(&w, WORLD_LOCAL, NULL));
+	process_spawn(&w, &p, &request, NULL, 0);
+	assert_int_equal(kill(p.pid, SIGKILL), 0);
+	assert_int_equal(process_await_exec(&p), SPAWN_OUTCOME_FAILED);
+	assert_int_equal(p.status.record.step, SPAWN_SETUP);
+	status = process_await_end(&p);
+	assert_true(WIFSIGNALED(status));
+	world_stop(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_failures_of_anybody),
+		cmocka_unit_test(test_failures_of_root),
+		cmocka_unit_test(test_child_that_is_killed_in_setup),
+#ifdef UPSTART_PLATFORM_LINUX
+		cmocka_unit_test(test_failures_of_a_user),
+		cmocka_unit_test(test_descriptor_number_out_of_range),
+		cmocka_unit_test(test_descriptor_number_that_is_taken),
+		cmocka_unit_test(test_console_owner_needs_a_console),
+		cmocka_unit_test(test_pty_that_is_none),
+		cmocka_unit_test(test_pty_without_slave),
+		cmocka_unit_test(test_script_that_does_not_fit),
+		cmocka_unit_test(test_groups_that_may_not_be_set),
+		cmocka_unit_test(test_profile_that_is_refused),
+		cmocka_unit_test(test_profile_without_apparmor_is_left_out),
+		cmocka_unit_test(test_clone_that_fails),
+#endif
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
