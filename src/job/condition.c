@@ -30,7 +30,7 @@ condition_free(struct condition *cond)
 
 /* matching */
 
-/* Does the pattern, expanded, match `value`? 1, 0 or -ENOMEM. */
+/* Does the pattern, expanded, match `value`? 1, 0, -EINVAL (it can't be expanded) or -ENOMEM. */
 static int
 pattern_test(const char *pattern, const char *value, char *const *vars)
 {
@@ -41,9 +41,7 @@ pattern_test(const char *pattern, const char *value, char *const *vars)
 	if (strchr(pattern, '$') == NULL)
 		return fnmatch(pattern, value, 0) == 0;
 	r = env_expand(&expanded, pattern, vars, &err);
-	if (r == -ENOMEM)
-		return r;
-	return r == 0 && fnmatch(expanded, value, 0) == 0;
+	return r < 0 ? r : fnmatch(expanded, value, 0) == 0;
 }
 
 /* The index of variable KEY of an event, or -1. */
@@ -66,7 +64,8 @@ value_of(const char *pair)
 
 /*
  * One argument against the event's variables. *at is where the next positional
- * argument looks; it moves on. 1, 0, -ENOMEM, or -ENOENT: no such variable.
+ * argument looks; it moves on. 1, 0, -ENOMEM, or another error that is no match, negated or
+ * not: there is no such variable, the pattern can't be expanded.
  */
 static int
 argument_test(const char *arg, char *const *env, int *at, char *const *vars)
@@ -95,10 +94,8 @@ condition_node_test(const struct condition_node *node, const char *name, char *c
 	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++) {
 		int r = argument_test(node->args[i], env, &at, vars);
 
-		if (r == -ENOMEM)
-			return r;
-		if (r <= 0)
-			return 0;
+		if (r != 1)
+			return r == -ENOMEM ? r : 0;
 	}
 	return 1;
 }

@@ -698,18 +698,11 @@ next_piece(struct span *line)
 	return piece;
 }
 
-/* Does this line open a block, if perhaps wrongly: "script …", "WORD script"? */
+/* Does this line open a block, if perhaps wrongly: "script …", "WORD script …"? */
 static bool
 opens_block(struct span line)
 {
-	struct span rest;
-
-	if (span_is(next_piece(&line), "script"))
-		return true;
-	if (!span_is(next_piece(&line), "script"))
-		return false;
-	rest = next_piece(&line);
-	return rest.n == 0;
+	return span_is(next_piece(&line), "script") || span_is(next_piece(&line), "script");
 }
 
 void

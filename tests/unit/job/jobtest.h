@@ -5,8 +5,13 @@
  * What the tests of the job language share: a text in, a class or the first fault out.
  */
 
+#include <errno.h>
+
 #include "job/parse.h"
 #include "unit.h"
+
+/* A table of constants as the vector of strings a function takes. */
+#define TABLE(v) ((char *const *) (uintptr_t) (v))
 
 /* What came of parsing a text, with an override or without. */
 struct parsed {

@@ -4,8 +4,6 @@
  * result it names, but for those that tests/data/language-quirks.md lists with another.
  * Every row that is right is written and read back; every row survives every failing allocation.
  */
-#include <errno.h>
-
 #include "jobtest.h"
 
 #define ROWS_MAX 1000
