@@ -65,17 +65,20 @@ error_lost(struct upstart_error *err)
 			    "Connection was disconnected before a reply was received");
 }
 
-/* Signals are nobody's business here; what libdbus itself says (Disconnected) is not from init. */
+/*
+ * Signals are nobody's business here. That they come says that init is there; what libdbus makes up itself when a
+ * connection is lost, Disconnected and errors for those who wait, does not.
+ */
 static DBusHandlerResult
 message_cb(DBusConnection *dbus unused, DBusMessage *message, void *data)
 {
 	struct upstart *u = data;
 
-	if (dbus_message_has_interface(message, DBUS_INTERFACE_LOCAL))
+	if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_SIGNAL ||
+	    dbus_message_has_interface(message, DBUS_INTERFACE_LOCAL))
 		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 	u->heard = true;
-	return dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL ? DBUS_HANDLER_RESULT_HANDLED :
-									    DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+	return DBUS_HANDLER_RESULT_HANDLED;
 }
 
 void
@@ -336,19 +339,22 @@ take_reply(struct upstart *u, DBusPendingCall *pending, DBusMessage **reply, str
 {
 	DBusError derr auto_dbus_error = DBUS_ERROR_INIT;
 	DBusMessage *message = dbus_pending_call_steal_reply(pending);
-	bool local;
+	bool lost;
 	int r;
 
 	if (!message)
 		return error_lost(err);
 	if (!dbus_set_error_from_message(&derr, message)) {
+		u->heard = true;
 		*reply = message;
 		return 0;
 	}
-	/* What libdbus answers for a lost peer is an error like another, but has no sender and no connection. */
-	local = !dbus_connection_get_is_connected(u->dbus) && (dbus_error_has_name(&derr, DBUS_ERROR_NO_REPLY) ||
-							       dbus_error_has_name(&derr, DBUS_ERROR_DISCONNECTED));
-	r = error_from_dbus(err, local ? -ENOTCONN : -EREMOTEIO, &derr);
+	/* What libdbus answers for a lost peer is an error like another, but there is no connection any more. */
+	lost = !dbus_connection_get_is_connected(u->dbus) && (dbus_error_has_name(&derr, DBUS_ERROR_NO_REPLY) ||
+							      dbus_error_has_name(&derr, DBUS_ERROR_DISCONNECTED));
+	if (!lost)
+		u->heard = true;
+	r = error_from_dbus(err, lost ? -ENOTCONN : -EREMOTEIO, &derr);
 	dbus_message_unref(message);
 	return r;
 }
@@ -496,7 +502,7 @@ call_message(struct upstart *u, const struct call *call, DBusMessage *message, D
 int
 client_call(struct upstart *u, const struct call *call, DBusMessage **reply, struct upstart_error *err, ...)
 {
-	DBusMessage *message, *answer = NULL;
+	DBusMessage *message = NULL, *answer = NULL;
 	va_list args;
 	int r;
 

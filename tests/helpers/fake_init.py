@@ -245,7 +245,7 @@ class Silence(Exception):
 class FakeInit:
     def __init__(self, jobs=(), address=None, tokens=True, hooks=None):
         """`hooks` maps a member to a function(init, message) that is asked first, for each call of it; it may raise
-        Drop, Silence or Failure, or return None to let the call go on."""
+        Drop, Silence or Failure, return (signature, values) to answer with, or None to let the call go on."""
         self.jobs = {job.name: job for job in jobs}
         self.tokens, self.hooks = tokens, dict(hooks or {})
         self.calls = []    # (interface, member, arguments)
@@ -355,10 +355,11 @@ class FakeInit:
             self.calls.append((message.interface, message.member, message.body))
         try:
             hook = self.hooks.get(message.member)
-            if hook:
-                hook(self, message)
-            with self.lock:
-                signature, body = self.handle(message)
+            answer = hook(self, message) if hook else None
+            if answer is None:
+                with self.lock:
+                    answer = self.handle(message)
+            signature, body = answer
             reply = Message(RETURN, next(self.serials), signature, body, reply_to=message.serial)
         except Silence:
             return
