@@ -14,14 +14,14 @@
 
 struct answer {
 	uint64_t process; /* process id of the request */
-	int32_t pid;      /* as in struct msg_spawned */
+	int32_t pid;	  /* as in struct msg_spawned */
 	uint32_t step;
 	int32_t error;
 };
 
 struct answers;
 
-struct answers *answers_new(void); /* NULL: out of memory */
+struct answers *answers_new(void);		 /* NULL: out of memory */
 struct answers *answers_free(struct answers *a); /* takes NULL, returns NULL */
 
 /* The answer given for that process, borrowed until the next add; NULL: unknown, or forgotten. */

@@ -13,8 +13,8 @@
 #include "system/spawn.h"
 
 #define CAP_FIRST 64
-#define STAT_SIZE 1024      /* bytes; a stat line is shorter */
-#define ENVIRON_SIZE 65536  /* how much of an environment is searched */
+#define STAT_SIZE 1024	   /* bytes; a stat line is shorter */
+#define ENVIRON_SIZE 65536 /* how much of an environment is searched */
 
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
@@ -76,10 +76,8 @@ find_facts(pid_t pid, struct facts *f)
 		return -ESRCH;
 	/* The name, in parentheses, may hold anything but ends at the last one. */
 	p = strrchr(text, ')');
-	if (p == NULL ||
-	    sscanf(p + 1,
-		   " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &f->state,
-		   &f->parent, &f->group, &f->session, &started) != 5)
+	if (p == NULL || sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+				&f->state, &f->parent, &f->group, &f->session, &started) != 5)
 		return -ESRCH;
 	f->started = started;
 	return f->state == 'Z' || f->state == 'X' ? -ESRCH : 0;
@@ -104,7 +102,8 @@ sweep(struct children *c)
 	c->n = kept;
 }
 
-/* Room for one more. Sweeping only when full, and growing when that didn't halve it, keeps the cost per child constant. */
+/* Room for one more. Sweeping only when full, and growing when that didn't halve it, keeps the cost per child constant.
+ */
 static int
 reserve(struct children *c)
 {
@@ -131,7 +130,7 @@ note(struct children *c, pid_t pid, uint64_t started)
 	int r = reserve(c);
 
 	if (r == 0)
-		c->list[c->n++] = (struct child) { pid, started };
+		c->list[c->n++] = (struct child){ pid, started };
 	return r;
 }
 

@@ -25,7 +25,10 @@ struct children {
 	size_t cap;
 };
 
-#define CHILDREN_INIT { 0 }
+#define CHILDREN_INIT                                                                                                  \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 
 void children_deinit(struct children *c); /* idempotent */
 

@@ -45,7 +45,7 @@ raise_nofile(struct rlimit *before)
 {
 	struct rlimit raised;
 
-	*before = (struct rlimit) { RLIM_INFINITY, RLIM_INFINITY };
+	*before = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	if (getrlimit(RLIMIT_NOFILE, before) < 0)
 		return;
 	raised = *before;
@@ -74,7 +74,8 @@ main(int argc, char **argv)
 	(void) argv;
 	log_set_program("upstart-spawner");
 	if (argc > 1 || !is_link(IPC_SERVANT_FD)) {
-		(void) fprintf(stderr, "upstart-spawner " UPSTART_VERSION ": part of init, which starts it; of no use by itself\n");
+		(void) fprintf(stderr, "upstart-spawner " UPSTART_VERSION
+				       ": part of init, which starts it; of no use by itself\n");
 		return EXIT_USAGE;
 	}
 	block_signals();

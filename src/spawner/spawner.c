@@ -21,7 +21,7 @@
 int
 spawner_init(struct spawner *s, struct ipc *ipc, const struct rlimit *nofile)
 {
-	*s = (struct spawner) { .ipc = ipc, .init = getppid(), .init_pidfd = -1, .nofile = *nofile };
+	*s = (struct spawner){ .ipc = ipc, .init = getppid(), .init_pidfd = -1, .nofile = *nofile };
 	s->answers = answers_new();
 	if (s->answers == NULL) {
 		s->ipc = ipc_free(s->ipc);
@@ -199,7 +199,8 @@ dispatch(struct spawner *s, struct ipc_message *m)
 	return 0;
 }
 
-/* Is init dead, or about to be? An init that lives and closes the link wants another spawner, not the end of its jobs. */
+/* Is init dead, or about to be? An init that lives and closes the link wants another spawner, not the end of its jobs.
+ */
 static bool
 init_is_gone(const struct spawner *s)
 {

@@ -17,14 +17,14 @@
 #include "spawner/children.h"
 
 struct spawner {
-	struct ipc *ipc;         /* owned */
-	struct answers *answers; /* owned */
+	struct ipc *ipc;	  /* owned */
+	struct answers *answers;  /* owned */
 	struct children children; /* session and user mode only */
 	enum init_mode mode;
 	pid_t init;
-	int init_pidfd;       /* -1: the platform has none */
+	int init_pidfd;	      /* -1: the platform has none */
 	struct rlimit nofile; /* what jobs start from */
-	bool done;            /* init has sent MSG_SHUTDOWN */
+	bool done;	      /* init has sent MSG_SHUTDOWN */
 };
 
 /* Takes the link. `nofile`: the limit jobs get, before this process raised its own. 0 or -ENOMEM. */

@@ -42,8 +42,8 @@ enum spawn_parent {
 /* All borrowed: the caller's copies of the descriptors stay open and are the caller's. */
 struct spawn_request {
 	const struct msg_spawn *msg;
-	int status; /* the status pipe's write end */
-	int gate;   /* the gate pipe's read end */
+	int status;	/* the status pipe's write end */
+	int gate;	/* the gate pipe's read end */
 	const int *fds; /* as many as msg->fds has numbers */
 	size_t n_fds;
 	const struct rlimit *nofile; /* what the job starts from when the caller has raised its own; NULL: leave */
@@ -57,7 +57,10 @@ struct spawn_result {
 	int error;     /* errno of that step */
 };
 
-#define SPAWN_RESULT_INIT { .pidfd = -1, .pty = -1 }
+#define SPAWN_RESULT_INIT                                                                                              \
+	{                                                                                                              \
+		.pidfd = -1, .pty = -1                                                                                 \
+	}
 
 void spawn_result_deinit(struct spawn_result *r); /* closes; idempotent */
 
@@ -85,5 +88,6 @@ int must_check spawn_pidfd_open(pid_t pid);
 int must_check spawn_close_range(unsigned first, unsigned last);
 /* Set the caller's own score, -1000 to 1000. 0 or a negative errno. */
 int must_check spawn_set_oom_score(int score);
-/* From the next exec on run confined by `profile`; nothing where that is not usable (runtime.md 17.2). 0 or a negative errno. */
+/* From the next exec on run confined by `profile`; nothing where that is not usable (runtime.md 17.2). 0 or a negative
+ * errno. */
 int must_check spawn_switch_profile(const char *profile);

@@ -30,8 +30,8 @@ struct child {
 	const struct msg_spawn *msg;
 	int status; /* -1: nobody is told any more */
 	int gate;
-	int pty;    /* master, or -1 */
-	int slave;  /* or -1 */
+	int pty;   /* master, or -1 */
+	int slave; /* or -1 */
 	int fds[SPAWN_MAX_FDS];
 	struct spawn_identity who;
 	/* What failed. */
@@ -378,26 +378,13 @@ static const struct {
 	step_fn run;
 	bool attribute;
 } steps[] = {
-	{ place_descriptors, false },
-	{ open_slave, false },
-	{ place_script, false },
-	{ start_session, false },
-	{ open_console, false },
-	{ switch_profile, false },
-	{ restore_nofile, false },
-	{ set_limits, true },
-	{ set_umask, true },
-	{ set_priority, true },
-	{ set_oom_score, true },
-	{ change_root, true },
-	{ change_directory, true },
-	{ find_identity, true },
-	{ give_script, true },
-	{ assume_identity, true },
-	{ unblock_signals, false },
-	{ announce, false },
-	{ stop_for_debugging, false },
-	{ execute, false },
+	{ place_descriptors, false },  { open_slave, false },	   { place_script, false },
+	{ start_session, false },      { open_console, false },	   { switch_profile, false },
+	{ restore_nofile, false },     { set_limits, true },	   { set_umask, true },
+	{ set_priority, true },	       { set_oom_score, true },	   { change_root, true },
+	{ change_directory, true },    { find_identity, true },	   { give_script, true },
+	{ assume_identity, true },     { unblock_signals, false }, { announce, false },
+	{ stop_for_debugging, false }, { execute, false },
 };
 
 void

@@ -7,7 +7,7 @@
 
 #include "system/spawn.h"
 
-#define SPAWN_SCRIPT_FD 9    /* where /bin/sh finds its script (runtime.md 9.1) */
+#define SPAWN_SCRIPT_FD 9     /* where /bin/sh finds its script (runtime.md 9.1) */
 #define SPAWN_EXIT_FAILED 255 /* a child that did not come to its exec */
 
 /*

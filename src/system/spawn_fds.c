@@ -9,9 +9,9 @@
 
 #include "system/spawn.h"
 
-#define FIRST_OTHER 3           /* 0, 1 and 2 are replaced, not closed */
-#define FIRST_CLEAR 10          /* above those that have a meaning */
-#define BLIND_CLOSE_MAX 65536   /* how far to go where descriptors can't be listed */
+#define FIRST_OTHER 3	      /* 0, 1 and 2 are replaced, not closed */
+#define FIRST_CLEAR 10	      /* above those that have a meaning */
+#define BLIND_CLOSE_MAX 65536 /* how far to go where descriptors can't be listed */
 
 static bool
 is_kept(const int *keep, size_t n, int fd)

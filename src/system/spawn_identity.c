@@ -6,7 +6,7 @@
 #include <pwd.h>
 #include <string.h>
 
-#define RECORD_SIZE 1024              /* bytes; doubled as long as a record doesn't fit */
+#define RECORD_SIZE 1024 /* bytes; doubled as long as a record doesn't fit */
 #define RECORD_SIZE_MAX (16 * 1024 * 1024)
 
 void

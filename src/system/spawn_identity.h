@@ -22,12 +22,17 @@ struct spawn_identity {
 	char *user; /* owned; for the supplementary groups; NULL: it has no name */
 };
 
-#define SPAWN_IDENTITY_INIT { 0 }
+#define SPAWN_IDENTITY_INIT                                                                                            \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 
 void spawn_identity_deinit(struct spawn_identity *id); /* idempotent */
 
-/* Look up the names (NULL: not asked for). SPAWN_NONE, or the step that failed and *error its errno (0: no such record). */
-enum spawn_step must_check spawn_identity_find(struct spawn_identity *id, const char *user, const char *group, int *error);
+/* Look up the names (NULL: not asked for). SPAWN_NONE, or the step that failed and *error its errno (0: no such
+ * record). */
+enum spawn_step must_check spawn_identity_find(struct spawn_identity *id, const char *user, const char *group,
+					       int *error);
 
 /* Take it on for ever. SPAWN_NONE, or the step that failed and *error its errno. */
 enum spawn_step must_check spawn_identity_assume(const struct spawn_identity *id, int *error);

@@ -77,7 +77,7 @@ spawn_limits_apply(const struct u64v *limits, uint16_t *which)
 		resource = spawn_limit_resource(job_limit_names[*which]);
 		if (resource < 0)
 			return ENOTSUP;
-		limit = (struct rlimit) { limit_value(limits->p[i + 1]), limit_value(limits->p[i + 2]) };
+		limit = (struct rlimit){ limit_value(limits->p[i + 1]), limit_value(limits->p[i + 2]) };
 		if (setrlimit(resource, &limit) < 0)
 			return errno;
 	}

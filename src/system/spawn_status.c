@@ -7,7 +7,7 @@
 static enum spawn_outcome
 died(struct spawn_status *s)
 {
-	s->record = (struct spawn_record) { .tag = 'e', .step = SPAWN_SETUP };
+	s->record = (struct spawn_record){ .tag = 'e', .step = SPAWN_SETUP };
 	return SPAWN_OUTCOME_FAILED;
 }
 

@@ -10,9 +10,9 @@
 #include "common/msg.h"
 
 enum spawn_outcome {
-	SPAWN_OUTCOME_OPEN,     /* not known yet: read again when the pipe is readable */
+	SPAWN_OUTCOME_OPEN,	/* not known yet: read again when the pipe is readable */
 	SPAWN_OUTCOME_EXECUTED, /* its program runs (or has run) */
-	SPAWN_OUTCOME_FAILED    /* it ends with status 255 or has died: step, arg and error say where */
+	SPAWN_OUTCOME_FAILED	/* it ends with status 255 or has died: step, arg and error say where */
 };
 
 /* One per pipe, zeroed at the start; may be copied and kept over a re-exec. */

@@ -122,7 +122,8 @@ spawn_set_oom_score(int score)
 	if (r != -ENOENT)
 		return r;
 	/* Kernels before 2.6.36. */
-	(void) snprintf(text, sizeof(text), "%d\n", score * (score < 0 ? OLD_OOM_DISABLE : OLD_OOM_MAX) / OOM_SCORE_MAX);
+	(void) snprintf(text, sizeof(text), "%d\n",
+			score * (score < 0 ? OLD_OOM_DISABLE : OLD_OOM_MAX) / OOM_SCORE_MAX);
 	return write_file("/proc/self/oom_adj", text);
 }
 

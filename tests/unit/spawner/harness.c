@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -57,7 +58,7 @@ world_start(struct world *w, enum world_kind kind, const struct world_options *o
 
 	if (options == NULL)
 		options = &none;
-	*w = (struct world) { .kind = kind, .next = 1 };
+	*w = (struct world){ .kind = kind, .next = 1 };
 	if (kind == WORLD_LOCAL)
 		return true;
 	assert_int_equal(ipc_pair(pair), 0);
@@ -75,7 +76,7 @@ world_start(struct world *w, enum world_kind kind, const struct world_options *o
 		hello.generation = options->generation;
 	if (msg_send(w->ipc, MSG_HELLO, 0, &hello, NULL, 0) < 0 || options->before_exec != NULL) {
 		/* Did it come to its exec? The link ends at once when it did not. */
-		struct msg_spawn request = request_for((char *[]) { (char *) "/bin/true", NULL });
+		struct msg_spawn request = request_for((char *[]){ (char *) "/bin/true", NULL });
 		struct pollfd p = { .fd = ipc_fd(w->ipc), .events = POLLIN };
 		struct process probe;
 
@@ -135,7 +136,7 @@ world_drop_link(struct world *w)
 struct msg_spawn
 request_for(char **argv)
 {
-	return (struct msg_spawn) {
+	return (struct msg_spawn){
 		.name = (char *) "test main",
 		.argv = argv,
 		.console = CONSOLE_NONE,
@@ -155,7 +156,7 @@ open_pipes(struct process *p, int *all, const int *fds, size_t n_fds)
 	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
 	p->status_r = status[0];
 	p->gate_w = gate[1];
-	p->status = (struct spawn_status) { 0 };
+	p->status = (struct spawn_status){ 0 };
 	all[0] = status[1];
 	all[1] = gate[0];
 	for (size_t i = 0; i < n_fds; i++)
@@ -177,7 +178,7 @@ send_request(struct world *w, struct process *p, struct msg_spawn *request, cons
 void
 process_request(struct world *w, struct process *p, struct msg_spawn *request, const int *fds, size_t n_fds)
 {
-	*p = (struct process) { .id = w->next++, .pidfd = -1, .pty = -1 };
+	*p = (struct process){ .id = w->next++, .pidfd = -1, .pty = -1 };
 	request->process = p->id;
 	send_request(w, p, request, fds, n_fds);
 }
@@ -254,7 +255,7 @@ spawn_here(struct world *w, struct process *p, struct msg_spawn *request, const 
 	size_t n;
 	int r;
 
-	*p = (struct process) { .id = w->next++, .pidfd = -1, .pty = -1 };
+	*p = (struct process){ .id = w->next++, .pidfd = -1, .pty = -1 };
 	n = open_pipes(p, all, fds, n_fds);
 	r = spawn_local(request, all[0], all[1], all + 2, n - 2, &result);
 	assert_int_equal(r, result.pid > 0 ? 0 : -result.error);
@@ -380,9 +381,9 @@ run_and_read(struct world *w, struct msg_spawn *request, int fd, int *status)
 	char *text;
 
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	request->fds = (struct u64v) { &number, 1 };
+	request->fds = (struct u64v){ &number, 1 };
 	process_spawn(w, &p, request, &out[1], 1);
-	request->fds = (struct u64v) { 0 };
+	request->fds = (struct u64v){ 0 };
 	(void) close(out[1]);
 	assert_true(p.pid > 0);
 	process_open_gate(&p);
@@ -440,6 +441,14 @@ probe_value(const char *output, const char *key)
 /* -- surroundings -- */
 
 bool
+is_wrapped(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+bool
 is_root(void)
 {
 	return geteuid() == 0;
@@ -454,6 +463,18 @@ can_mount(void)
 	if (pid == 0)
 		_exit(unshare(CLONE_NEWNS) == 0 ? 0 : 1);
 	return await_child(pid) == 0;
+}
+
+bool
+mounts_are_private(void)
+{
+	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+bool
+bind_over(const char *file, const char *over)
+{
+	return mount(file, over, "none", MS_BIND, NULL) == 0;
 }
 
 const char *

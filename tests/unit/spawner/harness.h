@@ -42,8 +42,8 @@ struct world {
 /* What a spawner starts from, besides the test's own state. Zero: nothing. */
 struct world_options {
 	enum init_mode mode;
-	uint64_t generation; /* 0: 1 */
-	uid_t uid;           /* run the spawner as this user and group; 0: as it is */
+	uint64_t generation;	   /* 0: 1 */
+	uid_t uid;		   /* run the spawner as this user and group; 0: as it is */
 	bool (*before_exec)(void); /* in the spawner's process; false: the test can't run here */
 };
 
@@ -95,8 +95,8 @@ void await_message(struct world *w, struct ipc_message *m);
 void await_link_end(struct world *w);
 
 /*
- * Run the request to its end with a pipe's write end as descriptor `fd`: what was written to it, and *status, the wait status.
- * Fails the test when it does not come to its exec. The caller frees.
+ * Run the request to its end with a pipe's write end as descriptor `fd`: what was written to it, and *status, the wait
+ * status. Fails the test when it does not come to its exec. The caller frees.
  */
 char *run_and_read(struct world *w, struct msg_spawn *request, int fd, int *status);
 /* Read a descriptor to its end (EIO of a pty counts as one); the caller frees. */
@@ -107,10 +107,23 @@ char *run_probe(struct world *w, struct msg_spawn *request);
 const char *probe_value(const char *output, const char *key);
 #define assert_probe(output, key, expected) assert_string_equal(probe_value(output, key), expected)
 
+/* Skip the test and say why. */
+#define skip_because(why)                                                                                              \
+	do {                                                                                                           \
+		print_message("[  REASON  ] %s\n", (why));                                                             \
+		skip();                                                                                                \
+	} while (0)
+
+/* Is this run under valgrind? It has limits of its own for descriptors, and does not survive an exec that fails late.
+ */
+bool is_wrapped(void);
 /* Is the test run by root, in the machine's first user namespace or a whole one? */
 bool is_root(void);
 /* Can a fresh copy of this process have mounts of its own? */
 bool can_mount(void);
+/* Give this process mounts of its own; put a file over another. */
+bool mounts_are_private(void);
+bool bind_over(const char *file, const char *over);
 const char *probe_path(void);
 
 /* A fresh folder below the temporary one, open to everybody (0755), and its end. */

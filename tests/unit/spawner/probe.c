@@ -41,7 +41,8 @@ print_descriptors(void)
 		struct stat st;
 
 		if (fstat(fd, &st) == 0)
-			fprintf(out, "fd%d=%s %d %x\n", fd, S_ISCHR(st.st_mode) ? "char" : "other", isatty(fd), (unsigned) st.st_rdev);
+			fprintf(out, "fd%d=%s %d %x\n", fd, S_ISCHR(st.st_mode) ? "char" : "other", isatty(fd),
+				(unsigned) st.st_rdev);
 	}
 }
 
@@ -60,7 +61,9 @@ print_identity(void)
 static void
 print_limits(void)
 {
-	static const int numbers[] = { RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_STACK };
+	static const int numbers[] = {
+		RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_STACK
+	};
 	static const char *const names[] = { "core", "cpu", "data", "fsize", "nofile", "stack" };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

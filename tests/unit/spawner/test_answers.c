@@ -6,7 +6,7 @@
 static struct answer
 answer_of(uint64_t process)
 {
-	return (struct answer) { .process = process, .pid = (int32_t) (process % 30000 + 1) };
+	return (struct answer){ .process = process, .pid = (int32_t) (process % 30000 + 1) };
 }
 
 static void

@@ -96,10 +96,13 @@ test_job_limits_are_those_the_maker_started_with(void **state)
 	char expected[64];
 	char *text;
 
+	if (is_wrapped())
+		skip_because("valgrind has a descriptor limit of its own");
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	start(&w, state);
 	text = run_probe(&w, &request);
-	(void) snprintf(expected, sizeof(expected), "%lld %lld", (long long) before.rlim_cur, (long long) before.rlim_max);
+	(void) snprintf(expected, sizeof(expected), "%lld %lld", (long long) before.rlim_cur,
+			(long long) before.rlim_max);
 	assert_probe(text, "limit-nofile", expected);
 	free(text);
 	world_stop(&w);
@@ -111,17 +114,19 @@ test_job_gets_its_limits(void **state)
 	struct world w;
 	struct msg_spawn request = request_for(NULL);
 	uint64_t limits[] = {
-		limit_index("nofile"), 100, 200, limit_index("core"), 0, 0, limit_index("cpu"), 1000, UINT64_MAX,
-		limit_index("fsize"), 1 << 30, 1 << 30,
+		limit_index("nofile"), 100,  200,	 limit_index("core"),  0,	0,
+		limit_index("cpu"),    1000, UINT64_MAX, limit_index("fsize"), 1 << 30, 1 << 30,
 	};
 	struct rlimit cpu;
 	char *text;
 
+	if (is_wrapped())
+		skip_because("valgrind has a descriptor limit of its own");
 	assert_int_equal(getrlimit(RLIMIT_CPU, &cpu), 0);
 	if (cpu.rlim_max != RLIM_INFINITY)
 		limits[8] = cpu.rlim_max;
 	start(&w, state);
-	request.limits = (struct u64v) { limits, ARRAY_SIZE(limits) };
+	request.limits = (struct u64v){ limits, ARRAY_SIZE(limits) };
 	text = run_probe(&w, &request);
 	assert_probe(text, "limit-nofile", "100 200");
 	assert_probe(text, "limit-core", "0 0");
@@ -165,7 +170,7 @@ test_job_gets_oom_score(void **state)
 	char *text;
 
 	if (access("/proc/self/oom_score_adj", W_OK) < 0)
-		skip();
+		skip_because("no oom_score_adj here");
 	start(&w, state);
 	request.oom_score_adj = 321;
 	text = run_probe(&w, &request);
@@ -223,7 +228,7 @@ test_job_gets_descriptors_at_their_numbers(void **state)
 	fds[2] = pipes[0][1];
 	fds[3] = pipes[2][1];
 	fds[4] = pipes[1][0];
-	request.fds = (struct u64v) { numbers, 5 };
+	request.fds = (struct u64v){ numbers, 5 };
 	request.script = (char *) "never read\n";
 	process_spawn(&w, &p, &request, fds, 5);
 	assert_true(p.pid > 0);
@@ -245,7 +250,8 @@ test_job_gets_descriptors_at_their_numbers(void **state)
 static void
 test_job_descriptors_are_not_mixed_up(void **state)
 {
-	char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo word >&8; read a <&4; echo \"$a\" >&3", NULL };
+	char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo word >&8; read a <&4; echo \"$a\" >&3",
+			 NULL };
 	uint64_t numbers[] = { 4, 3, 8 };
 	struct msg_spawn request = request_for(argv);
 	struct process p;
@@ -260,7 +266,7 @@ test_job_descriptors_are_not_mixed_up(void **state)
 	fds[0] = loop[0];
 	fds[1] = out[1];
 	fds[2] = loop[1];
-	request.fds = (struct u64v) { numbers, 3 };
+	request.fds = (struct u64v){ numbers, 3 };
 	process_spawn(&w, &p, &request, fds, 3);
 	for (int i = 0; i < 3; i++)
 		(void) close(fds[i]);
@@ -290,7 +296,7 @@ test_job_log_console_is_a_terminal_without_control(void **state)
 		process_close_gate(&p);
 		(void) process_await_end(&p);
 		world_stop(&w);
-		skip(); /* no devpts here */
+		skip_because("no devpts here");
 	}
 	assert_true(p.pid > 0);
 	assert_true(p.pty >= 0);
@@ -365,7 +371,7 @@ test_script_is_readable_by_the_user_it_runs_as(void **state)
 	struct passwd *nobody = getpwuid(NOBODY);
 
 	if (!is_root() || nobody == NULL)
-		skip();
+		skip_because("needs root and a user 65534");
 	start(&w, state);
 	run_script_as(&w, nobody->pw_name, "20000 /proc/self/fd/9\n65534\n");
 	world_stop(&w);
@@ -382,7 +388,7 @@ test_setuid_takes_the_users_groups_only(void **state)
 	char *text;
 
 	if (!is_root() || nobody == NULL)
-		skip();
+		skip_because("needs root and a user 65534");
 	start(&w, state);
 	request.setuid = nobody->pw_name;
 	text = run_probe(&w, &request);
@@ -421,7 +427,7 @@ test_setgid_alone_keeps_root(void **state)
 	char *text;
 
 	if (!is_root())
-		skip();
+		skip_because("needs root");
 	start(&w, state);
 	request.setgid = (char *) "daemon";
 	text = run_probe(&w, &request);
@@ -440,7 +446,7 @@ test_root_job_has_no_groups_of_the_makers(void **state)
 	char *text;
 
 	if (!is_root() || setgroups(3, groups) < 0)
-		skip();
+		skip_because("needs root");
 	start(&w, state);
 	text = run_probe(&w, &request);
 	assert_probe(text, "groups", "0 ");
@@ -456,8 +462,8 @@ test_user_may_ask_for_himself(void **state)
 	struct msg_spawn request = request_for(NULL);
 	char *text;
 
-	if (!start_as_nobody(&w, state))
-		skip();
+	if (is_wrapped() || !start_as_nobody(&w, state))
+		skip_because("needs root, a spawner and no valgrind");
 	request.setuid = (char *) "65534";
 	request.setgid = (char *) "65534";
 	text = run_probe(&w, &request);
@@ -499,7 +505,7 @@ test_chroot_without_user_files(void **state)
 	char *text;
 
 	if (!is_root())
-		skip();
+		skip_because("needs root");
 	root = root_new(NULL, NULL);
 	start(&w, state);
 	request.chroot = root;
@@ -538,9 +544,10 @@ test_chroot_users_are_those_inside(void **state)
 	char *root;
 	char *text;
 
-	if (!is_root())
-		skip();
-	root = root_new("root:x:0:0::/:\ninsider:x:1234:1235::/:\n", "root:x:0:\nown:x:1235:\nmore:x:1236:insider\nother:x:1237:\n");
+	if (!is_root() || is_wrapped())
+		skip_because("needs root, and an exec that may fail on the way through PATH");
+	root = root_new("root:x:0:0::/:\ninsider:x:1234:1235::/:\n",
+			"root:x:0:\nown:x:1235:\nmore:x:1236:insider\nother:x:1237:\n");
 	start(&w, state);
 	request.chroot = root;
 	request.setuid = (char *) "insider";
@@ -603,7 +610,7 @@ test_security_process_has_no_attributes(void **state)
 	request.chdir = (char *) "/nowhere";
 	request.chroot = (char *) "/nowhere";
 	request.setuid = (char *) "no such user";
-	request.limits = (struct u64v) { limits, 3 };
+	request.limits = (struct u64v){ limits, 3 };
 	text = run_probe(&w, &request);
 	assert_string_not_equal(probe_value(text, "limit-nofile"), "100 200");
 	assert_string_not_equal(probe_value(text, "nice"), "12");
@@ -644,8 +651,7 @@ static char console_path[128];
 static bool
 bind_console(void)
 {
-	return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount(console_path, "/dev/console", NULL, MS_BIND, NULL) == 0;
+	return mounts_are_private() && bind_over(console_path, "/dev/console");
 }
 
 static void
@@ -660,12 +666,12 @@ console_is(enum console_mode mode, const char *has_tty)
 	char *text;
 
 	if (!is_root() || !can_mount() || master < 0)
-		skip();
+		skip_because("needs mounts of its own");
 	assert_int_equal(grantpt(master), 0);
 	assert_int_equal(unlockpt(master), 0);
 	(void) snprintf(console_path, sizeof(console_path), "%s", ptsname(master));
 	if (!world_start(&w, WORLD_SPAWNER, &options))
-		skip();
+		skip_because("needs mounts of its own");
 	request.console = mode;
 	process_spawn(&w, &p, &request, NULL, 0);
 	process_open_gate(&p);
@@ -698,11 +704,10 @@ test_owner_console_is_the_controlling_terminal(void **state)
 static bool
 hide_devices(void)
 {
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("none", "/mnt", "tmpfs", 0, NULL) < 0 || mkdir("/mnt/keep", 0755) < 0)
+	if (!mounts_are_private() || mount("none", "/mnt", "tmpfs", 0, NULL) < 0 || mkdir("/mnt/keep", 0755) < 0)
 		return false;
 	file_write("/mnt", "null", "", 0644);
-	return mount("/dev/null", "/mnt/null", NULL, MS_BIND, NULL) == 0 && mount("/mnt", "/dev", NULL, MS_MOVE, NULL) == 0;
+	return bind_over("/dev/null", "/mnt/null") && mount("/mnt", "/dev", "none", MS_MOVE, NULL) == 0;
 }
 
 static void
@@ -717,7 +722,7 @@ test_without_devices_output_and_log_become_none(void **state)
 
 	(void) state;
 	if (!is_root() || !can_mount() || !world_start(&w, WORLD_SPAWNER, &options))
-		skip();
+		skip_because("needs mounts of its own");
 	request.console = CONSOLE_OUTPUT;
 	text = run_probe(&w, &request);
 	assert_probe(text, "fd1", "char 0 103");
@@ -751,28 +756,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(test_job_defaults)
-		BOTH(test_job_limits_are_those_the_maker_started_with)
-		BOTH(test_job_gets_its_limits)
-		BOTH(test_job_gets_umask_and_nice)
-		BOTH(test_job_gets_oom_score)
-		BOTH(test_job_gets_working_directory)
-		BOTH(test_job_gets_descriptors_at_their_numbers)
-		BOTH(test_job_descriptors_are_not_mixed_up)
-		BOTH(test_job_log_console_is_a_terminal_without_control)
-		BOTH(test_script_of_any_length_runs_from_descriptor_9)
-		BOTH(test_script_is_readable_by_the_user_it_runs_as)
-		BOTH(test_setuid_takes_the_users_groups_only)
-		BOTH(test_setgid_alone_keeps_root)
-		BOTH(test_root_job_has_no_groups_of_the_makers)
-		BOTH(test_user_may_ask_for_himself)
-		BOTH(test_chroot_without_user_files)
-		BOTH(test_chroot_users_are_those_inside)
-		BOTH(test_path_is_the_jobs)
-		BOTH(test_security_process_has_no_attributes)
-		BOTH(test_debug_stops_before_exec)
+		BOTH(test_job_defaults) BOTH(test_job_limits_are_those_the_maker_started_with) BOTH(
+		    test_job_gets_its_limits) BOTH(test_job_gets_umask_and_nice) BOTH(test_job_gets_oom_score)
+		    BOTH(test_job_gets_working_directory) BOTH(test_job_gets_descriptors_at_their_numbers) BOTH(
+			test_job_descriptors_are_not_mixed_up) BOTH(test_job_log_console_is_a_terminal_without_control)
+			BOTH(test_script_of_any_length_runs_from_descriptor_9)
+			    BOTH(test_script_is_readable_by_the_user_it_runs_as)
+				BOTH(test_setuid_takes_the_users_groups_only) BOTH(test_setgid_alone_keeps_root)
+				    BOTH(test_root_job_has_no_groups_of_the_makers) BOTH(test_user_may_ask_for_himself)
+					BOTH(test_chroot_without_user_files) BOTH(test_chroot_users_are_those_inside)
+					    BOTH(test_path_is_the_jobs) BOTH(test_security_process_has_no_attributes)
+						BOTH(test_debug_stops_before_exec)
 #ifdef UPSTART_PLATFORM_LINUX
-		cmocka_unit_test(test_output_console_is_the_console),
+						    cmocka_unit_test(test_output_console_is_the_console),
 		cmocka_unit_test(test_owner_console_is_the_controlling_terminal),
 		cmocka_unit_test(test_without_devices_output_and_log_become_none),
 #endif

@@ -70,7 +70,7 @@ test_child_is_ours(void **state)
 	assert_true(p.pid > 0);
 	assert_int_equal(p.step, SPAWN_NONE);
 	assert_int_equal(count_children(&w), 1);
-	ended = (struct pollfd) { .fd = p.pidfd, .events = POLLIN };
+	ended = (struct pollfd){ .fd = p.pidfd, .events = POLLIN };
 	if (p.pidfd >= 0)
 		assert_int_equal(poll(&ended, 1, 0), 0);
 	process_open_gate(&p);
@@ -99,7 +99,7 @@ test_closed_gate_ends_exactly_its_child(void **state)
 		struct msg_spawn request = request_for(argv);
 		uint64_t number = 7;
 
-		request.fds = (struct u64v) { &number, 1 };
+		request.fds = (struct u64v){ &number, 1 };
 		process_spawn(&w, &p[i], &request, &out[1], 1);
 		assert_true(p[i].pid > 0);
 	}
@@ -137,7 +137,7 @@ test_repeated_request_gives_the_old_answer(void **state)
 	(void) state;
 	assert_true(world_start(&w, WORLD_SPAWNER, NULL));
 	process_spawn(&w, &first, &request, NULL, 0);
-	again = (struct process) { .id = first.id, .pidfd = -1, .pty = -1 };
+	again = (struct process){ .id = first.id, .pidfd = -1, .pty = -1 };
 	process_request_again(&w, &again, &request);
 	process_await_answer(&w, &again);
 	assert_int_equal(again.pid, first.pid);
@@ -171,13 +171,13 @@ test_repeated_request_that_failed(void **state)
 
 	(void) state;
 	assert_true(world_start(&w, WORLD_SPAWNER, NULL));
-	request.fds = (struct u64v) { &number, 1 };
+	request.fds = (struct u64v){ &number, 1 };
 	process_spawn(&w, &p, &request, &fd, 1);
 	(void) close(fd);
 	assert_int_equal(p.pid, 0);
 	process_close_gate(&p);
 	(void) close(p.status_r);
-	request.fds = (struct u64v) { 0 };
+	request.fds = (struct u64v){ 0 };
 	process_request_again(&w, &p, &request);
 	process_await_answer(&w, &p);
 	assert_int_equal(p.pid, 0);
@@ -191,7 +191,9 @@ test_repeated_request_that_failed(void **state)
 static void
 test_unacknowledged_answers_come_again_after_hello(void **state)
 {
-	struct msg_hello hello = { .mode = MODE_SYSTEM, .generation = 1, .log_level = LOG_LEVEL_MESSAGE, .reexec = true };
+	struct msg_hello hello = {
+		.mode = MODE_SYSTEM, .generation = 1, .log_level = LOG_LEVEL_MESSAGE, .reexec = true
+	};
 	struct msg_spawn request = request_to(argv_true);
 	struct process p[3], again;
 	struct world w;
@@ -212,7 +214,7 @@ test_unacknowledged_answers_come_again_after_hello(void **state)
 	process_await_answer(&w, &p[2]);
 	assert_int_equal(count_children(&w), 3);
 	/* The first was journaled: its pid is known from there, here from asking again. */
-	again = (struct process) { .id = p[0].id, .pidfd = -1, .pty = -1 };
+	again = (struct process){ .id = p[0].id, .pidfd = -1, .pty = -1 };
 	process_request_again(&w, &again, &request);
 	process_await_answer(&w, &again);
 	process_close_gate(&again);
@@ -294,9 +296,9 @@ test_spawner_killed_before_its_answer_was_read(void **state)
 	(void) state;
 	assert_true(world_start(&w, WORLD_SPAWNER, NULL));
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	request.fds = (struct u64v) { &number, 1 };
+	request.fds = (struct u64v){ &number, 1 };
 	process_request(&w, &lost, &request, &out[1], 1);
-	answer = (struct pollfd) { .fd = ipc_fd(w.ipc), .events = POLLIN };
+	answer = (struct pollfd){ .fd = ipc_fd(w.ipc), .events = POLLIN };
 	assert_int_equal(poll(&answer, 1, HARNESS_TIMEOUT_MS), 1);
 	world_kill(&w);
 	process_close_gate(&lost);
@@ -321,13 +323,12 @@ test_spawner_killed_before_its_answer_was_read(void **state)
 static void
 test_thousand_spawns_leak_nothing(void **state)
 {
-	const char *wrapped = getenv("UPSTART_TEST_FEW");
 	int before = 0, here = 0;
 	struct world w;
 
 	(void) state;
 	assert_true(world_start(&w, WORLD_SPAWNER, NULL));
-	for (int i = 0; i < (wrapped != NULL ? 50 : 1000); i++) {
+	for (int i = 0; i < (is_wrapped() ? 50 : 1000); i++) {
 		struct msg_spawn request = request_to(argv_true);
 		struct process p;
 
@@ -510,15 +511,16 @@ test_link_end_leaves_jobs_when_init_lives(void **state)
 }
 
 /*
- * An init that makes jobs and dies by SIGKILL. On `report` go the pids: spawner, job, and a waiting job whose gate is closed.
- * `restarted`: the spawner dies first and another takes over.
+ * An init that makes jobs and dies by SIGKILL. On `report` go the pids: spawner, job, and a waiting job whose gate is
+ * closed. `restarted`: the spawner dies first and another takes over.
  */
 static _Noreturn void
 be_an_init_that_dies(int report, enum init_mode mode, bool restarted)
 {
 	struct world_options options = { .mode = mode };
 	/* The job has a child in its group. */
-	char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "sleep 1000 & echo $! >&7; exec sleep 1000", NULL };
+	char *argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "sleep 1000 & echo $! >&7; exec sleep 1000",
+			 NULL };
 	char *env[] = { (char *) "UPSTART_JOB=test", (char *) "PATH=/bin:/usr/bin", NULL };
 	struct msg_spawn request = request_for(argv);
 	uint64_t number = 7;
@@ -530,7 +532,7 @@ be_an_init_that_dies(int report, enum init_mode mode, bool restarted)
 
 	assert_true(world_start(&w, WORLD_SPAWNER, &options));
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	request.fds = (struct u64v) { &number, 1 };
+	request.fds = (struct u64v){ &number, 1 };
 	request.env = env;
 	process_spawn(&w, &job, &request, &out[1], 1);
 	process_open_gate(&job);
@@ -616,10 +618,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{ "test_closed_gate_ends_exactly_its_child", test_closed_gate_ends_exactly_its_child, NULL, NULL, NULL },
+		{ "test_closed_gate_ends_exactly_its_child", test_closed_gate_ends_exactly_its_child, NULL, NULL,
+		  NULL },
 #ifdef UPSTART_PLATFORM_LINUX
-		{ "test_closed_gate_ends_exactly_its_child (spawner)", test_closed_gate_ends_exactly_its_child, NULL, NULL,
-		  (void *) 1 },
+		{ "test_closed_gate_ends_exactly_its_child (spawner)", test_closed_gate_ends_exactly_its_child, NULL,
+		  NULL, (void *) 1 },
 		cmocka_unit_test(test_child_is_ours),
 		cmocka_unit_test(test_repeated_request_gives_the_old_answer),
 		cmocka_unit_test(test_repeated_request_that_failed),

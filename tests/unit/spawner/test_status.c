@@ -10,7 +10,7 @@ feed(struct spawn_status *s, const void *bytes, size_t n, size_t piece)
 	enum spawn_outcome outcome = SPAWN_OUTCOME_OPEN;
 	int fds[2];
 
-	*s = (struct spawn_status) { 0 };
+	*s = (struct spawn_status){ 0 };
 	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
 	assert_int_equal(spawn_status_read(s, fds[0]), SPAWN_OUTCOME_OPEN);
 	for (size_t at = 0; at < n && outcome == SPAWN_OUTCOME_OPEN; at += piece) {
@@ -57,8 +57,8 @@ test_status_record_comes_in_any_pieces(void **state)
 	for (size_t piece = 1; piece <= sizeof(both); piece++)
 		for (int ready = 0; ready < 2; ready++) {
 			struct spawn_status s;
-			enum spawn_outcome outcome = ready ? feed(&s, both, sizeof(both), piece)
-							   : feed(&s, &record, sizeof(record), piece);
+			enum spawn_outcome outcome =
+			    ready ? feed(&s, both, sizeof(both), piece) : feed(&s, &record, sizeof(record), piece);
 
 			assert_int_equal(outcome, SPAWN_OUTCOME_FAILED);
 			assert_memory_equal(&s.record, &record, sizeof(record));
@@ -72,7 +72,12 @@ test_status_damage_is_death_in_setup(void **state)
 		const char *bytes;
 		size_t n;
 	} damaged[] = {
-		{ "y", 1 }, { "xx", 2 }, { "e", 1 }, { "xe", 2 }, { "e\1\0\0\0\0\0", 7 }, { "e\0\0\0\0\0\0\0", 8 },
+		{ "y", 1 },
+		{ "xx", 2 },
+		{ "e", 1 },
+		{ "xe", 2 },
+		{ "e\1\0\0\0\0\0", 7 },
+		{ "e\0\0\0\0\0\0\0", 8 },
 		{ "e\377\0\0\0\0\0\0", 8 },
 	};
 
