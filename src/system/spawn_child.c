@@ -374,18 +374,33 @@ execute(struct child *c)
 }
 
 /* In the order of runtime.md 9.3. `attribute`: not done for the security process. */
+/* clang-format off */
 static const struct {
 	step_fn run;
 	bool attribute;
 } steps[] = {
-	{ place_descriptors, false },  { open_slave, false },	   { place_script, false },
-	{ start_session, false },      { open_console, false },	   { switch_profile, false },
-	{ restore_nofile, false },     { set_limits, true },	   { set_umask, true },
-	{ set_priority, true },	       { set_oom_score, true },	   { change_root, true },
-	{ change_directory, true },    { find_identity, true },	   { give_script, true },
-	{ assume_identity, true },     { unblock_signals, false }, { announce, false },
-	{ stop_for_debugging, false }, { execute, false },
+	{ place_descriptors, false },
+	{ open_slave, false },
+	{ place_script, false },
+	{ start_session, false },
+	{ open_console, false },
+	{ switch_profile, false },
+	{ restore_nofile, false },
+	{ set_limits, true },
+	{ set_umask, true },
+	{ set_priority, true },
+	{ set_oom_score, true },
+	{ change_root, true },
+	{ change_directory, true },
+	{ find_identity, true },
+	{ give_script, true },
+	{ assume_identity, true },
+	{ unblock_signals, false },
+	{ announce, false },
+	{ stop_for_debugging, false },
+	{ execute, false },
 };
+/* clang-format on */
 
 void
 spawn_child_run(const struct spawn_request *request, int pty)
