@@ -29,6 +29,14 @@
 #define USELESS_MAX 5u
 #define NO_DEADLINE INT64_MAX
 
+/* Abstract sockets exist on Linux only. */
+#ifdef UPSTART_PLATFORM_POSIX
+#define SYSTEM_ADDRESS "unix:path=/run/upstart/private"
+#else
+#define SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
+#endif
+#define BUS_NAME "com.ubuntu.Upstart"
+
 #define auto_dbus_error __attribute__((cleanup(dbus_error_free)))
 
 static int64_t
@@ -141,7 +149,7 @@ upstart_connect(struct upstart **conn, enum upstart_transport transport, const c
 	int r;
 
 	if (!where)
-		where = transport == UPSTART_PRIVATE ? UPSTART_SYSTEM_ADDRESS : UPSTART_BUS_NAME;
+		where = transport == UPSTART_PRIVATE ? SYSTEM_ADDRESS : BUS_NAME;
 	r = check_arguments(transport, where, err);
 	if (r < 0)
 		return r;

@@ -66,9 +66,6 @@ enum upstart_transport {
 	UPSTART_SESSION_BUS, /* the same on the session bus */
 };
 
-#define UPSTART_SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
-#define UPSTART_BUS_NAME "com.ubuntu.Upstart"
-
 int upstart_connect(struct upstart **conn, enum upstart_transport transport, const char *where,
 		    struct upstart_error *err);
 /* Takes NULL; returns NULL. */
