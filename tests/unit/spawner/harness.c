@@ -61,6 +61,8 @@ world_start(struct world *w, enum world_kind kind, const struct world_options *o
 	*w = (struct world){ .kind = kind, .next = 1 };
 	if (kind == WORLD_LOCAL)
 		return true;
+	if (!has_spawner())
+		skip_because("no spawner on this platform");
 	assert_int_equal(ipc_pair(pair), 0);
 	w->spawner = fork();
 	assert_true(w->spawner >= 0);
@@ -446,6 +448,12 @@ is_wrapped(void)
 	const char *preload = getenv("LD_PRELOAD");
 
 	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+bool
+has_spawner(void)
+{
+	return getenv("UPSTART_SPAWNER") != NULL;
 }
 
 bool

@@ -117,6 +117,9 @@ const char *probe_value(const char *output, const char *key);
 /* Is this run under valgrind? It has limits of its own for descriptors, and does not survive an exec that fails late.
  */
 bool is_wrapped(void);
+/* Is there an upstart-spawner? Other platforms than Linux have the portable way only; tests that start one are skipped.
+ */
+bool has_spawner(void);
 /* Is the test run by root, in the machine's first user namespace or a whole one? */
 bool is_root(void);
 /* Can a fresh copy of this process have mounts of its own? */
