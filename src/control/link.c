@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/link.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "control/bus.h"
+#include "control/call.h"
+#include "control/notify.h"
+
+#define LINK_TURN 256 /* messages taken before clients get their turn */
+
+struct link {
+	struct control *control; /* borrowed */
+	struct ipc *ipc;         /* owned */
+	struct event *readable;  /* owned */
+	struct event *writable;  /* owned */
+	uint64_t seen;           /* the highest effect id */
+	uint64_t acknowledged;
+};
+
+/* Wait for room in the socket while something is queued. */
+static void
+update(const struct link *link)
+{
+	if (ipc_wants_write(link->ipc))
+		(void) event_add(link->writable, NULL);
+	else
+		(void) event_del(link->writable);
+}
+
+static void
+lost(const struct link *link)
+{
+	log_debug("The link to init is closed");
+	(void) event_base_loopbreak(link->control->base);
+}
+
+static void
+writable_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct link *link = data;
+	int r = ipc_flush(link->ipc);
+
+	if (r == -EPIPE)
+		lost(link);
+	else if (r < 0)
+		log_error("Unable to write to init: %s", strerror(-r));
+	update(link);
+}
+
+int
+link_send_request(struct link *link, const struct strbuf *body, int fd)
+{
+	int r = ipc_send_kept(link->ipc, MSG_REQUEST, body, &fd, fd >= 0 ? 1 : 0);
+
+	update(link);
+	return r;
+}
+
+int
+link_send_query(struct link *link, const struct strbuf *body)
+{
+	int r = ipc_send(link->ipc, MSG_QUERY, 0, body, NULL, 0);
+
+	update(link);
+	return r;
+}
+
+/* Say what has been taken, so that init may forget it. */
+static void
+acknowledge(struct link *link)
+{
+	struct msg_ack ack = { .upto = link->seen };
+
+	if (link->acknowledged == link->seen)
+		return;
+	if (msg_send(link->ipc, MSG_ACK, 0, &ack, NULL, 0) == 0)
+		link->acknowledged = link->seen;
+	update(link);
+}
+
+/* -- what init says ----------------------------------------------------------- */
+
+static void
+take_hello(struct link *link, struct msg_hello *hello)
+{
+	struct control *control = link->control;
+	int r;
+
+	if (hello->program != NULL && hello->program[0] != '\0') {
+		log_set_program(hello->program);
+		free(control->program);
+		control->program = steal(&hello->program);
+	}
+	if (hello->log_level >= 0 && hello->log_level < LOG_LEVEL_COUNT)
+		log_set_level((enum log_level) hello->log_level);
+	r = ipc_resend(link->ipc, hello->received);
+	if (r < 0 && r != -EPIPE)
+		log_error("Unable to repeat requests to init: %s", strerror(-r));
+	link->acknowledged = 0; /* the new image may not have journaled our word: say it again */
+	if (!control->serving) {
+		/* Numbers must not repeat those of a control that died. */
+		control->counter = hello->generation << 32;
+		control_serve(control);
+	} else {
+		call_ask_again(control);
+		if (hello->reexec)
+			notify_restarted(control);
+	}
+	update(link);
+}
+
+static void
+take_bus(struct control *control, const struct msg_bus *bus)
+{
+	if (bus->what == BUS_JOIN)
+		bus_told_to_join(control, bus->address);
+	else if (bus->what == BUS_RECONNECT)
+		bus_reconnect(control);
+}
+
+/* An effect is handled once; ids ascend. */
+static bool
+is_repeated(struct link *link, uint64_t id)
+{
+	if (id == 0)
+		return false;
+	if (id <= link->seen)
+		return true;
+	link->seen = id;
+	return false;
+}
+
+static void
+take(struct link *link, uint32_t type, void *body)
+{
+	struct control *control = link->control;
+
+	switch (type) {
+	case MSG_HELLO:
+		take_hello(link, body);
+		break;
+	case MSG_ACK:
+		ipc_acknowledged(link->ipc, ((struct msg_ack *) body)->upto);
+		break;
+	case MSG_REPLY:
+		call_answered(control, body);
+		break;
+	case MSG_NOTIFY:
+		notify_clients(control, body);
+		break;
+	case MSG_BUS:
+		take_bus(control, body);
+		break;
+	case MSG_SHUTDOWN:
+		control_end(control);
+		break;
+	default:
+		log_debug("Message %s from init is not for us", msg_type_name(type));
+	}
+}
+
+union any_message {
+	struct msg_hello hello;
+	struct msg_ack ack;
+	struct msg_spawn spawn;
+	struct msg_spawned spawned;
+	struct msg_request request;
+	struct msg_reply reply;
+	struct msg_notify notify;
+	struct msg_bus bus;
+	struct msg_shutdown shutdown;
+	struct msg_log_open log_open;
+	struct msg_log_flushed log_flushed;
+};
+
+static void
+take_message(struct link *link, const struct ipc_message *m)
+{
+	union any_message body;
+	int r;
+
+	if (!link->control->serving && m->type != MSG_HELLO) {
+		log_error("Message %s from init before HELLO", msg_type_name(m->type));
+		return;
+	}
+	if ((m->type == MSG_REPLY || m->type == MSG_NOTIFY) && is_repeated(link, m->id))
+		return;
+	r = msg_decode(m, &body);
+	if (r < 0) {
+		log_error("Unable to read message %s from init: %s", msg_type_name(m->type), strerror(-r));
+		return;
+	}
+	take(link, m->type, &body);
+	msg_free(m->type, &body);
+}
+
+static void
+readable_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct link *link = data;
+	int r = 1;
+
+	for (int i = 0; i < LINK_TURN && (r > 0 || r == -EBADMSG); i++) {
+		struct ipc_message m;
+
+		r = ipc_receive(link->ipc, &m);
+		if (r > 0) {
+			take_message(link, &m);
+			ipc_message_deinit(&m);
+		} else if (r == -EBADMSG) {
+			log_error("A damaged message from init was thrown away");
+		}
+	}
+	if (r < 0 && r != -EBADMSG && r != -ENOMEM) {
+		if (r != -EPIPE)
+			log_error("Unable to read from init: %s", strerror(-r));
+		lost(link);
+	} else {
+		acknowledge(link);
+	}
+}
+
+int
+link_open(struct control *control, int fd)
+{
+	struct link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL) {
+		(void) close(fd);
+		return -ENOMEM;
+	}
+	control->link = link;
+	link->control = control;
+	link->ipc = ipc_new(fd);
+	if (link->ipc != NULL) {
+		link->readable = event_new(control->base, fd, EV_READ | EV_PERSIST, readable_cb, link);
+		link->writable = event_new(control->base, fd, EV_WRITE | EV_PERSIST, writable_cb, link);
+	}
+	if (link->readable == NULL || link->writable == NULL || event_add(link->readable, NULL) < 0) {
+		link_close(control);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void
+link_close(struct control *control)
+{
+	struct link *link = control->link;
+
+	if (link == NULL)
+		return;
+	if (link->readable != NULL)
+		event_free(link->readable);
+	if (link->writable != NULL)
+		event_free(link->writable);
+	link->ipc = ipc_free(link->ipc);
+	free(link);
+	control->link = NULL;
+}

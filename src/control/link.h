@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The link to init: what comes over it is told to the other files, in its order.
+ *
+ * Effects (replies to requests, notices) carry ascending ids; one that has been seen is not
+ * handled twice, and what has been seen is acknowledged once per turn of the loop. When the link
+ * ends, init is gone and so are we.
+ */
+
+#include "control/control.h"
+
+/* Take over the descriptor and listen for the first HELLO. 0 or a negative errno. */
+int must_check link_open(struct control *control, int fd);
+void link_close(struct control *control); /* takes an unopened one */
+
+/* Send an encoded MSG_REQUEST; it is kept until init acknowledges it. The descriptor (-1: none) stays the caller's. */
+int must_check link_send_request(struct link *link, const struct strbuf *body, int fd);
+int must_check link_send_query(struct link *link, const struct strbuf *body);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Connections: private clients, and the message bus when one is joined.
+ *
+ * A peer lives until libdbus reports its disconnection; whoever wants to be rid of one closes it
+ * (peer_close) and lets that report come.
+ */
+
+#include "control/control.h"
+#include "control/watch.h"
+
+struct peer {
+	struct peer *prev, *next;
+	struct control *control; /* borrowed */
+	DBusConnection *dbus;    /* ref; private: closed before it is released */
+	struct watch *watch;     /* owned */
+	bool is_bus;             /* joined, or being joined */
+	bool closing;            /* only its disconnection is waited for */
+};
+
+/* Listen on the sockets init handed over, else on the addresses given. A failure is a warning. */
+void peer_listen(struct control *control);
+void peer_stop_listening(struct control *control);
+
+/* Take over a connection (its reference) and handle what comes. NULL: out of memory, it is closed. */
+struct peer *peer_new(struct control *control, DBusConnection *dbus, bool is_bus);
+void peer_free(struct peer *peer);
+void peer_close(struct peer *peer);
+
+/* Queue a message; a peer that does not read is closed once it is too far behind. False: out of memory. */
+bool peer_send(struct peer *peer, DBusMessage *message);
+/* Write what is queued for all peers, for at most `usec`. */
+void peer_flush_all(struct control *control, usec_t usec);

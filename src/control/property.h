@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * org.freedesktop.DBus.Properties, and the values of the property table's rows.
+ */
+
+#include "control/call.h"
+
+void property_get(struct call *call);
+void property_set(struct call *call);
+void property_get_all(struct call *call);
+
+/* Append one value; false: out of memory. */
+bool property_put_version(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_log_priority(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_job_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_description(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_author(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_job_version(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_usage(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_start_on(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_stop_on(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_emits(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_instance_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_goal(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_state(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_processes(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
