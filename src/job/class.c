@@ -11,8 +11,8 @@
 
 /* The spawner's messages carry these indices: names are only ever added at the end. */
 const char *const job_limit_names[JOB_LIMIT_COUNT] = {
-	"core", "cpu",	"data", "fsize",  "memlock",	"msgqueue", "nice",  "nofile",
-	"nproc", "rss", "rtprio", "sigpending", "stack", "locks",    "rttime", "as",
+	"core",  "cpu", "data",   "fsize",      "memlock", "msgqueue", "nice",   "nofile",
+	"nproc", "rss", "rtprio", "sigpending", "stack",   "locks",    "rttime", "as",
 };
 
 static const char *const process_names[PROCESS_KIND_COUNT] = {
@@ -125,8 +125,8 @@ static void
 class_free(struct job_class *cls)
 {
 	char *const strings[] = {
-		cls->name,   cls->path,  cls->description, cls->author, cls->version, cls->usage,
-		cls->instance, cls->chroot, cls->chdir,    cls->setuid, cls->setgid,  cls->apparmor_switch,
+		cls->name,     cls->path,   cls->description, cls->author, cls->version, cls->usage,
+		cls->instance, cls->chroot, cls->chdir,       cls->setuid, cls->setgid,  cls->apparmor_switch,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
@@ -171,8 +171,8 @@ texts_equal(const struct job_class *a, const struct job_class *b)
 	return text_equal(a->description, b->description) && text_equal(a->author, b->author) &&
 	       text_equal(a->version, b->version) && text_equal(a->usage, b->usage) &&
 	       text_equal(a->instance, b->instance) && text_equal(a->chroot, b->chroot) &&
-	       text_equal(a->chdir, b->chdir) && text_equal(a->setuid, b->setuid) &&
-	       text_equal(a->setgid, b->setgid) && text_equal(a->apparmor_switch, b->apparmor_switch);
+	       text_equal(a->chdir, b->chdir) && text_equal(a->setuid, b->setuid) && text_equal(a->setgid, b->setgid) &&
+	       text_equal(a->apparmor_switch, b->apparmor_switch);
 }
 
 static bool

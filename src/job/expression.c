@@ -84,7 +84,10 @@ open_level(struct expression *x, struct place at)
 		x->levels_cap = cap;
 	}
 	x->levels[x->n_levels++] = (struct level) {
-		.opened = at, .value = -1, .op = CONDITION_MATCH, .was = CONDITION_MATCH,
+		.opened = at,
+		.value = -1,
+		.op = CONDITION_MATCH,
+		.was = CONDITION_MATCH,
 	};
 	x->wants_operand = true;
 	return 0;
@@ -109,7 +112,11 @@ add_node(struct expression *x, enum condition_type type)
 		x->nodes_cap = cap;
 	}
 	c->nodes[c->n_nodes] = (struct condition_node) {
-		.type = type, .left = -1, .right = -1, .parent = -1, .leaf = -1,
+		.type = type,
+		.left = -1,
+		.right = -1,
+		.parent = -1,
+		.leaf = -1,
 	};
 	return &c->nodes[c->n_nodes++];
 }
@@ -216,8 +223,7 @@ next_token(struct expression *x, struct token *t)
 	else if (t->word.plain && strcmp(t->word.text, "or") == 0)
 		t->kind = TOKEN_OR;
 	if (*t->word.text == '\0') {
-		r = lexer_fault_message(lex, FAULT_EXPECTED_TOKEN, t->at, t->text,
-					"Expected token, not an empty one");
+		r = lexer_fault_message(lex, FAULT_EXPECTED_TOKEN, t->at, t->text, "Expected token, not an empty one");
 		word_deinit(&t->word);
 		return r;
 	}

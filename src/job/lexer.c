@@ -3,7 +3,7 @@
  * The reader of job files. Blanks are space, tab and carriage return; only a line
  * feed ends a line; '#' begins a comment wherever it is neither quoted nor
  * escaped. Every function leaves the position behind what it has read, and
- * only ever moves forward, but for lexer_recover().
+ * only ever moves forward.
  */
 #include "job/lexer.h"
 
@@ -12,22 +12,12 @@
 
 #define SPAN_NONE ((struct span) { NULL, 0 })
 
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
-static bool
-is_quote(char c)
-{
-	return c == '"' || c == '\'';
-}
-
 void
 lexer_init(struct lexer *lex, struct span text, const char *path, struct parse_report *report)
 {
-	*lex = (struct lexer) { .text = text.p != NULL ? text.p : "", .n = text.n, .line = 1, .path = path, .report = report };
+	*lex = (struct lexer) {
+		.text = text.p != NULL ? text.p : "", .n = text.n, .line = 1, .path = path, .report = report
+	};
 }
 
 void
@@ -100,8 +90,8 @@ lexer_step(struct lexer *lex)
 	}
 }
 
-static void
-step_over(struct lexer *lex, size_t n)
+void
+lexer_step_over(struct lexer *lex, size_t n)
 {
 	while (n-- > 0)
 		lexer_step(lex);
@@ -111,10 +101,10 @@ void
 lexer_skip_blanks(struct lexer *lex)
 {
 	for (;;) {
-		if (is_blank(lexer_peek(lex)))
+		if (lexer_is_blank(lexer_peek(lex)))
 			lexer_step(lex);
 		else if (at_continuation(lex))
-			step_over(lex, 2);
+			lexer_step_over(lex, 2);
 		else
 			return;
 	}
@@ -132,13 +122,13 @@ rest_of_word(const struct lexer *lex)
 {
 	struct span s = { lex->text + lex->pos, 0 };
 
-	while (lex->pos + s.n < lex->n && !is_blank(s.p[s.n]) && s.p[s.n] != '\n')
+	while (lex->pos + s.n < lex->n && !lexer_is_blank(s.p[s.n]) && s.p[s.n] != '\n')
 		s.n++;
 	return s;
 }
 
-static void
-skip_to_newline(struct lexer *lex)
+void
+lexer_skip_to_newline(struct lexer *lex)
 {
 	const char *nl;
 
@@ -153,9 +143,9 @@ lexer_skip_comment(struct lexer *lex)
 {
 	int r = 0;
 
-	if (lexer_peek(lex) == '#' && lex->pos > lex->line_start && !is_blank(lex->text[lex->pos - 1]))
+	if (lexer_peek(lex) == '#' && lex->pos > lex->line_start && !lexer_is_blank(lex->text[lex->pos - 1]))
 		r = lexer_warn(lex, FAULT_COMMENT_IN_WORD, lexer_place(lex), rest_of_word(lex));
-	skip_to_newline(lex);
+	lexer_skip_to_newline(lex);
 	return r;
 }
 
@@ -192,9 +182,9 @@ lexer_warn(struct lexer *lex, enum parse_fault_kind kind, struct place at, struc
 	return add_fault(lex, &(struct parse_fault) { .kind = kind, .at = at, .word = word });
 }
 
-/* The text ended inside something that began at `opened`; the log's line is where it ended. */
-static int
-unterminated(struct lexer *lex, enum parse_fault_kind kind, struct place opened, struct span word, const char *message)
+int
+lexer_fault_unterminated(struct lexer *lex, enum parse_fault_kind kind, struct place opened, struct span word,
+			 const char *message)
 {
 	if (lex->cut)
 		return -EINVAL; /* reported by whoever cut it */
@@ -232,8 +222,9 @@ fault_unterminated_quote(struct lexer *lex, const struct quote *q)
 
 	if (nl != NULL)
 		word.n = (size_t) (nl - word.p);
-	return unterminated(lex, FAULT_UNTERMINATED_QUOTE, q->at, word,
-			    q->hidden ? "Unterminated quoted string (a backslash hides the quote after it)" : NULL);
+	return lexer_fault_unterminated(lex, FAULT_UNTERMINATED_QUOTE, q->at, word,
+					q->hidden ? "Unterminated quoted string (a backslash hides the quote after it)"
+						  : NULL);
 }
 
 static int
@@ -259,11 +250,11 @@ add_blanks(struct lexer *lex, bool newlines, struct strbuf *out)
 	for (;;) {
 		if (at_continuation(lex)) {
 			folded = true;
-			step_over(lex, 2);
+			lexer_step_over(lex, 2);
 		} else if (newlines && lexer_peek(lex) == '\n') {
 			folded = true;
 			lexer_step(lex);
-		} else if (is_blank(lexer_peek(lex))) {
+		} else if (lexer_is_blank(lexer_peek(lex))) {
 			lexer_step(lex);
 		} else {
 			break;
@@ -281,12 +272,12 @@ add_escape(struct lexer *lex, struct quote *q, struct strbuf *out)
 {
 	char c = peek_second(lex);
 
-	if (c != '\\' && !is_blank(c) && !is_quote(c))
+	if (c != '\\' && !lexer_is_blank(c) && !lexer_is_quote(c))
 		strbuf_addc(out, '\\');
 	strbuf_addc(out, c);
 	if (q->c != '\0' && c == q->c)
 		q->hidden = true;
-	step_over(lex, 2);
+	lexer_step_over(lex, 2);
 }
 
 static bool
@@ -294,7 +285,7 @@ ends_word(const struct lexer *lex, enum word_kind kind)
 {
 	char c = lexer_peek(lex);
 
-	return lexer_at_line_end(lex) || is_blank(c) || (kind == WORD_EVENT && (c == '(' || c == ')'));
+	return lexer_at_line_end(lex) || lexer_is_blank(c) || (kind == WORD_EVENT && (c == '(' || c == ')'));
 }
 
 /*
@@ -307,7 +298,7 @@ continuation_ends_word(struct lexer *lex, enum word_kind kind, struct strbuf *ou
 	struct lexer_mark before = lexer_mark(lex);
 
 	while (at_continuation(lex))
-		step_over(lex, 2);
+		lexer_step_over(lex, 2);
 	if (ends_word(lex, kind)) {
 		lexer_return(lex, &before);
 		return true;
@@ -333,12 +324,12 @@ read_word(struct lexer *lex, enum word_kind kind, struct word *w, struct strbuf 
 		if (q.c == '\0' && at_continuation(lex)) {
 			if (continuation_ends_word(lex, kind, out))
 				break;
-		} else if (q.c != '\0' && (is_blank(c) || c == '\n' || at_continuation(lex))) {
+		} else if (q.c != '\0' && (lexer_is_blank(c) || c == '\n' || at_continuation(lex))) {
 			add_blanks(lex, true, out);
 		} else if (c == '\\') {
 			w->plain = false;
 			add_escape(lex, &q, out);
-		} else if (q.c != '\0' ? c == q.c : is_quote(c)) {
+		} else if (q.c != '\0' ? c == q.c : lexer_is_quote(c)) {
 			w->plain = false;
 			quote_toggle(lex, &q);
 		} else {
@@ -404,8 +395,8 @@ lexer_keyword(struct lexer *lex, struct word *w)
 		c = lexer_peek(lex);
 		if (c == '\\') {
 			q.hidden |= q.c != '\0' && peek_second(lex) == q.c;
-			step_over(lex, 2);
-		} else if (q.c != '\0' ? c == q.c : is_quote(c)) {
+			lexer_step_over(lex, 2);
+		} else if (q.c != '\0' ? c == q.c : lexer_is_quote(c)) {
 			quote_toggle(lex, &q);
 		} else {
 			lexer_step(lex);
@@ -445,7 +436,7 @@ read_command(struct lexer *lex, struct strbuf *out)
 		if (at_trailing_slash(lex))
 			return fault_trailing_slash(lex);
 		c = lexer_peek(lex);
-		if (is_blank(c) || at_continuation(lex) || (q.c != '\0' && c == '\n')) {
+		if (lexer_is_blank(c) || at_continuation(lex) || (q.c != '\0' && c == '\n')) {
 			add_blanks(lex, q.c != '\0', out);
 			continue;
 		}
@@ -453,8 +444,8 @@ read_command(struct lexer *lex, struct strbuf *out)
 		if (c == '\\') {
 			strbuf_addc(out, peek_second(lex));
 			q.hidden |= q.c != '\0' && peek_second(lex) == q.c;
-			step_over(lex, 2);
-		} else if (q.c != '\0' ? c == q.c : is_quote(c)) {
+			lexer_step_over(lex, 2);
+		} else if (q.c != '\0' ? c == q.c : lexer_is_quote(c)) {
 			quote_toggle(lex, &q);
 		} else {
 			lexer_step(lex);
@@ -485,245 +476,4 @@ lexer_command(struct lexer *lex, char **command)
 	free(*command);
 	*command = strbuf_steal(&out);
 	return *command != NULL ? 0 : -ENOMEM;
-}
-
-/* blocks */
-
-/* The line at p, without its newline; *next is where the one after it begins. */
-static struct span
-line_at(const char *p, const char *end, const char **next)
-{
-	const char *nl = p < end ? memchr(p, '\n', (size_t) (end - p)) : NULL;
-
-	*next = nl != NULL ? nl + 1 : end;
-	return (struct span) { p, (size_t) ((nl != NULL ? nl : end) - p) };
-}
-
-static size_t
-blanks_of(struct span line)
-{
-	size_t n = 0;
-
-	while (n < line.n && is_blank(line.p[n]))
-		n++;
-	return n;
-}
-
-/* If `line` begins with `word`, step over it. */
-static bool
-take(struct span *line, const char *word)
-{
-	size_t n = strlen(word);
-
-	if (line->n < n || memcmp(line->p, word, n) != 0)
-		return false;
-	line->p += n;
-	line->n -= n;
-	return true;
-}
-
-/* Step over blanks; true if there were any. */
-static bool
-take_blanks(struct span *line)
-{
-	size_t n = blanks_of(*line);
-
-	line->p += n;
-	line->n -= n;
-	return n > 0;
-}
-
-/* "end script", with blanks around and a comment behind. */
-static bool
-is_block_end(struct span line)
-{
-	(void) take_blanks(&line);
-	if (!take(&line, "end") || !take_blanks(&line) || !take(&line, "script"))
-		return false;
-	(void) take_blanks(&line);
-	return line.n == 0 || *line.p == '#';
-}
-
-/* Where the line that ends a block begins; NULL: nowhere. */
-static const char *
-find_block_end(const char *p, const char *end, const char **next)
-{
-	while (p < end) {
-		struct span line = line_at(p, end, next);
-
-		if (is_block_end(line))
-			return p;
-		p = *next;
-	}
-	return NULL;
-}
-
-static size_t
-common_length(struct span a, struct span b)
-{
-	size_t n = 0;
-
-	while (n < a.n && n < b.n && a.p[n] == b.p[n])
-		n++;
-	return n;
-}
-
-/* The blanks with which all lines begin that hold anything else (1.5, D25). */
-static struct span
-common_blanks(const char *p, const char *end)
-{
-	struct span common = { NULL, 0 };
-	const char *next;
-
-	for (; p < end; p = next) {
-		struct span line = line_at(p, end, &next);
-		size_t n = blanks_of(line);
-
-		if (n == line.n)
-			continue;
-		if (common.p == NULL)
-			common = (struct span) { line.p, n };
-		else
-			common.n = common_length(common, (struct span) { line.p, n });
-	}
-	return common;
-}
-
-/* The lines from p to end, without the blanks they share. */
-static char *
-dedent(const char *p, const char *end)
-{
-	auto_strbuf struct strbuf out = STRBUF_INIT;
-	struct span common = common_blanks(p, end);
-	const char *next;
-
-	for (; p < end; p = next) {
-		struct span line = line_at(p, end, &next);
-		size_t n = common_length(common, line);
-
-		strbuf_addn(&out, line.p + n, (size_t) (next - p) - n);
-	}
-	return strbuf_steal(&out);
-}
-
-int
-lexer_block(struct lexer *lex, struct place opened, char **text)
-{
-	int r = lexer_line_end(lex);
-	const char *start;
-	const char *stop;
-	const char *next;
-
-	if (r < 0)
-		return r;
-	start = lex->text + lex->pos;
-	stop = lexer_at_end(lex) ? NULL : find_block_end(start, lex->text + lex->n, &next);
-	if (stop == NULL) {
-		step_over(lex, lex->n - lex->pos);
-		return unterminated(lex, FAULT_UNTERMINATED_BLOCK, opened, SPAN("script"), NULL);
-	}
-	step_over(lex, (size_t) (next - start));
-	free(*text);
-	*text = dedent(start, stop);
-	return *text != NULL ? 0 : -ENOMEM;
-}
-
-/* after a fault */
-
-/*
- * Go behind the newline that ends this logical line, as a reader of words would;
- * with `parens` as a reader of event expressions would. False if the text ends
- * within a quote or a parenthesis.
- */
-static bool
-skip_logical_line(struct lexer *lex, bool parens)
-{
-	size_t depth = 0;
-	char quote = '\0';
-	char c;
-
-	for (; !lexer_at_end(lex); lexer_step(lex)) {
-		c = lexer_peek(lex);
-		if (quote == '\0' && c == '#') {
-			skip_to_newline(lex);
-			c = lexer_peek(lex);
-		}
-		if (c == '\\') {
-			lexer_step(lex);
-		} else if (quote != '\0' || is_quote(c)) {
-			if (quote == '\0')
-				quote = c;
-			else if (quote == c)
-				quote = '\0';
-		} else if (parens && c == '(') {
-			depth++;
-		} else if (parens && c == ')' && depth > 0) {
-			depth--;
-		} else if (c == '\n' && depth == 0) {
-			lexer_step(lex);
-			return true;
-		}
-	}
-	return quote == '\0' && depth == 0;
-}
-
-/* Go behind the next newline without a backslash before it, whatever the quotes. */
-static void
-skip_plain_line(struct lexer *lex)
-{
-	while (!lexer_at_end(lex)) {
-		char c = lexer_peek(lex);
-
-		lexer_step(lex);
-		if (c == '\\')
-			lexer_step(lex);
-		else if (c == '\n')
-			return;
-	}
-}
-
-/* The next run of bytes that are no blanks, of a line. */
-static struct span
-next_piece(struct span *line)
-{
-	struct span piece;
-
-	(void) take_blanks(line);
-	piece = (struct span) { line->p, 0 };
-	while (line->n > 0 && !is_blank(*line->p) && *line->p != '#') {
-		line->p++;
-		line->n--;
-		piece.n++;
-	}
-	return piece;
-}
-
-/* Does this line open a block, if perhaps wrongly: "script …", "WORD script …"? */
-static bool
-opens_block(struct span line)
-{
-	return span_is(next_piece(&line), "script") || span_is(next_piece(&line), "script");
-}
-
-void
-lexer_recover(struct lexer *lex, const struct lexer_mark *start, bool may_open_block)
-{
-	struct lexer_mark fault = lexer_mark(lex);
-	const char *end = lex->text + lex->n;
-	const char *next;
-	struct span line = line_at(lex->text + start->pos, end, &next);
-	struct span words = line;
-	struct span first = next_piece(&words);
-	bool condition = (span_is(first, "start") || span_is(first, "stop")) && span_is(next_piece(&words), "on");
-
-	lexer_return(lex, start);
-	if (!skip_logical_line(lex, condition) || lex->pos < fault.pos) {
-		lexer_return(lex, &fault);
-		/* A fault that was found at the end of a line has that newline behind it already, or right ahead. */
-		if (fault.pos == start->pos || lex->text[fault.pos - 1] != '\n')
-			skip_plain_line(lex);
-	}
-	if (may_open_block && opens_block(line) && !lexer_at_end(lex) &&
-	    find_block_end(lex->text + lex->pos, end, &next) != NULL)
-		step_over(lex, (size_t) (next - (lex->text + lex->pos)));
 }

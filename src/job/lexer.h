@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Reading job files: blanks, words, commands, blocks (job-language.md section 1).
+ * Reading job files: blanks, words, commands (job-language.md section 1).
  * Knows places and what a broken word is; knows no stanza. Private to job/.
  *
  * All functions that can meet a fault return 0 (or what they say), -EINVAL when it
@@ -42,6 +42,18 @@ enum word_kind {
 	WORD_EVENT,    /* and at parentheses */
 };
 
+static inline bool
+lexer_is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
+static inline bool
+lexer_is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
 void lexer_init(struct lexer *lex, struct span text, const char *path, struct parse_report *report);
 void word_deinit(struct word *w); /* idempotent */
 
@@ -51,8 +63,11 @@ struct place lexer_place(const struct lexer *lex);
 bool lexer_at_end(const struct lexer *lex);
 /* The next byte; 0 at the end. */
 char lexer_peek(const struct lexer *lex);
-/* One byte forward. */
+/* One byte forward, or n. */
 void lexer_step(struct lexer *lex);
+void lexer_step_over(struct lexer *lex, size_t n);
+/* To the next newline or the end. */
+void lexer_skip_to_newline(struct lexer *lex);
 
 /* Blanks and backslash-newlines. */
 void lexer_skip_blanks(struct lexer *lex);
@@ -68,6 +83,9 @@ int must_check lexer_fault_line(struct lexer *lex, enum parse_fault_kind kind, u
 				struct span word);
 int must_check lexer_fault_message(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word,
 				   const char *message);
+/* The text ended inside something that began at `opened`: the log's line is where it ended. `message` may be NULL. */
+int must_check lexer_fault_unterminated(struct lexer *lex, enum parse_fault_kind kind, struct place opened,
+					struct span word, const char *message);
 /* A warning: 0 or -ENOMEM. */
 int must_check lexer_warn(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word);
 
@@ -88,12 +106,3 @@ int must_check lexer_line_end(struct lexer *lex);
 
 /* Read the rest of the logical line as a command (1.4). */
 int must_check lexer_command(struct lexer *lex, char **command);
-
-/* Read a block from behind its `script` keyword, which is at `opened`, to behind its end (1.5). */
-int must_check lexer_block(struct lexer *lex, struct place opened, char **text);
-
-/*
- * After a fault in the statement that began at `start`: go to where the next one
- * begins. `may_open_block` tells that a `script` in it is worth skipping to its end.
- */
-void lexer_recover(struct lexer *lex, const struct lexer_mark *start, bool may_open_block);

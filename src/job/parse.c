@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "job/expression.h"
+#include "job/recover.h"
 #include "job/stanza.h"
 
 static int
@@ -109,8 +110,7 @@ parser_finish(struct parser *p, struct parse_report *report, struct job_class **
 {
 	const struct parse_fault inert = { .kind = FAULT_RESPAWN_LIMIT_INERT, .at = p->respawn_limit_at };
 
-	if (p->respawn_limit_path != NULL && !p->cls->respawn &&
-	    report_add(report, p->respawn_limit_path, &inert) < 0)
+	if (p->respawn_limit_path != NULL && !p->cls->respawn && report_add(report, p->respawn_limit_path, &inert) < 0)
 		return -ENOMEM;
 	p->cls->emits = strlist_steal(&p->emits);
 	p->cls->env = strlist_steal(&p->env);
@@ -119,7 +119,7 @@ parser_finish(struct parser *p, struct parse_report *report, struct job_class **
 	return 0;
 }
 
-/* The class of the first `n` sources, which have no errors. Their warnings are known already. */
+/* The class of a conf file without errors, whose warnings are in the report already. */
 static int
 parse_again(const char *name, const struct parse_source *conf, struct parse_report *report, struct job_class **cls)
 {

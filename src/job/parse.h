@@ -16,8 +16,8 @@ struct parse_issue {
 	unsigned line;    /* the line users know from the log: how far the reader had got (1.6); counted from 1 */
 	unsigned at_line; /* the line of the fault itself: of the opening quote, say, when it is not closed (D22) */
 	unsigned column;  /* in at_line; bytes, counted from 1 */
-	char *message; /* owned: the text users know, without place */
-	char *word;    /* owned: the offending word; NULL when there is none */
+	char *message;    /* owned: the text users know, without place */
+	char *word;       /* owned: the offending word; NULL when there is none */
 };
 
 struct parse_report {
@@ -47,7 +47,8 @@ int must_check job_parse(const char *name, const struct parse_source *conf, cons
 			 struct job_class **cls, struct parse_report *report);
 
 /* Parse an event expression alone. 0, -EINVAL or -ENOMEM. */
-int must_check condition_parse(struct span text, const char *path, struct condition **cond, struct parse_report *report);
+int must_check condition_parse(struct span text, const char *path, struct condition **cond,
+			       struct parse_report *report);
 
 /* "PATH:LINE: MESSAGE", what init logs and scripts parse; owned; NULL when out of memory. */
 char *parse_issue_text(const struct parse_issue *issue);

@@ -142,8 +142,7 @@ print_kill_timeout(struct strbuf *b, const struct job_class *cls, const struct s
 void
 print_respawn_limit(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
 {
-	if (cls->respawn_limit == JOB_RESPAWN_LIMIT_DEFAULT &&
-	    cls->respawn_interval == JOB_RESPAWN_INTERVAL_DEFAULT)
+	if (cls->respawn_limit == JOB_RESPAWN_LIMIT_DEFAULT && cls->respawn_interval == JOB_RESPAWN_INTERVAL_DEFAULT)
 		return;
 	add_keywords(b, s, outer);
 	if (cls->respawn_limit == 0 && cls->respawn_interval == 0)

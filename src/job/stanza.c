@@ -10,77 +10,22 @@
 #include <signal.h>
 #include <string.h>
 
+#include "job/argument.h"
+#include "job/attribute.h"
+#include "job/block.h"
 #include "job/expression.h"
 #include "job/print.h"
 #include "job/signals.h"
 
 #define SPAN_NONE ((struct span) { NULL, 0 })
 
-/*
- * The list of cases (language-cases.tsv) holds signal names in lower case and `limit rttime` for
- * errors; section 11 (D40) wants them accepted. Job files are held to the list, which is what
- * decides whether a file may be moved between versions.
- */
-static const bool accept_new_spellings = false;
-
-/* helpers */
+/* generic stanzas */
 
 static void *
 member(struct parser *p, const struct stanza *s)
 {
 	return (char *) p->cls + s->member;
 }
-
-/* A fault about an argument; releases it. */
-static int
-bad_word(struct parser *p, enum parse_fault_kind kind, struct word *w)
-{
-	int r = lexer_fault(&p->lex, kind, w->at, w->raw);
-
-	word_deinit(w);
-	return r;
-}
-
-/* A whole number: optional sign, digits of the base, nothing after; false if it is none or too large. */
-static bool
-parse_long(const char *text, int base, long *value)
-{
-	char *end;
-
-	errno = 0;
-	*value = strtol(text, &end, base);
-	return end != text && *end == '\0' && errno == 0;
-}
-
-/* Read a number in [min, max], else report `kind`. */
-static int
-read_number(struct parser *p, int base, long min, long max, enum parse_fault_kind kind, long *value)
-{
-	struct word w;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	if (!parse_long(w.text, base, value) || *value < min || *value > max)
-		return bad_word(p, kind, &w);
-	word_deinit(&w);
-	return 0;
-}
-
-/* Seconds; more than fit (136 years) are as good as that. */
-static int
-read_seconds(struct parser *p, uint32_t *seconds)
-{
-	long value;
-	int r = read_number(p, 10, 0, LONG_MAX, FAULT_ILLEGAL_INTERVAL, &value);
-
-	if (r < 0)
-		return r;
-	*seconds = (unsigned long) value > UINT32_MAX ? UINT32_MAX : (uint32_t) value;
-	return 0;
-}
-
-/* generic stanzas */
 
 static int
 parse_text(struct parser *p, const struct stanza *s, const struct stanza *outer)
@@ -181,7 +126,7 @@ parse_script(struct parser *p, const struct stanza *s, const struct stanza *oute
 	struct job_process *process = &p->cls->process[outer->value];
 
 	process->script = true;
-	return lexer_block(&p->lex, p->keyword_at, &process->command);
+	return block_read(&p->lex, p->keyword_at, &process->command);
 }
 
 /* The security slot holds the command that loads the profile; the path is pasted into it as text. */
@@ -234,7 +179,7 @@ has_lower_case(const char *text)
 static int
 signal_of_name(const char *name)
 {
-	return accept_new_spellings || !has_lower_case(name) ? signal_from_name(name) : 0;
+	return JOB_ACCEPT_NEW_SPELLINGS || !has_lower_case(name) ? signal_from_name(name) : 0;
 }
 
 static int
@@ -247,8 +192,8 @@ parse_signal(struct parser *p, const struct stanza *s, const struct stanza *oute
 	if (r < 0)
 		return r;
 	number = signal_of_name(w.text);
-	if (number == 0 && !(parse_long(w.text, 10, &number) && signal_is_valid(number)))
-		return bad_word(p, FAULT_ILLEGAL_SIGNAL, &w);
+	if (number == 0 && !(argument_to_long(w.text, 10, &number) && signal_is_valid(number)))
+		return argument_fault(p, FAULT_ILLEGAL_SIGNAL, &w);
 	word_deinit(&w);
 	*(int *) member(p, s) = (int) number;
 	return lexer_line_end(&p->lex);
@@ -257,7 +202,7 @@ parse_signal(struct parser *p, const struct stanza *s, const struct stanza *oute
 static int
 parse_kill_timeout(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
-	int r = read_seconds(p, &p->cls->kill_timeout);
+	int r = argument_seconds(p, &p->cls->kill_timeout);
 
 	return r < 0 ? r : lexer_line_end(&p->lex);
 }
@@ -294,8 +239,8 @@ read_exit(struct parser *p)
 	number = signal_of_name(w.text);
 	if (number != 0)
 		status = JOB_EXIT_SIGNAL(number);
-	else if (!parse_long(w.text, 10, &status) || status < 0 || status > INT_MAX)
-		return bad_word(p, FAULT_ILLEGAL_EXIT, &w);
+	else if (!argument_to_long(w.text, 10, &status) || status < 0 || status > INT_MAX)
+		return argument_fault(p, FAULT_ILLEGAL_EXIT, &w);
 	else if (status > 255)
 		r = lexer_warn(&p->lex, FAULT_EXIT_OUT_OF_RANGE, w.at, w.raw);
 	word_deinit(&w);
@@ -331,277 +276,12 @@ parse_respawn_limit(struct parser *p, const struct stanza *s, const struct stanz
 		p->cls->respawn_interval = 0;
 		return lexer_line_end(&p->lex);
 	}
-	if (!parse_long(w.text, 10, &count) || count < 0 || count > INT_MAX)
-		return bad_word(p, FAULT_ILLEGAL_LIMIT, &w);
+	if (!argument_to_long(w.text, 10, &count) || count < 0 || count > INT_MAX)
+		return argument_fault(p, FAULT_ILLEGAL_LIMIT, &w);
 	word_deinit(&w);
 	p->cls->respawn_limit = (uint32_t) count;
-	r = read_seconds(p, &p->cls->respawn_interval);
+	r = argument_seconds(p, &p->cls->respawn_interval);
 	return r < 0 ? r : lexer_line_end(&p->lex);
-}
-
-/* attributes of processes */
-
-static int
-parse_console(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	struct word w;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	if (!console_mode_from_name(span_of(w.text), &p->cls->console))
-		return bad_word(p, FAULT_UNKNOWN_STANZA, &w);
-	word_deinit(&w);
-	return lexer_line_end(&p->lex);
-}
-
-static int
-parse_expect(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	struct word w;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	if (!expect_mode_from_name(span_of(w.text), &p->cls->expect))
-		return bad_word(p, FAULT_UNKNOWN_STANZA, &w);
-	word_deinit(&w);
-	return lexer_line_end(&p->lex);
-}
-
-static int
-parse_umask(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	long value;
-	int r = read_number(p, 8, 0, 0777, FAULT_ILLEGAL_UMASK, &value);
-
-	if (r < 0)
-		return r;
-	p->cls->umask = (uint32_t) value;
-	return lexer_line_end(&p->lex);
-}
-
-static int
-parse_nice(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	long value;
-	int r = read_number(p, 10, -20, 19, FAULT_ILLEGAL_NICE, &value);
-
-	if (r < 0)
-		return r;
-	p->cls->nice = (int) value;
-	return lexer_line_end(&p->lex);
-}
-
-/* The score that the kernel makes of an old oom adjustment. */
-static int
-oom_score_of_adjustment(long adjustment)
-{
-	return (int) (adjustment * 1000 / (adjustment < 0 ? 17 : 15));
-}
-
-/* What follows `oom score`, already read. */
-static int
-oom_score(struct parser *p, struct word *w)
-{
-	struct place at = w->at;
-	struct span raw = w->raw;
-	bool never = strcmp(w->text, "never") == 0;
-	bool is_number;
-	long value;
-
-	is_number = parse_long(w->text, 10, &value);
-	word_deinit(w);
-	if (!never && (!is_number || value < -1000 || value > 1000))
-		return lexer_fault_message(&p->lex, FAULT_ILLEGAL_OOM, at, raw,
-					   "Illegal oom score adjustment, expected -1000 to 1000 or 'never'");
-	p->cls->oom_score_adj = never ? -1000 : (int) value;
-	return lexer_line_end(&p->lex);
-}
-
-static int
-parse_oom(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	struct word w;
-	long value;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	if (strcmp(w.text, "score") == 0) {
-		word_deinit(&w);
-		r = lexer_argument(&p->lex, false, &w);
-		return r < 0 ? r : oom_score(p, &w);
-	}
-	if (strcmp(w.text, "never") == 0)
-		p->cls->oom_score_adj = -1000;
-	else if (!parse_long(w.text, 10, &value) || value < -17 || value > 15)
-		return bad_word(p, FAULT_ILLEGAL_OOM, &w);
-	else
-		p->cls->oom_score_adj = oom_score_of_adjustment(value);
-	word_deinit(&w);
-	return lexer_line_end(&p->lex);
-}
-
-/* The index of a resource job files may name, or JOB_LIMIT_COUNT. */
-static size_t
-limit_index(const char *name)
-{
-	static const char *const new_names[] = { "locks", "rttime" };
-	size_t i = 0;
-
-	for (size_t j = 0; !accept_new_spellings && j < ARRAY_SIZE(new_names); j++)
-		if (strcmp(name, new_names[j]) == 0)
-			return JOB_LIMIT_COUNT;
-	while (i < JOB_LIMIT_COUNT && strcmp(name, job_limit_names[i]) != 0)
-		i++;
-	return i;
-}
-
-/* A limit: `unlimited` or a number, of which a negative one wraps (-1 is unlimited, D23). */
-static int
-read_limit(struct parser *p, uint64_t *limit)
-{
-	unsigned long long value = ULLONG_MAX;
-	struct word w;
-	char *end;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	if (strcmp(w.text, "unlimited") != 0) {
-		errno = 0;
-		value = strtoull(w.text, &end, 10);
-		if (end == w.text || *end != '\0' || errno != 0)
-			return bad_word(p, FAULT_ILLEGAL_LIMIT, &w);
-		if (strchr(w.text, '-') != NULL)
-			r = lexer_warn(&p->lex, FAULT_LIMIT_NEGATIVE, w.at, w.raw);
-	}
-	word_deinit(&w);
-	*limit = value;
-	return r;
-}
-
-static int
-parse_limit(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	struct job_limit limit = { .set = true };
-	struct word w;
-	size_t i;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	i = limit_index(w.text);
-	if (i == JOB_LIMIT_COUNT)
-		return bad_word(p, FAULT_UNKNOWN_STANZA, &w);
-	word_deinit(&w);
-	r = read_limit(p, &limit.soft);
-	if (r == 0)
-		r = read_limit(p, &limit.hard);
-	if (r == 0 && limit.soft > limit.hard)
-		r = lexer_warn(&p->lex, FAULT_LIMIT_SOFT_ABOVE_HARD, p->keyword_at, span_of(job_limit_names[i]));
-	if (r < 0)
-		return r;
-	p->cls->limits[i] = limit;
-	return lexer_line_end(&p->lex);
-}
-
-/* cgroup */
-
-static void
-cgroup_deinit(struct job_cgroup *g)
-{
-	free(g->controller);
-	free(g->name);
-	free(g->key);
-	free(g->value);
-	*g = (struct job_cgroup) { 0 };
-}
-
-static int
-cgroup_append(struct parser *p, struct job_cgroup *g)
-{
-	struct job_class *cls = p->cls;
-
-	if (cls->n_cgroups == p->cgroups_cap) {
-		size_t cap = p->cgroups_cap > 0 ? 2 * p->cgroups_cap : 4;
-		struct job_cgroup *grown = realloc(cls->cgroups, cap * sizeof(*grown));
-
-		if (grown == NULL)
-			return -ENOMEM;
-		cls->cgroups = grown;
-		p->cgroups_cap = cap;
-	}
-	cls->cgroups[cls->n_cgroups++] = *g;
-	*g = (struct job_cgroup) { 0 };
-	return 0;
-}
-
-/* Add the setting, or replace the value of the one it repeats; takes what *g owns. */
-static int
-cgroup_merge(struct parser *p, struct job_cgroup *g)
-{
-	/* Words hold no newline, so this is one key for one setting. */
-	auto_free char *id = str_printf("%s\n%s\n%s", g->controller, g->name != NULL ? g->name : "",
-					g->key != NULL ? g->key : "");
-	struct job_cgroup *known;
-	uintptr_t at;
-
-	if (id == NULL)
-		return -ENOMEM;
-	at = (uintptr_t) map_get(&p->cgroups, id);
-	if (at != 0) {
-		known = &p->cls->cgroups[at - 1];
-		free(known->value);
-		known->value = steal(&g->value);
-		return 0;
-	}
-	if (map_put(&p->cgroups, id, (void *) (uintptr_t) (p->cls->n_cgroups + 1)) < 0)
-		return -ENOMEM;
-	return cgroup_append(p, g);
-}
-
-/* CONTROLLER [NAME] [KEY VALUE] from what was read; only VALUE may be empty. */
-static int
-cgroup_of_words(struct parser *p, struct word *w, size_t n)
-{
-	struct job_cgroup g = { 0 };
-	int r;
-
-	for (size_t i = 0; i < n; i++)
-		if (*w[i].text == '\0' && !(n >= 3 && i == n - 1))
-			return lexer_fault_message(&p->lex, FAULT_EXPECTED_TOKEN, w[i].at, w[i].raw,
-						   "Expected token, not an empty one");
-	g.controller = steal(&w[0].text);
-	if (n == 2 || n == 4)
-		g.name = steal(&w[1].text);
-	if (n >= 3) {
-		g.key = steal(&w[n - 2].text);
-		g.value = steal(&w[n - 1].text);
-	}
-	r = cgroup_merge(p, &g);
-	cgroup_deinit(&g);
-	return r;
-}
-
-static int
-parse_cgroup(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	struct word w[4] = { 0 };
-	size_t n = 0;
-	int r;
-
-	do
-		r = lexer_argument(&p->lex, true, &w[n]);
-	while (r == 0 && ++n < ARRAY_SIZE(w) && !lexer_at_line_end(&p->lex));
-	if (r == 0)
-		r = cgroup_of_words(p, w, n);
-	if (r == 0)
-		r = lexer_line_end(&p->lex);
-	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
-		word_deinit(&w[i]);
-	return r;
 }
 
 /* the table */
@@ -610,7 +290,8 @@ parse_cgroup(struct parser *p, const struct stanza *s, const struct stanza *oute
 
 static const struct stanza process_stanzas[] = {
 	{ "exec", parse_exec, print_process, .usage = "COMMAND", .doc = "the command to run" },
-	{ "script", parse_script, .flags = STANZA_BLOCK, .usage = "", .doc = "the lines up to 'end script', for /bin/sh -e" },
+	{ "script", parse_script, .flags = STANZA_BLOCK, .usage = "",
+	  .doc = "the lines up to 'end script', for /bin/sh -e" },
 	{ 0 },
 };
 
@@ -634,7 +315,8 @@ static const struct stanza normal_stanzas[] = {
 static const struct stanza kill_stanzas[] = {
 	{ "signal", parse_signal, print_signal, .member = MEMBER(kill_signal), .value = SIGTERM, .usage = "SIGNAL",
 	  .doc = "the signal that ends the job" },
-	{ "timeout", parse_kill_timeout, print_kill_timeout, .usage = "SECONDS", .doc = "the time until SIGKILL follows" },
+	{ "timeout", parse_kill_timeout, print_kill_timeout, .usage = "SECONDS",
+	  .doc = "the time until SIGKILL follows" },
 	{ 0 },
 };
 
@@ -645,15 +327,16 @@ static const struct stanza reload_stanzas[] = {
 };
 
 static const struct stanza apparmor_stanzas[] = {
-	{ "load", parse_apparmor_load, print_apparmor_load, .usage = "PATH", .doc = "load this profile before the start" },
+	{ "load", parse_apparmor_load, print_apparmor_load, .usage = "PATH",
+	  .doc = "load this profile before the start" },
 	{ "switch", parse_text, print_text, .member = MEMBER(apparmor_switch), .usage = "PROFILE",
 	  .doc = "run the main process in this profile" },
 	{ 0 },
 };
 
 static const struct stanza stanzas[] = {
-	{ "description", parse_text, print_text, .member = MEMBER(description), .flags = STANZA_EMPTY_OK, .usage = "TEXT",
-	  .doc = "what the job is" },
+	{ "description", parse_text, print_text, .member = MEMBER(description), .flags = STANZA_EMPTY_OK,
+	  .usage = "TEXT", .doc = "what the job is" },
 	{ "author", parse_text, print_text, .member = MEMBER(author), .flags = STANZA_EMPTY_OK, .usage = "TEXT",
 	  .doc = "who wrote the job file" },
 	{ "version", parse_text, print_text, .member = MEMBER(version), .flags = STANZA_EMPTY_OK, .usage = "TEXT",
@@ -686,7 +369,8 @@ static const struct stanza stanzas[] = {
 	{ "nice", parse_nice, print_nice, .usage = "-20...19", .doc = "scheduling priority" },
 	{ "oom", parse_oom, print_oom, .usage = "-17...15 | never | score -1000...1000 | score never",
 	  .doc = "how ready the kernel is to kill the job when memory runs out" },
-	{ "limit", parse_limit, print_limit, .usage = "RESOURCE SOFT HARD", .doc = "a resource limit; a number or 'unlimited'" },
+	{ "limit", parse_limit, print_limit, .usage = "RESOURCE SOFT HARD",
+	  .doc = "a resource limit; a number or 'unlimited'" },
 	{ "chroot", parse_text, print_text, .member = MEMBER(chroot), .usage = "DIRECTORY", .doc = "root directory" },
 	{ "chdir", parse_text, print_text, .member = MEMBER(chdir), .usage = "DIRECTORY", .doc = "working directory" },
 	{ "setuid", parse_text, print_text, .member = MEMBER(setuid), .usage = "USER", .doc = "user to run as" },
