@@ -465,9 +465,19 @@ job_hangs_in_spawned(const struct job *job)
 	       job->process[PROCESS_MAIN].exec_done;
 }
 
+/* Has main ended while a hook runs? Carrying on would not make it again: only the way through stopping does. */
+static bool
+lacks_main(const struct job *job)
+{
+	return (job->state == JOB_POST_START || job->state == JOB_PRE_STOP) &&
+	       job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN);
+}
+
 void
 job_change_goal(struct core *core, struct job *job, enum job_goal goal)
 {
+	if (goal == GOAL_START && lacks_main(job))
+		goal = GOAL_RESPAWN;
 	if (job->goal == (uint32_t) goal)
 		return;
 	set_goal(core, job, goal);
