@@ -253,6 +253,8 @@ int trigger_init(struct core *core, struct trigger *t, const struct condition *c
 void trigger_deinit(struct core *core, struct trigger *t); /* lets go of held events; idempotent */
 /* Hand held events to equal leaves of another tree (a reload in the middle of a condition). */
 void trigger_adopt(struct core *core, struct trigger *to, const struct trigger *from);
+/* Fire the condition if it is true. */
+void trigger_look(struct core *core, struct trigger *t);
 void trigger_dispatch(struct core *core, struct event *event);
 bool trigger_someone_starts_on(const struct core *core, const char *name, char *const *env);
 

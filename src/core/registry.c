@@ -76,6 +76,7 @@ install(struct core *core, struct slot *slot, struct job_class *cls)
 	(void) job_class_unref(slot->cls);
 	slot->cls = cls;
 	core_notify(core, NOTIFY_JOB_ADDED, NULL, slot->name, NULL, NULL, 0);
+	trigger_look(core, &slot->start); /* what was half of the old condition may be all of the new one */
 	return 0;
 }
 

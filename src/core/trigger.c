@@ -295,21 +295,12 @@ leaf_matches(struct core *core, const struct trigger *t, const struct condition_
 	return condition_node_matches(node, event->name, event->env, env);
 }
 
-/* Feed an event to one condition; fire it when that made it true. */
-static void
-feed(struct core *core, struct trigger *t, struct event *event)
+void
+trigger_look(struct core *core, struct trigger *t)
 {
 	auto_free bool *used = NULL;
-	bool matched = false;
 
-	for (int i = 0; i < t->cond->n_leaves; i++) {
-		if (t->held[i] != 0 || !leaf_matches(core, t, leaf_node(t, i), event))
-			continue;
-		t->held[i] = event->id;
-		event_block(event);
-		matched = true;
-	}
-	if (!matched)
+	if (t->cond == NULL)
 		return;
 	used = calloc((size_t) t->cond->n_leaves, sizeof(*used));
 	if (used == NULL) {
@@ -323,6 +314,23 @@ feed(struct core *core, struct trigger *t, struct event *event)
 	else
 		fire_start(core, t->slot, used);
 	reset(core, t);
+}
+
+/* Feed an event to one condition; fire it when that made it true. */
+static void
+feed(struct core *core, struct trigger *t, struct event *event)
+{
+	bool matched = false;
+
+	for (int i = 0; i < t->cond->n_leaves; i++) {
+		if (t->held[i] != 0 || !leaf_matches(core, t, leaf_node(t, i), event))
+			continue;
+		t->held[i] = event->id;
+		event_block(event);
+		matched = true;
+	}
+	if (matched)
+		trigger_look(core, t);
 }
 
 /* One condition that listens: who it is, without pointers, since firing others may end it. */
