@@ -310,6 +310,22 @@ limit_cb(void *data)
 	(void) data;
 }
 
+/* The wait itself, from which libevent's fatal callback may jump back to here. 0 or -EIO. */
+static int
+run_base(struct event_base *base, int flags)
+{
+	int r;
+
+	if (sigsetjmp(rescue.where, 0) != 0) {
+		rescue.armed = false;
+		return -EIO;
+	}
+	rescue.armed = true;
+	r = event_base_loop(base, flags);
+	rescue.armed = false;
+	return r >= 0 ? 0 : -EIO;
+}
+
 int
 loop_run_once(struct loop *loop, usec_t timeout)
 {
@@ -324,17 +340,10 @@ loop_run_once(struct loop *loop, usec_t timeout)
 		if (loop->limit == NULL || loop_timer_set(loop->limit, clock_now() + timeout) < 0)
 			flags |= EVLOOP_NONBLOCK;
 	}
-	if (sigsetjmp(rescue.where, 0) != 0) {
-		rescue.armed = false;
-		log_error("The event loop failed and is made anew");
-		return renew(loop);
-	}
-	rescue.armed = true;
-	r = event_base_loop(loop->base, flags);
-	rescue.armed = false;
+	r = run_base(loop->base, flags);
 	if (loop->limit != NULL)
 		loop_timer_cancel(loop->limit);
-	if (r >= 0)
+	if (r == 0)
 		return 0;
 	log_error("The event loop failed and is made anew");
 	return renew(loop);

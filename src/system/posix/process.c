@@ -37,3 +37,9 @@ process_own_path(const char *argv0)
 	}
 	return NULL;
 }
+
+bool
+process_apparmor_is_usable(void)
+{
+	return false;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/brain.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "init/effects.h"
+#include "init/servants.h"
+#include "init/spawn.h"
+#include "init/state.h"
+#include "system/clock.h"
+
+#define RETRY (100 * USEC_PER_MSEC)
+
+/* An input that waits its turn. */
+struct fed {
+	struct fed *prev, *next;
+	struct input in;
+	enum servant_id from;
+	uint64_t number;
+};
+
+static void
+retry_cb(void *data)
+{
+	brain_deliver(data);
+}
+
+int
+brain_init(struct init *init)
+{
+	init->brain.retry = loop_timer_new(init->loop, retry_cb, init);
+	return init->brain.retry != NULL ? 0 : -ENOMEM;
+}
+
+void
+brain_deinit(struct init *init)
+{
+	struct fed *fed, *next;
+
+	DL_FOREACH_SAFE(init->brain.queue, fed, next) {
+		DL_DELETE(init->brain.queue, fed);
+		input_free(&fed->in);
+		free(fed);
+	}
+	init->brain.retry = loop_timer_free(init->brain.retry);
+}
+
+/* -- effects ------------------------------------------------------------------------ */
+
+/* Hand one effect on. 0, or a negative errno: later. */
+static int
+deliver(struct init *init, const struct effect *e)
+{
+	switch (effect_target_of(e->type)) {
+	case TARGET_LOCAL:
+		return effect_local(init, e);
+	case TARGET_SPAWNER:
+		return spawn_effect(init, e);
+	case TARGET_CONTROL:
+		return servants_tell_control(init, e);
+	default:
+		return 0;
+	}
+}
+
+static void
+deliver_target(struct init *init, enum effect_target target)
+{
+	uint64_t *cursor = &init->brain.cursor[target];
+	const struct effect *e = core_outbox(init->core, *cursor);
+	int r;
+
+	for (; e != NULL; e = e->next) {
+		if (effect_target_of(e->type) != target)
+			continue;
+		r = deliver(init, e);
+		if (r < 0) {
+			if (!loop_timer_is_set(init->brain.retry))
+				(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
+			return;
+		}
+		*cursor = e->id;
+	}
+	*cursor = core_last_effect(init->core);
+}
+
+static void
+deliver_all(struct init *init)
+{
+	/* Nobody in here applies an input: those that come up wait, so the outbox stands still. */
+	for (int target = 0; target < TARGET_COUNT; target++)
+		if (init->brain.cursor[target] < core_last_effect(init->core))
+			deliver_target(init, (enum effect_target) target);
+}
+
+/* -- inputs ------------------------------------------------------------------------- */
+
+/* Tell what can't be told by the input's result. */
+static void
+judge(struct init *init, const struct input *in, int r)
+{
+	struct brain *b = &init->brain;
+
+	if (r == -ENOMEM) {
+		/* The core is sound but may lack something: the journal knows all. */
+		log_error("Out of memory while handling input %s", input_type_name(in->type));
+		b->repair = true;
+	} else if (r == -ENOTRECOVERABLE) {
+		if (!b->degraded)
+			log_error("An internal rule was broken while handling input %s; going on", input_type_name(in->type));
+		b->degraded = true;
+	} else if (r < 0) {
+		log_debug("Input %s refused: %s", input_type_name(in->type), strerror(-r));
+	}
+}
+
+static int
+apply(struct init *init, struct input *in, enum servant_id from, uint64_t number)
+{
+	int r;
+
+	in->now = clock_now();
+	if (in->type == INPUT_DEFINE)
+		state_record_definition(init, in->define.class_id);
+	r = state_input(init, in, from, number);
+	if (r < 0)
+		return r;
+	if (from != SERVANT_NONE)
+		init->servants[from].received = number;
+	judge(init, in, core_apply(init->core, in));
+	deliver_all(init);
+	return 0;
+}
+
+static int
+enqueue(struct init *init, struct input *in, enum servant_id from, uint64_t number)
+{
+	struct fed *fed = calloc(1, sizeof(*fed));
+
+	if (fed == NULL) {
+		input_free(in);
+		return -ENOMEM;
+	}
+	*fed = (struct fed) { .in = *in, .from = from, .number = number };
+	DL_APPEND(init->brain.queue, fed);
+	return 0;
+}
+
+/* Those that came up meanwhile. What is refused now is tried again at the next turn. */
+static void
+work_off(struct init *init)
+{
+	struct fed *fed, *next;
+
+	DL_FOREACH_SAFE(init->brain.queue, fed, next) {
+		if (apply(init, &fed->in, fed->from, fed->number) < 0) {
+			if (!loop_timer_is_set(init->brain.retry))
+				(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
+			return;
+		}
+		DL_DELETE(init->brain.queue, fed);
+		input_free(&fed->in);
+		free(fed);
+		next = init->brain.queue;
+	}
+}
+
+int
+brain_feed_from(struct init *init, enum servant_id from, uint64_t number, struct input *in)
+{
+	int r;
+
+	if (init->brain.busy)
+		return enqueue(init, in, from, number);
+	init->brain.busy = true;
+	r = apply(init, in, from, number);
+	input_free(in);
+	work_off(init);
+	init->brain.busy = false;
+	return r;
+}
+
+int
+brain_feed(struct init *init, struct input *in)
+{
+	return brain_feed_from(init, SERVANT_NONE, 0, in);
+}
+
+void
+brain_deliver(struct init *init)
+{
+	if (init->brain.busy || init->core == NULL)
+		return;
+	init->brain.busy = true;
+	work_off(init);
+	deliver_all(init);
+	work_off(init);
+	init->brain.busy = false;
+}
+
+void
+brain_deliver_again(struct init *init, enum effect_target target)
+{
+	init->brain.cursor[target] = 0;
+	brain_deliver(init);
+}
+
+void
+brain_turn(struct init *init)
+{
+	struct brain *b = &init->brain;
+	struct input in = { .type = INPUT_ACK };
+
+	if (b->cursor[TARGET_LOCAL] <= b->acked[TARGET_LOCAL])
+		return;
+	in.ack.target = TARGET_LOCAL;
+	in.ack.upto = b->cursor[TARGET_LOCAL];
+	if (brain_feed(init, &in) == 0)
+		b->acked[TARGET_LOCAL] = in.ack.upto;
+}

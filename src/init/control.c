@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "init/brain.h"
+#include "init/fdtable.h"
+#include "init/query.h"
+#include "init/reexec.h"
+#include "init/servants.h"
+#include "init/sources.h"
+#include "init/state.h"
+#include "system/clock.h"
+
+#define PATIENCE (2 * USEC_PER_SEC) /* for a process whose pid is about to be known */
+#define HELD_MAX 4096
+
+/* A query that waits. */
+struct held {
+	struct held *prev, *next;
+	struct msg_request m;
+	usec_t deadline;
+};
+
+struct clients {
+	struct held *held;
+	size_t n_held;
+	struct loop_timer *timer; /* the deadline of the first */
+	struct u64v flushes;      /* requests that wait for the logger */
+};
+
+static void
+timer_cb(void *data)
+{
+	clients_turn(data, false);
+}
+
+int
+clients_init(struct init *init)
+{
+	init->clients = calloc(1, sizeof(*init->clients));
+	if (init->clients == NULL)
+		return -ENOMEM;
+	init->clients->timer = loop_timer_new(init->loop, timer_cb, init);
+	return init->clients->timer != NULL ? 0 : -ENOMEM;
+}
+
+static void
+held_free(struct clients *c, struct held *h)
+{
+	DL_DELETE(c->held, h);
+	c->n_held--;
+	wire_free_struct(msg_schema(MSG_QUERY), &h->m);
+	free(h);
+}
+
+void
+clients_deinit(struct init *init)
+{
+	struct held *h, *next;
+
+	if (init->clients == NULL)
+		return;
+	DL_FOREACH_SAFE(init->clients->held, h, next)
+		held_free(init->clients, h);
+	(void) loop_timer_free(init->clients->timer);
+	u64v_deinit(&init->clients->flushes);
+	free(init->clients);
+	init->clients = NULL;
+}
+
+/* -- answers given here ------------------------------------------------------------------ */
+
+static void
+send_reply(struct init *init, const struct msg_reply *reply)
+{
+	/* Without memory there is no answer: better one that says so, which may be small enough. */
+	if (servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, NULL, 0) == -ENOMEM) {
+		const struct msg_reply sorry = { .request = reply->request, .error = (char *) (uintptr_t) ERR_NO_MEMORY };
+
+		(void) !servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &sorry, NULL, 0);
+	}
+}
+
+static int
+succeed(struct init *init, const struct msg_request *m)
+{
+	const struct msg_reply reply = { .request = m->request };
+
+	send_reply(init, &reply);
+	return 0;
+}
+
+static int
+refuse(struct init *init, const struct msg_request *m, const char *error, const char *text)
+{
+	const struct msg_reply reply = {
+		.request = m->request, .error = (char *) (uintptr_t) error, .text = (char *) (uintptr_t) text,
+	};
+
+	send_reply(init, &reply);
+	return 0;
+}
+
+/* -- requests ------------------------------------------------------------------------------- */
+
+static int
+copy(char **to, const char *from)
+{
+	*to = from != NULL ? strdup(from) : NULL;
+	return from != NULL && *to == NULL ? -ENOMEM : 0;
+}
+
+/* Feed what is complete (r is 0), or refuse for lack of memory. */
+static int
+feed(struct init *init, const struct msg_request *m, uint64_t number, struct input *in, int r)
+{
+	if (r == 0)
+		r = brain_feed_from(init, SERVANT_CONTROL, number, in);
+	else
+		input_free(in);
+	return r < 0 ? refuse(init, m, ERR_NO_MEMORY, "Out of Memory") : 0;
+}
+
+static int
+do_emit(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	struct input in = { .type = INPUT_EMIT };
+	int r = 0;
+
+	if (fd != NULL)
+		r = fdtable_add(init, steal_fd(fd), &in.emit.fd);
+	in.emit.request = m->request;
+	in.emit.wait = m->wait;
+	if (r == 0 && (copy(&in.emit.name, m->name) < 0 || copy(&in.emit.token, m->token) < 0))
+		r = -ENOMEM;
+	if (r == 0)
+		r = strv_dup(&in.emit.env, m->env);
+	return feed(init, m, number, &in, r);
+}
+
+static int
+do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	static const enum request_kind kinds[] = {
+		[REQUEST_JOB_START] = JOB_START,
+		[REQUEST_JOB_STOP] = JOB_STOP,
+		[REQUEST_JOB_RESTART] = JOB_RESTART,
+		[REQUEST_INSTANCE_START] = INSTANCE_START,
+		[REQUEST_INSTANCE_STOP] = INSTANCE_STOP,
+		[REQUEST_INSTANCE_RESTART] = INSTANCE_RESTART,
+		[REQUEST_INSTANCE_RELOAD] = INSTANCE_RELOAD,
+	};
+	struct input in = { .type = INPUT_REQUEST };
+	int r = 0;
+
+	(void) fd;
+	if (m->job == NULL)
+		return refuse(init, m, ERR_GONE, NULL);
+	in.request.request = m->request;
+	in.request.kind = kinds[m->action];
+	in.request.wait = m->wait;
+	if (copy(&in.request.job, m->job) < 0 || copy(&in.request.instance, m->instance) < 0 ||
+	    copy(&in.request.token, m->token) < 0 || strv_dup(&in.request.env, m->env) < 0)
+		r = -ENOMEM;
+	return feed(init, m, number, &in, r);
+}
+
+static int
+do_reload(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	(void) fd;
+	(void) number;
+	sources_reload(init);
+	return succeed(init, m);
+}
+
+static int
+do_log_priority(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	struct input in = { .type = INPUT_LOG_LEVEL };
+	enum log_level level;
+
+	(void) fd;
+	if (m->name == NULL || !log_level_from_name(m->name, &level))
+		return refuse(init, m, ERR_INVALID_ARGS, "The log priority given was not recognised");
+	in.log_level.level = (int32_t) level;
+	if (brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
+		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	init->level = level;
+	log_set_level(level);
+	STATE_NOTE(init, NOTE_LEVEL, 0, NULL, (uint64_t) level);
+	return succeed(init, m);
+}
+
+static int
+do_reexec(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	(void) fd;
+	(void) number;
+	(void) succeed(init, m);
+	reexec_begin(init);
+	return 0;
+}
+
+static int
+do_end_session(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	struct input in = { .type = INPUT_SESSION_END };
+
+	(void) fd;
+	if (!init_is_session(init))
+		return succeed(init, m);
+	(void) succeed(init, m);
+	if (copy(&in.session_end.type, "logout") < 0 || brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int
+do_env(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	struct input in = { .type = INPUT_SET_ENV };
+	int r = 0;
+
+	(void) fd;
+	if (init_is_system(init))
+		return refuse(init, m, ERR_PERMISSION_DENIED, "Not permissible to modify PID 1 job environment");
+	in.set_env.request = m->request;
+	in.set_env.action = m->action == REQUEST_SET_ENV ? ENV_SET : m->action == REQUEST_UNSET_ENV ? ENV_UNSET : ENV_RESET;
+	in.set_env.replace = m->replace;
+	if (copy(&in.set_env.job, m->job) < 0 || copy(&in.set_env.instance, m->instance) < 0 ||
+	    strv_dup(&in.set_env.env, m->env) < 0)
+		r = -ENOMEM;
+	return feed(init, m, number, &in, r);
+}
+
+static void
+ask_flush(struct init *init, uint64_t request)
+{
+	const struct msg_log_flush flush = { .request = request };
+
+	/* A logger that is not there now is asked when it comes. */
+	(void) !servants_send(init, SERVANT_LOGGER, MSG_LOG_FLUSH, 0, &flush, NULL, 0);
+}
+
+static int
+do_notify_disk(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	(void) fd;
+	(void) number;
+	if (servants_hopeless(init, SERVANT_LOGGER))
+		return refuse(init, m, ERR_FAILED, "The logger is not running");
+	if (u64v_add(&init->clients->flushes, m->request) < 0)
+		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	STATE_NOTE(init, NOTE_FLUSH, m->request, NULL, 0);
+	ask_flush(init, m->request);
+	return 0;
+}
+
+static int
+do_bus_address(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	char *address;
+
+	(void) fd;
+	(void) number;
+	if (copy(&address, m->name) < 0)
+		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	free(init->bus_address);
+	init->bus_address = address;
+	STATE_NOTE(init, NOTE_BUS, 0, address, 0);
+	return succeed(init, m);
+}
+
+static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const struct msg_request *m, int *fd,
+						       uint64_t number) = {
+	[REQUEST_EMIT] = do_emit,
+	[REQUEST_JOB_START] = do_job,
+	[REQUEST_JOB_STOP] = do_job,
+	[REQUEST_JOB_RESTART] = do_job,
+	[REQUEST_INSTANCE_START] = do_job,
+	[REQUEST_INSTANCE_STOP] = do_job,
+	[REQUEST_INSTANCE_RESTART] = do_job,
+	[REQUEST_INSTANCE_RELOAD] = do_job,
+	[REQUEST_RELOAD_CONFIG] = do_reload,
+	[REQUEST_SET_LOG_PRIORITY] = do_log_priority,
+	[REQUEST_REEXEC] = do_reexec,
+	[REQUEST_END_SESSION] = do_end_session,
+	[REQUEST_SET_ENV] = do_env,
+	[REQUEST_UNSET_ENV] = do_env,
+	[REQUEST_RESET_ENV] = do_env,
+	[REQUEST_NOTIFY_DISK] = do_notify_disk,
+	[REQUEST_BUS_ADDRESS] = do_bus_address,
+};
+
+int
+clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+{
+	if (m->action > REQUEST_LAST_CHANGE || requests[m->action] == NULL)
+		return refuse(init, m, ERR_FAILED, "Unknown request");
+	return requests[m->action](init, m, fd, number);
+}
+
+/* -- queries ---------------------------------------------------------------------------------- */
+
+/* Answer, unless it has to wait and may. True if it is answered. */
+static bool
+answer(struct init *init, const struct msg_request *m, bool wait)
+{
+	struct msg_reply reply = { 0 };
+	int r = query_answer(init, m, &reply);
+
+	if (r == -EAGAIN && wait) {
+		wire_free_struct(msg_schema(MSG_REPLY), &reply);
+		return false;
+	}
+	reply.request = m->request;
+	if (r == -ENOMEM)
+		(void) refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	else
+		send_reply(init, &reply);
+	wire_free_struct(msg_schema(MSG_REPLY), &reply);
+	return true;
+}
+
+void
+clients_query(struct init *init, const struct msg_request *m)
+{
+	struct clients *c = init->clients;
+	struct held *h;
+
+	if (answer(init, m, c->n_held < HELD_MAX))
+		return;
+	h = calloc(1, sizeof(*h));
+	if (h == NULL || wire_copy_struct(msg_schema(MSG_QUERY), &h->m, m) < 0) {
+		free(h);
+		(void) answer(init, m, false);
+		return;
+	}
+	h->deadline = clock_now() + PATIENCE;
+	DL_APPEND(c->held, h);
+	c->n_held++;
+}
+
+void
+clients_turn(struct init *init, bool all)
+{
+	struct clients *c = init->clients;
+	struct held *h, *next;
+	usec_t now = c->held != NULL ? clock_now() : 0;
+
+	DL_FOREACH_SAFE(c->held, h, next)
+		if (answer(init, &h->m, !all && now < h->deadline))
+			held_free(c, h);
+	if (c->held != NULL && !loop_timer_is_set(c->timer))
+		(void) !loop_timer_set(c->timer, c->held->deadline);
+}
+
+/* -- the logger's answers ------------------------------------------------------------------------ */
+
+void
+clients_flushed(struct init *init, const struct msg_log_flushed *m)
+{
+	struct u64v *v = &init->clients->flushes;
+	const struct msg_request asked = { .request = m->request };
+	auto_free char *text = NULL;
+
+	for (size_t i = 0; i < v->n; i++) {
+		if (v->p[i] != m->request)
+			continue;
+		v->p[i] = v->p[--v->n];
+		STATE_NOTE(init, NOTE_FLUSH_GONE, m->request, NULL, 0);
+		if (m->error == 0) {
+			(void) succeed(init, &asked);
+			return;
+		}
+		text = str_printf("%s: %s", m->path != NULL ? m->path : "log", strerror(m->error));
+		(void) refuse(init, &asked, ERR_FAILED, text);
+		return;
+	}
+}
+
+void
+clients_logger_came(struct init *init)
+{
+	for (size_t i = 0; i < init->clients->flushes.n; i++)
+		ask_flush(init, init->clients->flushes.p[i]);
+}
+
+void
+clients_control_gone(struct init *init)
+{
+	struct held *h, *next;
+
+	DL_FOREACH_SAFE(init->clients->held, h, next)
+		held_free(init->clients, h);
+	for (size_t i = 0; i < init->clients->flushes.n; i++)
+		STATE_NOTE(init, NOTE_FLUSH_GONE, init->clients->flushes.p[i], NULL, 0);
+	u64v_deinit(&init->clients->flushes);
+}
+
+void
+clients_save(struct init *init)
+{
+	for (size_t i = 0; i < init->clients->flushes.n; i++)
+		STATE_NOTE(init, NOTE_FLUSH, init->clients->flushes.p[i], NULL, 0);
+}
+
+int
+clients_load(struct init *init, const struct note *note)
+{
+	struct u64v *v = &init->clients->flushes;
+
+	if (note->kind == NOTE_FLUSH)
+		return u64v_add(v, note->id);
+	for (size_t i = 0; i < v->n; i++)
+		if (v->p[i] == note->id)
+			v->p[i] = v->p[--v->n];
+	return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What clients ask, as control passes it on: requests become inputs or are done here, queries are answered from
+ * what is so (query.h). control has checked who may; that what is said makes sense is checked here.
+ */
+
+#include "init/init.h"
+
+struct note;
+
+int must_check clients_init(struct init *init);
+void clients_deinit(struct init *init);
+
+/* A request, control's message `number`; *fd (may be NULL) is taken if it is used. 0, or a negative errno: again later. */
+int must_check clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_t number);
+/* A query: answered now, or when it can be. */
+void clients_query(struct init *init, const struct msg_request *m);
+/* The logger has tried to write what waited. */
+void clients_flushed(struct init *init, const struct msg_log_flushed *m);
+
+/* A new logger knows nothing of what was asked of the old one. */
+void clients_logger_came(struct init *init);
+/* Those who asked are gone. */
+void clients_control_gone(struct init *init);
+/* At the end of each turn: queries that waited. With `all` they are answered whatever is so. */
+void clients_turn(struct init *init, bool all);
+
+void clients_save(struct init *init);
+int must_check clients_load(struct init *init, const struct note *note);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/effects.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "init/fdtable.h"
+#include "init/logs.h"
+#include "init/session.h"
+#include "init/spawn.h"
+#include "init/timers.h"
+#include "job/signals.h"
+#include "system/process.h"
+
+/*
+ * The group of a process, if it is its own and not ours or a servant's (before its setsid() a child is still in the
+ * group of whoever made it); else 0.
+ */
+static pid_t
+own_group_of(const struct init *init, pid_t pid)
+{
+	pid_t group = getpgid(pid);
+
+	if (group <= 1 || group == getpgrp())
+		return 0;
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid != 0 && group == getpgid(init->servants[i].pid))
+			return 0;
+	return group;
+}
+
+static int
+carry_out_kill(struct init *init, const struct effect_kill *e)
+{
+	pid_t group = e->group ? own_group_of(init, e->pid) : 0;
+	const char *name = signal_name(e->signal);
+	int r;
+
+	if (group != 0)
+		r = kill(-group, e->signal) < 0 ? -errno : 0;
+	else
+		r = process_signal(e->pid, spawn_pidfd(init, e->process), e->signal);
+	if (r < 0 && r != -ESRCH)
+		log_warn("Failed to send %s signal to %s process (%d): %s", name != NULL ? name : "a",
+			 spawn_name(init, e->process), (int) e->pid, strerror(-r));
+	return 0;
+}
+
+int
+effect_local(struct init *init, const struct effect *e)
+{
+	switch (e->type) {
+	case EFFECT_KILL:
+		return carry_out_kill(init, &e->kill);
+	case EFFECT_TIMER:
+		return timers_set(init, e->timer.timer, e->timer.due);
+	case EFFECT_LOG:
+		log_write((enum log_level) e->log.level, "%s", e->log.text != NULL ? e->log.text : "Out of memory");
+		return 0;
+	case EFFECT_CLOSE_FD:
+		fdtable_close(init, e->close_fd.fd);
+		return 0;
+	case EFFECT_ENDED:
+		logs_finish(init, e->ended.process);
+		spawn_ended(init, e->ended.process);
+		return 0;
+	case EFFECT_FINISHED:
+		session_leave(init, e->finished.status);
+		return 0;
+	default:
+		return 0;
+	}
+}

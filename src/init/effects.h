@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Effects that init carries out itself: signals, timers, lines, descriptors, the end.
+ */
+
+#include "init/init.h"
+
+/* 0, or a negative errno: to be tried again. */
+int must_check effect_local(struct init *init, const struct effect *e);

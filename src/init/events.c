@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/events.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "init/brain.h"
+#include "init/reexec.h"
+#include "init/servants.h"
+#include "init/sources.h"
+#include "system/signals.h"
+
+static void
+on_child(struct init *init)
+{
+	init->children_due = true;
+}
+
+static void
+on_reload(struct init *init)
+{
+	sources_reload(init);
+}
+
+/* PID 1: the next image; a session: its end. */
+static void
+on_term(struct init *init)
+{
+	struct input in = { .type = INPUT_SESSION_END };
+
+	if (!init_is_session(init)) {
+		reexec_begin(init);
+		return;
+	}
+	in.session_end.type = strdup("shutdown");
+	if (in.session_end.type == NULL || brain_feed(init, &in) < 0) {
+		log_error("Out of memory: the session does not end");
+		input_free(&in);
+	}
+}
+
+static void
+on_reconnect(struct init *init)
+{
+	servants_join_bus(init, BUS_RECONNECT);
+}
+
+static void
+on_interrupt(struct init *init)
+{
+	events_emit(init, "control-alt-delete");
+}
+
+static void
+on_keyboard(struct init *init)
+{
+	events_emit(init, "keyboard-request");
+}
+
+static void
+on_power(struct init *init)
+{
+	events_emit(init, "power-status-changed");
+}
+
+#define IN_SYSTEM 1u
+#define IN_TEST 2u
+#define IN_USER 4u
+#define EVERYWHERE (IN_SYSTEM | IN_TEST | IN_USER)
+
+static const struct {
+	int number;
+	unsigned where; /* elsewhere the default action stays */
+	void (*fn)(struct init *init);
+} rows[] = {
+	{ SIGCHLD, EVERYWHERE, on_child },
+	{ SIGHUP, EVERYWHERE, on_reload },
+	{ SIGTERM, EVERYWHERE, on_term },
+	{ SIGUSR1, IN_SYSTEM | IN_TEST, on_reconnect },
+	{ SIGINT, IN_SYSTEM, on_interrupt },
+	{ SIGWINCH, IN_SYSTEM, on_keyboard },
+#ifdef SIGPWR
+	{ SIGPWR, IN_SYSTEM, on_power },
+#endif
+};
+
+static bool
+is_handled(const struct init *init, size_t i)
+{
+	static const unsigned bits[] = { [MODE_SYSTEM] = IN_SYSTEM, [MODE_USER] = IN_USER, [MODE_SESSION] = IN_TEST };
+
+	return (rows[i].where & bits[init->mode]) != 0;
+}
+
+static void
+signal_cb(unsigned events, void *data)
+{
+	struct init *init = data;
+	int number;
+
+	(void) events;
+	while ((number = signals_read(init->signal_fd)) > 0)
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+			if (rows[i].number == number && is_handled(init, i))
+				rows[i].fn(init);
+}
+
+int
+events_init(struct init *init)
+{
+	int list[ARRAY_SIZE(rows)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (is_handled(init, i))
+			list[n++] = rows[i].number;
+	init->signal_fd = signals_open(list, n);
+	if (init->signal_fd < 0)
+		return init->signal_fd;
+	/* A session must survive what system inits are sent (control.md 1.4). */
+	if (init_is_session(init)) {
+		signals_ignore(SIGUSR1);
+		signals_ignore(SIGUSR2);
+	}
+	init->signal_source = loop_fd_new(init->loop, init->signal_fd, LOOP_READ, signal_cb, init);
+	return init->signal_source != NULL ? 0 : -ENOMEM;
+}
+
+void
+events_deinit(struct init *init)
+{
+	init->signal_source = loop_fd_free(init->signal_source);
+	if (init->signal_fd >= 0)
+		(void) close(init->signal_fd);
+	init->signal_fd = -1;
+}
+
+void
+events_emit(struct init *init, const char *name)
+{
+	struct input in = { .type = INPUT_EMIT };
+
+	in.emit.name = strdup(name);
+	if (in.emit.name == NULL || brain_feed(init, &in) < 0)
+		log_error("Out of memory: event %s is lost", name);
+}

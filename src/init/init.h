@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * All of init hangs from one struct init: what the files of this room share.
+ *
+ *   main.c        the order of things
+ *   options.c     the command line
+ *   setup.c       what an init of its kind needs before there can be jobs
+ *   sink.c        its own messages
+ *   brain.c       feeds the core, hands its effects to those who carry them out
+ *   effects.c     effects carried out here: signals, timers, lines, the end
+ *   spawn.c       effects carried out by the spawner; the handshake with a child
+ *   logs.c        output streams, the logger's view of processes
+ *   control.c     requests and queries of clients; query.c, dump.c: the answers
+ *   servants.c    the three servants: links, supervision
+ *   fdtable.c     descriptors that came with events
+ *   reaper.c      children that end, stop or continue
+ *   sources.c     configuration directories; definitions.c: what they defined
+ *   journal.c     records; state.c: what they say, snapshots, loading
+ *   reexec.c      the next image
+ *   session.c     a user's session: its file, its end
+ *
+ * Nothing here blocks, and nothing ends the process but the end of a session.
+ */
+
+#include <sys/resource.h>
+
+#include "common/ipc.h"
+#include "common/log.h"
+#include "common/map.h"
+#include "common/msg.h"
+#include "core/core.h"
+#include "init/definitions.h"
+#include "init/journal.h"
+#include "init/options.h"
+#include "init/sink.h"
+#include "system/loop.h"
+
+enum servant_id { SERVANT_SPAWNER, SERVANT_LOGGER, SERVANT_CONTROL, SERVANT_COUNT };
+#define SERVANT_NONE SERVANT_COUNT
+
+enum phase {
+	PHASE_RUNNING,
+	PHASE_REEXEC,  /* links are drained, then the next image is executed */
+	PHASE_LEAVING, /* the session is over: servants finish */
+	PHASE_GONE,    /* out of the loop */
+};
+
+struct servant {
+	enum servant_id id;
+	struct init *init;        /* borrowed */
+	struct ipc *ipc;          /* owned; NULL: not running */
+	struct loop_fd *source;   /* owned; of the link */
+	struct loop_timer *timer; /* owned; the next start, or the next try of `held` */
+	struct ipc_message held;  /* a message that found no memory; type 0: none */
+	int loaded_fd;            /* of its link, while the journal is read; -1: none */
+	pid_t pid;                /* 0: none */
+	uint64_t generation;      /* how often it was started */
+	uint64_t received;        /* the last of its numbers that is journaled */
+	uint64_t acked;           /* the last one it was told so */
+	usec_t started;
+	usec_t delay;             /* before the next start */
+	unsigned failures;        /* ends in a row, each soon after its start */
+	bool proved;              /* this one has answered */
+};
+
+struct brain {
+	bool busy;
+	struct fed *queue; /* owned: inputs that came while another was at work */
+	uint64_t cursor[TARGET_COUNT]; /* effects up to here were handed on */
+	uint64_t acked[TARGET_COUNT];
+	struct loop_timer *retry; /* effects that could not be handed on */
+	bool degraded;            /* an invariant failed */
+	bool repair;              /* the core lacks memory's worth: restore it from the journal */
+};
+
+struct state {
+	struct journal *journal; /* owned */
+	struct journal *target;  /* borrowed: where notes go while a snapshot is written; else NULL */
+	struct journal *record;  /* owned: --record; NULL: none */
+	off_t base;              /* size of the journal's snapshot */
+	bool damaged;            /* a note was lost: a snapshot is due */
+	bool loading;
+};
+
+struct init {
+	struct options options;
+	enum init_mode mode;
+	enum phase phase;
+	bool again; /* this image followed another */
+	int exit_status;
+	bool shutdown_told; /* the servants know that it is over */
+
+	char *program;     /* owned: what it was started as, without folder */
+	char *own_path;    /* owned; NULL: unknown */
+	char **argv;       /* owned copy */
+	char **own_env;    /* owned: environment at the start */
+	char **job_env;    /* owned: initial job environment table */
+	char *address;     /* owned: of the private socket; NULL: none */
+	char *session_file; /* owned; NULL: none */
+	char *log_dir;     /* owned; NULL: nothing is logged */
+	char *bus_address; /* owned: the bus a session was told of */
+	uint32_t umask;    /* of jobs that set none */
+	struct rlimit nofile; /* as jobs get it */
+	bool nofile_raised;
+	enum log_level level;
+
+	struct sink *sink;     /* owned, as all here */
+	struct loop *loop;
+	int signal_fd;
+	struct loop_fd *signal_source;
+	bool children_due; /* there may be news of children */
+	struct loop_timer *children_retry;
+	int listen_fd; /* -1: none */
+	int ring_fd;   /* the logger's memory; -1: none */
+
+	struct core *core;
+	struct brain brain;
+	struct state state;
+	struct definitions *definitions;
+	struct sources *sources;
+	struct servant servants[SERVANT_COUNT];
+	struct timers *timers;
+	struct spawns *spawns;
+	struct logs *logs;
+	struct fdtable *fdtable;
+	struct clients *clients;
+	struct loop_timer *phase_timer; /* the phase ends then at the latest */
+	usec_t drain_until;
+};
+
+static inline bool
+init_is_session(const struct init *init)
+{
+	return init->mode == MODE_USER;
+}
+
+/* PID 1 of a machine or a container, with its duties. */
+static inline bool
+init_is_system(const struct init *init)
+{
+	return init->mode == MODE_SYSTEM;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/wire.h"
+
+#define HEAD 16
+#define RECORD_MAX ((uint32_t) 256 * 1024 * 1024)
+#define CHUNK ((off_t) 64 * 1024)   /* set aside at a time */
+#define RESERVE ((off_t) 16 * 1024) /* of it for what is vital */
+
+struct journal {
+	int fd;
+	bool reserve;
+	off_t size;     /* end of the last good record */
+	off_t set_aside; /* the file system has promised this much */
+	uint64_t number;
+};
+
+/* -- bytes -------------------------------------------------------------------- */
+
+static uint32_t
+crc32_of(uint32_t crc, const void *p, size_t n)
+{
+	static const uint32_t table[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
+	const unsigned char *b = p;
+
+	crc = ~crc;
+	for (size_t i = 0; i < n; i++) {
+		crc = table[(crc ^ b[i]) & 15] ^ (crc >> 4);
+		crc = table[(crc ^ (b[i] >> 4)) & 15] ^ (crc >> 4);
+	}
+	return ~crc;
+}
+
+static void
+put_le(unsigned char *p, uint64_t v, int bytes)
+{
+	for (int i = 0; i < bytes; i++)
+		p[i] = (unsigned char) (v >> (8 * i));
+}
+
+static uint64_t
+get_le(const unsigned char *p, int bytes)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < bytes; i++)
+		v |= (uint64_t) p[i] << (8 * i);
+	return v;
+}
+
+static int
+write_all(int fd, const void *p, size_t n, off_t at)
+{
+	const char *from = p;
+
+	while (n > 0) {
+		ssize_t done = pwrite(fd, from, n, at);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done < 0 ? -errno : -EIO;
+		from += done;
+		at += done;
+		n -= (size_t) done;
+	}
+	return 0;
+}
+
+/* Read exactly n bytes. 1, 0 (the file ends before), or a negative errno. */
+static int
+read_all(int fd, void *p, size_t n, off_t at)
+{
+	char *to = p;
+
+	while (n > 0) {
+		ssize_t done = pread(fd, to, n, at);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return -errno;
+		if (done == 0)
+			return 0;
+		to += done;
+		at += done;
+		n -= (size_t) done;
+	}
+	return 1;
+}
+
+/* -- life --------------------------------------------------------------------- */
+
+struct journal *
+journal_new(int fd, bool reserve)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+
+	if (j == NULL) {
+		(void) close(fd);
+		return NULL;
+	}
+	j->fd = fd;
+	j->reserve = reserve;
+	return j;
+}
+
+struct journal *
+journal_free(struct journal *j)
+{
+	if (j == NULL)
+		return NULL;
+	(void) close(j->fd);
+	free(j);
+	return NULL;
+}
+
+int
+journal_fd(const struct journal *j)
+{
+	return j->fd;
+}
+
+off_t
+journal_size(const struct journal *j)
+{
+	return j->size;
+}
+
+/* -- appending ------------------------------------------------------------------ */
+
+/* Is there room for n more bytes? 0 or a negative errno. */
+static int
+make_room(struct journal *j, off_t n, bool vital)
+{
+	off_t wanted = j->size + n + RESERVE;
+	int r;
+
+	if (!j->reserve || wanted <= j->set_aside)
+		return 0;
+	wanted = (wanted / CHUNK + 1) * CHUNK;
+	r = posix_fallocate(j->fd, 0, wanted);
+	if (r == 0) {
+		j->set_aside = wanted;
+		return 0;
+	}
+	if (r == EOPNOTSUPP || r == EINVAL || r == ENOSYS) {
+		j->reserve = false; /* this file system makes no promises */
+		return 0;
+	}
+	return vital && j->size + n <= j->set_aside ? 0 : -r;
+}
+
+int
+journal_append(struct journal *j, enum record_kind kind, const struct strbuf *payload, bool vital, off_t *at)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	unsigned char head[HEAD] = { 0 };
+	size_t n;
+	int r;
+
+	if (payload->failed)
+		return -ENOMEM;
+	strbuf_addn(&b, head, sizeof(head));
+	wire_put_uint(&b, kind);
+	if (payload->len > 0)
+		strbuf_addn(&b, payload->p, payload->len);
+	if (b.failed)
+		return -ENOMEM;
+	n = b.len - HEAD;
+	if (n > RECORD_MAX)
+		return -EMSGSIZE;
+	r = make_room(j, (off_t) b.len, vital);
+	if (r < 0)
+		return r;
+	put_le((unsigned char *) b.p, n, 4);
+	put_le((unsigned char *) b.p + 8, j->number + 1, 8);
+	put_le((unsigned char *) b.p + 4, crc32_of(0, b.p + 8, b.len - 8), 4);
+	r = write_all(j->fd, b.p, b.len, j->size);
+	if (r < 0) {
+		/* Half a record would end every later reading here, but the next one is written over it. */
+		static const unsigned char zero[HEAD] = { 0 };
+
+		(void) !write_all(j->fd, zero, sizeof(zero), j->size);
+		return r;
+	}
+	if (at != NULL)
+		*at = j->size;
+	j->number++;
+	j->size += (off_t) b.len;
+	return 0;
+}
+
+/* -- reading -------------------------------------------------------------------- */
+
+/* The record at `at` into *b (head and all). 1, 0: none that is sound, or a negative errno. */
+static int
+read_record(struct journal *j, off_t at, off_t end, struct strbuf *b)
+{
+	unsigned char head[HEAD];
+	uint64_t n;
+	int r = read_all(j->fd, head, sizeof(head), at);
+
+	if (r <= 0)
+		return r;
+	n = get_le(head, 4);
+	if (n == 0 || n > RECORD_MAX || at + HEAD + (off_t) n > end)
+		return 0;
+	b->len = 0;
+	strbuf_addn(b, head, sizeof(head));
+	if (b->cap < HEAD + n + 1) {
+		/* Grow in one go, without writing what is read over anyway. */
+		char *p = realloc(b->p, HEAD + n + 1);
+
+		if (p == NULL)
+			return -ENOMEM;
+		b->p = p;
+		b->cap = HEAD + n + 1;
+	}
+	if (b->failed)
+		return -ENOMEM;
+	r = read_all(j->fd, b->p + HEAD, n, at + HEAD);
+	if (r <= 0)
+		return r;
+	b->len = HEAD + n;
+	b->p[b->len] = '\0';
+	return get_le(head + 4, 4) == crc32_of(0, b->p + 8, b->len - 8) ? 1 : 0;
+}
+
+static off_t
+file_end(const struct journal *j)
+{
+	struct stat st;
+
+	return fstat(j->fd, &st) == 0 ? st.st_size : 0;
+}
+
+int
+journal_read(struct journal *j, journal_fn fn, void *data)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	off_t end = file_end(j);
+	int r;
+
+	j->size = 0;
+	j->number = 0;
+	while ((r = read_record(j, j->size, end, &b)) == 1) {
+		uint64_t number = get_le((const unsigned char *) b.p + 8, 8);
+		struct wire_in in;
+		uint64_t kind;
+
+		if (number != j->number + 1)
+			return 0;
+		wire_in_init(&in, b.p + HEAD, b.len - HEAD);
+		kind = wire_get_uint(&in);
+		if (in.bad || kind > UINT32_MAX)
+			return 0;
+		r = fn((uint32_t) kind, in.p, (size_t) (in.end - in.p), j->size, data);
+		if (r != 0)
+			return r;
+		j->number = number;
+		j->size += (off_t) b.len;
+	}
+	return r;
+}
+
+int
+journal_read_at(struct journal *j, off_t at, uint32_t *kind, struct strbuf *payload)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct wire_in in;
+	int r = read_record(j, at, file_end(j), &b);
+
+	if (r <= 0)
+		return r < 0 ? r : -EBADMSG;
+	wire_in_init(&in, b.p + HEAD, b.len - HEAD);
+	*kind = (uint32_t) wire_get_uint(&in);
+	if (in.bad)
+		return -EBADMSG;
+	strbuf_addn(payload, in.p, (size_t) (in.end - in.p));
+	return payload->failed ? -ENOMEM : 0;
+}

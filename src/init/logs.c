@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/logs.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "init/servants.h"
+#include "init/state.h"
+
+/* So many streams whose process is over wait for a logger; the oldest are let go. */
+#define ORPHANS_MAX 64
+
+struct stream {
+	struct stream *prev, *next;
+	uint64_t id;
+	char *path; /* owned */
+	int fd;     /* owned */
+	bool ended; /* its process is over */
+};
+
+struct logs {
+	struct stream *list; /* in order of opening */
+	struct map by_id;
+	size_t ended;
+};
+
+int
+logs_init(struct init *init)
+{
+	init->logs = calloc(1, sizeof(*init->logs));
+	return init->logs != NULL ? 0 : -ENOMEM;
+}
+
+static void
+stream_free(struct logs *l, struct stream *s)
+{
+	map_del_id(&l->by_id, s->id);
+	DL_DELETE(l->list, s);
+	l->ended -= s->ended ? 1 : 0;
+	if (s->fd >= 0)
+		(void) close(s->fd);
+	free(s->path);
+	free(s);
+}
+
+void
+logs_deinit(struct init *init)
+{
+	struct stream *s, *next;
+
+	if (init->logs == NULL)
+		return;
+	DL_FOREACH_SAFE(init->logs->list, s, next)
+		stream_free(init->logs, s);
+	map_deinit(&init->logs->by_id);
+	free(init->logs);
+	init->logs = NULL;
+}
+
+static void
+add_name(struct strbuf *b, const char *name)
+{
+	for (; *name != '\0'; name++)
+		strbuf_addc(b, *name == '/' ? '_' : *name);
+}
+
+char *
+logs_path(const char *dir, const char *job, const char *instance)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	strbuf_addf(&b, "%s/", dir);
+	add_name(&b, job);
+	if (instance != NULL && *instance != '\0') {
+		strbuf_addc(&b, '-');
+		add_name(&b, instance);
+	}
+	strbuf_add(&b, ".log");
+	if (!b.failed)
+		return strbuf_steal(&b);
+	strbuf_deinit(&b);
+	return NULL;
+}
+
+static void
+note(struct init *init, const struct stream *s)
+{
+	STATE_NOTE(init, NOTE_STREAM, s->id, s->path, NOTE_FD(s->fd), s->ended);
+}
+
+/* Tell the logger of a stream; a logger that is not there is told when it comes. */
+static void
+tell_open(struct init *init, const struct stream *s)
+{
+	struct msg_log_open open = { .stream = s->id, .path = s->path };
+
+	(void) !servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &open, &s->fd, 1);
+}
+
+static void
+tell_finish(struct init *init, const struct stream *s)
+{
+	struct msg_log_finish finish = { .stream = s->id };
+
+	(void) !servants_send(init, SERVANT_LOGGER, MSG_LOG_FINISH, 0, &finish, NULL, 0);
+}
+
+static struct stream *
+put(struct logs *l, uint64_t id, const char *path, int fd)
+{
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->path = strdup(path);
+	if (s->path == NULL || map_put_id(&l->by_id, id, s) < 0) {
+		free(s->path);
+		free(s);
+		return NULL;
+	}
+	s->id = id;
+	s->fd = fd;
+	DL_APPEND(l->list, s);
+	return s;
+}
+
+int
+logs_open(struct init *init, uint64_t process, const char *path, int fd)
+{
+	struct stream *s = put(init->logs, process, path, fd);
+
+	if (s == NULL) {
+		(void) close(fd);
+		return -ENOMEM;
+	}
+	note(init, s);
+	tell_open(init, s);
+	return 0;
+}
+
+/* Without a logger what is over can't be kept for ever. */
+static void
+limit_orphans(struct init *init)
+{
+	struct logs *l = init->logs;
+	struct stream *s, *next;
+
+	if (!servants_hopeless(init, SERVANT_LOGGER))
+		return;
+	DL_FOREACH_SAFE(l->list, s, next) {
+		if (l->ended <= ORPHANS_MAX)
+			return;
+		if (!s->ended)
+			continue;
+		STATE_NOTE(init, NOTE_STREAM_GONE, s->id, NULL, 0);
+		stream_free(l, s);
+	}
+}
+
+void
+logs_finish(struct init *init, uint64_t process)
+{
+	struct stream *s = map_get_id(&init->logs->by_id, process);
+
+	if (s == NULL || s->ended)
+		return;
+	s->ended = true;
+	init->logs->ended++;
+	note(init, s);
+	tell_finish(init, s);
+	limit_orphans(init);
+}
+
+void
+logs_ended(struct init *init, uint64_t process)
+{
+	struct stream *s = map_get_id(&init->logs->by_id, process);
+
+	if (s == NULL)
+		return;
+	STATE_NOTE(init, NOTE_STREAM_GONE, s->id, NULL, 0);
+	stream_free(init->logs, s);
+}
+
+void
+logs_logger_came(struct init *init)
+{
+	const struct stream *s;
+
+	DL_FOREACH(init->logs->list, s) {
+		tell_open(init, s);
+		if (s->ended)
+			tell_finish(init, s);
+	}
+}
+
+void
+logs_save(struct init *init)
+{
+	const struct stream *s;
+
+	DL_FOREACH(init->logs->list, s)
+		note(init, s);
+}
+
+int
+logs_load(struct init *init, const struct note *n)
+{
+	struct stream *s = map_get_id(&init->logs->by_id, n->id);
+
+	if (s != NULL) {
+		s->fd = -1; /* what was its number may be another's now, or comes again */
+		stream_free(init->logs, s);
+	}
+	if (n->kind == NOTE_STREAM_GONE)
+		return 0;
+	s = put(init->logs, n->id, n->text != NULL ? n->text : "", note_fd(n, 0));
+	if (s == NULL)
+		return -ENOMEM;
+	s->ended = note_number(n, 1) != 0;
+	init->logs->ended += s->ended ? 1 : 0;
+	return 0;
+}
+
+void
+logs_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
+{
+	const struct stream *s;
+
+	DL_FOREACH(init->logs->list, s)
+		fn(s->fd, data);
+}

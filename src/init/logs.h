@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Output streams: the terminals of jobs with `console log`. init keeps each master until the logger has read it to
+ * its end, so that a new logger goes on where the old one died.
+ */
+
+#include "init/init.h"
+
+struct note;
+
+int must_check logs_init(struct init *init);
+void logs_deinit(struct init *init);
+
+/* "DIR/CLASS[-INSTANCE].log", slashes in names as '_' (runtime.md 13); owned; NULL when out of memory. */
+char *logs_path(const char *dir, const char *job, const char *instance);
+
+/* A process has a terminal, whose master is owned from now on. 0 or a negative errno (fd is closed). */
+int must_check logs_open(struct init *init, uint64_t process, const char *path, int fd);
+/* Its process is over: read what is there, then close. Unknown ones are ignored. */
+void logs_finish(struct init *init, uint64_t process);
+/* The logger has closed the stream. */
+void logs_ended(struct init *init, uint64_t process);
+/* A new logger is there: tell it of all. */
+void logs_logger_came(struct init *init);
+
+void logs_save(struct init *init);
+int must_check logs_load(struct init *init, const struct note *note);
+void logs_each(const struct init *init, void (*fn)(int fd, void *data), void *data);

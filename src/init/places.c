@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/places.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/env.h"
+#include "init/sources.h"
+
+#define SYSTEM_CONFDIR "/etc/init"
+#define SYSTEM_SETTINGS "/etc/init.conf"
+#define SYSTEM_LOGDIR "/var/log/upstart"
+#define SESSION_CONFDIR "/usr/share/upstart/sessions"
+
+static const char *
+variable(const struct init *init, const char *name)
+{
+	return env_get(init->own_env, name);
+}
+
+static const char *
+absolute(const char *path)
+{
+	return path != NULL && path[0] == '/' ? path : NULL;
+}
+
+int
+places_make(const char *path, mode_t mode)
+{
+	auto_free char *copy = strdup(path);
+
+	if (copy == NULL)
+		return -ENOMEM;
+	for (char *p = copy + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* $VARIABLE/rest, else $HOME/fallback/rest; *path NULL when neither is known. 0 or -ENOMEM. */
+static int
+below_home(const struct init *init, const char *name, const char *fallback, const char *rest, char **path)
+{
+	const char *base = absolute(variable(init, name));
+	const char *home = absolute(variable(init, "HOME"));
+
+	*path = NULL;
+	if (base != NULL)
+		*path = str_printf("%s/%s", base, rest);
+	else if (home != NULL)
+		*path = str_printf("%s/%s/%s", home, fallback, rest);
+	else
+		return 0;
+	return *path != NULL ? 0 : -ENOMEM;
+}
+
+static int
+add_all(struct init *init, char *const *dirs)
+{
+	for (size_t i = 0; dirs != NULL && dirs[i] != NULL; i++)
+		if (sources_add(init, dirs[i], false) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int
+add_user_dirs(struct init *init)
+{
+	auto_free char *dir = NULL;
+	auto_free char *old = NULL;
+	const char *home = absolute(variable(init, "HOME"));
+
+	if (below_home(init, "XDG_CONFIG_HOME", ".config", "upstart", &dir) < 0)
+		return -ENOMEM;
+	if (dir != NULL) {
+		int r = places_make(dir, 0700);
+
+		if (r < 0)
+			log_debug("Unable to create %s: %s", dir, strerror(-r));
+		if (sources_add(init, dir, false) < 0)
+			return -ENOMEM;
+	}
+	if (home == NULL)
+		return 0;
+	old = str_printf("%s/.init", home);
+	return old != NULL ? sources_add(init, old, false) : -ENOMEM;
+}
+
+static int
+add_shared_dirs(struct init *init)
+{
+	const char *list = variable(init, "XDG_CONFIG_DIRS");
+
+	if (list == NULL || *list == '\0')
+		list = "/etc/xdg";
+	while (*list != '\0') {
+		size_t n = strcspn(list, ":");
+		auto_free char *dir = str_printf("%.*s/upstart", (int) n, list);
+
+		if (dir == NULL)
+			return -ENOMEM;
+		if (list[0] == '/' && sources_add(init, dir, false) < 0)
+			return -ENOMEM;
+		list += n + (list[n] == ':' ? 1 : 0);
+	}
+	return 0;
+}
+
+static int
+add_session(struct init *init)
+{
+	if (init->options.confdirs != NULL)
+		return add_all(init, init->options.confdirs);
+	if (add_user_dirs(init) < 0 || add_shared_dirs(init) < 0)
+		return -ENOMEM;
+	if (variable(init, "UPSTART_NO_SYSTEM_USERCONFDIR") != NULL)
+		return 0;
+	return sources_add(init, SESSION_CONFDIR, false);
+}
+
+static int
+add_system(struct init *init)
+{
+	const char *told = variable(init, "UPSTART_CONFDIR");
+
+	if (sources_add(init, SYSTEM_SETTINGS, true) < 0)
+		return -ENOMEM;
+	if (init->options.confdirs != NULL)
+		return add_all(init, init->options.confdirs);
+	return sources_add(init, told != NULL ? told : SYSTEM_CONFDIR, false);
+}
+
+int
+places_sources(struct init *init)
+{
+	int r = add_all(init, init->options.prepend);
+
+	if (r == 0)
+		r = init_is_session(init) ? add_session(init) : add_system(init);
+	return r == 0 ? add_all(init, init->options.append) : r;
+}
+
+int
+places_log_dir(struct init *init)
+{
+	const char *told = init_is_session(init) ? NULL : variable(init, "UPSTART_LOGDIR");
+	int r;
+
+	if (init->options.no_log)
+		return 0;
+	if (told == NULL)
+		told = init->options.logdir;
+	if (told != NULL || !init_is_session(init)) {
+		init->log_dir = strdup(told != NULL ? told : SYSTEM_LOGDIR);
+		return init->log_dir != NULL ? 0 : -ENOMEM;
+	}
+	r = below_home(init, "XDG_CACHE_HOME", ".cache", "upstart", &init->log_dir);
+	if (r < 0 || init->log_dir == NULL)
+		return r;
+	r = places_make(init->log_dir, 0700);
+	if (r < 0)
+		log_warn("Unable to create %s: %s", init->log_dir, strerror(-r));
+	return 0;
+}

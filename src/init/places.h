@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Where this kind of init has its things: configuration sources (job-language.md 8.1), log files (runtime.md 13).
+ */
+
+#include "init/init.h"
+
+/* Add all sources, highest priority first. 0 or -ENOMEM. */
+int must_check places_sources(struct init *init);
+/* Choose init->log_dir; in a session the directory is made. 0 or -ENOMEM. */
+int must_check places_log_dir(struct init *init);
+/* Make a directory and those above it, with that mode. 0 or a negative errno. */
+int must_check places_make(const char *path, mode_t mode);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/query.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "init/dump.h"
+
+int
+query_refuse(struct msg_reply *reply, const char *name, const char *fmt, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
+		text[0] = '\0';
+	va_end(args);
+	reply->error = strdup(name);
+	reply->text = strdup(text);
+	return reply->error != NULL && reply->text != NULL ? 0 : -ENOMEM;
+}
+
+/* The class a query is about. 0, 1: refused, -ENOMEM. */
+static int
+find_class(const struct init *init, const struct msg_request *m, const struct job_class **cls, struct msg_reply *reply)
+{
+	*cls = m->job != NULL ? core_class(init->core, m->job) : NULL;
+	if (*cls != NULL)
+		return 0;
+	return query_refuse(reply, ERR_GONE, "%s", m->job != NULL ? m->job : "") < 0 ? -ENOMEM : 1;
+}
+
+static int
+get_job(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	if (m->job == NULL || *m->job == '\0')
+		return query_refuse(reply, ERR_INVALID_ARGS, "Name may not be empty string");
+	if (core_class(init->core, m->job) == NULL)
+		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", m->job);
+	return 0;
+}
+
+static int
+get_jobs(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	(void) m;
+	reply->list = core_class_names(init->core);
+	return reply->list != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_instance(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	struct error err = ERROR_INIT;
+	struct core_instance view;
+	const struct job_class *cls;
+	auto_free char *name = NULL;
+	int r = find_class(init, m, &cls, reply);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = core_instance_name(init->core, m->job, m->env, &name, &err);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return query_refuse(reply, err.name != NULL ? err.name : ERR_FAILED, "%s", err.text);
+	if (core_instance(init->core, m->job, name, &view) < 0)
+		return query_refuse(reply, ERR_UNKNOWN_INSTANCE, "Unknown instance: %s", name);
+	reply->instance = steal(&name);
+	return 0;
+}
+
+static int
+get_instance_by_name(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	const char *name = m->instance != NULL ? m->instance : "";
+	struct core_instance view;
+	const struct job_class *cls;
+	int r = find_class(init, m, &cls, reply);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (core_instance(init->core, m->job, name, &view) < 0)
+		return query_refuse(reply, ERR_UNKNOWN_INSTANCE, "Unknown instance: %s", name);
+	reply->instance = strdup(name);
+	return reply->instance != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_instances(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	const struct job_class *cls;
+	int r = find_class(init, m, &cls, reply);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	reply->list = core_instance_names(init->core, m->job);
+	return reply->list != NULL ? 0 : -ENOMEM;
+}
+
+/* -- properties ------------------------------------------------------------------------------- */
+
+static int
+copy(char **to, const char *from)
+{
+	*to = strdup(from != NULL ? from : "");
+	return *to != NULL ? 0 : -ENOMEM;
+}
+
+/* One node: how many strings it has, and those. */
+static int
+add_node(char ***list, const struct condition_node *node)
+{
+	if (node->type != CONDITION_MATCH)
+		return strv_add(list, "1") < 0 || strv_add(list, node->type == CONDITION_AND ? "/AND" : "/OR") < 0 ? -ENOMEM : 0;
+	if (strv_take(list, str_printf("%zu", strv_len(node->args) + 1)) < 0 || strv_add(list, node->name) < 0)
+		return -ENOMEM;
+	return strv_extend(list, node->args);
+}
+
+static int
+flatten(char ***list, const struct condition *cond)
+{
+	for (int i = 0; cond != NULL && i < cond->n_nodes; i++)
+		if (add_node(list, &cond->nodes[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int
+job_properties(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	const struct job_class *cls;
+	int r = find_class(init, m, &cls, reply);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (copy(&reply->job, cls->name) < 0 || copy(&reply->description, cls->description) < 0 ||
+	    copy(&reply->author, cls->author) < 0 || copy(&reply->version, cls->version) < 0 ||
+	    copy(&reply->usage, cls->usage) < 0 || flatten(&reply->start_on, cls->start_on) < 0 ||
+	    flatten(&reply->stop_on, cls->stop_on) < 0 || strv_dup(&reply->emits, cls->emits) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int
+instance_properties(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	const char *name = m->instance != NULL ? m->instance : "";
+	struct core_instance view;
+
+	if (m->job == NULL || core_instance(init->core, m->job, name, &view) < 0)
+		return query_refuse(reply, ERR_GONE, "%s", name);
+	if (copy(&reply->instance, view.name) < 0 || copy(&reply->goal, job_goal_name(view.goal)) < 0 ||
+	    copy(&reply->state, job_state_name(view.state)) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < view.n_processes; i++)
+		if (view.processes[i].pid > 0 &&
+		    (strv_add(&reply->processes, process_kind_name(view.processes[i].kind)) < 0 ||
+		     strv_take(&reply->processes, str_printf("%d", (int) view.processes[i].pid)) < 0))
+			return -ENOMEM;
+	/* A process whose pid is not known yet would look like none. */
+	return view.settling ? -EAGAIN : 0;
+}
+
+/* -- the rest ------------------------------------------------------------------------------------ */
+
+static int
+get_log_priority(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	(void) m;
+	return copy(&reply->value, log_level_name(init->level));
+}
+
+static int
+get_state(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	(void) m;
+	reply->value = dump_state(init);
+	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
+/* The environment a query is about. 0, 1: refused, -ENOMEM. */
+static int
+find_env(struct init *init, const struct msg_request *m, char *const **env, struct msg_reply *reply)
+{
+	struct core_instance view;
+	int r;
+
+	if (m->job == NULL) {
+		*env = core_job_env(init->core);
+		return 0;
+	}
+	if (core_class(init->core, m->job) == NULL) {
+		r = query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", m->job);
+		return r < 0 ? r : 1;
+	}
+	if (m->instance == NULL || core_instance(init->core, m->job, m->instance, &view) < 0) {
+		r = query_refuse(reply, ERR_UNKNOWN_JOB_INSTANCE, "Unknown instance: %s of job %s",
+				 m->instance != NULL ? m->instance : "(null)", m->job);
+		return r < 0 ? r : 1;
+	}
+	*env = view.env;
+	return 0;
+}
+
+static int
+get_env(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	char *const *env;
+	const char *value;
+	int r;
+
+	if (m->name == NULL || *m->name == '\0')
+		return query_refuse(reply, ERR_INVALID_ARGS, "Variable may not be empty string");
+	r = find_env(init, m, &env, reply);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	value = env_get(env, m->name);
+	if (value == NULL)
+		return query_refuse(reply, ERR_INVALID_ARGS, "No such variable: %s", m->name);
+	return copy(&reply->value, value);
+}
+
+static int
+list_env(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	char *const *env;
+	int r = find_env(init, m, &env, reply);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return strv_dup(&reply->list, env);
+}
+
+static const struct {
+	uint32_t action;
+	int (*fn)(struct init *init, const struct msg_request *m, struct msg_reply *reply);
+} queries[] = {
+	{ REQUEST_GET_JOB, get_job },
+	{ REQUEST_GET_JOBS, get_jobs },
+	{ REQUEST_GET_INSTANCE, get_instance },
+	{ REQUEST_GET_INSTANCE_BY_NAME, get_instance_by_name },
+	{ REQUEST_GET_INSTANCES, get_instances },
+	{ REQUEST_JOB_PROPERTIES, job_properties },
+	{ REQUEST_INSTANCE_PROPERTIES, instance_properties },
+	{ REQUEST_GET_LOG_PRIORITY, get_log_priority },
+	{ REQUEST_GET_STATE, get_state },
+	{ REQUEST_GET_ENV, get_env },
+	{ REQUEST_LIST_ENV, list_env },
+};
+
+int
+query_answer(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(queries); i++)
+		if (queries[i].action == m->action)
+			return queries[i].fn(init, m, reply);
+	return query_refuse(reply, ERR_FAILED, "Unknown query");
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/reaper.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "init/brain.h"
+#include "init/servants.h"
+#include "init/spawn.h"
+#include "system/children.h"
+#include "system/clock.h"
+
+#define RETRY (100 * USEC_PER_MSEC)
+#define CHILDREN_PER_TURN 256
+
+static void
+retry_cb(void *data)
+{
+	struct init *init = data;
+
+	init->children_due = true;
+}
+
+int
+reaper_init(struct init *init)
+{
+	init->children_retry = loop_timer_new(init->loop, retry_cb, init);
+	init->children_due = true; /* those of before the exec */
+	return init->children_retry != NULL ? 0 : -ENOMEM;
+}
+
+void
+reaper_deinit(struct init *init)
+{
+	init->children_retry = loop_timer_free(init->children_retry);
+}
+
+/* 0: it may be taken; a negative errno: look again later. */
+static int
+ended(struct init *init, const struct child_event *c)
+{
+	struct input in = { .type = INPUT_EXITED };
+
+	if (servants_exited(init, c->pid, c->status))
+		return 0;
+	/* That it ran its program is known before that it ended. */
+	spawn_before_exit(init, c->pid);
+	/* A stranger is nobody's business, unless it may be one whose pid has not been told yet. */
+	if (core_process_of_pid(init->core, c->pid) == 0 && !spawn_is_open(init))
+		return 0;
+	in.exited.pid = c->pid;
+	in.exited.status = c->status;
+	return brain_feed(init, &in);
+}
+
+static int
+stopped(struct init *init, const struct child_event *c)
+{
+	struct input in = { .type = INPUT_STOPPED };
+
+	if (core_process_of_pid(init->core, c->pid) == 0)
+		return 0;
+	in.stopped.pid = c->pid;
+	in.stopped.signal = c->status;
+	in.stopped.continued = c->news == CHILD_CONTINUED;
+	return brain_feed(init, &in);
+}
+
+void
+reaper_turn(struct init *init)
+{
+	struct child_event c;
+
+	if (!init->children_due)
+		return;
+	for (int i = 0; i < CHILDREN_PER_TURN; i++) {
+		int r = children_peek(&c);
+
+		if (r == 1)
+			r = c.news == CHILD_ENDED ? ended(init, &c) : stopped(init, &c);
+		else if (r == 0) {
+			init->children_due = false;
+			return;
+		}
+		if (r < 0) {
+			log_debug("Children are looked at again later: %s", strerror(-r));
+			init->children_due = false;
+			(void) !loop_timer_set(init->children_retry, clock_now() + RETRY);
+			return;
+		}
+		children_take(&c);
+	}
+	/* There may be more: the loop does not sleep. */
+}

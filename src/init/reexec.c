@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/reexec.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "init/control.h"
+#include "init/servants.h"
+#include "init/spawn.h"
+#include "init/state.h"
+#include "system/clock.h"
+#include "system/process.h"
+
+#define DRAIN (1 * USEC_PER_SEC)
+
+static void
+drain_cb(void *data)
+{
+	(void) data; /* that the loop has turned is all it takes */
+}
+
+void
+reexec_begin(struct init *init)
+{
+	if (init->phase != PHASE_RUNNING)
+		return;
+	init->phase = PHASE_REEXEC;
+	init->drain_until = clock_now() + DRAIN;
+	if (init->phase_timer == NULL)
+		init->phase_timer = loop_timer_new(init->loop, drain_cb, init);
+	if (init->phase_timer == NULL || loop_timer_set(init->phase_timer, init->drain_until) < 0)
+		init->drain_until = 0;
+}
+
+/* Returns only when it failed. */
+static void
+execute(struct init *init)
+{
+	auto_strv char **argv = NULL;
+	int r = state_snapshot(init);
+
+	/* A snapshot that can't be written is no loss: the journal says the same at greater length. */
+	if (r < 0)
+		log_debug("No snapshot for the next image: %s", strerror(-r));
+	argv = options_again(init->argv, journal_fd(init->state.journal));
+	if (argv == NULL || init->own_path == NULL) {
+		log_error("Failed to re-execute %s: %s", init->program, strerror(argv == NULL ? ENOMEM : ENOENT));
+		return;
+	}
+	state_keep_descriptors(init, true);
+	(void) execv(init->own_path, argv);
+	r = errno;
+	state_keep_descriptors(init, false);
+	log_error("Failed to re-execute %s: %s", init->own_path, strerror(r));
+}
+
+void
+reexec_turn(struct init *init)
+{
+	if (init->phase != PHASE_REEXEC)
+		return;
+	clients_turn(init, true);
+	if (!servants_drained(init) && clock_now() < init->drain_until)
+		return;
+	if (init_is_system(init))
+		log_warn("Re-executing %s", init->own_path != NULL ? init->own_path : init->program);
+	execute(init);
+	/* It failed: on with this image. */
+	loop_timer_cancel(init->phase_timer);
+	init->phase = PHASE_RUNNING;
+	init->brain.repair = false;
+	servants_start(init);
+	spawn_pump(init);
+}

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One row of the table per servant. A servant that ends is started again at once, then, while it keeps ending
+ * soon after its start, after 0.1 s doubling to 10 s.
+ */
+#include "init/servants.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#include "init/brain.h"
+#include "init/control.h"
+#include "init/logs.h"
+#include "init/servant_exec.h"
+#include "init/spawn.h"
+#include "init/state.h"
+#include "system/clock.h"
+#include "system/memfile.h"
+
+#define DELAY_FIRST (100 * USEC_PER_MSEC)
+#define DELAY_MAX (10 * USEC_PER_SEC)
+#define SHORT_LIFE (10 * USEC_PER_SEC) /* an end before that counts as a failure */
+#define HOPELESS 3                     /* so many in a row */
+#define RETRY (100 * USEC_PER_MSEC)    /* a message that found no memory */
+#define MESSAGES_PER_TURN 64
+
+static int on_spawned(struct servant *s, struct ipc_message *m);
+static int on_log_ended(struct servant *s, struct ipc_message *m);
+static int on_log_flushed(struct servant *s, struct ipc_message *m);
+static int on_request(struct servant *s, struct ipc_message *m);
+static int on_query(struct servant *s, struct ipc_message *m);
+static int on_ack(struct servant *s, struct ipc_message *m);
+
+struct handler {
+	uint32_t type;
+	bool kept; /* numbered: to be acknowledged */
+	int (*fn)(struct servant *s, struct ipc_message *m); /* 0, or a negative errno: again later */
+};
+
+static const struct handler spawner_handlers[] = {
+	{ MSG_SPAWNED, true, on_spawned },
+	{ MSG_ACK, false, NULL },
+	{ 0 },
+};
+static const struct handler logger_handlers[] = {
+	{ MSG_LOG_ENDED, true, on_log_ended },
+	{ MSG_LOG_FLUSHED, true, on_log_flushed },
+	{ MSG_ACK, false, NULL },
+	{ 0 },
+};
+static const struct handler control_handlers[] = {
+	{ MSG_REQUEST, true, on_request },
+	{ MSG_QUERY, false, on_query },
+	{ MSG_ACK, false, on_ack },
+	{ 0 },
+};
+
+static const struct handler *const handlers[SERVANT_COUNT] = {
+	[SERVANT_SPAWNER] = spawner_handlers,
+	[SERVANT_LOGGER] = logger_handlers,
+	[SERVANT_CONTROL] = control_handlers,
+};
+
+static void readable_cb(unsigned events, void *data);
+static void timer_cb(void *data);
+
+static void
+note(const struct servant *s)
+{
+	STATE_NOTE(s->init, NOTE_SERVANT, s->id, NULL, s->ipc != NULL ? NOTE_FD(ipc_fd(s->ipc)) : 0, (uint64_t) s->pid,
+		   s->generation, s->received);
+}
+
+int
+servants_init(struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++) {
+		struct servant *s = &init->servants[i];
+
+		s->id = (enum servant_id) i;
+		s->init = init;
+		s->loaded_fd = -1;
+		s->timer = loop_timer_new(init->loop, timer_cb, s);
+		if (s->timer == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void
+close_link(struct servant *s)
+{
+	s->source = loop_fd_free(s->source);
+	s->ipc = ipc_free(s->ipc);
+	ipc_message_deinit(&s->held);
+}
+
+void
+servants_deinit(struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++) {
+		close_link(&init->servants[i]);
+		init->servants[i].timer = loop_timer_free(init->servants[i].timer);
+	}
+}
+
+bool
+servants_present(const struct init *init, enum servant_id id)
+{
+	return init->servants[id].ipc != NULL;
+}
+
+bool
+servants_hopeless(const struct init *init, enum servant_id id)
+{
+	const struct servant *s = &init->servants[id];
+
+	return !servant_exists(id) || (s->failures >= HOPELESS && !s->proved);
+}
+
+/* -- starting ------------------------------------------------------------------------- */
+
+static void
+start_later(struct servant *s)
+{
+	if (s->init->phase >= PHASE_LEAVING || !servant_exists(s->id))
+		return;
+	(void) !loop_timer_set(s->timer, clock_now() + s->delay);
+	s->delay = s->delay == 0 ? DELAY_FIRST : s->delay * 2 < DELAY_MAX ? s->delay * 2 : DELAY_MAX;
+}
+
+void
+servants_say_hello(struct init *init, enum servant_id id)
+{
+	const struct servant *s = &init->servants[id];
+	struct msg_hello hello = {
+		.received = s->received, .generation = s->generation, .mode = init->mode,
+		.log_level = (int32_t) init->level, .program = init->program, .reexec = init->again,
+	};
+
+	(void) !servants_send(init, id, MSG_HELLO, 0, &hello, NULL, 0);
+}
+
+void
+servants_join_bus(struct init *init, uint32_t what)
+{
+	struct msg_bus bus = { .what = what, .address = init->bus_address };
+
+	if (init->options.no_dbus)
+		return;
+	if (what == BUS_JOIN && init_is_session(init) && init->bus_address == NULL)
+		return; /* a session joins the one it is told of */
+	(void) !servants_send(init, SERVANT_CONTROL, MSG_BUS, 0, &bus, NULL, 0);
+}
+
+static void
+feed_control(struct init *init, bool present)
+{
+	struct input in = { .type = INPUT_CONTROL, .control.present = present };
+
+	if (brain_feed(init, &in) < 0)
+		log_error("Out of memory: clients may miss signals");
+}
+
+/* A servant is there, fresh or of before the re-exec: tell it who we are and what it is to do. */
+static void
+greet(struct servant *s, bool fresh)
+{
+	struct init *init = s->init;
+
+	servants_say_hello(init, s->id);
+	if (s->id == SERVANT_LOGGER) {
+		logs_logger_came(init);
+		clients_logger_came(init);
+	} else if (s->id == SERVANT_CONTROL) {
+		if (fresh)
+			feed_control(init, true);
+		servants_join_bus(init, BUS_JOIN);
+	} else {
+		spawn_pump(init);
+	}
+}
+
+static int
+watch_link(struct servant *s)
+{
+	unsigned events = LOOP_READ | (ipc_wants_write(s->ipc) ? LOOP_WRITE : 0);
+
+	if (s->source == NULL)
+		s->source = loop_fd_new(s->init->loop, ipc_fd(s->ipc), events, readable_cb, s);
+	else
+		return loop_fd_want(s->source, events);
+	return s->source != NULL ? 0 : -ENOMEM;
+}
+
+/* Our end of a new link, and the servant running at the other. 0 or a negative errno. */
+static int
+launch(struct servant *s)
+{
+	int fds[2];
+	int r = ipc_pair(fds);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	pid = servant_exec(s->init, s->id, fds[1]);
+	(void) close(fds[1]);
+	if (pid < 0) {
+		(void) close(fds[0]);
+		return (int) pid;
+	}
+	s->pid = pid;
+	s->ipc = ipc_new(fds[0]);
+	if (s->ipc == NULL || watch_link(s) < 0) {
+		close_link(s); /* it sees the end of the link and leaves */
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void
+start(struct servant *s)
+{
+	int r;
+
+	if (s->ipc != NULL || s->pid != 0 || s->init->phase >= PHASE_LEAVING || !servant_exists(s->id))
+		return;
+	s->generation++;
+	s->received = s->acked = 0;
+	s->proved = false;
+	s->started = clock_now();
+	r = launch(s);
+	note(s);
+	if (r < 0) {
+		s->failures++;
+		log_warn("Unable to start %s: %s", servant_name(s->id), strerror(-r));
+		if (s->pid == 0)
+			start_later(s);
+		return;
+	}
+	greet(s, true);
+}
+
+void
+servants_start(struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++) {
+		struct servant *s = &init->servants[i];
+
+		if (s->ipc == NULL)
+			start(s);
+		else if (watch_link(s) < 0)
+			log_error("Out of memory: %s is not heard", servant_name(s->id));
+		else
+			greet(s, false);
+	}
+}
+
+/* -- the end of one --------------------------------------------------------------------- */
+
+/* Its link is broken. It is dead, or about to be. */
+static void
+lost(struct servant *s)
+{
+	struct init *init = s->init;
+
+	if (s->ipc == NULL)
+		return;
+	close_link(s);
+	note(s);
+	if (s->pid > 0 && init->phase < PHASE_LEAVING)
+		(void) kill(s->pid, SIGKILL);
+	if (s->id == SERVANT_CONTROL)
+		clients_control_gone(init);
+	if (s->id == SERVANT_CONTROL && init->phase < PHASE_LEAVING)
+		feed_control(init, false);
+	if (s->id == SERVANT_SPAWNER)
+		spawn_servant_gone(init);
+}
+
+bool
+servants_exited(struct init *init, pid_t pid, int status)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++) {
+		struct servant *s = &init->servants[i];
+		bool soon = clock_now() - s->started < SHORT_LIFE;
+
+		if (s->pid != pid)
+			continue;
+		if (init->phase < PHASE_LEAVING)
+			log_warn("%s (%d) ended %s %d, starting it again", servant_name(s->id), (int) pid,
+				 status >> 8 ? "by signal" : "with status", status >> 8 ? status >> 8 : status);
+		s->failures = soon ? s->failures + 1 : 0;
+		s->delay = s->failures <= 1 ? 0 : s->delay;
+		s->pid = 0;
+		lost(s);
+		note(s);
+		start_later(s);
+		if (servants_hopeless(init, s->id) && s->id == SERVANT_SPAWNER)
+			spawn_pump(init);
+		return true;
+	}
+	return false;
+}
+
+static void
+timer_cb(void *data)
+{
+	struct servant *s = data;
+
+	if (s->ipc == NULL)
+		start(s);
+	else
+		readable_cb(LOOP_READ, s); /* a message is held */
+}
+
+/* -- messages ----------------------------------------------------------------------------- */
+
+static int
+on_spawned(struct servant *s, struct ipc_message *m)
+{
+	struct msg_spawned spawned;
+	int r = msg_decode(m, &spawned);
+
+	if (r < 0)
+		return r;
+	s->proved = true;
+	s->failures = 0;
+	r = spawn_answered(s->init, &spawned, m->fds, m->n_fds, m->id);
+	msg_free(m->type, &spawned);
+	return r;
+}
+
+static int
+on_log_ended(struct servant *s, struct ipc_message *m)
+{
+	struct msg_log_ended ended;
+	int r = msg_decode(m, &ended);
+
+	if (r < 0)
+		return r;
+	logs_ended(s->init, ended.stream);
+	msg_free(m->type, &ended);
+	return 0;
+}
+
+static int
+on_log_flushed(struct servant *s, struct ipc_message *m)
+{
+	struct msg_log_flushed flushed;
+	int r = msg_decode(m, &flushed);
+
+	if (r < 0)
+		return r;
+	clients_flushed(s->init, &flushed);
+	msg_free(m->type, &flushed);
+	return 0;
+}
+
+static int
+on_request(struct servant *s, struct ipc_message *m)
+{
+	struct msg_request request;
+	int r = msg_decode(m, &request);
+
+	if (r < 0)
+		return r;
+	r = clients_request(s->init, &request, m->n_fds > 0 ? &m->fds[0] : NULL, m->id);
+	msg_free(m->type, &request);
+	return r;
+}
+
+static int
+on_query(struct servant *s, struct ipc_message *m)
+{
+	struct msg_request request;
+	int r = msg_decode(m, &request);
+
+	if (r < 0)
+		return r;
+	clients_query(s->init, &request);
+	msg_free(m->type, &request);
+	return 0;
+}
+
+/* control has taken effects. */
+static int
+on_ack(struct servant *s, struct ipc_message *m)
+{
+	struct input in = { .type = INPUT_ACK };
+	struct brain *b = &s->init->brain;
+	struct msg_ack ack;
+	int r = msg_decode(m, &ack);
+
+	if (r < 0)
+		return r;
+	if (ack.upto > b->acked[TARGET_CONTROL]) {
+		in.ack.target = TARGET_CONTROL;
+		in.ack.upto = ack.upto;
+		r = brain_feed(s->init, &in);
+		if (r == 0)
+			b->acked[TARGET_CONTROL] = ack.upto;
+	}
+	msg_free(m->type, &ack);
+	return r;
+}
+
+/* Handle one message. 0: done with, whatever became of it; a negative errno: again later. */
+static int
+handle(struct servant *s, struct ipc_message *m)
+{
+	const struct handler *h = handlers[s->id];
+	int r;
+
+	while (h->type != m->type && h->type != 0)
+		h++;
+	if (h->type == 0) {
+		log_warn("%s sent a message of type %s", servant_name(s->id), msg_type_name(m->type));
+		return 0;
+	}
+	s->proved = true;
+	if (h->fn == NULL || (h->kept && m->id <= s->received))
+		return 0; /* told again, because we hadn't said that we know */
+	r = h->fn(s, m);
+	if (r == -EBADMSG) {
+		log_error("A %s message of %s is damaged", msg_type_name(m->type), servant_name(s->id));
+		r = 0;
+	}
+	if (r == 0 && h->kept && s->received < m->id) {
+		s->received = m->id;
+		STATE_NOTE(s->init, NOTE_RECEIVED, s->id, NULL, m->id);
+	}
+	return r;
+}
+
+static void
+readable_cb(unsigned events, void *data)
+{
+	struct servant *s = data;
+	int r = 0;
+
+	if (s->ipc == NULL)
+		return;
+	if ((events & LOOP_WRITE) != 0)
+		r = ipc_flush(s->ipc) == -EPIPE ? -EPIPE : 0;
+	for (int i = 0; r >= 0 && i < MESSAGES_PER_TURN && s->ipc != NULL; i++) {
+		if (s->held.type == 0) {
+			r = ipc_receive(s->ipc, &s->held);
+			if (r <= 0)
+				break;
+		}
+		r = handle(s, &s->held);
+		if (r < 0) {
+			(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+			return;
+		}
+		ipc_message_deinit(&s->held);
+	}
+	if (r == -ENOMEM)
+		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+	else if (r < 0 && r != -EBADMSG)
+		lost(s);
+}
+
+/* -- sending -------------------------------------------------------------------------------- */
+
+int
+servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t effect, const void *obj, const int *fds,
+	      size_t n_fds)
+{
+	struct servant *s = &init->servants[id];
+	int r;
+
+	if (s->ipc == NULL)
+		return -ENOTCONN;
+	r = msg_send(s->ipc, type, effect, obj, fds, n_fds);
+	if (r == -EPIPE) {
+		/* Its death is on its way to us: all that follows from it is done then. */
+		return -ENOTCONN;
+	}
+	if (r == 0 && ipc_wants_write(s->ipc))
+		(void) !watch_link(s);
+	return r;
+}
+
+int
+servants_tell_control(struct init *init, const struct effect *e)
+{
+	int r;
+
+	if (e->type == EFFECT_REPLY) {
+		struct msg_reply reply = {
+			.request = e->reply.request, .error = e->reply.error, .text = e->reply.text,
+			.job = e->reply.job, .instance = e->reply.instance,
+		};
+
+		r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, e->id, &reply, NULL, 0);
+	} else {
+		struct msg_notify notify = {
+			.type = e->notify.type, .job = e->notify.job, .instance = e->notify.instance,
+			.text = e->notify.text, .env = e->notify.env, .value = e->notify.value,
+		};
+
+		r = servants_send(init, SERVANT_CONTROL, MSG_NOTIFY, e->id, &notify, NULL, 0);
+	}
+	/* Without control there is nobody to tell; the core hears of its end and drops the rest. */
+	return r == -ENOTCONN ? 0 : r;
+}
+
+void
+servants_turn(struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++) {
+		struct servant *s = &init->servants[i];
+		struct msg_ack ack = { .upto = s->received };
+
+		if (s->ipc == NULL)
+			continue;
+		if (s->received > s->acked && servants_send(init, s->id, MSG_ACK, 0, &ack, NULL, 0) == 0)
+			s->acked = s->received;
+		if (s->source != NULL)
+			(void) !watch_link(s);
+	}
+}
+
+bool
+servants_drained(struct init *init)
+{
+	bool drained = true;
+
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].ipc != NULL && ipc_wants_write(init->servants[i].ipc))
+			drained = drained && ipc_flush(init->servants[i].ipc) <= 0;
+	return drained;
+}
+
+void
+servants_shutdown(struct init *init)
+{
+	const struct msg_shutdown end = { .why = SHUTDOWN_END };
+
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		(void) !servants_send(init, (enum servant_id) i, MSG_SHUTDOWN, 0, &end, NULL, 0);
+}
+
+bool
+servants_all_gone(const struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid != 0)
+			return false;
+	return true;
+}
+
+/* -- over a re-exec ------------------------------------------------------------------------- */
+
+void
+servants_save(struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		note(&init->servants[i]);
+}
+
+int
+servants_load(struct init *init, const struct note *n)
+{
+	struct servant *s;
+
+	if (n->id >= SERVANT_COUNT)
+		return 0;
+	s = &init->servants[n->id];
+	if (n->kind == NOTE_RECEIVED) {
+		s->received = note_number(n, 0);
+		return 0;
+	}
+	s->loaded_fd = note_fd(n, 0);
+	s->pid = (pid_t) note_number(n, 1);
+	s->generation = note_number(n, 2);
+	s->received = note_number(n, 3);
+	s->started = clock_now();
+	return 0;
+}
+
+int
+servants_loaded(struct init *init)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++) {
+		struct servant *s = &init->servants[i];
+
+		s->ipc = s->loaded_fd >= 0 ? ipc_new(steal_fd(&s->loaded_fd)) : NULL;
+		if (s->ipc == NULL && s->pid > 0)
+			log_warn("The link to %s is lost", servant_name(s->id));
+	}
+	return 0;
+}
+
+void
+servants_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].ipc != NULL)
+			fn(ipc_fd(init->servants[i].ipc), data);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/env.h"
+#include "init/places.h"
+#include "init/servants.h"
+#include "system/clock.h"
+#include "system/listen.h"
+
+#define FAREWELL (2 * USEC_PER_SEC) /* for the servants' last words */
+
+static int
+write_file(const char *path, const char *text)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	size_t n = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, n) == (ssize_t) n ? 0 : -EIO;
+}
+
+void
+session_announce(struct init *init)
+{
+	const char *dir = env_get(init->own_env, "XDG_RUNTIME_DIR");
+	auto_free char *folder = NULL;
+	auto_free char *text = NULL;
+	int r;
+
+	if (dir == NULL || *dir != '/' || init->address == NULL)
+		return;
+	folder = str_printf("%s/upstart/sessions", dir);
+	text = str_printf("UPSTART_SESSION=%s\n", init->address);
+	if (folder != NULL)
+		init->session_file = str_printf("%s/%d.session", folder, (int) getpid());
+	if (text == NULL || init->session_file == NULL) {
+		log_error("unable to create session file: %s", strerror(ENOMEM));
+		return;
+	}
+	r = places_make(folder, 0700);
+	if (r == 0)
+		r = write_file(init->session_file, text);
+	if (r < 0)
+		log_error("unable to %s session file: %s", r == -EIO ? "write" : "create", init->session_file);
+}
+
+static void
+farewell_cb(void *data)
+{
+	struct init *init = data;
+
+	init->phase = PHASE_GONE;
+}
+
+void
+session_leave(struct init *init, int status)
+{
+	if (init->phase >= PHASE_LEAVING)
+		return;
+	init->phase = PHASE_LEAVING;
+	init->exit_status = status;
+	if (init->session_file != NULL)
+		(void) unlink(init->session_file);
+	if (init->address != NULL)
+		listen_remove(init->address);
+	if (init->phase_timer != NULL)
+		loop_timer_cancel(init->phase_timer);
+	init->phase_timer = loop_timer_free(init->phase_timer);
+	init->phase_timer = loop_timer_new(init->loop, farewell_cb, init);
+	if (init->phase_timer == NULL || loop_timer_set(init->phase_timer, clock_now() + FAREWELL) < 0)
+		init->phase = PHASE_GONE;
+}
+
+void
+session_turn(struct init *init)
+{
+	if (init->phase != PHASE_LEAVING)
+		return;
+	/* What the core had to say in the same breath has been sent by now. */
+	if (!init->shutdown_told) {
+		init->shutdown_told = true;
+		servants_shutdown(init);
+	}
+	if (servants_all_gone(init))
+		init->phase = PHASE_GONE;
+}

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/setup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/env.h"
+#include "common/invariant.h"
+#include "init/brain.h"
+#include "init/control.h"
+#include "init/events.h"
+#include "init/fdtable.h"
+#include "init/logs.h"
+#include "init/places.h"
+#include "init/reaper.h"
+#include "init/servants.h"
+#include "init/session.h"
+#include "init/sources.h"
+#include "init/spawn.h"
+#include "init/state.h"
+#include "init/timers.h"
+#include "system/boot.h"
+#include "system/listen.h"
+#include "system/memfile.h"
+#include "system/process.h"
+
+#define DEFAULT_UMASK 022u
+
+extern char **environ;
+
+/* -- who we are ------------------------------------------------------------------------------ */
+
+static const char *
+base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	path = slash != NULL ? slash + 1 : path;
+	return *path == '-' ? path + 1 : path;
+}
+
+static int
+print_version(const struct init *init)
+{
+	(void) printf("%s (upstart " UPSTART_VERSION ")\n"
+		      "Copyright (C) the Upstart authors\n"
+		      "\n"
+		      "This is free software under the MIT licence.\n"
+		      "There is NO warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE.\n",
+		      init->program);
+	return 0;
+}
+
+static int
+print_help(const struct init *init)
+{
+	auto_free char *text = options_help(init->program);
+
+	if (text != NULL)
+		(void) fputs(text, stdout);
+	return text == NULL;
+}
+
+static enum log_level
+level_of(const struct options *o)
+{
+	if (o->debug)
+		return LOG_LEVEL_DEBUG;
+	if (o->verbose)
+		return LOG_LEVEL_INFO;
+	return o->quiet ? LOG_LEVEL_ERROR : LOG_LEVEL_MESSAGE;
+}
+
+/* Not the first process of anything, and no session asked for: the administrator meant telinit. */
+static int
+become_telinit(const struct init *init, char **argv)
+{
+	if (geteuid() != 0) {
+		log_write(LOG_LEVEL_FATAL, "Need to be root");
+		return 1;
+	}
+	(void) execv(UPSTART_SBINDIR "/telinit", argv);
+	(void) init;
+	log_write(LOG_LEVEL_FATAL, "Not being executed as init");
+	return 1;
+}
+
+int
+setup_options(struct init *init, int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	int r;
+
+	init->program = strdup(base_name(argc > 0 ? argv[0] : "init"));
+	if (init->program == NULL)
+		return 1;
+	log_set_program(init->program);
+	r = options_parse(&init->options, argc, argv, &err);
+	init->level = level_of(&init->options);
+	log_set_level(init->level);
+	if (init->options.help)
+		return print_help(init);
+	if (init->options.version)
+		return print_version(init);
+	init->mode = init->options.user ? MODE_USER
+		     : init->options.session || getenv("UPSTART_USE_SESSION_BUS") != NULL ? MODE_SESSION
+											   : MODE_SYSTEM;
+	if (r < 0) {
+		log_error("%s", r == -ENOMEM ? "Out of memory" : err.text);
+		/* The kernel would panic: PID 1 goes on with what it has understood. */
+		if (getpid() != 1)
+			return 1;
+	}
+	if (init_is_system(init) && getpid() != 1)
+		return become_telinit(init, argv);
+	return SETUP_GO_ON;
+}
+
+/* -- surroundings -------------------------------------------------------------------------------- */
+
+static int
+copy_arguments(struct init *init, int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++)
+		if (strv_add(&init->argv, argv[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* The table that jobs start from (runtime.md 4.1). */
+static int
+make_environment(struct init *init)
+{
+	static const char *const always[] = { "PATH", "TERM" };
+
+	if (strv_dup(&init->own_env, environ) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(always); i++) {
+		const char *value = env_get(init->own_env, always[i]);
+
+		if (value != NULL && env_set_value(&init->job_env, always[i], value) < 0)
+			return -ENOMEM;
+	}
+	if (!init_is_session(init) || init->options.no_inherit_env)
+		return 0;
+	for (size_t i = 0; init->own_env != NULL && init->own_env[i] != NULL; i++)
+		if (strchr(init->own_env[i], '=') != NULL && env_set(&init->job_env, init->own_env[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static void
+note_umask(struct init *init)
+{
+	mode_t own = umask(0);
+
+	(void) umask(own);
+	init->umask = init_is_session(init) && !init->options.no_inherit_env ? (uint32_t) own : DEFAULT_UMASK;
+}
+
+int
+setup_surroundings(struct init *init, int argc, char **argv)
+{
+	int r;
+
+	init->listen_fd = init->ring_fd = init->signal_fd = -1;
+	init->again = init->options.state_fd >= 0 || init->options.restart;
+	init->sink = sink_new(init->program);
+	if (init->sink == NULL || copy_arguments(init, argc, argv) < 0)
+		return -ENOMEM;
+	log_set_sink(sink_write, init->sink);
+	init->own_path = process_own_path(argv[0]);
+	note_umask(init);
+	if (init_is_system(init)) {
+		process_hide_arguments(argc, argv);
+		boot_prepare(init->again);
+		if (init->own_path == NULL) /* /proc is there now */
+			init->own_path = process_own_path(init->argv[0]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	r = process_raise_nofile(&init->nofile);
+	init->nofile_raised = r == 0;
+	r = make_environment(init);
+	return r < 0 ? r : places_log_dir(init);
+}
+
+/* -- the machine ------------------------------------------------------------------------------------ */
+
+static int
+make_modules(struct init *init)
+{
+	static int (*const modules[])(struct init *) = {
+		brain_init, reaper_init, timers_init, fdtable_init, spawns_init,
+		logs_init,  servants_init, clients_init, sources_init, events_init,
+	};
+
+	init->loop = loop_new();
+	if (init->loop == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
+		int r = modules[i](init);
+
+		if (r < 0)
+			return r;
+	}
+	return sink_attach(init->sink, init->loop);
+}
+
+static void
+invariant_cb(const char *file, int line, const char *what)
+{
+	log_error("%s:%d: does not hold: %s", file, line, what);
+}
+
+/* A core that knows nothing. */
+static int
+make_fresh(struct init *init)
+{
+	struct core_config config;
+
+	if (init->address == NULL && init->mode != MODE_SESSION)
+		init->address = listen_address(init_is_session(init));
+	if (init->definitions == NULL)
+		init->definitions = definitions_new();
+	if (init->definitions == NULL)
+		return -ENOMEM;
+	config = state_core_config(init);
+	init->core = core_new(&config);
+	if (init->core == NULL)
+		return -ENOMEM;
+	return state_new(init);
+}
+
+static void
+open_listen(struct init *init)
+{
+	int fd;
+
+	if (init->listen_fd >= 0 || init->address == NULL)
+		return;
+	fd = listen_open(init->address);
+	if (fd < 0)
+		log_warn("Unable to listen for private connections: %s", strerror(-fd));
+	else
+		init->listen_fd = fd;
+}
+
+int
+setup_machine(struct init *init)
+{
+	int r = make_modules(init);
+
+	if (r < 0)
+		return r;
+	invariant_set_hook(invariant_cb);
+	if (init->options.state_fd >= 0) {
+		r = state_load(init, init->options.state_fd);
+		if (r < 0)
+			log_error("Failed to read serialisation data - reverting to stateless re-exec: %s", strerror(-r));
+		else
+			log_set_level(init->level);
+	}
+	if (init->core == NULL) {
+		r = make_fresh(init);
+		if (r < 0)
+			return r;
+	}
+	open_listen(init);
+	if (init->ring_fd < 0)
+		init->ring_fd = memfile_new("upstart-log");
+	if (init->options.record != NULL) {
+		r = state_record(init, init->options.record);
+		if (r < 0)
+			log_error("Unable to record to %s: %s", init->options.record, strerror(-r));
+	}
+	return sources_setup(init);
+}
+
+/* -- the first steps ----------------------------------------------------------------------------------- */
+
+static void
+become_reaper(struct init *init)
+{
+	int r;
+
+	if (!init_is_session(init) || getpid() == 1)
+		return;
+	r = process_become_subreaper();
+	if (r < 0) {
+		log_warn("Unable to register as subreaper: %s", strerror(-r));
+		events_emit(init, "child-subreaper-failed");
+	}
+}
+
+/* From now on nobody reads a console: what init says goes to the kernel's log. */
+static void
+leave_console(struct init *init)
+{
+	if (!init_is_system(init))
+		return;
+	boot_leave_console();
+	if (boot_log_path() != NULL)
+		sink_use_file(init->sink, boot_log_path());
+}
+
+void
+setup_work(struct init *init)
+{
+	bool continued = init->state.damaged && init->options.state_fd >= 0 && core_seq(init->core) > 0;
+
+	become_reaper(init);
+	leave_console(init);
+	timers_start(init);
+	spawns_start(init);
+	/* What arrived before the exec comes first: servants send again what was not acknowledged. */
+	servants_start(init);
+	sources_load(init);
+	brain_deliver(init);
+	if (continued)
+		log_info("Stateful re-exec completed");
+	if (init_is_session(init))
+		session_announce(init);
+	if (!init->again && !init->options.no_startup_event)
+		events_emit(init, init->options.startup_event != NULL ? init->options.startup_event : "startup");
+	if (init->options.no_dbus)
+		log_info("Not connecting to %s bus", init_is_system(init) ? "system" : "session");
+}
+
+void
+setup_deinit(struct init *init)
+{
+	sources_deinit(init);
+	clients_deinit(init);
+	servants_deinit(init);
+	logs_deinit(init);
+	spawns_deinit(init);
+	fdtable_deinit(init);
+	timers_deinit(init);
+	reaper_deinit(init);
+	brain_deinit(init);
+	events_deinit(init);
+	init->core = core_free(init->core);
+	init->definitions = definitions_free(init->definitions);
+	init->state.journal = journal_free(init->state.journal);
+	init->state.record = journal_free(init->state.record);
+	init->phase_timer = loop_timer_free(init->phase_timer);
+	log_set_sink(NULL, NULL);
+	log_set_program("init");
+	init->sink = sink_free(init->sink);
+	if (init->loop != NULL)
+		init->loop = loop_free(init->loop);
+	if (init->listen_fd >= 0)
+		(void) close(init->listen_fd);
+	if (init->ring_fd >= 0)
+		(void) close(init->ring_fd);
+	options_deinit(&init->options);
+	init->argv = strv_free(init->argv);
+	init->own_env = strv_free(init->own_env);
+	init->job_env = strv_free(init->job_env);
+	free(init->program);
+	free(init->own_path);
+	free(init->address);
+	free(init->session_file);
+	free(init->log_dir);
+	free(init->bus_address);
+}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Per source the conf files found there, per name what the core was told. Whatever happens to files, the way is the
+ * same: look at the file, maybe make a definition of it, then see for its name which definition counts now.
+ */
+#include "init/sources.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "init/brain.h"
+#include "init/conffile.h"
+#include "init/places.h"
+#include "job/parse.h"
+#include "system/process.h"
+#include "system/watch.h"
+
+/* A conf file. */
+struct conf {
+	struct conf *prev, *next;
+	char *name; /* owned: the job's */
+	char *path; /* owned */
+	uint64_t id; /* its last good definition; 0: it never had one */
+	bool masks;  /* a link to /dev/null: hides the name below */
+	bool seen;   /* in the walk under way */
+	struct conffile_stamp stamp;
+	char *override; /* owned: the path of the one that was applied; NULL: none */
+	struct conffile_stamp override_stamp;
+};
+
+struct source {
+	struct source *prev, *next;
+	struct init *init; /* borrowed */
+	unsigned number;
+	char *path; /* owned */
+	bool file;  /* the one file of global settings */
+	bool force; /* the walk under way reads files that have not changed, too */
+	struct conf *confs;
+	struct map by_name;
+};
+
+/* A name the core was told of. */
+struct told {
+	struct told *prev, *next;
+	char *name; /* owned */
+	uint64_t id;
+};
+
+struct sources {
+	struct source *list; /* highest priority first */
+	struct told *told;
+	struct map told_by_name;
+	struct watch *watch;
+	bool watching;   /* an attempt was made */
+	bool confinable; /* AppArmor is usable */
+};
+
+static void changed_cb(enum watch_event event, unsigned number, const char *path, void *data);
+
+int
+sources_init(struct init *init)
+{
+	init->sources = calloc(1, sizeof(*init->sources));
+	return init->sources != NULL ? 0 : -ENOMEM;
+}
+
+static void
+conf_free(struct source *source, struct conf *conf)
+{
+	map_del(&source->by_name, conf->name);
+	DL_DELETE(source->confs, conf);
+	free(conf->name);
+	free(conf->path);
+	free(conf->override);
+	free(conf);
+}
+
+void
+sources_deinit(struct init *init)
+{
+	struct sources *s = init->sources;
+	struct source *source, *next_source;
+	struct conf *conf, *next;
+	struct told *told, *next_told;
+
+	if (s == NULL)
+		return;
+	s->watch = watch_free(s->watch);
+	DL_FOREACH_SAFE(s->list, source, next_source) {
+		DL_FOREACH_SAFE(source->confs, conf, next)
+			conf_free(source, conf);
+		map_deinit(&source->by_name);
+		DL_DELETE(s->list, source);
+		free(source->path);
+		free(source);
+	}
+	DL_FOREACH_SAFE(s->told, told, next_told) {
+		DL_DELETE(s->told, told);
+		free(told->name);
+		free(told);
+	}
+	map_deinit(&s->told_by_name);
+	free(s);
+	init->sources = NULL;
+}
+
+int
+sources_add(struct init *init, const char *path, bool file)
+{
+	struct source *source = calloc(1, sizeof(*source));
+	size_t n = strlen(path);
+
+	if (source == NULL)
+		return -ENOMEM;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	source->path = span_dup((struct span) { path, n });
+	if (source->path == NULL) {
+		free(source);
+		return -ENOMEM;
+	}
+	source->init = init;
+	source->file = file;
+	source->number = init->sources->list != NULL ? init->sources->list->prev->number + 1 : 0;
+	DL_APPEND(init->sources->list, source);
+	return 0;
+}
+
+int
+sources_setup(struct init *init)
+{
+	return places_sources(init);
+}
+
+/* -- what counts ------------------------------------------------------------------------ */
+
+/* The definition that counts for a name; 0: none. */
+static uint64_t
+best_of(const struct sources *s, const char *name)
+{
+	const struct source *source;
+
+	DL_FOREACH(s->list, source) {
+		const struct conf *conf = map_get(&source->by_name, name);
+
+		if (conf != NULL && (conf->id != 0 || conf->masks))
+			return conf->masks ? 0 : conf->id;
+	}
+	return 0;
+}
+
+static struct told *
+told_get(struct sources *s, const char *name)
+{
+	struct told *told = map_get(&s->told_by_name, name);
+
+	if (told != NULL)
+		return told;
+	told = calloc(1, sizeof(*told));
+	if (told == NULL)
+		return NULL;
+	told->name = strdup(name);
+	if (told->name == NULL || map_put(&s->told_by_name, name, told) < 0) {
+		free(told->name);
+		free(told);
+		return NULL;
+	}
+	DL_APPEND(s->told, told);
+	return told;
+}
+
+static void
+told_forget(struct sources *s, struct told *told)
+{
+	map_del(&s->told_by_name, told->name);
+	DL_DELETE(s->told, told);
+	free(told->name);
+	free(told);
+}
+
+/* Tell the core which definition counts for a name, if that has changed or `again`. */
+static void
+settle(struct init *init, const char *name, bool again)
+{
+	struct input in = { 0 };
+	uint64_t best = best_of(init->sources, name);
+	struct told *told = told_get(init->sources, name);
+	int r = told != NULL ? 0 : -ENOMEM;
+
+	if (r == 0 && told->id == best && (!again || best == 0)) {
+		if (best == 0)
+			told_forget(init->sources, told);
+		return;
+	}
+	in.type = best != 0 ? INPUT_DEFINE : INPUT_UNDEFINE;
+	if (r == 0 && best != 0) {
+		in.define.class_id = best;
+		told->id = best;
+	} else if (r == 0) {
+		in.undefine.name = strdup(name);
+		r = in.undefine.name != NULL ? 0 : -ENOMEM;
+	}
+	if (r == 0)
+		r = brain_feed(init, &in);
+	if (r < 0)
+		log_error("%s: Error while loading configuration file: %s", name, strerror(-r));
+	else if (best == 0)
+		told_forget(init->sources, told);
+}
+
+/* -- reading one ---------------------------------------------------------------------------- */
+
+/* The override for a job of that source: the first of that name from the highest priority down to it. */
+static enum conffile_state
+find_override(const struct sources *s, const struct source *upto, const char *name, char **path,
+	      struct conffile_stamp *stamp)
+{
+	const struct source *source;
+
+	*path = NULL;
+	*stamp = (struct conffile_stamp) { 0 };
+	DL_FOREACH(s->list, source) {
+		enum conffile_state state = CONFFILE_ABSENT;
+		char *candidate;
+
+		if (source->file)
+			continue;
+		candidate = str_printf("%s/%s" OVERRIDE_SUFFIX, source->path, name);
+		if (candidate != NULL)
+			state = conffile_look(candidate, stamp);
+		if (state != CONFFILE_ABSENT) {
+			*path = candidate;
+			return state;
+		}
+		free(candidate);
+		if (source == upto)
+			break;
+	}
+	return CONFFILE_ABSENT;
+}
+
+static void
+tell_issues(const struct parse_report *report)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		auto_free char *text = parse_issue_text(&report->issues[i]);
+
+		if (text == NULL)
+			log_error("%s: %s", report->issues[i].path, report->issues[i].message);
+		else if (report->issues[i].warning)
+			log_info("%s", text);
+		else
+			log_error("%s", text);
+	}
+}
+
+/* The texts of a conf file and its override. 0 or a negative errno (told). */
+static int
+read_texts(const struct conf *conf, enum conffile_state override, struct definition_text *text, size_t *len,
+	   size_t *override_len)
+{
+	int r = conffile_read(conf->path, &text->text, len);
+
+	*override_len = 0;
+	text->name = conf->name;
+	text->path = conf->path;
+	if (r < 0) {
+		log_error("%s: Error while loading configuration file: %s", conf->path, strerror(-r));
+		return r;
+	}
+	if (override == CONFFILE_ABSENT)
+		return 0;
+	text->override_path = conf->override;
+	if (override == CONFFILE_PRESENT)
+		r = conffile_read(conf->override, &text->override_text, override_len);
+	else
+		text->override_text = strdup("");
+	if (r < 0 || text->override_text == NULL) {
+		log_error("%s: Error while loading configuration file: %s", conf->override, strerror(r < 0 ? -r : ENOMEM));
+		text->override_path = NULL; /* as one with an error: ignored */
+	}
+	return 0;
+}
+
+/* The definition the core runs that file's job with, after a re-exec. */
+static uint64_t
+inherited_id(const struct init *init, const struct conf *conf)
+{
+	const struct job_class *cls = init->core != NULL ? core_class(init->core, conf->name) : NULL;
+
+	return cls != NULL && cls->path != NULL && strcmp(cls->path, conf->path) == 0 ? cls->id : 0;
+}
+
+/* Make a definition of what the files say. False: the last good one stays, they say nothing that makes sense. */
+static bool
+define(struct init *init, struct conf *conf, enum conffile_state override)
+{
+	struct definition_text text = { .unconfined = !init->sources->confinable };
+	struct parse_report report = { 0 };
+	struct job_class *cls = NULL;
+	size_t len = 0, override_len = 0;
+	uint64_t known = conf->id != 0 ? conf->id : inherited_id(init, conf);
+	int r = read_texts(conf, override, &text, &len, &override_len);
+
+	/* A text that holds a NUL byte is not what the store would keep of it: it never equals, and never parses. */
+	if (r == 0 && known != 0 && strlen(text.text) == len && definitions_equal(init->definitions, known, &text)) {
+		conf->id = known;
+	} else if (r == 0) {
+		struct parse_source source = { text.path, { text.text, len } };
+		struct parse_source over = { text.override_path, { text.override_text, override_len } };
+
+		r = job_parse(conf->name, &source, text.override_path != NULL ? &over : NULL, &cls, &report);
+		tell_issues(&report);
+		if (r == 0)
+			r = definitions_add(init->definitions, &text, cls, &known);
+		if (r < 0 && r != -EINVAL)
+			log_error("%s: Error while loading configuration file: %s", conf->path, strerror(-r));
+		conf->id = known;
+	} else {
+		conf->id = known;
+	}
+	parse_report_deinit(&report);
+	free(text.text);
+	free(text.override_text);
+	return r == 0;
+}
+
+/* Look at a conf file that is there. True if it says something new. */
+static bool
+conf_look(struct source *source, struct conf *conf, enum conffile_state state, const struct conffile_stamp *stamp,
+	  bool force)
+{
+	struct init *init = source->init;
+	struct conffile_stamp override_stamp;
+	auto_free char *override = NULL;
+	enum conffile_state override_state;
+
+	if (state == CONFFILE_EMPTIED) {
+		conf->masks = true;
+		conf->id = 0;
+		return true;
+	}
+	override_state = find_override(init->sources, source, conf->name, &override, &override_stamp);
+	if (!force && !conf->masks && conffile_stamp_equal(&conf->stamp, stamp) &&
+	    conffile_stamp_equal(&conf->override_stamp, &override_stamp) &&
+	    (conf->override == NULL) == (override == NULL) &&
+	    (override == NULL || strcmp(override, conf->override) == 0))
+		return false;
+	conf->masks = false;
+	conf->stamp = *stamp;
+	conf->override_stamp = override_stamp;
+	free(conf->override);
+	conf->override = steal(&override);
+	return define(init, conf, override_state);
+}
+
+static struct conf *
+conf_get(struct source *source, const char *name, const char *path)
+{
+	struct conf *conf = map_get(&source->by_name, name);
+
+	if (conf != NULL)
+		return conf;
+	conf = calloc(1, sizeof(*conf));
+	if (conf == NULL)
+		return NULL;
+	conf->name = strdup(name);
+	conf->path = strdup(path);
+	if (conf->name == NULL || conf->path == NULL || map_put(&source->by_name, name, conf) < 0) {
+		free(conf->name);
+		free(conf->path);
+		free(conf);
+		return NULL;
+	}
+	DL_APPEND(source->confs, conf);
+	return conf;
+}
+
+static void
+conf_gone(struct source *source, struct conf *conf)
+{
+	auto_free char *name = strdup(conf->name);
+
+	log_info("Handling deletion of %s", conf->path);
+	conf_free(source, conf);
+	if (name != NULL)
+		settle(source->init, name, false);
+}
+
+/* Something happened to a conf file: see what is so now. */
+static int
+conf_changed(struct source *source, const char *path, bool force)
+{
+	auto_free char *name = conffile_job_name(source->path, path);
+	struct conffile_stamp stamp;
+	enum conffile_state state = conffile_look(path, &stamp);
+	struct conf *conf;
+	bool anew;
+
+	if (name == NULL)
+		return 0;
+	conf = map_get(&source->by_name, name);
+	if (state == CONFFILE_ABSENT) {
+		if (conf != NULL)
+			conf_gone(source, conf);
+		return 0;
+	}
+	conf = conf_get(source, name, path);
+	if (conf == NULL) {
+		log_error("%s: Error while loading configuration file: %s", path, strerror(ENOMEM));
+		return 0;
+	}
+	conf->seen = true;
+	anew = conf_look(source, conf, state, &stamp, force);
+	/* Only the one that counts is told again. */
+	settle(source->init, name, anew && force && best_of(source->init->sources, name) == conf->id);
+	return 0;
+}
+
+/* An override came, changed or went: all jobs of its name are looked at again. */
+static void
+override_changed(struct source *from, const char *path)
+{
+	auto_free char *name = conffile_job_name(from->path, path);
+	struct source *source;
+
+	DL_FOREACH(from->init->sources->list, source) {
+		const struct conf *conf = name != NULL ? map_get(&source->by_name, name) : NULL;
+		auto_free char *conf_path = conf != NULL ? strdup(conf->path) : NULL;
+
+		if (conf_path != NULL)
+			(void) conf_changed(source, conf_path, true);
+	}
+}
+
+/* -- reading all ------------------------------------------------------------------------------ */
+
+/* The file of global settings knows no stanzas yet (job-language.md 8.10). */
+static void
+check_settings(const char *path)
+{
+	auto_free char *text = NULL;
+	struct conffile_stamp stamp;
+	unsigned line = 1;
+	size_t len;
+	int r;
+
+	if (conffile_look(path, &stamp) != CONFFILE_PRESENT)
+		return;
+	r = conffile_read(path, &text, &len);
+	if (r < 0) {
+		log_error("%s: Error while loading configuration file: %s", path, strerror(-r));
+		return;
+	}
+	for (const char *p = text; *p != '\0';) {
+		p += strspn(p, " \t\r");
+		if (*p != '#' && *p != '\n' && *p != '\0') {
+			log_error("%s:%u: Unknown stanza", path, line);
+			return;
+		}
+		p += strcspn(p, "\n");
+		if (*p == '\n') {
+			p++;
+			line++;
+		}
+	}
+}
+
+static int
+walk_cb(const char *path, void *data)
+{
+	struct source *source = data;
+
+	return conf_changed(source, path, source->force);
+}
+
+/* Read a source; with `force` also what has not changed. What is not found any more is gone. */
+static void
+source_scan(struct source *source, bool force)
+{
+	struct conf *conf, *next;
+	int r;
+
+	if (source->file) {
+		check_settings(source->path);
+		return;
+	}
+	log_info("Loading configuration from %s", source->path);
+	DL_FOREACH(source->confs, conf)
+		conf->seen = false;
+	source->force = force;
+	r = conffile_walk(source->path, walk_cb, source);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+		/* Not even looked at: nothing is known to be gone. */
+		log_error("%s: Unable to load configuration: %s", source->path, strerror(-r));
+		return;
+	}
+	DL_FOREACH_SAFE(source->confs, conf, next)
+		if (!conf->seen)
+			conf_gone(source, conf);
+}
+
+static void
+watch_source(struct source *source)
+{
+	struct sources *s = source->init->sources;
+	int r;
+
+	if (!s->watching) {
+		s->watching = true;
+		r = watch_new(source->init->loop, conffile_enter, changed_cb, source->init, &s->watch);
+		if (r < 0 && r != -ENOSYS)
+			log_warn("Unable to watch configuration directories: %s", strerror(-r));
+	}
+	if (s->watch == NULL)
+		return;
+	r = watch_add(s->watch, source->number, source->path, source->file);
+	if (r < 0)
+		log_warn("%s: Unable to watch configuration directory: %s", source->path, strerror(-r));
+}
+
+/* What a core of before the re-exec was told. */
+static void
+inherit_told(struct init *init)
+{
+	auto_strv char **names = core_class_names(init->core);
+
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		const struct job_class *cls = core_class(init->core, names[i]);
+		struct told *told = told_get(init->sources, names[i]);
+
+		if (told != NULL && cls != NULL)
+			told->id = cls->id;
+	}
+}
+
+/* Names the core knows and no source has any more. */
+static void
+settle_rest(struct init *init)
+{
+	auto_strv char **names = NULL;
+	const struct told *told;
+
+	DL_FOREACH(init->sources->told, told)
+		if (best_of(init->sources, told->name) == 0 && strv_add(&names, told->name) < 0)
+			break;
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
+		settle(init, names[i], false);
+}
+
+void
+sources_load(struct init *init)
+{
+	struct source *source;
+
+	init->sources->confinable = process_apparmor_is_usable();
+	inherit_told(init);
+	DL_FOREACH(init->sources->list, source) {
+		watch_source(source);
+		source_scan(source, false);
+	}
+	settle_rest(init);
+}
+
+void
+sources_reload(struct init *init)
+{
+	struct source *source;
+
+	log_info("Reloading configuration");
+	init->sources->confinable = process_apparmor_is_usable();
+	DL_FOREACH(init->sources->list, source) {
+		watch_source(source);
+		source_scan(source, true);
+	}
+	settle_rest(init);
+}
+
+static void
+changed_cb(enum watch_event event, unsigned number, const char *path, void *data)
+{
+	struct init *init = data;
+	struct source *source;
+	const char *name;
+
+	DL_FOREACH(init->sources->list, source)
+		if (source->number == number)
+			break;
+	if (source == NULL)
+		return;
+	if (event == WATCH_RESCAN || source->file) {
+		source_scan(source, false);
+		return;
+	}
+	name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+	switch (conffile_kind_of(name)) {
+	case CONFFILE_CONF:
+		(void) conf_changed(source, path, true);
+		break;
+	case CONFFILE_OVERRIDE:
+		override_changed(source, path);
+		break;
+	case CONFFILE_OTHER:
+		break;
+	}
+}
+
+/* -- looking in --------------------------------------------------------------------------------- */
+
+char **
+sources_paths(const struct init *init)
+{
+	const struct source *source;
+	char **paths = NULL;
+
+	DL_FOREACH(init->sources->list, source)
+		if (strv_add(&paths, source->path) < 0)
+			return strv_free(paths);
+	return paths;
+}
+
+void
+sources_mark(const struct init *init)
+{
+	const struct source *source;
+	const struct conf *conf;
+
+	DL_FOREACH(init->sources->list, source)
+		DL_FOREACH(source->confs, conf)
+			definitions_mark(init->definitions, conf->id);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Where definitions come from: configuration directories in order of priority, what lies in them, and which of it
+ * counts (job-language.md section 8). A file with a fault keeps the last good definition it had.
+ */
+
+#include "init/init.h"
+
+/* 0 or -ENOMEM. */
+int must_check sources_init(struct init *init);
+void sources_deinit(struct init *init);
+
+/* The directories of this init, from options and environment. 0 or -ENOMEM. */
+int must_check sources_setup(struct init *init);
+/* Append one: a directory, or (`file`) the file of global settings. 0 or -ENOMEM. */
+int must_check sources_add(struct init *init, const char *path, bool file);
+/* Read all for the first time and watch it. After a re-exec only what has changed is told to the core. */
+void sources_load(struct init *init);
+/* Read all again; every definition is told to the core again. */
+void sources_reload(struct init *init);
+
+/* Paths in order of priority; owned; NULL when out of memory or none. */
+char **sources_paths(const struct init *init);
+/* Mark the definitions that files stand for (definitions.h). */
+void sources_mark(const struct init *init);

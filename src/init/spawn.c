@@ -1,0 +1,725 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Stages of a process: it waits (QUEUED), the spawner has been asked (ASKED), its pid is known and journaled and its gate
+ * open (SETUP), it runs its own program (RUNNING). Only ASKED ones are limited in number.
+ */
+#include "init/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/env.h"
+#include "init/brain.h"
+#include "init/fdtable.h"
+#include "init/logs.h"
+#include "init/servants.h"
+#include "init/spawn_request.h"
+#include "init/state.h"
+#include "system/clock.h"
+#include "system/process.h"
+#include "system/spawn.h"
+#include "system/spawn_status.h"
+
+#define ASKED_MAX 64 /* more wait here, where they cost no descriptors */
+#define ASKED_LOW 32 /* then more are asked for */
+#define KILLED_MAX 2
+#define RETRY (100 * USEC_PER_MSEC)
+
+#define FLAG_READY 1u /* the byte before execve has been read */
+#define FLAG_KILLED_SHIFT 8
+
+enum stage { STAGE_QUEUED, STAGE_ASKED, STAGE_SETUP, STAGE_RUNNING };
+
+struct proc {
+	struct proc *prev, *next;
+	struct proc *queue_prev, *queue_next;
+	struct init *init; /* borrowed */
+	uint64_t id;
+	uint64_t effect;
+	enum stage stage;
+	char *name; /* owned: "web main" */
+	pid_t pid;
+	int pidfd;
+	int status_r, status_w, gate_r, gate_w; /* -1: closed */
+	struct spawn_status status;
+	struct loop_fd *source; /* owned; of status_r */
+	unsigned killed;        /* how often the spawner died over it */
+	int failed;             /* errno: to be reported as soon as it can */
+	char *log_path;         /* owned; where its output is to go, until it has a terminal */
+};
+
+/* What spawn_local() did, to be handled as the spawner's answers are: between inputs. */
+struct local_answer {
+	struct local_answer *prev, *next;
+	struct msg_spawned m;
+	int fds[2]; /* owned */
+	size_t n_fds;
+};
+
+struct spawns {
+	struct proc *list;  /* in order of the effects */
+	struct proc *queue; /* those in STAGE_QUEUED, in the same order */
+	struct map by_id, by_pid;
+	size_t asked;
+	struct local_answer *answers;
+	struct loop_timer *retry;
+};
+
+static void
+retry_cb(void *data)
+{
+	spawn_pump(data);
+}
+
+int
+spawns_init(struct init *init)
+{
+	init->spawns = calloc(1, sizeof(*init->spawns));
+	if (init->spawns == NULL)
+		return -ENOMEM;
+	init->spawns->retry = loop_timer_new(init->loop, retry_cb, init);
+	return init->spawns->retry != NULL ? 0 : -ENOMEM;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void) close(*fd);
+	*fd = -1;
+}
+
+static void
+close_pipes(struct proc *p)
+{
+	p->source = loop_fd_free(p->source);
+	close_fd(&p->status_r);
+	close_fd(&p->status_w);
+	close_fd(&p->gate_r);
+	close_fd(&p->gate_w);
+	p->status = (struct spawn_status) { 0 };
+}
+
+static void
+set_stage(struct proc *p, enum stage stage)
+{
+	struct spawns *s = p->init->spawns;
+
+	if (p->stage == STAGE_QUEUED)
+		DL_DELETE2(s->queue, p, queue_prev, queue_next);
+	s->asked -= p->stage == STAGE_ASKED ? 1 : 0;
+	p->stage = stage;
+	s->asked += p->stage == STAGE_ASKED ? 1 : 0;
+	if (p->stage == STAGE_QUEUED)
+		DL_APPEND2(s->queue, p, queue_prev, queue_next);
+}
+
+static void
+proc_free(struct proc *p)
+{
+	struct spawns *s = p->init->spawns;
+
+	set_stage(p, STAGE_RUNNING);
+	map_del_id(&s->by_id, p->id);
+	if (p->pid > 0 && map_get_id(&s->by_pid, (uint64_t) p->pid) == p)
+		map_del_id(&s->by_pid, (uint64_t) p->pid);
+	DL_DELETE(s->list, p);
+	close_pipes(p);
+	close_fd(&p->pidfd);
+	free(p->name);
+	free(p->log_path);
+	free(p);
+}
+
+static void
+answer_free(struct spawns *s, struct local_answer *a)
+{
+	DL_DELETE(s->answers, a);
+	close_fd(&a->fds[0]);
+	close_fd(&a->fds[1]);
+	free(a);
+}
+
+void
+spawns_deinit(struct init *init)
+{
+	struct local_answer *a, *next_answer;
+	struct proc *p, *next;
+
+	if (init->spawns == NULL)
+		return;
+	DL_FOREACH_SAFE(init->spawns->list, p, next)
+		proc_free(p);
+	DL_FOREACH_SAFE(init->spawns->answers, a, next_answer)
+		answer_free(init->spawns, a);
+	map_deinit(&init->spawns->by_id);
+	map_deinit(&init->spawns->by_pid);
+	(void) loop_timer_free(init->spawns->retry);
+	free(init->spawns);
+	init->spawns = NULL;
+}
+
+static struct proc *
+proc_new(struct init *init, uint64_t id, uint64_t effect)
+{
+	struct proc *p = calloc(1, sizeof(*p));
+
+	if (p == NULL || map_put_id(&init->spawns->by_id, id, p) < 0) {
+		free(p);
+		return NULL;
+	}
+	*p = (struct proc) {
+		.init = init, .id = id, .effect = effect,
+		.stage = STAGE_RUNNING, .pidfd = -1,
+		.status_r = -1, .status_w = -1, .gate_r = -1, .gate_w = -1,
+	};
+	DL_APPEND(init->spawns->list, p);
+	return p;
+}
+
+static void
+note(const struct proc *p)
+{
+	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
+		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
+		   (p->status.ready ? FLAG_READY : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT, p->effect);
+}
+
+static void
+note_gone(struct init *init, uint64_t id)
+{
+	STATE_NOTE(init, NOTE_SPAWN_GONE, id, NULL, 0);
+}
+
+/* -- asking ------------------------------------------------------------------------ */
+
+int
+spawn_effect(struct init *init, const struct effect *e)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, e->spawn.process);
+
+	/* After a re-exec: known, and asked for again by spawns_start(). */
+	if (p == NULL) {
+		p = proc_new(init, e->spawn.process, e->id);
+		if (p == NULL)
+			return -ENOMEM;
+		set_stage(p, STAGE_QUEUED);
+	}
+	p->effect = e->id;
+	if (p->name == NULL)
+		p->name = spawn_display(&e->spawn);
+	spawn_pump(init);
+	return 0;
+}
+
+static int
+open_pipes(struct proc *p)
+{
+	int status[2], gate[2];
+
+	if (p->status_r >= 0)
+		return 0; /* those of before the re-exec */
+	if (pipe(status) < 0)
+		return -errno;
+	if (pipe(gate) < 0) {
+		int error = errno;
+
+		(void) close(status[0]);
+		(void) close(status[1]);
+		return -error;
+	}
+	p->status_r = status[0];
+	p->status_w = status[1];
+	p->gate_r = gate[0];
+	p->gate_w = gate[1];
+	for (int i = 0; i < 2; i++) {
+		process_set_cloexec(status[i], true);
+		process_set_cloexec(gate[i], true);
+	}
+	(void) fcntl(p->status_r, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+/* It could not even be asked for. 0, or a negative errno: tell the core later. */
+static int
+fail(struct proc *p, enum spawn_step step, int error)
+{
+	struct input in = { .type = INPUT_SPAWN_FAILED };
+	struct init *init = p->init;
+	uint64_t id = p->id;
+	int r;
+
+	in.spawn_failed.process = p->id;
+	in.spawn_failed.step = step;
+	in.spawn_failed.error = error;
+	r = brain_feed(init, &in);
+	if (r < 0)
+		return r;
+	/* The core's EFFECT_ENDED has freed it already, unless the input waits its turn. */
+	p = map_get_id(&init->spawns->by_id, id);
+	if (p != NULL) {
+		close_pipes(p);
+		set_stage(p, STAGE_RUNNING);
+	}
+	return 0;
+}
+
+/* A request that can't be made for lack of something is made later. */
+static void
+pump_later(struct init *init)
+{
+	if (!loop_timer_is_set(init->spawns->retry))
+		(void) !loop_timer_set(init->spawns->retry, clock_now() + RETRY);
+}
+
+/* Make the process here. The answer waits its turn (spawn_turn()). 0 or -ENOMEM. */
+static int
+ask_local(struct proc *p, const struct msg_spawn *msg, const int *fds, size_t n_fds)
+{
+	struct local_answer *a = calloc(1, sizeof(*a));
+	struct spawn_result result;
+
+	if (a == NULL)
+		return -ENOMEM;
+	/* A failure is part of the answer. */
+	(void) !spawn_local(msg, fds[0], fds[1], fds + 2, n_fds - 2, &result);
+	a->m = (struct msg_spawned) { p->id, result.pid, result.step, result.error, 0 };
+	a->fds[0] = a->fds[1] = -1;
+	if (result.pidfd >= 0) {
+		a->m.flags |= SPAWNED_HAS_PIDFD;
+		a->fds[a->n_fds++] = steal_fd(&result.pidfd);
+	}
+	if (result.pty >= 0) {
+		a->m.flags |= SPAWNED_HAS_PTY;
+		a->fds[a->n_fds++] = steal_fd(&result.pty);
+	}
+	DL_APPEND(p->init->spawns->answers, a);
+	return 0;
+}
+
+void
+spawn_turn(struct init *init)
+{
+	struct local_answer *a;
+
+	while ((a = init->spawns->answers) != NULL) {
+		if (spawn_answered(init, &a->m, a->fds, a->n_fds, 0) < 0) {
+			pump_later(init);
+			return;
+		}
+		answer_free(init->spawns, a);
+	}
+}
+
+static int
+send_request(struct proc *p, const struct effect_spawn *e, const struct msg_spawn *msg, const int *fds, size_t n_fds)
+{
+	struct init *init = p->init;
+	int r;
+
+	free(p->log_path);
+	p->log_path = NULL;
+	if (msg->console == CONSOLE_LOG) {
+		p->log_path = logs_path(init->log_dir, e->job, e->instance);
+		if (p->log_path == NULL)
+			return -ENOMEM;
+	}
+	if (servants_hopeless(init, SERVANT_SPAWNER))
+		r = ask_local(p, msg, fds, n_fds);
+	else
+		r = servants_send(init, SERVANT_SPAWNER, MSG_SPAWN, p->effect, msg, fds, n_fds);
+	if (r < 0)
+		return r;
+	set_stage(p, STAGE_ASKED);
+	note(p);
+	return 0;
+}
+
+/* Ask for one process. 0, or a negative errno: try again later. */
+static int
+ask(struct proc *p, const struct effect_spawn *e)
+{
+	struct init *init = p->init;
+	const struct job_class *cls = definitions_class(init->definitions, e->class_id);
+	struct msg_spawn msg = { 0 };
+	int fds[IPC_MAX_FDS];
+	size_t n_fds = 2;
+	int r;
+
+	if (!servants_hopeless(init, SERVANT_SPAWNER) && !servants_present(init, SERVANT_SPAWNER))
+		return -ENOTCONN;
+	if (cls == NULL)
+		return fail(p, SPAWN_EXEC, ENOENT);
+	r = open_pipes(p);
+	if (r < 0)
+		return fail(p, SPAWN_CLONE, -r);
+	fds[0] = p->status_w;
+	fds[1] = p->gate_r;
+	r = spawn_request_fill(init, e, cls, p->name, &msg, fds, &n_fds);
+	if (r == -EINVAL)
+		r = fail(p, SPAWN_SECURITY, EINVAL);
+	else if (r == 0)
+		r = send_request(p, e, &msg, fds, n_fds);
+	wire_free_struct(msg_schema(MSG_SPAWN), &msg);
+	return r == -EMFILE || r == -ENFILE ? fail(p, SPAWN_CLONE, -r) : r;
+}
+
+/* One of the queue. `*e` is a place in the outbox from which the search goes on. 0, or a negative errno: later. */
+static int
+pump_one(struct proc *p, const struct effect **e)
+{
+	while (*e != NULL && (*e)->id < p->effect)
+		*e = (*e)->next;
+	if (*e == NULL || (*e)->id != p->effect)
+		*e = core_outbox(p->init->core, p->effect - 1);
+	if (*e == NULL || (*e)->id != p->effect || (*e)->type != EFFECT_SPAWN) {
+		/* The core has given it up meanwhile. */
+		note_gone(p->init, p->id);
+		proc_free(p);
+		return 0;
+	}
+	return p->failed != 0 ? fail(p, SPAWN_SERVANT, p->failed) : ask(p, &(*e)->spawn);
+}
+
+void
+spawn_pump(struct init *init)
+{
+	struct spawns *s = init->spawns;
+	bool busy = init->brain.busy;
+	const struct effect *e = NULL;
+	int r = 0;
+
+	if (s->queue == NULL || init->state.loading || init->phase >= PHASE_REEXEC)
+		return;
+	/* What comes of it is not applied before we are done: the outbox and the queue are ours. */
+	init->brain.busy = true;
+	while (r == 0 && s->queue != NULL && s->asked < ASKED_MAX)
+		r = pump_one(s->queue, &e);
+	init->brain.busy = busy;
+	if (r < 0 && r != -ENOTCONN)
+		pump_later(init);
+	if (!busy)
+		brain_deliver(init);
+}
+
+/* -- answers ------------------------------------------------------------------------- */
+
+static void
+status_cb(unsigned events, void *data);
+
+/* Its pid is journaled and the core knows it: let it run. */
+static void
+open_gate(struct proc *p)
+{
+	static const char byte = 'g';
+
+	(void) !write(p->gate_w, &byte, 1);
+	close_fd(&p->gate_w);
+	close_fd(&p->gate_r);
+	close_fd(&p->status_w);
+	set_stage(p, STAGE_SETUP);
+	p->source = loop_fd_new(p->init->loop, p->status_r, LOOP_READ, status_cb, p);
+	if (p->source == NULL)
+		log_error("Out of memory: the start of %s is noticed late", p->name);
+	note(p);
+}
+
+/* The spawner could not make it. */
+static int
+answered_failure(struct init *init, const struct msg_spawned *m, uint64_t number)
+{
+	struct input in = { .type = INPUT_SPAWN_FAILED };
+
+	in.spawn_failed.process = m->process;
+	in.spawn_failed.step = m->step;
+	in.spawn_failed.error = m->error;
+	return number != 0 ? brain_feed_from(init, SERVANT_SPAWNER, number, &in) : brain_feed(init, &in);
+}
+
+static int
+answered_pid(struct init *init, const struct msg_spawned *m, uint64_t number)
+{
+	struct input in = { .type = INPUT_SPAWNED };
+
+	in.spawned.process = m->process;
+	in.spawned.pid = m->pid;
+	return number != 0 ? brain_feed_from(init, SERVANT_SPAWNER, number, &in) : brain_feed(init, &in);
+}
+
+/* The descriptors that came along: *pidfd and *pty, -1 where there is none. */
+static void
+take_fds(const struct msg_spawned *m, int *fds, size_t n_fds, int *pidfd, int *pty)
+{
+	size_t i = 0;
+
+	*pidfd = *pty = -1;
+	if ((m->flags & SPAWNED_HAS_PIDFD) != 0 && i < n_fds)
+		*pidfd = steal_fd(&fds[i++]);
+	if ((m->flags & SPAWNED_HAS_PTY) != 0 && i < n_fds)
+		*pty = steal_fd(&fds[i]);
+}
+
+static void
+open_log(struct proc *p, int pty)
+{
+	if (p->log_path == NULL)
+		(void) close(pty);
+	else if (logs_open(p->init, p->id, p->log_path, pty) < 0)
+		log_error("Out of memory: the output of %s is lost", p->name);
+	free(p->log_path);
+	p->log_path = NULL;
+}
+
+int
+spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t n_fds, uint64_t number)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, m->process);
+	int pidfd, pty, r;
+
+	/* Told twice, or given up meanwhile: a gate that closes unopened ends it. */
+	if (p == NULL || p->stage != STAGE_ASKED) {
+		if (p != NULL && p->stage == STAGE_QUEUED)
+			log_debug("An answer about a process that was not asked for: %s", p->name);
+		return 0;
+	}
+	if (m->pid <= 0)
+		return answered_failure(init, m, number);
+	if (m->step == SPAWN_PTY)
+		log_error("Failed to create pty - disabling logging for job");
+	/* The log is open before the core can hear of the end. */
+	take_fds(m, fds, n_fds, &pidfd, &pty);
+	if (pidfd >= 0) /* else this is the second try */
+		p->pidfd = pidfd;
+	if (pty >= 0)
+		open_log(p, pty);
+	p->pid = m->pid;
+	r = map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p);
+	if (r == 0)
+		r = answered_pid(init, m, number);
+	if (r < 0)
+		return r;
+	p = map_get_id(&init->spawns->by_id, m->process);
+	if (p == NULL)
+		return 0; /* it had ended before we knew it */
+	open_gate(p);
+	if (init->spawns->asked <= ASKED_LOW)
+		spawn_pump(init);
+	return 0;
+}
+
+void
+spawn_servant_gone(struct init *init)
+{
+	struct proc *p, *next;
+	bool first = true;
+
+	struct proc *waiting = init->spawns->queue;
+
+	/* They go in front of those that were not asked for yet, in their order. */
+	init->spawns->queue = NULL;
+	DL_FOREACH_SAFE(init->spawns->list, p, next) {
+		if (p->stage != STAGE_ASKED)
+			continue;
+		/* A child that exists nevertheless sees its gate close and exits. */
+		close_pipes(p);
+		set_stage(p, STAGE_QUEUED);
+		/* Requests are handled in order: the first one is what it died over, if it died over one. */
+		if (first && ++p->killed >= KILLED_MAX)
+			p->failed = EPIPE;
+		first = false;
+		note(p);
+	}
+	if (waiting != NULL)
+		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);
+}
+
+/* -- the status pipe ------------------------------------------------------------------ */
+
+/* Tell the core what became of it. 0, or a negative errno: later. */
+static int
+conclude(struct proc *p, enum spawn_outcome outcome)
+{
+	struct init *init = p->init;
+	struct input in = { .type = INPUT_EXEC_DONE };
+	uint64_t id = p->id;
+	int r;
+
+	if (outcome == SPAWN_OUTCOME_FAILED) {
+		in.type = INPUT_SPAWN_FAILED;
+		in.spawn_failed.process = id;
+		in.spawn_failed.step = p->status.record.step;
+		in.spawn_failed.arg = p->status.record.arg;
+		in.spawn_failed.error = p->status.record.error;
+	} else {
+		in.exec_done.process = id;
+	}
+	r = brain_feed(init, &in);
+	if (r < 0)
+		return r;
+	p = map_get_id(&init->spawns->by_id, id);
+	if (p != NULL) {
+		close_pipes(p);
+		set_stage(p, STAGE_RUNNING);
+		note(p);
+	}
+	return 0;
+}
+
+static void
+status_cb(unsigned events, void *data)
+{
+	struct proc *p = data;
+	bool ready = p->status.ready;
+	enum spawn_outcome outcome = spawn_status_read(&p->status, p->status_r);
+
+	(void) events;
+	if (outcome != SPAWN_OUTCOME_OPEN) {
+		(void) !conclude(p, outcome); /* refused: the pipe stays readable, and we come here again */
+	} else if (p->status.ready != ready) {
+		note(p);
+	}
+}
+
+void
+spawn_before_exit(struct init *init, pid_t pid)
+{
+	struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
+	enum spawn_outcome outcome;
+
+	if (p == NULL || p->stage != STAGE_SETUP)
+		return;
+	outcome = spawn_status_read(&p->status, p->status_r);
+	/* Others may still hold the pipe open, but it can say no more: the byte means that exec came. */
+	if (outcome == SPAWN_OUTCOME_OPEN && p->status.ready)
+		outcome = SPAWN_OUTCOME_EXECUTED;
+	if (outcome == SPAWN_OUTCOME_OPEN) {
+		p->status.record = (struct spawn_record) { .step = SPAWN_SETUP };
+		outcome = SPAWN_OUTCOME_FAILED;
+	}
+	(void) !conclude(p, outcome);
+}
+
+void
+spawn_ended(struct init *init, uint64_t process)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, process);
+
+	if (p == NULL)
+		return;
+	note_gone(init, process);
+	proc_free(p);
+	if (init->spawns->asked <= ASKED_LOW)
+		spawn_pump(init);
+}
+
+/* -- looking in ------------------------------------------------------------------------- */
+
+bool
+spawn_is_open(const struct init *init)
+{
+	return init->spawns->asked > 0;
+}
+
+int
+spawn_pidfd(const struct init *init, uint64_t process)
+{
+	const struct proc *p = map_get_id(&init->spawns->by_id, process);
+
+	return p != NULL ? p->pidfd : -1;
+}
+
+const char *
+spawn_name(const struct init *init, uint64_t process)
+{
+	const struct proc *p = map_get_id(&init->spawns->by_id, process);
+
+	return p != NULL && p->name != NULL ? p->name : "?";
+}
+
+/* -- over a re-exec ------------------------------------------------------------------------ */
+
+void
+spawns_save(struct init *init)
+{
+	const struct proc *p;
+
+	DL_FOREACH(init->spawns->list, p)
+		note(p);
+}
+
+/* Forget a process without closing what may be another's descriptors now. */
+static void
+forget(struct proc *p)
+{
+	p->pidfd = p->status_r = p->status_w = p->gate_r = p->gate_w = -1;
+	proc_free(p);
+}
+
+int
+spawns_load(struct init *init, const struct note *n)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, n->id);
+	uint64_t flags = note_number(n, 6);
+
+	if (p != NULL)
+		forget(p);
+	if (n->kind == NOTE_SPAWN_GONE)
+		return 0;
+	p = proc_new(init, n->id, note_number(n, 7));
+	if (p == NULL)
+		return -ENOMEM;
+	p->pid = (pid_t) note_number(n, 0);
+	p->status_r = note_fd(n, 1);
+	p->status_w = note_fd(n, 2);
+	p->gate_r = note_fd(n, 3);
+	p->gate_w = note_fd(n, 4);
+	p->pidfd = note_fd(n, 5);
+	p->status.ready = (flags & FLAG_READY) != 0;
+	p->killed = (unsigned) (flags >> FLAG_KILLED_SHIFT);
+	p->name = n->text != NULL ? strdup(n->text) : NULL;
+	if (p->pid > 0 && map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p) < 0)
+		return -ENOMEM;
+	if (p->status_w >= 0)
+		set_stage(p, STAGE_ASKED);
+	else if (p->status_r >= 0)
+		set_stage(p, STAGE_SETUP);
+	else if (p->pid == 0)
+		set_stage(p, STAGE_QUEUED);
+	return 0;
+}
+
+void
+spawns_start(struct init *init)
+{
+	struct proc *p, *next;
+
+	DL_FOREACH_SAFE(init->spawns->list, p, next) {
+		if (!core_process_is_live(init->core, p->id)) {
+			proc_free(p);
+		} else if (p->stage == STAGE_ASKED && core_process_of_pid(init->core, p->pid) == p->id && p->pid > 0) {
+			/* The crash came between the journal and the gate. */
+			open_gate(p);
+		} else if (p->stage == STAGE_ASKED) {
+			set_stage(p, STAGE_QUEUED); /* asked for again, with the same pipes */
+		} else if (p->stage == STAGE_SETUP) {
+			p->source = loop_fd_new(init->loop, p->status_r, LOOP_READ, status_cb, p);
+		}
+	}
+}
+
+void
+spawns_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
+{
+	const struct proc *p;
+
+	DL_FOREACH(init->spawns->list, p) {
+		const int fds[] = { p->pidfd, p->status_r, p->status_w, p->gate_r, p->gate_w };
+
+		for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+			if (fds[i] >= 0)
+				fn(fds[i], data);
+	}
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Processes of jobs: asked of the spawner (or made here when there is none), through the handshake, until they are
+ * over. What is kept for one: a pidfd, its status pipe until it has executed, and while the spawner has not
+ * answered both ends of both pipes, so that the same request can be made again after a re-exec.
+ */
+
+#include "init/init.h"
+
+struct note;
+
+int must_check spawns_init(struct init *init);
+void spawns_deinit(struct init *init);
+
+/* Carry out EFFECT_SPAWN: it is asked for in its turn. 0 or -ENOMEM. */
+int must_check spawn_effect(struct init *init, const struct effect *e);
+/* Ask for those that wait, as far as the spawner (or nobody) allows. */
+void spawn_pump(struct init *init);
+
+/* The spawner's answer, message `number`. Takes the descriptors it uses. 0 or a negative errno: call again. */
+int must_check spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t n_fds, uint64_t number);
+/* At the end of each turn: handle what was made without the spawner. */
+void spawn_turn(struct init *init);
+/* The spawner is gone: its unanswered requests are made again; one that was twice the death of it is failed. */
+void spawn_servant_gone(struct init *init);
+
+/* A child of init ended: learn from its status pipe first whether it ever executed. */
+void spawn_before_exit(struct init *init, pid_t pid);
+/* The core is done with a process. */
+void spawn_ended(struct init *init, uint64_t process);
+
+/* Is a process asked for whose pid is not known? */
+bool spawn_is_open(const struct init *init);
+int spawn_pidfd(const struct init *init, uint64_t process); /* borrowed; -1: none */
+const char *spawn_name(const struct init *init, uint64_t process); /* "web main", or "?" */
+
+void spawns_save(struct init *init);
+int must_check spawns_load(struct init *init, const struct note *note);
+/* Loading is over: watch pipes, ask again. */
+void spawns_start(struct init *init);
+void spawns_each(const struct init *init, void (*fn)(int fd, void *data), void *data);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/spawn_request.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "init/fdtable.h"
+#include "init/servants.h"
+
+char *
+spawn_display(const struct effect_spawn *e)
+{
+	const char *kind = process_kind_name((enum process_kind) e->kind);
+
+	if (e->instance == NULL || *e->instance == '\0')
+		return str_printf("%s %s", e->job, kind);
+	return str_printf("%s (%s) %s", e->job, e->instance, kind);
+}
+
+static enum console_mode
+console_of(const struct init *init, const struct job_class *cls)
+{
+	enum console_mode mode = cls->console != CONSOLE_UNSET ? cls->console : init->options.default_console;
+
+	return mode == CONSOLE_LOG && init->log_dir == NULL ? CONSOLE_NONE : mode;
+}
+
+static uint32_t
+flags_of(const struct init *init, const struct effect_spawn *e, const struct job_class *cls)
+{
+	return (init_is_session(init) ? SPAWN_FLAG_SESSION : 0) |
+	       (init_is_session(init) && !init->options.no_inherit_env ? SPAWN_FLAG_FOREIGN : 0) |
+	       (e->kind == PROCESS_SECURITY ? SPAWN_FLAG_SECURITY : 0) |
+	       (cls->debug && init->options.debug ? SPAWN_FLAG_DEBUG : 0);
+}
+
+static int
+add_limit(struct u64v *limits, uint64_t which, uint64_t soft, uint64_t hard)
+{
+	return u64v_add(limits, which) < 0 || u64v_add(limits, soft) < 0 || u64v_add(limits, hard) < 0 ? -ENOMEM : 0;
+}
+
+static uint64_t
+limit_value(rlim_t v)
+{
+	return v == RLIM_INFINITY ? UINT64_MAX : v;
+}
+
+static int
+fill_limits(const struct init *init, const struct job_class *cls, struct u64v *limits)
+{
+	for (size_t i = 0; i < JOB_LIMIT_COUNT; i++) {
+		const struct job_limit *l = &cls->limits[i];
+
+		if (l->set && add_limit(limits, i, l->soft, l->hard) < 0)
+			return -ENOMEM;
+		/* A process made here would get what init has raised for itself. */
+		if (!l->set && init->nofile_raised && servants_hopeless(init, SERVANT_SPAWNER) &&
+		    strcmp(job_limit_names[i], "nofile") == 0 &&
+		    add_limit(limits, i, limit_value(init->nofile.rlim_cur), limit_value(init->nofile.rlim_max)) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+copy(char **to, const char *from)
+{
+	*to = from != NULL ? strdup(from) : NULL;
+	return from != NULL && *to == NULL ? -ENOMEM : 0;
+}
+
+static int
+fill_attributes(const struct effect_spawn *e, const struct job_class *cls, struct msg_spawn *msg)
+{
+	struct error err = ERROR_INIT;
+
+	if (copy(&msg->chroot, cls->chroot) < 0 || copy(&msg->chdir, cls->chdir) < 0 ||
+	    copy(&msg->setuid, cls->setuid) < 0 || copy(&msg->setgid, cls->setgid) < 0)
+		return -ENOMEM;
+	if (cls->apparmor_switch == NULL || e->kind != PROCESS_MAIN)
+		return 0;
+	return env_expand(&msg->apparmor_switch, cls->apparmor_switch, e->env, &err);
+}
+
+/* Descriptors of events: those that are still there. */
+static int
+fill_fds(const struct init *init, const struct effect_spawn *e, struct msg_spawn *msg, int *fds, size_t *n_fds)
+{
+	for (size_t i = 0; i + 1 < e->fds.n && *n_fds < IPC_MAX_FDS; i += 2) {
+		int fd = fdtable_get(init, e->fds.p[i]);
+
+		if (fd < 0)
+			continue;
+		if (u64v_add(&msg->fds, e->fds.p[i + 1]) < 0)
+			return -ENOMEM;
+		fds[(*n_fds)++] = fd;
+	}
+	return 0;
+}
+
+int
+spawn_request_fill(const struct init *init, const struct effect_spawn *e, const struct job_class *cls, const char *name,
+		   struct msg_spawn *msg, int *fds, size_t *n_fds)
+{
+	int r;
+
+	if (e->kind >= PROCESS_KIND_COUNT || cls->process[e->kind].command == NULL)
+		return -EINVAL;
+	msg->process = e->process;
+	msg->flags = flags_of(init, e, cls);
+	msg->console = console_of(init, cls);
+	msg->umask = cls->umask != JOB_UMASK_UNSET ? cls->umask : init->umask;
+	msg->nice = cls->nice;
+	msg->oom_score_adj = cls->oom_score_adj;
+	if (copy(&msg->name, name != NULL ? name : "job") < 0 || strv_dup(&msg->env, e->env) < 0 ||
+	    job_process_command(&cls->process[e->kind], &msg->argv, &msg->script) < 0 ||
+	    fill_limits(init, cls, &msg->limits) < 0)
+		return -ENOMEM;
+	r = fill_attributes(e, cls, msg);
+	return r < 0 ? r : fill_fds(init, e, msg, fds, n_fds);
+}

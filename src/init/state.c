@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "init/brain.h"
+#include "init/control.h"
+#include "init/fdtable.h"
+#include "init/logs.h"
+#include "init/servants.h"
+#include "init/sources.h"
+#include "init/spawn.h"
+#include "init/timers.h"
+#include "system/memfile.h"
+#include "system/process.h"
+
+#define TAIL_MAX ((off_t) 1024 * 1024) /* journal beyond the snapshot; twice the snapshot if that is more */
+#define UNUSED_MAX 64                  /* definitions nobody needs, before a snapshot drops them */
+
+struct header {
+	uint32_t format;
+	char *version;
+};
+static const struct wire_field header_fields[] = {
+	WIRE_FIELD(U32, struct header, format),
+	WIRE_FIELD(STR, struct header, version),
+};
+static const struct wire_schema header_schema = WIRE_SCHEMA("header", header_fields);
+
+static const struct wire_field note_fields[] = {
+	WIRE_FIELD(U32, struct note, kind),
+	WIRE_FIELD(U64, struct note, id),
+	WIRE_FIELD(U64V, struct note, numbers),
+	WIRE_FIELD(STR, struct note, text),
+};
+static const struct wire_schema note_schema = WIRE_SCHEMA("note", note_fields);
+
+uint64_t
+note_number(const struct note *note, size_t i)
+{
+	return i < note->numbers.n ? note->numbers.p[i] : 0;
+}
+
+int
+note_fd(const struct note *note, size_t i)
+{
+	uint64_t n = note_number(note, i);
+
+	return n == 0 || n > INT32_MAX ? -1 : (int) n - 1;
+}
+
+/* -- writing ------------------------------------------------------------------------------- */
+
+void
+state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text, const uint64_t *numbers, size_t n)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct note note = {
+		.kind = kind, .id = id,
+		.numbers = { (uint64_t *) (uintptr_t) numbers, n },
+		.text = (char *) (uintptr_t) text,
+	};
+	struct journal *j = init->state.target != NULL ? init->state.target : init->state.journal;
+
+	if (init->state.loading || j == NULL)
+		return;
+	wire_put_struct(&b, &note_schema, &note);
+	if (journal_append(j, RECORD_NOTE, &b, true, NULL) < 0)
+		init->state.damaged = true;
+}
+
+static int
+write_header(struct journal *j)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct header header = { JOURNAL_FORMAT, (char *) (uintptr_t) UPSTART_VERSION };
+
+	wire_put_struct(&b, &header_schema, &header);
+	return journal_append(j, RECORD_HEADER, &b, false, NULL);
+}
+
+static struct journal *
+new_journal(void)
+{
+	int fd = memfile_new("upstart-journal");
+
+	return fd >= 0 ? journal_new(fd, true) : NULL;
+}
+
+int
+state_new(struct init *init)
+{
+	init->state.damaged = true; /* the first turn writes a snapshot */
+	init->state.journal = new_journal();
+	return init->state.journal != NULL ? write_header(init->state.journal) : -ENOMEM;
+}
+
+/* What must not be refused may use the journal's reserve. */
+static bool
+is_vital(const struct input *in)
+{
+	return in->type == INPUT_SPAWNED || in->type == INPUT_SPAWN_FAILED || in->type == INPUT_EXEC_DONE ||
+	       in->type == INPUT_EXITED || in->type == INPUT_STOPPED || in->type == INPUT_TIMER ||
+	       in->type == INPUT_ACK || in->type == INPUT_CONTROL;
+}
+
+int
+state_input(struct init *init, const struct input *in, enum servant_id from, uint64_t number)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	int r;
+
+	wire_put_uint(&b, from);
+	wire_put_uint(&b, number);
+	input_pack(&b, in);
+	r = journal_append(init->state.journal, RECORD_INPUT, &b, is_vital(in), NULL);
+	if (r == 0 && init->state.record != NULL && journal_append(init->state.record, RECORD_INPUT, &b, false, NULL) < 0) {
+		log_error("The recording is given up: %s", strerror(errno));
+		init->state.record = journal_free(init->state.record);
+	}
+	return r;
+}
+
+static int
+save_core(struct init *init, struct journal *j)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	auto_strbuf struct strbuf none = STRBUF_INIT;
+	int r;
+
+	core_save(init->core, &b);
+	r = journal_append(j, RECORD_CORE, &b, false, NULL);
+	return r < 0 ? r : journal_append(j, RECORD_READY, &none, false, NULL);
+}
+
+static void
+save_notes(struct init *init)
+{
+	STATE_NOTE(init, NOTE_DEFINITIONS, 0, NULL, NOTE_FD(definitions_fd(init->definitions)));
+	STATE_NOTE(init, NOTE_LISTEN, 0, init->address, NOTE_FD(init->listen_fd));
+	STATE_NOTE(init, NOTE_RING, 0, NULL, NOTE_FD(init->ring_fd));
+	STATE_NOTE(init, NOTE_LEVEL, 0, NULL, (uint64_t) init->level);
+	STATE_NOTE(init, NOTE_BUS, 0, init->bus_address, 0);
+	servants_save(init);
+	spawns_save(init);
+	logs_save(init);
+	fdtable_save(init);
+	timers_save(init);
+	clients_save(init);
+}
+
+/* Right after a snapshot nothing in the journal speaks of a definition that nobody has. */
+static void
+drop_definitions(struct init *init)
+{
+	definitions_unmark(init->definitions);
+	sources_mark(init);
+	if (definitions_unused(init->definitions) < UNUSED_MAX)
+		return;
+	if (definitions_compact(init->definitions) < 0)
+		log_debug("Out of memory: old definitions are kept");
+	STATE_NOTE(init, NOTE_DEFINITIONS, 0, NULL, NOTE_FD(definitions_fd(init->definitions)));
+}
+
+int
+state_snapshot(struct init *init)
+{
+	struct state *s = &init->state;
+	struct journal *fresh;
+	int r;
+
+	fresh = new_journal();
+	if (fresh == NULL)
+		return -ENOMEM;
+	r = write_header(fresh);
+	s->target = fresh;
+	s->damaged = false;
+	if (r == 0)
+		save_notes(init);
+	if (r == 0)
+		r = s->damaged ? -ENOMEM : save_core(init, fresh);
+	s->target = NULL;
+	if (r < 0) {
+		s->damaged = true;
+		(void) journal_free(fresh);
+		return r;
+	}
+	(void) journal_free(s->journal);
+	s->journal = fresh;
+	drop_definitions(init);
+	s->base = journal_size(fresh);
+	return 0;
+}
+
+void
+state_turn(struct init *init)
+{
+	const struct state *s = &init->state;
+	off_t limit = 2 * s->base > TAIL_MAX ? 2 * s->base : TAIL_MAX;
+	int r;
+
+	if (init->phase >= PHASE_LEAVING || (!s->damaged && journal_size(s->journal) - s->base < limit))
+		return;
+	r = state_snapshot(init);
+	if (r < 0)
+		log_debug("No snapshot for now: %s", strerror(-r));
+}
+
+/* -- recording ---------------------------------------------------------------------------------- */
+
+struct core_config
+state_core_config(struct init *init)
+{
+	return (struct core_config) {
+		.own_env = init->own_env,
+		.job_env = init->job_env,
+		.session_address = init_is_session(init) ? init->address : NULL,
+		.log_level = (int32_t) init->level,
+		.resolve = definitions_resolve,
+		.resolve_data = init->definitions,
+	};
+}
+
+static const struct wire_field config_fields[] = {
+	WIRE_FIELD(STRV, struct core_config, own_env),
+	WIRE_FIELD(STRV, struct core_config, job_env),
+	WIRE_FIELD(STR, struct core_config, session_address),
+	WIRE_FIELD(I32, struct core_config, log_level),
+};
+const struct wire_schema state_config_schema = WIRE_SCHEMA("config", config_fields);
+
+int
+state_record(struct init *init, const char *path)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct core_config config = state_core_config(init);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	struct journal *j;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	j = journal_new(fd, false);
+	if (j == NULL)
+		return -ENOMEM;
+	wire_put_struct(&b, &state_config_schema, &config);
+	r = write_header(j);
+	if (r == 0)
+		r = journal_append(j, RECORD_CONFIG, &b, false, NULL);
+	if (r < 0)
+		(void) journal_free(j);
+	else
+		init->state.record = j;
+	return r;
+}
+
+void
+state_record_definition(struct init *init, uint64_t id)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	if (init->state.record == NULL)
+		return;
+	if (definitions_payload(init->definitions, id, &b) < 0 ||
+	    journal_append(init->state.record, RECORD_DEFINITION, &b, false, NULL) < 0)
+		log_error("A definition is missing in the recording");
+}
+
+/* -- reading --------------------------------------------------------------------------------------- */
+
+static int
+load_text(char **to, const char *from)
+{
+	free(*to);
+	*to = from != NULL ? strdup(from) : NULL;
+	return from != NULL && *to == NULL ? -ENOMEM : 0;
+}
+
+static int
+load_here(struct init *init, const struct note *note)
+{
+	switch (note->kind) {
+	case NOTE_LISTEN:
+		init->listen_fd = note_fd(note, 0);
+		return load_text(&init->address, note->text);
+	case NOTE_RING:
+		init->ring_fd = note_fd(note, 0);
+		return 0;
+	case NOTE_LEVEL:
+		if (note_number(note, 0) < LOG_LEVEL_COUNT)
+			init->level = (enum log_level) note_number(note, 0);
+		return 0;
+	case NOTE_BUS:
+		return load_text(&init->bus_address, note->text);
+	default:
+		return 0;
+	}
+}
+
+static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct note *note) = {
+	[NOTE_SERVANT] = servants_load,
+	[NOTE_RECEIVED] = servants_load,
+	[NOTE_LISTEN] = load_here,
+	[NOTE_RING] = load_here,
+	[NOTE_SPAWN] = spawns_load,
+	[NOTE_SPAWN_GONE] = spawns_load,
+	[NOTE_STREAM] = logs_load,
+	[NOTE_STREAM_GONE] = logs_load,
+	[NOTE_EVENT_FD] = fdtable_load,
+	[NOTE_EVENT_FD_GONE] = fdtable_load,
+	[NOTE_TIMER] = timers_load,
+	[NOTE_BUS] = load_here,
+	[NOTE_LEVEL] = load_here,
+	[NOTE_FLUSH] = clients_load,
+	[NOTE_FLUSH_GONE] = clients_load,
+};
+
+static int
+load_header(const void *p, size_t n)
+{
+	struct header header = { 0 };
+	struct wire_in in;
+	int r;
+
+	wire_in_init(&in, p, n);
+	r = wire_get_struct(&in, &header_schema, &header);
+	if (r == 0 && header.format != JOURNAL_FORMAT)
+		r = -EBADMSG;
+	wire_free_struct(&header_schema, &header);
+	return r;
+}
+
+static int
+load_note(struct init *init, const void *p, size_t n)
+{
+	struct note note = { 0 };
+	struct wire_in in;
+	int r;
+
+	wire_in_init(&in, p, n);
+	r = wire_get_struct(&in, &note_schema, &note);
+	/* Kinds that a later release has added are left alone. */
+	if (r == 0 && note.kind < NOTE_KIND_COUNT && loaders[note.kind] != NULL)
+		r = loaders[note.kind](init, &note);
+	wire_free_struct(&note_schema, &note);
+	return r;
+}
+
+static int
+load_core(struct init *init, const void *p, size_t n)
+{
+	struct core_config config;
+
+	if (init->definitions == NULL)
+		return -EBADMSG;
+	config = state_core_config(init);
+	init->core = core_free(init->core);
+	return core_load(p, n, &config, &init->core);
+}
+
+/* Timers are not acknowledged one by one: what an input did to them is done again. */
+static int
+follow_timers(struct init *init, uint64_t before)
+{
+	for (const struct effect *e = core_outbox(init->core, before); e != NULL; e = e->next)
+		if (e->type == EFFECT_TIMER && timers_set(init, e->timer.timer, e->timer.due) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int
+load_input(struct init *init, const void *p, size_t n)
+{
+	struct input input = { 0 };
+	struct wire_in in;
+	uint64_t from, number, before;
+	int r;
+
+	if (init->core == NULL)
+		return -EBADMSG;
+	wire_in_init(&in, p, n);
+	from = wire_get_uint(&in);
+	number = wire_get_uint(&in);
+	r = in.bad ? -EBADMSG : input_unpack(&in, &input);
+	if (r < 0)
+		return r;
+	if (from < SERVANT_COUNT)
+		init->servants[from].received = number;
+	if (input.type == INPUT_TIMER)
+		(void) !timers_set(init, input.timer.timer, 0);
+	before = core_last_effect(init->core);
+	r = core_apply(init->core, &input);
+	input_free(&input);
+	if (r == -ENOMEM)
+		return r;
+	return follow_timers(init, before);
+}
+
+static int
+load_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
+{
+	struct init *init = data;
+
+	if (at == 0 && kind != RECORD_HEADER)
+		return -EBADMSG;
+	switch (kind) {
+	case RECORD_HEADER:
+		return load_header(p, n);
+	case RECORD_NOTE:
+		return load_note(init, p, n);
+	case RECORD_CORE:
+		return load_core(init, p, n);
+	case RECORD_INPUT:
+		return load_input(init, p, n);
+	default:
+		return 0;
+	}
+}
+
+/* Definitions are needed before anything else, and the last note about them counts. */
+static int
+find_definitions_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
+{
+	struct note note = { 0 };
+	struct wire_in in;
+	int r;
+
+	(void) at;
+	if (kind != RECORD_NOTE)
+		return 0;
+	wire_in_init(&in, p, n);
+	r = wire_get_struct(&in, &note_schema, &note);
+	if (r == 0 && note.kind == NOTE_DEFINITIONS)
+		*(int *) data = note_fd(&note, 0);
+	wire_free_struct(&note_schema, &note);
+	return r;
+}
+
+static int
+load_definitions(struct init *init)
+{
+	int fd = -1;
+	int r = journal_read(init->state.journal, find_definitions_cb, &fd);
+
+	init->definitions = definitions_free(init->definitions);
+	if (r < 0)
+		return r;
+	return fd < 0 ? -EBADMSG : definitions_open(fd, &init->definitions);
+}
+
+int
+state_load(struct init *init, int fd)
+{
+	struct state *s = &init->state;
+	int r;
+
+	s->journal = journal_new(fd, true);
+	if (s->journal == NULL)
+		return -ENOMEM;
+	s->loading = true;
+	r = load_definitions(init);
+	if (r == 0)
+		r = journal_read(s->journal, load_cb, init);
+	if (r == 0)
+		r = servants_loaded(init);
+	s->loading = false;
+	if (r == 0 && init->core == NULL)
+		r = -EBADMSG;
+	if (r < 0) {
+		init->core = core_free(init->core);
+		init->definitions = definitions_free(init->definitions);
+		s->journal = journal_free(s->journal);
+		return r;
+	}
+	state_keep_descriptors(init, false);
+	s->damaged = true; /* begin anew: the next image shall not read what this one has */
+	return 0;
+}
+
+/* -- descriptors ---------------------------------------------------------------------------------------- */
+
+static void
+keep_cb(int fd, void *data)
+{
+	if (fd >= 0)
+		process_set_cloexec(fd, !*(const bool *) data);
+}
+
+void
+state_keep_descriptors(struct init *init, bool keep)
+{
+	keep_cb(init->listen_fd, &keep);
+	keep_cb(init->ring_fd, &keep);
+	keep_cb(journal_fd(init->state.journal), &keep);
+	keep_cb(definitions_fd(init->definitions), &keep);
+	servants_each(init, keep_cb, &keep);
+	spawns_each(init, keep_cb, &keep);
+	logs_each(init, keep_cb, &keep);
+	fdtable_each(init, keep_cb, &keep);
+}
