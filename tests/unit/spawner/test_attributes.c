@@ -745,11 +745,9 @@ test_without_devices_output_and_log_become_none(void **state)
 	world_stop(&w);
 }
 
-#define BOTH(name)                                                                                                     \
-	cmocka_unit_test(name),                                                                                        \
-	{                                                                                                              \
-#name " (spawner)", name, NULL, NULL, (void *) 1                                                       \
-	}
+/* clang-format off */
+#define BOTH(name) cmocka_unit_test(name), { #name " (spawner)", name, NULL, NULL, (void *) 1 }
+/* clang-format on */
 
 int
 main(void)
