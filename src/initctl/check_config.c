@@ -16,8 +16,8 @@ struct check {
 	const struct initctl *ctl;
 	const struct definitions *definitions;
 	const struct upstart_job *job; /* looked at now */
-	const char *what;              /* "start" or "stop" */
-	bool named;                    /* its name has been printed */
+	const char *what;	       /* "start" or "stop" */
+	bool named;		       /* its name has been printed */
 };
 
 /* Is `event` one of the comma-separated names? */
@@ -188,8 +188,9 @@ run(struct initctl *ctl, char *const *operands)
 static const struct option_spec options[] = {
 	{ 'i', "ignore-events", "EVENT_LIST", N_("take these events, separated by commas, for known; may be repeated"),
 	  OPTION_LIST, offsetof(struct initctl, ignore_events) },
-	{ 'w', "warn", NULL, N_("complain about any unknown event or job, even if the condition can come true without it"),
-	  OPTION_FLAG, offsetof(struct initctl, warn) },
+	{ 'w', "warn", NULL,
+	  N_("complain about any unknown event or job, even if the condition can come true without it"), OPTION_FLAG,
+	  offsetof(struct initctl, warn) },
 	OPTIONS_END,
 };
 
@@ -198,7 +199,8 @@ const struct command command_check_config = {
 	.group = GROUP_OTHER,
 	.operands = "[JOB]",
 	.summary = N_("Look for conditions that can never come true."),
-	.help = N_("Events are known when a job says that it emits them or init emits them itself. Fails if it found anything. "
+	.help = N_("Events are known when a job says that it emits them or init emits them itself. Fails if it found "
+		   "anything. "
 		   "Without JOB: checks all jobs."),
 	.options = options,
 	.run = run,

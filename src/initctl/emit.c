@@ -25,9 +25,10 @@ const struct command command_emit = {
 	.group = GROUP_EVENT,
 	.operands = "EVENT [KEY=VALUE]...",
 	.summary = N_("Emit an event."),
-	.help = N_("Jobs whose conditions wait for EVENT are started or stopped, and get the KEY=VALUE pairs in their "
-		   "environment. Returns when all of them are running or, for tasks and stopped jobs, have finished; fails "
-		   "if one of them failed."),
+	.help =
+	    N_("Jobs whose conditions wait for EVENT are started or stopped, and get the KEY=VALUE pairs in their "
+	       "environment. Returns when all of them are running or, for tasks and stopped jobs, have finished; fails "
+	       "if one of them failed."),
 	.options = options,
 	.run = run,
 };

@@ -7,9 +7,9 @@
 
 /* What is shown of one instance, or of a job without any. */
 struct row {
-	char *job;      /* owned */
+	char *job;	/* owned */
 	char *instance; /* owned */
-	char *text;     /* owned */
+	char *text;	/* owned */
 };
 
 struct rows {
@@ -43,7 +43,7 @@ rows_deinit(struct rows *rows)
 		free(rows->row[i].text);
 	}
 	free(rows->row);
-	*rows = (struct rows) { 0 };
+	*rows = (struct rows){ 0 };
 }
 
 static int

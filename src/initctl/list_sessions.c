@@ -119,8 +119,9 @@ const struct command command_list_sessions = {
 	.group = GROUP_OTHER,
 	.operands = "",
 	.summary = N_("List the session inits that are running."),
-	.help = N_("Each with its process id and the address that belongs into UPSTART_SESSION. With -v also what is left of "
-		   "sessions that have ended."),
+	.help = N_(
+	    "Each with its process id and the address that belongs into UPSTART_SESSION. With -v also what is left of "
+	    "sessions that have ended."),
 	.options = options_none,
 	.run = run,
 };

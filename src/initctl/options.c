@@ -19,7 +19,7 @@ const struct option_spec options_common[] = {
 bool
 options_init(struct options_scan *scan, int argc, char **argv)
 {
-	*scan = (struct options_scan) { .argc = argc, .argv = argv, .next = 1, .seek = 1, .level = TOOL_NORMAL };
+	*scan = (struct options_scan){ .argc = argc, .argv = argv, .next = 1, .seek = 1, .level = TOOL_NORMAL };
 	scan->taken = calloc((size_t) argc + 1, sizeof(*scan->taken));
 	return scan->taken != NULL;
 }
@@ -53,8 +53,8 @@ find(const struct option_spec *const *tables, char letter, const char *name, siz
 {
 	for (; *tables; tables++) {
 		for (const struct option_spec *o = *tables; o->kind != OPTION_END; o++) {
-			if (letter ? o->letter == letter :
-				     o->name && strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+			if (letter ? o->letter == letter
+				   : o->name && strlen(o->name) == length && strncmp(o->name, name, length) == 0)
 				return o;
 		}
 	}

@@ -22,8 +22,9 @@ const struct command command_reload = {
 	.group = GROUP_JOB,
 	.operands = "JOB [KEY=VALUE]...",
 	.summary = N_("Send the reload signal to a running job."),
-	.help = N_("The main process of the job gets the signal of its `reload signal' stanza, HUP by default. KEY=VALUE "
-		   "pairs select the instance."),
+	.help =
+	    N_("The main process of the job gets the signal of its `reload signal' stanza, HUP by default. KEY=VALUE "
+	       "pairs select the instance."),
 	.options = options_none,
 	.run = run,
 };

@@ -16,8 +16,9 @@ const struct command command_reload_configuration = {
 	.group = GROUP_OTHER,
 	.operands = "",
 	.summary = N_("Read all job files again."),
-	.help = N_("Hardly ever needed: changes are normally noticed at once. Running instances keep the definition they "
-		   "were started with."),
+	.help =
+	    N_("Hardly ever needed: changes are normally noticed at once. Running instances keep the definition they "
+	       "were started with."),
 	.options = options_none,
 	.run = run,
 };

@@ -25,8 +25,9 @@ const struct command command_reset_env = {
 	.group = GROUP_ENVIRONMENT,
 	.operands = "",
 	.summary = N_("Undo all changes of the environment that jobs get."),
-	.help = N_("Inside a job only its instance is changed: it gets what a job started now would get. Not allowed for "
-		   "process 1."),
+	.help =
+	    N_("Inside a job only its instance is changed: it gets what a job started now would get. Not allowed for "
+	       "process 1."),
 	.options = options,
 	.run = run,
 };

@@ -15,8 +15,8 @@ run(struct initctl *ctl, char *const *operands)
 	if (target.instance)
 		r = upstart_instance_restart(ctl->upstart, target.instance_path, false, &err);
 	else
-		r = upstart_job_restart(ctl->upstart, target.job_path, target.env, !ctl->no_wait,
-					&target.instance_path, &err);
+		r = upstart_job_restart(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &target.instance_path,
+					&err);
 	if (r < 0)
 		return initctl_failed(ctl, &err);
 	return status_line_show(ctl, target.job, target.instance_path);
@@ -33,11 +33,12 @@ const struct command command_restart = {
 	.group = GROUP_JOB,
 	.operands = "JOB [KEY=VALUE]...",
 	.summary = N_("Restart a running job."),
-	.help = N_("Stops the job and starts it again, with the definition it was started with; a job that is not running "
-		   "is not started. KEY=VALUE pairs select the instance and are its new environment. Returns when the "
-		   "job is running again.\n"
-		   "\n"
-		   "Inside a job, without JOB, the instance of that job is meant and nothing is waited for."),
+	.help =
+	    N_("Stops the job and starts it again, with the definition it was started with; a job that is not running "
+	       "is not started. KEY=VALUE pairs select the instance and are its new environment. Returns when the "
+	       "job is running again.\n"
+	       "\n"
+	       "Inside a job, without JOB, the instance of that job is meant and nothing is waited for."),
 	.options = options,
 	.run = run,
 };

@@ -29,8 +29,9 @@ const struct command command_set_env = {
 	.group = GROUP_ENVIRONMENT,
 	.operands = "VARIABLE[=VALUE]...",
 	.summary = N_("Set variables that jobs get."),
-	.help = N_("Without a VALUE the variable becomes empty. Processes that are started later get the change. Inside a "
-		   "job only its instance is changed. Not allowed for process 1."),
+	.help =
+	    N_("Without a VALUE the variable becomes empty. Processes that are started later get the change. Inside a "
+	       "job only its instance is changed. Not allowed for process 1."),
 	.options = options,
 	.run = run,
 };

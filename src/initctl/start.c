@@ -15,8 +15,8 @@ run(struct initctl *ctl, char *const *operands)
 	if (target.instance)
 		r = upstart_instance_start(ctl->upstart, target.instance_path, false, &err);
 	else
-		r = upstart_job_start(ctl->upstart, target.job_path, target.env, !ctl->no_wait,
-				      &target.instance_path, &err);
+		r = upstart_job_start(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &target.instance_path,
+				      &err);
 	if (r < 0)
 		return initctl_failed(ctl, &err);
 	return status_line_show(ctl, target.job, target.instance_path);

@@ -25,7 +25,8 @@ const struct command command_status = {
 	.group = GROUP_JOB,
 	.operands = "JOB [KEY=VALUE]...",
 	.summary = N_("Show the goal, the state and the processes of a job."),
-	.help = N_("KEY=VALUE pairs select the instance. Inside a job, without JOB, the instance of that job is meant."),
+	.help =
+	    N_("KEY=VALUE pairs select the instance. Inside a job, without JOB, the instance of that job is meant."),
 	.options = options_none,
 	.run = run,
 };

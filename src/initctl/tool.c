@@ -29,7 +29,7 @@ tool_init(struct tool *tool, const char *argv0)
 {
 	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
 
-	*tool = (struct tool) { .name = slash ? slash + 1 : argv0 ? argv0 : "", .level = TOOL_NORMAL };
+	*tool = (struct tool){ .name = slash ? slash + 1 : argv0 ? argv0 : "", .level = TOOL_NORMAL };
 	if (tool->name[0] == '-')
 		tool->name++;
 	(void) setlocale(LC_ALL, "");
@@ -61,8 +61,7 @@ tool_verbose(const struct tool *tool, const char *fmt, ...)
 }
 
 /* One message as one write. */
-static printf_like(2, 0) void
-complain(const struct tool *tool, const char *fmt, va_list args)
+static printf_like(2, 0) void complain(const struct tool *tool, const char *fmt, va_list args)
 {
 	char *text auto_free = NULL;
 	size_t n;
@@ -125,8 +124,9 @@ tool_version(const struct tool *tool)
 {
 	(void) printf("%s (upstart %s)\n", tool->name, UPSTART_VERSION);
 	(void) printf("%s\n\n", _("Copyright (c) 2026 The Upstart authors"));
-	(void) printf("%s\n", _("This is free software under the MIT licence; see the source for copying conditions.\n"
-				"There is NO warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE."));
+	(void) printf("%s\n",
+		      _("This is free software under the MIT licence; see the source for copying conditions.\n"
+			"There is NO warranty; not even for MERCHANTABILITY or FITNESS FOR A PARTICULAR PURPOSE."));
 	return EXIT_SUCCESS;
 }
 

@@ -25,7 +25,9 @@ void tool_init(struct tool *tool, const char *argv0);
 /* On stdout, unless quiet; with -v only. The text has its own newline. */
 void tool_print(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
 void tool_verbose(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
-/* On stderr as "PROG: TEXT", or "PROG:TEXT" when the first blank or colon of TEXT is a colon. Warnings not when quiet. */
+/*
+ * On stderr as "PROG: TEXT", or "PROG:TEXT" when the first blank or colon of TEXT is a colon. Warnings not when quiet.
+ */
 void tool_warn(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
 void tool_error(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
 

@@ -2,8 +2,8 @@
 /*
  * Connections, and calls over them.
  *
- * libdbus can end a process in three ways: by its checks of arguments, when a bus connection is lost, and by SIGPIPE. Here every
- * string, path and bus name is validated before libdbus sees it, connections are private and never exit, and
+ * libdbus can end a process in three ways: by its checks of arguments, when a bus connection is lost, and by SIGPIPE.
+ * Here every string, path and bus name is validated before libdbus sees it, connections are private and never exit, and
  * SIGPIPE is left alone (libdbus sends with MSG_NOSIGNAL).
  *
  * Answers are awaited by dispatching, not by dbus_connection_send_with_reply_and_block(): init sends its signals to
@@ -301,8 +301,8 @@ message_new(const struct upstart *u, const struct call *call, va_list args, DBus
 
 	if (!dbus_validate_path(call->path, &derr))
 		return error_from_dbus(err, -EINVAL, &derr);
-	m = dbus_message_new_method_call(u->transport == UPSTART_PRIVATE ? NULL : u->where, call->path,
-					 call->interface, call->member);
+	m = dbus_message_new_method_call(u->transport == UPSTART_PRIVATE ? NULL : u->where, call->path, call->interface,
+					 call->member);
 	if (!m)
 		return client_nomem(err);
 	dbus_message_set_auto_start(m, FALSE);
@@ -358,8 +358,8 @@ take_reply(struct upstart *u, DBusPendingCall *pending, DBusMessage **reply, str
 		return 0;
 	}
 	/* What libdbus answers for a lost peer is an error like another, but there is no connection any more. */
-	lost = !dbus_connection_get_is_connected(u->dbus) && (dbus_error_has_name(&derr, DBUS_ERROR_NO_REPLY) ||
-							      dbus_error_has_name(&derr, DBUS_ERROR_DISCONNECTED));
+	lost = !dbus_connection_get_is_connected(u->dbus) &&
+	       (dbus_error_has_name(&derr, DBUS_ERROR_NO_REPLY) || dbus_error_has_name(&derr, DBUS_ERROR_DISCONNECTED));
 	if (!lost)
 		u->heard = true;
 	r = error_from_dbus(err, lost ? -ENOTCONN : -EREMOTEIO, &derr);
@@ -380,9 +380,9 @@ attempt(struct upstart *u, DBusMessage *message, int64_t deadline, int64_t trust
 	if (!dbus_connection_send_with_reply(u->dbus, message, &pending, DBUS_TIMEOUT_INFINITE))
 		return client_nomem(err);
 	if (!pending)
-		return dbus_message_contains_unix_fds(message) && dbus_connection_get_is_connected(u->dbus) ?
-			   client_error(err, -EINVAL, DBUS_ERROR_NOT_SUPPORTED, "This connection cannot carry files") :
-			   error_lost(err);
+		return dbus_message_contains_unix_fds(message) && dbus_connection_get_is_connected(u->dbus)
+			   ? client_error(err, -EINVAL, DBUS_ERROR_NOT_SUPPORTED, "This connection cannot carry files")
+			   : error_lost(err);
 	r = await(u, pending, deadline, trust);
 	if (r == 0) {
 		r = take_reply(u, pending, reply, err);

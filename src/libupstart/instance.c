@@ -65,10 +65,10 @@ read_property(void *data, const char *name, DBusMessageIter *value, struct upsta
 
 	if (strcmp(name, "processes") == 0)
 		return instance->processes ? client_reply_malformed(err) : read_processes(instance, value, err);
-	target = strcmp(name, "name") == 0 ? &instance->name :
-		 strcmp(name, "goal") == 0 ? &instance->goal :
-		 strcmp(name, "state") == 0 ? &instance->state :
-					      NULL;
+	target = strcmp(name, "name") == 0    ? &instance->name
+		 : strcmp(name, "goal") == 0  ? &instance->goal
+		 : strcmp(name, "state") == 0 ? &instance->state
+					      : NULL;
 	if (!target)
 		return 0;
 	if (dbus_message_iter_get_arg_type(value) != DBUS_TYPE_STRING)

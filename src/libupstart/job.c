@@ -82,8 +82,8 @@ upstart_job_instances(struct upstart *conn, const char *job, char ***instances, 
 /* ---- start, stop, restart ---- */
 
 static int
-job_request(struct upstart *conn, const char *job, const char *member, const char *member2, char *const *env,
-	    bool wait, DBusMessage **reply, struct upstart_error *err)
+job_request(struct upstart *conn, const char *job, const char *member, const char *member2, char *const *env, bool wait,
+	    DBusMessage **reply, struct upstart_error *err)
 {
 	const struct call old = { job, JOB_INTERFACE, member, wait ? CALL_WAIT_ONCE : CALL_ONCE, "ab" };
 	const struct call new = { job, JOB2_INTERFACE, member2, wait ? CALL_WAIT_TOKEN : CALL_TOKEN, "abs" };
@@ -219,8 +219,9 @@ read_property(struct upstart_job *job, const char *name, DBusMessageIter *value,
 		const char *name;
 		char **target;
 	} strings[] = {
-		{ "name", &job->name },       { "description", &job->description }, { "author", &job->author },
-		{ "version", &job->version }, { "usage", &job->usage },
+		{ "name", &job->name },	    { "description", &job->description },
+		{ "author", &job->author }, { "version", &job->version },
+		{ "usage", &job->usage },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {

@@ -13,9 +13,9 @@
 char change_current_level(const struct record_files *files);
 
 /*
- * Ask the init of the machine, and no other, for runlevel `level`; `extra` KEY=VALUE pairs go into the event. Nothing is
- * written unless init can be reached. 0, or a negative errno of the upstart_ functions with `err` filled: -ENOTCONN means
- * that there is no Upstart to be reached.
+ * Ask the init of the machine, and no other, for runlevel `level`; `extra` KEY=VALUE pairs go into the event. Nothing
+ * is written unless init can be reached. 0, or a negative errno of the upstart_ functions with `err` filled:
+ * -ENOTCONN means that there is no Upstart to be reached.
  */
 int must_check change_level(const struct record_files *files, char level, char *const *extra,
 			    struct upstart_error *err);

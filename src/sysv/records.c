@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -34,7 +35,7 @@ path_or(const char *variable, const char *path)
 struct record_files
 record_files_get(void)
 {
-	return (struct record_files) { path_or("UPSTART_UTMP", _PATH_UTMP), path_or("UPSTART_WTMP", _PATH_WTMP) };
+	return (struct record_files){ path_or("UPSTART_UTMP", _PATH_UTMP), path_or("UPSTART_WTMP", _PATH_WTMP) };
 }
 
 static struct record_level
@@ -111,7 +112,7 @@ record_read_utmp(const char *path, struct record_level *level)
 	r = find(fd, RUN_LVL, &record, &offset, &there);
 	if (r < 0)
 		return r;
-	*level = there ? level_of(&record) : (struct record_level) { LEVEL_NONE, LEVEL_NONE };
+	*level = there ? level_of(&record) : (struct record_level){ LEVEL_NONE, LEVEL_NONE };
 	return 0;
 }
 
@@ -140,7 +141,7 @@ record_read_wtmp(const char *path, struct record_level *level)
 		}
 		left -= (off_t) wanted;
 	}
-	*level = (struct record_level) { LEVEL_NONE, LEVEL_NONE };
+	*level = (struct record_level){ LEVEL_NONE, LEVEL_NONE };
 	return 0;
 }
 
@@ -158,7 +159,8 @@ make(short type, const char *user, unsigned int pid)
 	memcpy(record.ut_id, "~~", 2);
 	memcpy(record.ut_user, user, strnlen(user, sizeof(record.ut_user)));
 	if (uname(&uts) == 0)
-		memcpy(record.ut_host, uts.release, strnlen(uts.release, sizeof(record.ut_host)));
+		memcpy(record.ut_host, uts.release,
+		       strnlen(uts.release, MIN(sizeof(uts.release), sizeof(record.ut_host))));
 	(void) clock_gettime(CLOCK_REALTIME, &now);
 	record.ut_tv.tv_sec = (__typeof__(record.ut_tv.tv_sec)) now.tv_sec;
 	record.ut_tv.tv_usec = (__typeof__(record.ut_tv.tv_usec)) (now.tv_nsec / 1000);

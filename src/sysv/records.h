@@ -23,7 +23,9 @@ struct record_level {
 	char previous;
 };
 
-/* The machine's files, or for tests $UPSTART_UTMP and $UPSTART_WTMP, which set-user-ID programs do not heed. Borrowed. */
+/*
+ * The machine's files, or for tests $UPSTART_UTMP and $UPSTART_WTMP, which set-user-ID programs do not heed. Borrowed.
+ */
 struct record_files record_files_get(void);
 
 /* The runlevel in utmp (both LEVEL_NONE when there is none). 0 or negative errno. */

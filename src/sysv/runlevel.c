@@ -14,9 +14,11 @@ static const struct tool_help help = {
 	.command = "",
 	.operands = "[UTMP]",
 	.summary = N_("Print the previous and the present runlevel."),
-	.text = N_("They are taken from the variables PREVLEVEL and RUNLEVEL if the latter is set, else from the file UTMP, by "
-		   "default /var/run/utmp. N stands for a level that is not known; if that is the present one, `unknown' is "
-		   "printed and the exit status is 1."),
+	.text = N_(
+	    "They are taken from the variables PREVLEVEL and RUNLEVEL if the latter is set, else from the file UTMP, "
+	    "by "
+	    "default /var/run/utmp. N stands for a level that is not known; if that is the present one, `unknown' is "
+	    "printed and the exit status is 1."),
 	.tables = tables,
 };
 

@@ -37,8 +37,9 @@ static const struct tool_help help = {
 	.command = "",
 	.operands = "RUNLEVEL",
 	.summary = N_("Change the runlevel."),
-	.text = N_("RUNLEVEL is one of 0123456S, s being the same as S; or Q (or q) to have init read its configuration "
-		   "again; or U (or u) to have it execute itself again without losing its jobs."),
+	.text =
+	    N_("RUNLEVEL is one of 0123456S, s being the same as S; or Q (or q) to have init read its configuration "
+	       "again; or U (or u) to have it execute itself again without losing its jobs."),
 	.tables = tables,
 };
 
@@ -56,8 +57,8 @@ answers(const char *address)
 {
 	struct upstart *conn = NULL;
 	char *version auto_free = NULL;
-	bool yes = upstart_connect(&conn, UPSTART_PRIVATE, address, NULL) == 0 &&
-		   upstart_version(conn, &version, NULL) == 0;
+	bool yes =
+	    upstart_connect(&conn, UPSTART_PRIVATE, address, NULL) == 0 && upstart_version(conn, &version, NULL) == 0;
 
 	upstart_free(conn);
 	return yes;

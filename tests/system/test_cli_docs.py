@@ -90,8 +90,8 @@ def test_manual_page_is_sound(page):
     assert complaints == []
 
 
-STANZAS = """apparmor load|apparmor switch|author|cgroup|chdir|chroot|console|debug|description|emits|env|exec|expect|export
-instance|kill signal|kill timeout|limit|manual|nice|normal exit|oom|oom score|post-start|pre-stop|pre-start|post-stop
+STANZAS = """apparmor load|apparmor switch|author|cgroup|chdir|chroot|console|debug|description|emits|env|exec|expect
+export|instance|kill signal|kill timeout|limit|manual|nice|normal exit|oom|oom score|post-start|pre-stop|pre-start|post-stop
 reload signal|respawn|respawn limit|script|setgid|setuid|start on|stop on|task|umask|usage|version"""
 
 
@@ -123,8 +123,8 @@ def path(tmp_path_factory):
 def complete(init, path):
     """What bash offers for the last word."""
     def complete(*words):
-        script = ". %s; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _upstart_initctl; printf '%%s\\n' \"${COMPREPLY[@]}\"" \
-            % (ROOT / "completions" / "bash" / "initctl")
+        script = """. %s; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _upstart_initctl
+                    printf '%%s\\n' "${COMPREPLY[@]}" """ % (ROOT / "completions" / "bash" / "initctl")
         out = output("bash", "--norc", "-c", script, "bash", *words,
                      env={"PATH": path, "UPSTART_SESSION": init.address, "LC_ALL": "C"})
         return sorted(out.split())
