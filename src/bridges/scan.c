@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signals of new and removed jobs come by themselves on a private connection, so they are heard from the first moment; then
+ * all jobs are listed, then each one's properties are read. A job that appears in between is read twice, and the later
+ * answer replaces the earlier. Rounds tell after a reconnection which jobs went in the meantime.
+ */
+#include "bridges/scan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+
+/* A job whose file changes goes and comes: that it went is told only if it does not come at once. */
+#define GONE_DELAY_USEC 100000
+
+struct scan {
+	struct peer *peer;          /* borrowed */
+	struct terms *terms;        /* borrowed */
+	const struct scan_ops *ops; /* borrowed */
+	void *data;                 /* borrowed: theirs */
+	uint64_t round;
+	uint64_t requests;
+	size_t outstanding; /* answers of this round still to come */
+	bool changed;       /* since done() was called */
+	struct event *gone; /* owned: tells that a job went */
+};
+
+/* A job whose properties were asked for. */
+struct scan_job {
+	struct scan *scan;
+	uint64_t request;
+	uint64_t round;
+	char path[];
+};
+
+/* One answer less to wait for; the last one means that all is known. */
+static void
+settle(struct scan *scan)
+{
+	bool changed = scan->changed;
+
+	if (--scan->outstanding > 0)
+		return;
+	(void) event_del(scan->gone);
+	scan->changed = false;
+	scan->ops->done(scan->data, changed);
+}
+
+/* -- properties --------------------------------------------------------------- */
+
+static int
+read_words(DBusMessageIter *array, char ***words)
+{
+	DBusMessageIter item;
+	const char *word;
+	int r = 0;
+
+	if (dbus_message_iter_get_element_type(array) != DBUS_TYPE_STRING)
+		return -EBADMSG;
+	dbus_message_iter_recurse(array, &item);
+	for (; r == 0 && dbus_message_iter_get_arg_type(&item) == DBUS_TYPE_STRING; dbus_message_iter_next(&item)) {
+		dbus_message_iter_get_basic(&item, &word);
+		r = strv_add(words, word);
+	}
+	return r;
+}
+
+/* The terms of one condition: an array of arrays of strings, in a variant. */
+static int
+read_condition(DBusMessageIter *variant, struct term_list *list)
+{
+	DBusMessageIter value, item;
+	int r = 0;
+
+	dbus_message_iter_recurse(variant, &value);
+	if (dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_ARRAY ||
+	    dbus_message_iter_get_element_type(&value) != DBUS_TYPE_ARRAY)
+		return -EBADMSG;
+	dbus_message_iter_recurse(&value, &item);
+	for (; r == 0 && dbus_message_iter_get_arg_type(&item) == DBUS_TYPE_ARRAY; dbus_message_iter_next(&item)) {
+		char **words auto_strv = NULL;
+
+		r = read_words(&item, &words);
+		if (r == 0)
+			r = term_list_add(list, words);
+	}
+	return r;
+}
+
+/* One property, if it is one that matters. */
+static int
+read_property(DBusMessageIter *entry, struct term_list *list)
+{
+	DBusMessageIter item;
+	const char *name;
+
+	dbus_message_iter_recurse(entry, &item);
+	if (dbus_message_iter_get_arg_type(&item) != DBUS_TYPE_STRING)
+		return -EBADMSG;
+	dbus_message_iter_get_basic(&item, &name);
+	if (strcmp(name, "start_on") != 0 && strcmp(name, "stop_on") != 0)
+		return 0;
+	if (!dbus_message_iter_next(&item) || dbus_message_iter_get_arg_type(&item) != DBUS_TYPE_VARIANT)
+		return -EBADMSG;
+	return read_condition(&item, list);
+}
+
+static int
+read_properties(DBusMessage *reply, struct term_list *list)
+{
+	DBusMessageIter iter, entry;
+	int r = 0;
+
+	if (!dbus_message_has_signature(reply, "a{sv}"))
+		return -EBADMSG;
+	if (!dbus_message_iter_init(reply, &iter))
+		return -EBADMSG;
+	dbus_message_iter_recurse(&iter, &entry);
+	for (; r == 0 && dbus_message_iter_get_arg_type(&entry) == DBUS_TYPE_DICT_ENTRY; dbus_message_iter_next(&entry))
+		r = read_property(&entry, list);
+	return r;
+}
+
+/* The properties of a job have come; it may be gone since, or be asked about again. */
+static void
+take_properties(struct scan *scan, struct scan_job *asked, DBusMessage *reply)
+{
+	struct terms_job *job = terms_get(scan->terms, asked->path);
+	struct term_list list = { 0 };
+	char buffer[ERROR_TEXT_MAX];
+	const char *error = peer_error_text(reply, buffer);
+	int r;
+
+	if (!job || job->request != asked->request)
+		return;
+	if (error) {
+		if (dbus_message_is_error(reply, DBUS_ERROR_UNKNOWN_METHOD) ||
+		    dbus_message_is_error(reply, DBUS_ERROR_UNKNOWN_OBJECT))
+			log_debug("%s is gone", asked->path);
+		else
+			log_warn("Unable to read the conditions of %s: %s", asked->path, error);
+		scan->changed |= terms_remove(scan->terms, job);
+		return;
+	}
+	r = read_properties(reply, &list);
+	if (r < 0)
+		log_warn("Unable to read the conditions of %s: %s", asked->path, strerror(-r));
+	else
+		scan->changed |= terms_set(job, &list);
+	term_list_deinit(&list);
+}
+
+static void
+properties_cb(void *data, DBusMessage *reply)
+{
+	struct scan_job *asked = data;
+
+	take_properties(asked->scan, asked, reply);
+	if (asked->round == asked->scan->round)
+		settle(asked->scan);
+}
+
+static DBusMessage *
+properties_message(const char *path)
+{
+	const char *interface = JOB_INTERFACE;
+	DBusMessage *message = dbus_message_new_method_call(NULL, path, DBUS_INTERFACE_PROPERTIES, "GetAll");
+
+	if (message && !dbus_message_append_args(message, DBUS_TYPE_STRING, &interface, DBUS_TYPE_INVALID)) {
+		dbus_message_unref(message);
+		return NULL;
+	}
+	return message;
+}
+
+/* Ask for the conditions of the job at `path`. */
+static void
+ask_properties(struct scan *scan, const char *path)
+{
+	struct terms_job *job = terms_get(scan->terms, path);
+	size_t size = strlen(path) + 1;
+	struct scan_job *asked = calloc(1, sizeof(*asked) + size);
+	int r = -ENOMEM;
+
+	if (!job)
+		job = terms_add(scan->terms, path);
+	if (job) {
+		job->round = scan->round;
+		job->request = ++scan->requests;
+	}
+	if (job && asked) {
+		asked->scan = scan;
+		asked->request = job->request;
+		asked->round = scan->round;
+		memcpy(asked->path, path, size);
+		r = peer_call(scan->peer, properties_message(path), properties_cb, asked, free);
+	} else {
+		free(asked);
+	}
+	if (r == 0)
+		scan->outstanding++;
+	else if (r != -ENOTCONN) /* a lost connection leads to a new scan */
+		log_error("Unable to ask for the conditions of %s: %s", path, strerror(-r));
+}
+
+/* -- the list ----------------------------------------------------------------- */
+
+/* Forget those that were not seen in this round. */
+static void
+sweep(struct scan *scan)
+{
+	struct terms_job *job = scan->terms->jobs, *next;
+
+	for (; job; job = next) {
+		next = job->next;
+		if (job->round != scan->round)
+			scan->changed |= terms_remove(scan->terms, job);
+	}
+}
+
+static void
+list_cb(void *data, DBusMessage *reply)
+{
+	struct scan *scan = data;
+	char buffer[ERROR_TEXT_MAX];
+	const char *error = peer_error_text(reply, buffer);
+	DBusMessageIter iter, item;
+	const char *path;
+
+	if (error || !dbus_message_has_signature(reply, "ao")) {
+		scan->outstanding--;
+		scan->ops->failed(scan->data, error ? error : "Unexpected answer");
+		return;
+	}
+	if (dbus_message_iter_init(reply, &iter)) {
+		dbus_message_iter_recurse(&iter, &item);
+		for (; dbus_message_iter_get_arg_type(&item) == DBUS_TYPE_OBJECT_PATH; dbus_message_iter_next(&item)) {
+			dbus_message_iter_get_basic(&item, &path);
+			ask_properties(scan, path);
+		}
+	}
+	sweep(scan);
+	settle(scan);
+}
+
+void
+scan_start(struct scan *scan)
+{
+	DBusMessage *message = dbus_message_new_method_call(NULL, MANAGER_PATH, MANAGER_INTERFACE, "GetAllJobs");
+	int r;
+
+	scan->round++;
+	scan->outstanding = 1;
+	r = peer_call(scan->peer, message, list_cb, scan, NULL);
+	if (r < 0) {
+		scan->outstanding = 0;
+		if (r != -ENOTCONN)
+			scan->ops->failed(scan->data, strerror(-r));
+	}
+}
+
+/* -- changes ------------------------------------------------------------------ */
+
+static void
+gone_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct scan *scan = data;
+
+	/* If answers are awaited, the last of them tells. */
+	if (scan->outstanding > 0)
+		return;
+	scan->outstanding = 1;
+	settle(scan);
+}
+
+static void
+job_removed(struct scan *scan, const char *path)
+{
+	static const struct timeval delay = { 0, GONE_DELAY_USEC };
+	struct terms_job *job = terms_get(scan->terms, path);
+
+	if (!job)
+		return;
+	scan->changed |= terms_remove(scan->terms, job);
+	if (scan->outstanding == 0 && scan->changed && event_add(scan->gone, &delay) < 0)
+		gone_cb(-1, 0, scan);
+}
+
+void
+scan_signal(struct scan *scan, DBusMessage *message)
+{
+	bool added = dbus_message_is_signal(message, MANAGER_INTERFACE, "JobAdded");
+	const char *path;
+
+	if (!added && !dbus_message_is_signal(message, MANAGER_INTERFACE, "JobRemoved"))
+		return;
+	if (!dbus_message_has_path(message, MANAGER_PATH) || scan->round == 0 ||
+	    !dbus_message_get_args(message, NULL, DBUS_TYPE_OBJECT_PATH, &path, DBUS_TYPE_INVALID))
+		return;
+	if (added)
+		ask_properties(scan, path);
+	else
+		job_removed(scan, path);
+}
+
+struct scan *
+scan_new(struct event_base *base, struct peer *peer, struct terms *terms, const struct scan_ops *ops, void *data)
+{
+	struct scan *scan = calloc(1, sizeof(*scan));
+
+	if (!scan)
+		return NULL;
+	*scan = (struct scan) { .peer = peer, .terms = terms, .ops = ops, .data = data };
+	scan->gone = event_new(base, -1, 0, gone_cb, scan);
+	return scan->gone ? scan : scan_free(scan);
+}
+
+struct scan *
+scan_free(struct scan *scan)
+{
+	if (!scan)
+		return NULL;
+	if (scan->gone)
+		event_free(scan->gone);
+	free(scan);
+	return NULL;
+}
