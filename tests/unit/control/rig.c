@@ -327,7 +327,8 @@ filter_cb(DBusConnection *client, DBusMessage *message, void *data)
 	struct rig *rig = data;
 	struct heard *heard;
 
-	if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_SIGNAL)
+	if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_SIGNAL &&
+	    !(rig->spying && dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL))
 		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 	heard = calloc(1, sizeof(*heard));
 	assert_non_null(heard);
@@ -355,7 +356,6 @@ rig_client(struct rig *rig)
 	if (client == NULL)
 		fail_msg("unable to connect: %s", error.message);
 	rig_adopt(rig, client);
-	/* No descriptor can be sent before that. */
 	rig_until(rig, dbus_connection_get_is_authenticated(client) || !dbus_connection_get_is_connected(client));
 	return client;
 }

@@ -44,6 +44,7 @@ struct rig {
 	uint64_t received; /* the highest message number control sent */
 	uint64_t acked;   /* control's last ACK */
 	bool silent;      /* init acknowledges nothing */
+	bool spying;      /* calls that clients see (a monitor does) count as signals */
 };
 
 /*

@@ -403,6 +403,11 @@ test_file_travels_with_the_event(void **state)
 
 	assert_non_null(f);
 	assert_int_equal(fstat(fileno(f), &sent), 0);
+	/*
+	 * Ping first: a descriptor in the very first message may arrive in the same read as the end of the
+	 * authentication, where the library loses it.
+	 */
+	rig_is_empty(rig_answer(&rig, rig_call(client, rig_message(MGR, I_PEER, "Ping", ""))));
 	pending = rig_call(client, rig_message(MGR, I_MGR, "EmitEventWithFile", "sasbh", "ev", no_strings, 1, fileno(f)));
 	said = rig_expect(&rig, REQUEST_EMIT);
 	assert_int_equal(said->n_fds, 1);
