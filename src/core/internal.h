@@ -131,7 +131,8 @@ struct token {
 	char *error, *text, *job, *instance;
 };
 
-#define FIRST_JOB_FD 10 /* numbers descriptors get in the job: clear of the standard ones and the script's 9 */
+/* The number the i-th descriptor gets in the job: from 3, so that a shell can name it, but never the script's 9. */
+#define JOB_FD(i) ((uint64_t) (i) + ((i) < 6 ? 3 : 4))
 #define TOKENS_REMEMBERED 256
 #define EVENTS_PER_TURN 10000 /* then others have their turn, however long the queue */
 

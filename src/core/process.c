@@ -54,7 +54,7 @@ static int
 descriptors(const struct job *job, struct u64v *fds)
 {
 	for (size_t i = 0; i < job->fds.n; i++)
-		if (u64v_add(fds, job->fds.p[i]) < 0 || u64v_add(fds, FIRST_JOB_FD + i) < 0)
+		if (u64v_add(fds, job->fds.p[i]) < 0 || u64v_add(fds, JOB_FD(i)) < 0)
 			return -ENOMEM;
 	return 0;
 }

@@ -177,7 +177,7 @@ set_fds_variable(char ***env, const struct u64v *fds)
 	if (fds->n == 0)
 		return 0;
 	for (size_t i = 0; i < fds->n; i++)
-		strbuf_addf(&b, "%s%zu", i > 0 ? " " : "", (size_t) FIRST_JOB_FD + i);
+		strbuf_addf(&b, "%s%u", i > 0 ? " " : "", (unsigned) JOB_FD(i));
 	return b.failed ? -ENOMEM : env_set_value(env, "UPSTART_FDS", b.p);
 }
 
