@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "job/list.h"
+
 /* Any of these in a command needs a shell. */
 #define SHELL_CHARACTERS "~`!$^&*()=|\\{}[];\"'<>?"
 #define SEPARATORS " \t\r\n"
@@ -55,18 +57,18 @@ script_argv(const char *text, char ***argv, char **script)
 static int
 split_argv(const char *command, char ***argv)
 {
-	auto_strv char **made = NULL;
+	auto_strlist struct strlist made = { 0 };
 	const char *p = command + strspn(command, SEPARATORS);
 
 	while (*p != '\0') {
 		struct span word = { p, strcspn(p, SEPARATORS) };
 
-		if (strv_take(&made, span_dup(word)) < 0)
+		if (strlist_take(&made, span_dup(word)) < 0)
 			return -ENOMEM;
 		p += word.n;
 		p += strspn(p, SEPARATORS);
 	}
-	*argv = steal(&made);
+	*argv = strlist_steal(&made);
 	return 0;
 }
 

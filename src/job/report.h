@@ -32,8 +32,8 @@
 	X(TEXT_AFTER_KEYWORD, true, "Text after this keyword is read as another stanza")                    \
 	X(MIXED_OPERATORS, true, "'and' and 'or' have equal precedence, use parentheses")                   \
 	X(ENV_WITHOUT_NAME, true, "Variable without a name has no effect")                                  \
-	X(EXPORT_WITH_VALUE, true, "Only names can be exported, this has no effect")                        \
-	X(EXIT_OUT_OF_RANGE, true, "Exit status above 255 can not occur")                                   \
+	X(EXPORT_WITH_VALUE, true, "Only names can be exported, so this has no effect")                        \
+	X(EXIT_OUT_OF_RANGE, true, "Exit status above 255 cannot occur")                                   \
 	X(LIMIT_NEGATIVE, true, "Negative limit, write 'unlimited' instead of -1")                          \
 	X(LIMIT_SOFT_ABOVE_HARD, true, "Soft limit is above the hard limit")                                \
 	X(RESPAWN_LIMIT_INERT, true, "Respawn limit has no effect without respawn")

@@ -41,14 +41,51 @@ static void
 test_equal(void **state)
 {
 	static const char *const lines[] = {
-		"description a\n", "author a\n", "version a\n", "usage a\n", "instance a\n", "chroot a\n", "chdir a\n",
-		"setuid a\n", "setgid a\n", "apparmor switch a\n", "apparmor load a\n", "start on a\n", "stop on a\n",
-		"emits a\n", "env a\n", "export a\n", "exec a\n", "script\na\nend script\n", "script\nend script\n",
-		"post-stop exec a\n", "expect fork\n", "task\n", "respawn\n", "respawn limit 1 5\n", "respawn limit 10 6\n",
-		"normal exit 1\n", "normal exit 1 1\n", "kill timeout 6\n", "kill signal INT\n", "reload signal INT\n",
-		"console none\n", "umask 022\n", "nice 0\n", "oom 0\n", "limit core 0 0\n", "limit core 0 1\n",
-		"limit core 1 1\n", "limit cpu 0 0\n", "debug\n", "cgroup a\n", "cgroup a b\n", "cgroup a b c\n",
-		"cgroup a b c d\n", "cgroup a b d\n", "",
+		"description a\n",
+		"author a\n",
+		"version a\n",
+		"usage a\n",
+		"instance a\n",
+		"chroot a\n",
+		"chdir a\n",
+		"setuid a\n",
+		"setgid a\n",
+		"apparmor switch a\n",
+		"apparmor load a\n",
+		"start on a\n",
+		"stop on a\n",
+		"emits a\n",
+		"env a\n",
+		"export a\n",
+		"exec a\n",
+		"script\na\nend script\n",
+		"script\nend script\n",
+		"post-stop exec a\n",
+		"expect fork\n",
+		"task\n",
+		"respawn\n",
+		"respawn limit 1 5\n",
+		"respawn limit 10 6\n",
+		"normal exit 1\n",
+		"normal exit 1 1\n",
+		"kill timeout 6\n",
+		"kill signal INT\n",
+		"reload signal INT\n",
+		"console none\n",
+		"umask 022\n",
+		"nice 0\n",
+		"oom 0\n",
+		"limit core 0 0\n",
+		"limit core 0 1\n",
+		"limit core 1 1\n",
+		"limit cpu 0 0\n",
+		"debug\n",
+		"cgroup a\n",
+		"cgroup a b\n",
+		"cgroup a b c\n",
+		"cgroup a b c d\n",
+		"cgroup a b d\n",
+		"",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
@@ -66,8 +103,9 @@ test_equal(void **state)
 static void
 test_environment(void **state)
 {
-	auto_parsed struct parsed p = parse_good("env A=stanza\nenv B\nenv C\nenv D=first\nenv D=last\nenv NO\nenv E=x\n"
-						 "env E\nenv BOTH\nenv LIT=$A\nenv EMPTY=\n");
+	auto_parsed struct parsed p =
+	    parse_good("env A=stanza\nenv B\nenv C\nenv D=first\nenv D=last\nenv NO\nenv E=x\n"
+		       "env E\nenv BOTH\nenv LIT=$A\nenv EMPTY=\n");
 	static const char *const table[] = { "PATH=/bin", "A=table", "B=table", "BOTH=table", NULL };
 	static const char *const own[] = { "B=own", "C=own", "BOTH=own", "HIDDEN=own", NULL };
 	auto_strv char **env = NULL;
@@ -186,12 +224,9 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_references),
-		cmocka_unit_test(test_equal),
-		cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_shell_characters),
+		cmocka_unit_test(test_names),          cmocka_unit_test(test_references),
+		cmocka_unit_test(test_equal),          cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_commands),       cmocka_unit_test(test_shell_characters),
 		cmocka_unit_test(test_without_memory),
 	};
 

@@ -70,7 +70,7 @@ static const struct {
 	{ "a p q X='b c' Y=\"\"", "a p q X=\"b c\" Y=" },
 	{ "started JOB=\"x y\" or foo A='b c' D=$E", "(started JOB=\"x y\" or foo A=\"b c\" D=$E)" },
 	{ "\"and\" or 'or' \"and\"", "(\"and\" or \"or\" \"and\")" },
-		{ "AND And", "AND And" },
+	{ "AND And", "AND And" },
 	{ "a '#x' X=\"(1)\" \"Y#=1\"", "a \"#x\" X=\"(1)\" \"Y#=1\"" },
 	{ "a \\$y X=\\\\d", "a \"\\\\$y\" X=\"\\\\d\"" },
 	{ "a \\(b", "a \"\\\\(b\"" },
@@ -95,7 +95,8 @@ test_print(void **state)
 static void
 test_refused(void **state)
 {
-	static const char *const texts[] = { "", "\n", "# x\n", "a X=and or or", "a\nb", "a)", "()", "a b=1 c", "(a", "\"a", "a\\" };
+	static const char *const texts[] = { "",   "\n",      "# x\n", "a X=and or or", "a\nb", "a)",
+					     "()", "a b=1 c", "(a",    "\"a",           "a\\" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct parse_report report = { 0 };
@@ -112,8 +113,8 @@ static void
 test_equal(void **state)
 {
 	auto_condition struct condition *a = condition_of("a X=1 and b");
-	static const char *const others[] = { "a X=1 or b", "a X=2 and b", "a and b", "a X=1", "b and a X=1",
-					      "a X=1 and b and c" };
+	static const char *const others[] = { "a X=1 or b", "a X=2 and b", "a and b",
+					      "a X=1",      "b and a X=1", "a X=1 and b and c" };
 
 	assert_true(condition_equal(a, a));
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
@@ -203,7 +204,8 @@ static const struct {
 	{ "net-up IFAC=eth0", false },
 };
 
-static const char *const event_env[] = { "IFACE=eth0", "SPEED=1000", "PATH=/a/.b/c", "EMPTY=", "STAR=*", "EQ=a=b", "NOT=a!=b", NULL };
+static const char *const event_env[] = { "IFACE=eth0", "SPEED=1000", "PATH=/a/.b/c", "EMPTY=",
+					 "STAR=*",     "EQ=a=b",     "NOT=a!=b",     NULL };
 static const char *const vars[] = { "WANT=eth0", NULL };
 
 static void

@@ -5,7 +5,8 @@
 #include "common/env.h"
 #include "jobtest.h"
 
-static const char *const env[] = { "A=one", "B=two", "EMPTY=", "NAME=A", "A_1=under", "1A=digit", "A B=blank", "X=${A}", "E=a=b", NULL };
+static const char *const env[] = { "A=one",    "B=two",     "EMPTY=", "NAME=A", "A_1=under",
+				   "1A=digit", "A B=blank", "X=${A}", "E=a=b",  NULL };
 
 static const struct {
 	const char *text;
@@ -173,7 +174,8 @@ expand_one(void *data)
 static void
 test_without_memory(void **state)
 {
-	static const char *const texts[] = { "", "a$A", "${${NO:-${NO:-${NO:-${NO:-${NO:-B}}}}}}", "${$NAME:+${B}${}}" };
+	static const char *const texts[] = { "", "a$A", "${${NO:-${NO:-${NO:-${NO:-${NO:-B}}}}}}",
+					     "${$NAME:+${B}${}}" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		assert_true(failalloc_each(expand_one, (void *) (uintptr_t) texts[i]) > 0);
@@ -183,11 +185,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cases),
-		cmocka_unit_test(test_no_environment),
-		cmocka_unit_test(test_deep),
-		cmocka_unit_test(test_too_long),
-		cmocka_unit_test(test_without_memory),
+		cmocka_unit_test(test_cases),    cmocka_unit_test(test_no_environment), cmocka_unit_test(test_deep),
+		cmocka_unit_test(test_too_long), cmocka_unit_test(test_without_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,8 +85,7 @@ static void
 test_places(void **state)
 {
 	assert_errors("pre-start \\\n  bogus \\\n x\n", "test.conf:2:3: Unknown stanza: bogus\n");
-	assert_errors("limit core 1 \\\n   x\n",
-		      "test.conf:2:4: Illegal limit, expected 'unlimited' or integer: x\n");
+	assert_errors("limit core 1 \\\n   x\n", "test.conf:2:4: Illegal limit, expected 'unlimited' or integer: x\n");
 	assert_errors("start on (a\n or (b\n", "test.conf:2:5: Mismatched parentheses: (\n");
 	assert_errors("start on a or \\\n", "test.conf:1:12: Expected event\n");
 	assert_errors("start on (a) b X=1\n", "test.conf:1:14: Expected operator: b\n");
@@ -103,8 +102,11 @@ test_line_of_log(void **state)
 		const char *text;
 		unsigned line;
 	} cases[] = {
-		{ "pre-start \\\n  bogus \\\n x\n", 3 }, { "start on (a\n or (b\n", 3 }, { "start on (a) b \\\n X=1\n", 2 },
-		{ "start on (a or\n b\n) and \\\n # x\n", 3 }, { "task\nscript\na", 3 },
+		{ "pre-start \\\n  bogus \\\n x\n", 3 },
+		{ "start on (a\n or (b\n", 3 },
+		{ "start on (a) b \\\n X=1\n", 2 },
+		{ "start on (a or\n b\n) and \\\n # x\n", 3 },
+		{ "task\nscript\na", 3 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -170,8 +172,8 @@ test_words_are_bounded_and_clean(void **state)
 static void
 test_nul(void **state)
 {
-	static const char *const texts[] = { "task\0 junk\nbogus\n", "task\nauthor \"a\nb\0c\"\n", "\0",
-					     "script\na\0b\nend script\n", "start on (a\n\0)\n", "# \0" };
+	static const char *const texts[] = { "task\0 junk\nbogus\n",       "task\nauthor \"a\nb\0c\"\n", "\0",
+					     "script\na\0b\nend script\n", "start on (a\n\0)\n",         "# \0" };
 	static const size_t sizes[] = { 17, 20, 1, 25, 16, 3 };
 	static const unsigned lines[] = { 1, 3, 1, 2, 2, 1 };
 
@@ -251,10 +253,11 @@ test_warnings_are_bounded(void **state)
 static void
 test_override_is_read_as_if_appended(void **state)
 {
-	auto_parsed struct parsed p = parse_both("start on a\nstop on b\nenv A=1\nexec x\nnormal exit 1\nlimit core 1 2\n"
-						 "emits e\nkill timeout 9\ncgroup cpu g k 1\nrespawn limit 3 4\n",
-						 "manual\nenv A=2\nscript\ny\nend script\nnormal exit 2\nlimit cpu 3 4\n"
-						 "emits f\ncgroup cpu g k 2\nrespawn\n");
+	auto_parsed struct parsed p =
+	    parse_both("start on a\nstop on b\nenv A=1\nexec x\nnormal exit 1\nlimit core 1 2\n"
+		       "emits e\nkill timeout 9\ncgroup cpu g k 1\nrespawn limit 3 4\n",
+		       "manual\nenv A=2\nscript\ny\nend script\nnormal exit 2\nlimit cpu 3 4\n"
+		       "emits f\ncgroup cpu g k 2\nrespawn\n");
 	auto_parsed struct parsed want =
 	    parse_good("stop on b\nenv A=1\nenv A=2\nscript\ny\nend script\nnormal exit 1 2\nlimit core 1 2\n"
 		       "limit cpu 3 4\nemits e f\nkill timeout 9\ncgroup cpu g k 2\nrespawn\nrespawn limit 3 4\n");
@@ -312,8 +315,7 @@ test_no_job_from_an_override_alone(void **state)
 static int
 parse_faulty(void *data)
 {
-	auto_parsed struct parsed p =
-	    parse_both("task#\nrespawn limit 1 1\nexec a\nemits a b c d e f g\n", data);
+	auto_parsed struct parsed p = parse_both("task#\nrespawn limit 1 1\nexec a\nemits a b c d e f g\n", data);
 
 	return p.r;
 }

@@ -9,10 +9,10 @@
 #define ROWS_MAX 1000
 
 struct row {
-	char *raw;    /* first column as it stands in the file */
-	char *text;   /* without escapes */
+	char *raw;  /* first column as it stands in the file */
+	char *text; /* without escapes */
 	size_t n;
-	char *want;   /* "ok" or "IDENTIFIER:LINE" */
+	char *want; /* "ok" or "IDENTIFIER:LINE" */
 	bool quirk;
 	const char *ours; /* borrowed from quirks */
 };
@@ -163,7 +163,8 @@ test_rows(void **state)
 		if (strcmp(got, want) == 0)
 			continue;
 		wrong++;
-		print_error("row %zu: %s: want %s, got %s%s\n", i + 1, row->raw, want, got, row->quirk ? " (quirk)" : "");
+		print_error("row %zu: %s: want %s, got %s%s\n", i + 1, row->raw, want, got,
+			    row->quirk ? " (quirk)" : "");
 	}
 	assert_int_equal(wrong, 0);
 }

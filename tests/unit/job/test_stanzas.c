@@ -9,10 +9,10 @@
 #include "jobtest.h"
 
 /* The stanza of every row reads as `long`. */
-#define NUMBER(type, field)                                             \
-	static long get_##field(const struct job_class *cls)            \
-	{                                                               \
-		return (long) cls->field;                               \
+#define NUMBER(type, field)                                                                                            \
+	static long get_##field(const struct job_class *cls)                                                           \
+	{                                                                                                              \
+		return (long) cls->field;                                                                              \
 	}
 
 NUMBER(uint32_t, kill_timeout)
@@ -156,8 +156,9 @@ test_refused(void **state)
 static void
 test_texts(void **state)
 {
-	auto_parsed struct parsed p = parse_good("description a\nauthor b\nversion c\nusage d\ninstance e\nchroot f\nchdir g\n"
-						 "setuid h\nsetgid 1000\napparmor switch j\nauthor k\n");
+	auto_parsed struct parsed p =
+	    parse_good("description a\nauthor b\nversion c\nusage d\ninstance e\nchroot f\nchdir g\n"
+		       "setuid h\nsetgid 1000\napparmor switch j\nauthor k\n");
 
 	assert_string_equal(p.cls->description, "a");
 	assert_string_equal(p.cls->author, "k");
@@ -174,8 +175,9 @@ test_texts(void **state)
 static void
 test_lists(void **state)
 {
-	auto_parsed struct parsed p = parse_good("env A=1\nenv B\nenv A='2 3'\nexport X Y \\\n Z\nexport W\nemits a b*\nemits c\n"
-						 "normal exit 0 TERM SIGINT 255\nnormal exit 3\n");
+	auto_parsed struct parsed p =
+	    parse_good("env A=1\nenv B\nenv A='2 3'\nexport X Y \\\n Z\nexport W\nemits a b*\nemits c\n"
+		       "normal exit 0 TERM SIGINT 255\nnormal exit 3\n");
 	auto_free char *env = strv_join(p.cls->env, "|");
 	auto_free char *export = strv_join(p.cls->export, "|");
 	auto_free char *emits = strv_join(p.cls->emits, "|");
@@ -229,8 +231,9 @@ assert_cgroup(const struct job_cgroup *g, const char *controller, const char *na
 static void
 test_cgroups(void **state)
 {
-	auto_parsed struct parsed p = parse_good("cgroup cpu\ncgroup cpu $UPSTART_CGROUP/sub\ncgroup cpu shares 512\n"
-						 "cgroup blkio g throttle.x \"8:0 1\"\ncgroup cpu shares ''\ncgroup cpu\n");
+	auto_parsed struct parsed p =
+	    parse_good("cgroup cpu\ncgroup cpu $UPSTART_CGROUP/sub\ncgroup cpu shares 512\n"
+		       "cgroup blkio g throttle.x \"8:0 1\"\ncgroup cpu shares ''\ncgroup cpu\n");
 
 	assert_int_equal(p.cls->n_cgroups, 4);
 	assert_cgroup(&p.cls->cgroups[0], "cpu", NULL, NULL, NULL);
@@ -267,13 +270,16 @@ test_manual_forgets_what_is_above(void **state)
 static void
 test_print(void **state)
 {
-	static const char text[] =
-	    "description \"a b\"\nauthor \"\"\nusage \"say \\\"\\\\\"\nstart on ((a X=\"1 2\" or b) and c)\nstop on \"and\"\n"
-	    "emits e*\ntask\ninstance $X\nenv A=1\nenv \"B=x y\"\nexport A\nexpect fork\nrespawn\nrespawn limit unlimited\n"
-	    "normal exit 0 TERM 255\nkill signal INT\nkill timeout 0\nreload signal USR1\nconsole owner\numask 027\nnice -3\n"
-	    "oom score -1000\nlimit core 0 unlimited\nchroot /c\nchdir /d\nsetuid u\nsetgid g\n"
-	    "cgroup cpu g shares \"\"\napparmor load /p\napparmor switch q\ndebug\npre-start exec x $Y\nscript\na\n  b\n\n"
-	    "end script\npost-start script\nend script\npre-stop exec s\npost-stop exec t\n";
+	static const char text[] = "description \"a b\"\nauthor \"\"\nusage \"say \\\"\\\\\"\nstart on ((a X=\"1 2\" "
+				   "or b) and c)\nstop on \"and\"\n"
+				   "emits e*\ntask\ninstance $X\nenv A=1\nenv \"B=x y\"\nexport A\nexpect "
+				   "fork\nrespawn\nrespawn limit unlimited\n"
+				   "normal exit 0 TERM 255\nkill signal INT\nkill timeout 0\nreload signal "
+				   "USR1\nconsole owner\numask 027\nnice -3\n"
+				   "oom score -1000\nlimit core 0 unlimited\nchroot /c\nchdir /d\nsetuid u\nsetgid g\n"
+				   "cgroup cpu g shares \"\"\napparmor load /p\napparmor switch q\ndebug\npre-start "
+				   "exec x $Y\nscript\na\n  b\n\n"
+				   "end script\npost-start script\nend script\npre-stop exec s\npost-stop exec t\n";
 	auto_parsed struct parsed p = parse_good(text);
 	auto_free char *printed = job_class_print(p.cls);
 
@@ -330,12 +336,48 @@ static void
 test_table(void **state)
 {
 	static const char *const want[] = {
-		"apparmor load", "apparmor switch", "author", "cgroup", "chdir", "chroot", "console", "debug",
-		"description", "emits", "env", "exec", "expect", "export", "instance", "kill signal", "kill timeout",
-		"limit", "manual", "nice", "normal exit", "oom", "post-start exec", "post-start script",
-		"post-stop exec", "post-stop script", "pre-start exec", "pre-start script", "pre-stop exec",
-		"pre-stop script", "reload signal", "respawn", "respawn limit", "script", "setgid", "setuid",
-		"start on", "stop on", "task", "umask", "usage", "version",
+		"apparmor load",
+		"apparmor switch",
+		"author",
+		"cgroup",
+		"chdir",
+		"chroot",
+		"console",
+		"debug",
+		"description",
+		"emits",
+		"env",
+		"exec",
+		"expect",
+		"export",
+		"instance",
+		"kill signal",
+		"kill timeout",
+		"limit",
+		"manual",
+		"nice",
+		"normal exit",
+		"oom",
+		"post-start exec",
+		"post-start script",
+		"post-stop exec",
+		"post-stop script",
+		"pre-start exec",
+		"pre-start script",
+		"pre-stop exec",
+		"pre-stop script",
+		"reload signal",
+		"respawn",
+		"respawn limit",
+		"script",
+		"setgid",
+		"setuid",
+		"start on",
+		"stop on",
+		"task",
+		"umask",
+		"usage",
+		"version",
 	};
 	auto_strv char **names = NULL;
 

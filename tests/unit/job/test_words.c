@@ -145,7 +145,8 @@ test_blocks(void **state)
 static void
 test_continuations(void **state)
 {
-	auto_parsed struct parsed p = parse_good("\\\n  task\nexec\\\n/bin/x\nkill\\\ntimeout\\\n7\n\\\n\\\n\nrespawn\n");
+	auto_parsed struct parsed p =
+	    parse_good("\\\n  task\nexec\\\n/bin/x\nkill\\\ntimeout\\\n7\n\\\n\\\n\nrespawn\n");
 
 	assert_true(p.cls->task);
 	assert_true(p.cls->respawn);
@@ -237,14 +238,10 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words),
-		cmocka_unit_test(test_words_at_end_of_file),
-		cmocka_unit_test(test_commands),
-		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_continuations),
-		cmocka_unit_test(test_exec_and_script_replace_each_other),
-		cmocka_unit_test(test_words_print),
-		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_words),         cmocka_unit_test(test_words_at_end_of_file),
+		cmocka_unit_test(test_commands),      cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_continuations), cmocka_unit_test(test_exec_and_script_replace_each_other),
+		cmocka_unit_test(test_words_print),   cmocka_unit_test(test_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
