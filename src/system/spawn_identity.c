@@ -6,8 +6,8 @@
 #include <pwd.h>
 #include <string.h>
 
-#define RECORD_SIZE 1024 /* bytes; doubled as long as a record doesn't fit */
-#define RECORD_SIZE_MAX (16 * 1024 * 1024)
+#define RECORD_SIZE ((size_t) 1024) /* bytes; doubled as long as a record doesn't fit */
+#define RECORD_SIZE_MAX ((size_t) 16 * 1024 * 1024)
 
 void
 spawn_identity_deinit(struct spawn_identity *id)

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "spawner/children.h"
+
+/* A child that waits for a signal, leader of a session; it has told when this returns. */
+static pid_t
+child_new(char *const *env)
+{
+	char *const argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo >&3; exec sleep 1000", NULL };
+	int told[2];
+	char byte;
+	pid_t pid;
+
+	assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void) setsid();
+		(void) fcntl(told[1], F_SETFD, 0);
+		(void) dup2(told[1], 3);
+		(void) execve(argv[0], argv, env);
+		_exit(126);
+	}
+	(void) close(told[1]);
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	(void) close(told[0]);
+	return pid;
+}
+
+static char *const env_job[] = { (char *) "PATH=/bin:/usr/bin", (char *) "UPSTART_JOB=x", NULL };
+static char *const env_other[] = { (char *) "PATH=/bin:/usr/bin", (char *) "NOT_UPSTART_JOB=x", NULL };
+
+static void
+end(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	(void) await_child(pid);
+}
+
+static void
+test_children_dead_one_is_not_noted(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	pid_t pid = child_new(env_job);
+
+	(void) state;
+	end(pid);
+	assert_int_equal(children_add(&c, pid), -ESRCH);
+	/* Nor one that is dead but not reaped. */
+	pid = child_new(env_job);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t) pid, &(siginfo_t){ 0 }, WEXITED | WNOWAIT), 0);
+	assert_int_equal(children_add(&c, pid), -ESRCH);
+	(void) await_child(pid);
+	assert_int_equal(children_signal(&c, SIGTERM), 0);
+	children_deinit(&c);
+	children_deinit(&c);
+}
+
+static void
+test_children_living_ones_are_signalled(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	pid_t pids[3];
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = child_new(env_job);
+		assert_int_equal(children_add(&c, pids[i]), 0);
+	}
+	end(pids[1]);
+	assert_int_equal(children_signal(&c, SIGTERM), 2);
+	assert_int_equal(WTERMSIG(await_child(pids[0])), SIGTERM);
+	assert_int_equal(WTERMSIG(await_child(pids[2])), SIGTERM);
+	assert_int_equal(children_signal(&c, SIGTERM), 0);
+	children_deinit(&c);
+}
+
+/* The pid is another's by now: its start time says so. */
+static void
+test_children_recycled_pid_is_left_alone(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	pid_t pid = child_new(env_job);
+	int status;
+
+	(void) state;
+	assert_int_equal(children_add(&c, pid), 0);
+	c.list[0].started--;
+	assert_int_equal(children_signal(&c, SIGTERM), 0);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	end(pid);
+	children_deinit(&c);
+}
+
+/* Room follows the living, however many came and went. */
+static void
+test_children_dead_ones_take_no_room(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	pid_t living = child_new(env_job);
+
+	(void) state;
+	assert_int_equal(children_add(&c, living), 0);
+	for (int i = 0; i < 500; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			(void) pause();
+			_exit(0);
+		}
+		assert_int_equal(children_add(&c, pid), 0);
+		end(pid);
+	}
+	assert_in_range(c.cap, 1, 128);
+	assert_in_range(c.n, 1, c.cap);
+	assert_int_equal(children_signal(&c, SIGTERM), 1);
+	assert_int_equal(WTERMSIG(await_child(living)), SIGTERM);
+	children_deinit(&c);
+}
+
+static void
+test_children_jobs_of_an_earlier_spawner_are_adopted(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	pid_t job = child_new(env_job), other = child_new(env_other), member = fork();
+	int status;
+
+	(void) state;
+	assert_true(member >= 0);
+	if (member == 0) {
+		(void) pause();
+		_exit(0);
+	}
+	assert_int_equal(children_adopt(&c, getpid()), 0);
+	assert_int_equal(c.n, 1);
+	assert_int_equal(c.list[0].pid, job);
+	assert_int_equal(children_signal(&c, SIGTERM), 1);
+	assert_int_equal(WTERMSIG(await_child(job)), SIGTERM);
+	assert_int_equal(waitpid(other, &status, WNOHANG), 0);
+	end(other);
+	end(member);
+	children_deinit(&c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_children_dead_one_is_not_noted),
+		cmocka_unit_test(test_children_living_ones_are_signalled),
+		cmocka_unit_test(test_children_recycled_pid_is_left_alone),
+		cmocka_unit_test(test_children_dead_ones_take_no_room),
+		cmocka_unit_test(test_children_jobs_of_an_earlier_spawner_are_adopted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
