@@ -30,6 +30,7 @@ on_term(struct init *init)
 	struct input in = { .type = INPUT_SESSION_END };
 
 	if (!init_is_session(init)) {
+		log_warn("Re-executing %s", init->argv[0]);
 		reexec_begin(init);
 		return;
 	}

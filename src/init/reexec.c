@@ -62,8 +62,6 @@ reexec_turn(struct init *init)
 	clients_turn(init, true);
 	if (!servants_drained(init) && clock_now() < init->drain_until)
 		return;
-	if (init_is_system(init))
-		log_warn("Re-executing %s", init->own_path != NULL ? init->own_path : init->program);
 	execute(init);
 	/* It failed: on with this image. */
 	loop_timer_cancel(init->phase_timer);

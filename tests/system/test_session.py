@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: MIT
+"""A user's session: its life, its configuration directories, its logs, its end."""
+
+import os
+import signal
+
+from conftest import is_alive, wait_for
+
+SLEEP = "exec sleep 1000\n"
+
+
+# -- the life of jobs
+
+
+def test_service_starts_and_stops(session):
+    session.job("web", SLEEP)
+    session.wait_job("web")
+    assert session.ctl("start", "web").startswith("web start/running, process ")
+    pid = session.pid_of("web")
+    assert is_alive(pid)
+    assert session.ctl("stop", "web") == "web stop/waiting\n"
+    assert not is_alive(pid)
+
+
+def test_task_is_over_when_start_returns_and_its_output_is_in_the_log(session):
+    session.job("hello", "task\nexec echo hello world\n")
+    session.wait_job("hello")
+    assert session.ctl("start", "hello") == "hello stop/waiting\n"
+    wait_for(lambda: session.log_of("hello") == "hello world\n", "the output")
+
+
+def test_long_scripts_arrive_whole(session):
+    body = "".join(f"echo {i}\n" for i in range(5000))
+    session.job("long", "task\nscript\n" + body + "end script\n")
+    session.wait_job("long")
+    session.ctl("start", "long")
+    wait_for(lambda: session.log_of("long") == "".join(f"{i}\n" for i in range(5000)), "all lines")
+
+
+def test_many_jobs_start_on_one_event(session):
+    for i in range(150):
+        session.job(f"j{i}", "start on go\n" + SLEEP)
+    wait_for(lambda: len(session.ctl("list").splitlines()) == 150, "150 jobs")
+    session.ctl("emit", "go")
+    status = session.ctl("list").splitlines()
+    assert len([line for line in status if "start/running, process" in line]) == 150
+
+
+def test_status_after_start_without_waiting_never_lacks_the_pid(session):
+    session.job("w", SLEEP)
+    session.wait_job("w")
+    for _ in range(30):
+        session.ctl("start", "-n", "w")
+        status = session.status("w")
+        assert not status.startswith("w start/spawned") or "process" in status
+        session.wait_status("w", "start/running, process")
+        session.ctl("stop", "w")
+
+
+def test_process_that_ends_at_once_was_running(session):
+    """An exit is never heard of before the exec that came before it."""
+    session.job("quick", "exec true\n")
+    session.job("seen", "start on started quick\ntask\nscript\n  echo seen >> $SEEN\nend script\nenv SEEN=" + str(session.path / "seen") + "\n")
+    session.wait_job("seen")
+    session.wait_job("quick")
+    for _ in range(40):
+        session.command("initctl", "start", "quick")
+    wait_for(lambda: "quick stop/waiting" in session.status("quick"), "quick to be over")
+    # A task that is running already misses an event: only that none is lost for good can be said, so run it alone.
+    before = (session.path / "seen").read_text().count("seen") if (session.path / "seen").exists() else 0
+    session.wait_status("seen", "stop/waiting")
+    session.command("initctl", "start", "quick")
+    wait_for(lambda: (session.path / "seen").read_text().count("seen") > before, "the started event")
+
+
+def test_failing_exec_is_reported(session):
+    session.job("none", "exec /nonexistent/program\n")
+    session.wait_job("none")
+    done = session.command("initctl", "start", "none")
+    assert done.returncode == 1
+    assert done.stderr == "initctl: Job failed to start\n"
+    wait_for(lambda: "init: Failed to spawn none main process: unable to execute: No such file or directory" in session.messages(),
+             "the message")
+
+
+def test_startup_event(make_session):
+    s = make_session()
+    s.job("first", "start on startup\ntask\nexec echo up\n")
+    s.job("other", "start on begin\ntask\nexec echo begun\n")
+    s.start(startup=True)
+    wait_for(lambda: s.log_of("first") == "up\n", "the job of the startup event")
+    assert s.log_of("other") == ""
+
+
+def test_other_startup_event(make_session):
+    s = make_session()
+    s.job("other", "start on begin\ntask\nexec echo begun\n")
+    s.start("--startup-event", "begin", startup=True)
+    wait_for(lambda: s.log_of("other") == "begun\n", "the job of the event")
+
+
+# -- environment
+
+
+def test_jobs_do_not_inherit_when_told_so(make_session):
+    s = make_session()
+    s.job("e", "task\nexec env\n")
+    s.start(env={"LEAK": "yes"})
+    s.ctl("start", "e")
+    wait_for(lambda: "UPSTART_JOB=e\n" in s.log_of("e"), "the environment")
+    assert "LEAK" not in s.log_of("e")
+    assert f"UPSTART_SESSION={s.address}\n" in s.log_of("e")
+
+
+def test_jobs_inherit_environment_and_umask(make_session):
+    s = make_session()
+    s.job("e", "task\nscript\n  echo $GIVEN\n  umask\nend script\n")
+    before = os.umask(0o027)
+    try:
+        s.start(inherit=True, env={"GIVEN": "yes"})
+    finally:
+        os.umask(before)
+    s.ctl("start", "e")
+    wait_for(lambda: s.log_of("e") == "yes\n0027\n", "the output")
+
+
+def test_jobs_get_the_limits_init_was_started_with(session):
+    soft = os.popen("ulimit -n").read().strip()
+    session.job("l", "task\nexec sh -c 'ulimit -n'\n")
+    session.wait_job("l")
+    session.ctl("start", "l")
+    wait_for(lambda: session.log_of("l") == soft + "\n", "the limit")
+
+
+# -- configuration directories
+
+
+def test_files_come_change_and_go(session):
+    session.job("a", "description one\n" + SLEEP)
+    session.wait_job("a")
+    session.job("a", "description two\nstart on x\n" + SLEEP)
+    wait_for(lambda: "start on x" in session.ctl("show-config", "a"), "the change")
+    (session.conf / "a.conf").rename(session.conf / "b.conf")
+    session.wait_job("b")
+    session.wait_job("a", present=False)
+    (session.conf / "b.conf").unlink()
+    session.wait_job("b", present=False)
+
+
+def test_folders_below_are_watched_when_they_come_move_and_go(session):
+    session.job("net/eth", SLEEP)
+    session.wait_job("net/eth")
+    (session.conf / "net").rename(session.conf / "web")
+    session.wait_job("web/eth")
+    session.wait_job("net/eth", present=False)
+    session.job("web/late", SLEEP)  # the renamed folder is still watched
+    session.wait_job("web/late")
+    (session.conf / "web").rename(session.path / "elsewhere")
+    session.wait_job("web/eth", present=False)
+    session.wait_job("web/late", present=False)
+
+
+def test_directory_that_is_not_there_yet_is_waited_for(make_session):
+    s = make_session()
+    later = s.path / "not" / "yet"
+    s.start("--append-confdir", str(later))
+    later.mkdir(parents=True)
+    (later / "late.conf").write_text(SLEEP)
+    s.wait_job("late")
+    os.rename(s.path / "not", s.path / "gone")
+    # The watched directory itself has not moved, its parent has: an explicit reload tells.
+    s.ctl("reload-configuration")
+    s.wait_job("late", present=False)
+    later.mkdir(parents=True)
+    (later / "again.conf").write_text(SLEEP)
+    s.ctl("reload-configuration")
+    s.wait_job("again")
+
+
+def test_directory_deleted_and_made_again(make_session):
+    s = make_session()
+    s.job("a", SLEEP)
+    s.start()
+    (s.conf / "a.conf").unlink()
+    s.conf.rmdir()
+    s.wait_job("a", present=False)
+    s.conf.mkdir()
+    s.job("b", SLEEP)
+    s.wait_job("b")
+
+
+def test_syntax_error_keeps_the_last_good_definition(session):
+    session.job("a", "start on good\n" + SLEEP)
+    session.wait_job("a")
+    session.job("a", "start on bad\nfrobnicate\n")
+    wait_for(lambda: f"init:{session.conf}/a.conf:2" in session.messages() and "Unknown stanza" in session.messages(), "the message")
+    assert "start on good" in session.ctl("show-config", "a")
+    session.job("a", "start on better\n" + SLEEP)
+    wait_for(lambda: "start on better" in session.ctl("show-config", "a"), "the correction")
+
+
+def test_override_applies_and_is_taken_away(session):
+    session.job("a", "start on x\n" + SLEEP)
+    session.wait_job("a")
+    (session.conf / "a.override").write_text("manual\n")
+    wait_for(lambda: "start on" not in session.ctl("show-config", "a"), "the override")
+    (session.conf / "a.override").unlink()
+    wait_for(lambda: "start on x" in session.ctl("show-config", "a"), "the job without it")
+
+
+def test_first_directory_wins_and_the_next_takes_over(make_session):
+    s = make_session()
+    low = s.path / "low"
+    low.mkdir()
+    (low / "a.conf").write_text("start on low\n" + SLEEP)
+    s.job("a", "start on high\n" + SLEEP)
+    s.start("--append-confdir", str(low))
+    assert "start on high" in s.ctl("show-config", "a")
+    (s.conf / "a.conf").unlink()
+    wait_for(lambda: "start on low" in s.ctl("show-config", "a"), "the lower one")
+    (s.conf / "a.conf").symlink_to("/dev/null")
+    s.wait_job("a", present=False)
+    (s.conf / "a.conf").unlink()
+    s.wait_job("a")
+
+
+def test_links_to_files_count_hidden_files_do_not(session):
+    (session.path / "real").write_text(SLEEP)
+    (session.conf / "link.conf").symlink_to(session.path / "real")
+    (session.conf / ".hidden.conf").write_text(SLEEP)
+    session.wait_job("link")
+    session.ctl("reload-configuration")
+    assert "hidden" not in session.ctl("list")
+
+
+def test_a_flood_of_changes_loses_nothing(session):
+    for i in range(400):
+        (session.conf / f"f{i}.conf").write_text(SLEEP)
+        (session.conf / f"f{i}.conf").write_text("start on x\n" + SLEEP)
+    for i in range(0, 400, 2):
+        (session.conf / f"f{i}.conf").unlink()
+    wait_for(lambda: len(session.ctl("list").splitlines()) == 200, "the half that is left")
+
+
+def test_hup_reloads(session):
+    session.job("a", SLEEP)
+    session.wait_job("a")
+    session.process.send_signal(signal.SIGHUP)
+    session.job("b", SLEEP)
+    session.wait_job("b")
+
+
+# -- the init itself
+
+
+def test_usr_signals_are_survived(session):
+    session.process.send_signal(signal.SIGUSR1)
+    session.process.send_signal(signal.SIGUSR2)
+    session.job("a", SLEEP)
+    session.wait_job("a")
+    assert session.process.poll() is None
+
+
+def test_session_file_holds_the_address_and_goes_with_the_session(session):
+    file = session.find()
+    assert session.address == f"unix:abstract=/com/ubuntu/upstart-session/{os.getuid()}/{session.pid}" or \
+        session.address.startswith("unix:path=")
+    assert session.end() == 0
+    assert not file.exists()
+
+
+def test_end_stops_all_jobs(session):
+    session.job("a", SLEEP)
+    session.job("b", "kill timeout 1\nscript\n  trap '' TERM\n  sleep 1000 & wait; wait\nend script\n")
+    session.wait_job("b")
+    session.wait_job("a")
+    session.ctl("start", "a")
+    session.ctl("start", "b")
+    pids = [session.pid_of("a"), session.pid_of("b")]
+    servants = session.wait_servants()
+    assert session.end() == 0
+    wait_for(lambda: not any(is_alive(p) for p in [*pids, *servants.values()]), "jobs and servants to be gone")
+
+
+def test_end_session_is_heard_by_jobs(session):
+    session.job("bye", f"start on session-end\ntask\nexec sh -c 'echo $TYPE > {session.path}/bye'\n")
+    session.wait_job("bye")
+    connection = session.bus()
+    session.manager(connection).EndSession()
+    assert session.process.wait(30) == 0
+    assert (session.path / "bye").read_text() == "logout\n"
+
+
+def test_orphans_are_adopted_and_reaped(session):
+    file = session.path / "orphan"
+    session.job("o", f"task\nexec sh -c '(sh -c \"echo \\$\\$ > {file}; exec sleep 0.2\" &)'\n")
+    session.wait_job("o")
+    session.ctl("start", "o")
+    wait_for(lambda: file.exists() and file.read_text().strip(), "the orphan")
+    wait_for(lambda: not os.path.exists(f"/proc/{file.read_text().strip()}"), "it to be reaped")
+
+
+def test_log_priority_is_changed_at_run_time(session):
+    session.job("a", SLEEP)
+    session.wait_job("a")
+    session.ctl("start", "a")
+    assert "goal changed" not in session.messages()
+    session.ctl("log-priority", "info")
+    session.ctl("stop", "a")
+    wait_for(lambda: "a goal changed from start to stop\n" in session.messages(), "the line")
+    assert session.ctl("log-priority") == "info\n"
+
+
+def test_messages_have_the_prefix_users_know(session):
+    session.job("bad", "exec 'unbalanced\n")
+    wait_for(lambda: f"init:{session.conf}/bad.conf:" in session.messages(), "the error")
+
+
+def test_unknown_options_are_ignored(make_session):
+    assert make_session().start("--frobnicate", "--level=3", "quiet", "-z").answers()
+
+
+def test_two_sessions_do_not_meet(make_session):
+    a, b = make_session(), make_session()
+    a.job("only-a", SLEEP)
+    a.start()
+    b.start()
+    assert "only-a" in a.ctl("list")
+    assert "only-a" not in b.ctl("list")
