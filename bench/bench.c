@@ -105,6 +105,8 @@ exec_init(const struct bench *b)
 	(void) snprintf(log, sizeof(log), "--logdir=%s/log", b->dir);
 	(void) snprintf(run, sizeof(run), "XDG_RUNTIME_DIR=%s/run", b->dir);
 	(void) snprintf(home, sizeof(home), "HOME=%s/home", b->dir);
+	if (freopen("/dev/null", "w", stderr) == NULL) /* a line for each of a thousand killed services */
+		_exit(127);
 	(void) execle(b->init, "init", "--user", "--no-inherit-env", "--no-startup-event", conf, log, (char *) NULL, env);
 	_exit(127);
 }
