@@ -48,10 +48,9 @@ execute(struct init *init)
 		return;
 	}
 	state_keep_descriptors(init, true);
-	(void) execv(init->own_path, argv);
-	r = errno;
+	r = process_exec_again(init->own_path, argv);
 	state_keep_descriptors(init, false);
-	log_error("Failed to re-execute %s: %s", init->own_path, strerror(r));
+	log_error("Failed to re-execute %s: %s", init->own_path, strerror(-r));
 }
 
 void

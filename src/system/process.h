@@ -23,6 +23,12 @@ int must_check process_signal(pid_t pid, int pidfd, int signal);
  */
 char *process_own_path(const char *argv0);
 
+/*
+ * Execute the program of `path` (what process_own_path() said), or, when it is gone from the disk, the one that runs.
+ * Returns only on failure: a negative errno.
+ */
+int process_exec_again(const char *path, char **argv);
+
 /* Raise NOFILE as far as may be; *before is what it was. 0 or a negative errno. */
 int must_check process_raise_nofile(struct rlimit *before);
 

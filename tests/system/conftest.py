@@ -163,8 +163,10 @@ SERVANTS = 3 if (BUILD / "src" / "spawner" / "upstart-spawner").exists() else 2
 class Session(Init):
     """`init --user`."""
 
+    program = INIT
+
     def start(self, *options, inherit=False, startup=False, confdir=True, env=None):
-        words = [INIT, "--user", "--logdir", self.log]
+        words = [self.program, "--user", "--logdir", self.log]
         words += ["--confdir", self.conf] if confdir else []
         words += [] if inherit else ["--no-inherit-env"]
         words += [] if startup else ["--no-startup-event"]

@@ -60,3 +60,12 @@ process_apparmor_is_usable(void)
 	return c == 'Y' && access("/sbin/apparmor_parser", X_OK) == 0 && access("/run/container_type", F_OK) < 0 &&
 	       access("/rofs/etc/apparmor.d", F_OK) < 0;
 }
+
+int
+process_exec_again(const char *path, char **argv)
+{
+	(void) execv(path, argv);
+	if (errno == ENOENT)
+		(void) execv("/proc/self/exe", argv);
+	return -errno;
+}

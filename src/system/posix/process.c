@@ -43,3 +43,10 @@ process_apparmor_is_usable(void)
 {
 	return false;
 }
+
+int
+process_exec_again(const char *path, char **argv)
+{
+	(void) execv(path, argv);
+	return -errno;
+}

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Servants die; jobs, events and what clients asked for do not."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from conftest import SERVANTS, is_alive, wait_for
+
+SLEEP = "exec sleep 1000\n"
+
+needs_spawner = pytest.mark.skipif(SERVANTS < 3, reason="this platform has no spawner")
+
+
+def kill_servant(session, name):
+    """SIGKILL it and wait until its successor is there."""
+    old = session.wait_servants()[name]
+    os.kill(old, signal.SIGKILL)
+    return wait_for(lambda: session.servants().get(name, old) != old and session.servants()[name], f"a new {name}")
+
+
+@pytest.mark.parametrize("name", ["upstart-spawner", "upstart-logger", "upstart-control"][3 - SERVANTS:])
+def test_a_killed_servant_is_started_again_and_serves(session, name):
+    session.job("a", SLEEP)
+    session.job("say", "task\nexec echo said\n")
+    session.wait_job("say")
+    session.wait_job("a")
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    kill_servant(session, name)
+    wait_for(session.answers, "answers")
+    assert session.pid_of("a") == pid and is_alive(pid)
+    session.ctl("start", "say")
+    wait_for(lambda: session.log_of("say") == "said\n", "output")
+    session.ctl("stop", "a")
+    assert not is_alive(pid)
+
+
+@needs_spawner
+def test_no_start_is_lost_while_the_spawner_is_killed(session):
+    """Jobs are started as fast as can be while the spawner dies again and again: each runs once, and only once."""
+    count = 60
+    for i in range(count):
+        session.job(f"j{i}", f"start on go\nscript\n  echo run >> {session.path}/ran.{i}\n  exec sleep 1000\nend script\n")
+    wait_for(lambda: len(session.ctl("list").splitlines()) == count, "the jobs")
+    emit = session.background("emit", "go")
+    for _ in range(3):
+        os.kill(session.wait_servants()["upstart-spawner"], signal.SIGKILL)
+    out, err = emit.communicate(timeout=60)
+    assert emit.returncode == 0, err
+    lines = session.ctl("list").splitlines()
+    assert len([line for line in lines if "start/running, process" in line]) == count, lines
+    wait_for(lambda: all((session.path / f"ran.{i}").exists() for i in range(count)), "all to have run")
+    assert [i for i in range(count) if (session.path / f"ran.{i}").read_text() != "run\n"] == []
+
+
+def test_output_goes_on_when_the_logger_is_killed(session):
+    """A job prints without pause; its log has every line once, but for one read in flight."""
+    lines = 3000
+    session.job("p", f"task\nscript\n  i=0\n  while [ $i -lt {lines} ]; do echo line $i; i=$((i+1)); done\nend script\n")
+    session.wait_job("p")
+    start = session.background("start", "p")
+    for _ in range(3):
+        kill_servant(session, "upstart-logger")
+    assert start.wait(60) == 0, start.stderr.read()
+    wait_for(lambda: f"line {lines - 1}\n" in session.log_of("p"), "the last line")
+    got = session.log_of("p").splitlines()
+    assert len(got) == len(set(got))
+    # What a killed logger had read and not written is gone: a few buffers of a terminal at most.
+    assert len(got) > lines - 3 * 1200
+
+
+def test_starting_goes_on_while_control_is_killed(session):
+    for i in range(20):
+        session.job(f"j{i}", "start on go\n" + SLEEP)
+    wait_for(lambda: len(session.ctl("list").splitlines()) == 20, "the jobs")
+    emit = session.background("emit", "go")
+    os.kill(session.wait_servants()["upstart-control"], signal.SIGKILL)
+    emit.communicate(timeout=60)  # it may have been cut off, or have come back
+    wait_for(session.answers, "a new control")
+    if emit.returncode != 0:
+        session.command("initctl", "emit", "go")
+    for i in range(20):
+        session.wait_status(f"j{i}", "start/running")
+
+
+def test_connections_wait_for_the_next_control(session):
+    """The listening socket is init's: a client that connects while control is dead is served by its successor."""
+    session.wait_servants()
+    stop = threading.Event()
+
+    def murder():
+        while not stop.is_set():
+            pid = session.servants().get("upstart-control")
+            if pid:
+                os.kill(pid, signal.SIGSTOP)
+                stop.wait(0.2)
+                os.kill(pid, signal.SIGKILL)
+                return
+
+    thread = threading.Thread(target=murder)
+    thread.start()
+    wait_for(session.answers, "an answer")
+    stop.set()
+    thread.join()
+    wait_for(session.answers, "an answer of the next one")
+
+
+@needs_spawner
+def test_jobs_start_without_a_spawner(session):
+    """When it keeps dying at once, init makes its processes itself."""
+    session.job("a", SLEEP)
+    session.job("say", "task\nexec sh -c 'echo said; ulimit -n'\n")
+    session.wait_job("say")
+    session.wait_job("a")
+    soft = os.popen("ulimit -n").read()
+    for _ in range(4):
+        pid = session.servants().get("upstart-spawner")
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: session.servants().get("upstart-spawner") != pid, "its end")
+    assert session.ctl("start", "a").startswith("a start/running, process ")
+    session.ctl("start", "say")
+    wait_for(lambda: session.log_of("say") == "said\n" + soft, "output, and the limit of jobs")
+    session.wait_servants()
+    session.ctl("restart", "a")
+    session.ctl("stop", "a")
+
+
+def test_killing_init_ends_the_session(session):
+    session.job("a", SLEEP)
+    session.wait_job("a")
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    servants = session.wait_servants()
+    session.process.kill()
+    session.process.wait()
+    wait_for(lambda: not any(is_alive(p) for p in servants.values()), "the servants to leave")
+    if SERVANTS == 3:
+        wait_for(lambda: not is_alive(pid), "the job to be ended")
+    else:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_all_servants_at_once(session):
+    session.job("a", SLEEP)
+    session.wait_job("a")
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    for victim in session.wait_servants().values():
+        os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: session.answers() and len(session.servants()) == SERVANTS, "all to be back")
+    assert session.pid_of("a") == pid
+    session.ctl("restart", "a")
+    assert session.pid_of("a") != pid
