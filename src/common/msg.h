@@ -137,7 +137,7 @@ struct msg_spawn {
 struct msg_spawned {
 	uint64_t process;
 	int32_t pid;   /* > 0, or 0 when it failed */
-	uint32_t step; /* failed: where */
+	uint32_t step; /* failed: where; with a pid only SPAWN_PTY: made, but without its `console log` */
 	int32_t error; /* failed: errno */
 	uint32_t flags; /* SPAWNED_HAS_*: which descriptors are attached, in this order */
 };

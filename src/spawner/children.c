@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #define CAP_FIRST 64
 #define STAT_SIZE 1024	   /* bytes; a stat line is shorter */
 #define ENVIRON_SIZE 65536 /* how much of an environment is searched */
+#define ENVIRON_TRIES 20
+#define ENVIRON_WAIT_MS 1
 
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
@@ -143,11 +146,25 @@ children_add(struct children *c, pid_t pid)
 	return r < 0 ? r : note(c, pid, f.started);
 }
 
+/* In the middle of an exec a process has no environment: look again, for a while. */
+static ssize_t
+read_environ(pid_t pid, char *buf, size_t size)
+{
+	ssize_t n = 0;
+
+	for (int i = 0; n == 0 && i < ENVIRON_TRIES; i++) {
+		if (i > 0)
+			(void) poll(NULL, 0, ENVIRON_WAIT_MS);
+		n = read_proc(pid, "environ", buf, size);
+	}
+	return n;
+}
+
 static bool
 was_started_as_job(pid_t pid)
 {
 	auto_free char *text = malloc(ENVIRON_SIZE);
-	ssize_t n = text != NULL ? read_proc(pid, "environ", text, ENVIRON_SIZE) : -ENOMEM;
+	ssize_t n = text != NULL ? read_environ(pid, text, ENVIRON_SIZE) : -ENOMEM;
 
 	for (ssize_t i = 0; i < n; i += (ssize_t) strlen(text + i) + 1)
 		if (strncmp(text + i, "UPSTART_JOB=", strlen("UPSTART_JOB=")) == 0)
