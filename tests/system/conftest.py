@@ -121,9 +121,17 @@ class Init:
     def wait_status(self, name, wanted):
         wait_for(lambda: wanted in self.status(name), f"{name} to be {wanted}, it is {self.status(name)}")
 
+    def jobs(self):
+        """Names of all jobs, once for each instance."""
+        if not WATCHES:
+            self.ctl("reload-configuration")
+        return [line.split()[0] for line in self.ctl("list").splitlines() if not line.startswith("\t")]
+
     def wait_job(self, name, present=True):
-        known = lambda: name in [line.split()[0] for line in self.ctl("list").splitlines()]  # noqa: E731
-        wait_for(lambda: known() == present, f"job {name} to be {'there' if present else 'gone'}")
+        wait_for(lambda: (name in self.jobs()) == present, f"job {name} to be {'there' if present else 'gone'}")
+
+    def wait_jobs(self, count):
+        wait_for(lambda: len(self.jobs()) == count, f"{count} jobs")
 
     # -- the processes
 
@@ -157,7 +165,9 @@ class Init:
         return self.command(INITCTL, "version").returncode == 0
 
 
+# A build for a platform with POSIX only has no spawner, and is told of changed files by reloads only.
 SERVANTS = 3 if (BUILD / "src" / "spawner" / "upstart-spawner").exists() else 2
+WATCHES = SERVANTS == 3
 
 
 class Session(Init):

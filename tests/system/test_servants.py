@@ -44,7 +44,7 @@ def test_no_start_is_lost_while_the_spawner_is_killed(session):
     count = 60
     for i in range(count):
         session.job(f"j{i}", f"start on go\nscript\n  echo run >> {session.path}/ran.{i}\n  exec sleep 1000\nend script\n")
-    wait_for(lambda: len(session.ctl("list").splitlines()) == count, "the jobs")
+    session.wait_jobs(count)
     emit = session.background("emit", "go")
     for _ in range(3):
         os.kill(session.wait_servants()["upstart-spawner"], signal.SIGKILL)
@@ -75,7 +75,7 @@ def test_output_goes_on_when_the_logger_is_killed(session):
 def test_starting_goes_on_while_control_is_killed(session):
     for i in range(20):
         session.job(f"j{i}", "start on go\n" + SLEEP)
-    wait_for(lambda: len(session.ctl("list").splitlines()) == 20, "the jobs")
+    session.wait_jobs(20)
     emit = session.background("emit", "go")
     os.kill(session.wait_servants()["upstart-control"], signal.SIGKILL)
     emit.communicate(timeout=60)  # it may have been cut off, or have come back

@@ -4,9 +4,13 @@
 import os
 import signal
 
-from conftest import is_alive, wait_for
+import pytest
+
+from conftest import WATCHES, is_alive, wait_for
 
 SLEEP = "exec sleep 1000\n"
+
+needs_watch = pytest.mark.skipif(not WATCHES, reason="this platform does not tell of changed files")
 
 
 # -- the life of jobs
@@ -40,7 +44,7 @@ def test_long_scripts_arrive_whole(session):
 def test_many_jobs_start_on_one_event(session):
     for i in range(150):
         session.job(f"j{i}", "start on go\n" + SLEEP)
-    wait_for(lambda: len(session.ctl("list").splitlines()) == 150, "150 jobs")
+    session.wait_jobs(150)
     session.ctl("emit", "go")
     status = session.ctl("list").splitlines()
     assert len([line for line in status if "start/running, process" in line]) == 150
@@ -135,6 +139,7 @@ def test_jobs_get_the_limits_init_was_started_with(session):
 # -- configuration directories
 
 
+@needs_watch
 def test_files_come_change_and_go(session):
     session.job("a", "description one\n" + SLEEP)
     session.wait_job("a")
@@ -147,6 +152,7 @@ def test_files_come_change_and_go(session):
     session.wait_job("b", present=False)
 
 
+@needs_watch
 def test_folders_below_are_watched_when_they_come_move_and_go(session):
     session.job("net/eth", SLEEP)
     session.wait_job("net/eth")
@@ -160,6 +166,7 @@ def test_folders_below_are_watched_when_they_come_move_and_go(session):
     session.wait_job("web/late", present=False)
 
 
+@needs_watch
 def test_directory_that_is_not_there_yet_is_waited_for(make_session):
     s = make_session()
     later = s.path / "not" / "yet"
@@ -189,6 +196,7 @@ def test_directory_deleted_and_made_again(make_session):
     s.wait_job("b")
 
 
+@needs_watch
 def test_syntax_error_keeps_the_last_good_definition(session):
     session.job("a", "start on good\n" + SLEEP)
     session.wait_job("a")
@@ -199,6 +207,7 @@ def test_syntax_error_keeps_the_last_good_definition(session):
     wait_for(lambda: "start on better" in session.ctl("show-config", "a"), "the correction")
 
 
+@needs_watch
 def test_override_applies_and_is_taken_away(session):
     session.job("a", "start on x\n" + SLEEP)
     session.wait_job("a")
@@ -208,6 +217,7 @@ def test_override_applies_and_is_taken_away(session):
     wait_for(lambda: "start on x" in session.ctl("show-config", "a"), "the job without it")
 
 
+@needs_watch
 def test_first_directory_wins_and_the_next_takes_over(make_session):
     s = make_session()
     low = s.path / "low"
@@ -239,7 +249,7 @@ def test_a_flood_of_changes_loses_nothing(session):
         (session.conf / f"f{i}.conf").write_text("start on x\n" + SLEEP)
     for i in range(0, 400, 2):
         (session.conf / f"f{i}.conf").unlink()
-    wait_for(lambda: len(session.ctl("list").splitlines()) == 200, "the half that is left")
+    session.wait_jobs(200)
 
 
 def test_hup_reloads(session):
@@ -291,6 +301,7 @@ def test_end_session_is_heard_by_jobs(session):
     assert (session.path / "bye").read_text() == "logout\n"
 
 
+@pytest.mark.skipif(not WATCHES, reason="this platform knows no sub-reapers")
 def test_orphans_are_adopted_and_reaped(session):
     file = session.path / "orphan"
     session.job("o", f"task\nexec sh -c '(sh -c \"echo \\$\\$ > {file}; exec sleep 0.2\" &)'\n")
@@ -311,6 +322,7 @@ def test_log_priority_is_changed_at_run_time(session):
     assert session.ctl("log-priority") == "info\n"
 
 
+@needs_watch
 def test_messages_have_the_prefix_users_know(session):
     session.job("bad", "exec 'unbalanced\n")
     wait_for(lambda: f"init:{session.conf}/bad.conf:" in session.messages(), "the error")
