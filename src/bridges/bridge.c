@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of a bridge: options, connection, loop until ready, daemon, loop until the end. Becoming a daemon forks, so it is
- * done outside the loop, which is stopped for it and made anew in the child.
+ * The life of a bridge: options, connection, loop until ready, daemon, loop until the end. Becoming a daemon forks, so
+ * it is done outside the loop, which is stopped for it and made anew in the child.
  */
 #include "bridges/bridge.h"
 
@@ -59,16 +59,19 @@ struct bridge {
 };
 
 const struct option_spec bridge_options_common[] = {
-	{ 0, "daemon", NULL, N_("detach and run in the background"), OPTION_FLAG, offsetof(struct bridge_options, daemon) },
-	{ 0, "ready", "HOW", N_("tell when ready: `stop' raises SIGSTOP, a number gets a newline written to that descriptor"),
+	{ 0, "daemon", NULL, N_("detach and run in the background"), OPTION_FLAG,
+	  offsetof(struct bridge_options, daemon) },
+	{ 0, "ready", "HOW",
+	  N_("tell when ready: `stop' raises SIGSTOP, a number gets a newline written to that descriptor"),
 	  OPTION_VALUE, offsetof(struct bridge_options, ready) },
-	{ 0, "queue", "EVENTS", N_("keep at most so many events that init has not taken yet (default: 4096)"), OPTION_VALUE,
-	  offsetof(struct bridge_options, queue) },
+	{ 0, "queue", "EVENTS", N_("keep at most so many events that init has not taken yet (default: 4096)"),
+	  OPTION_VALUE, offsetof(struct bridge_options, queue) },
 	OPTIONS_END,
 };
 
 const struct option_spec bridge_options_user[] = {
-	{ 0, "user", NULL, N_("serve the session init at $UPSTART_SESSION"), OPTION_FLAG, offsetof(struct bridge_options, user) },
+	{ 0, "user", NULL, N_("serve the session init at $UPSTART_SESSION"), OPTION_FLAG,
+	  offsetof(struct bridge_options, user) },
 	OPTIONS_END,
 };
 

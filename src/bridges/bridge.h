@@ -15,8 +15,8 @@
  *	static const struct bridge_program program = { … };
  *	int main(int argc, char **argv) { struct mine mine = { 0 }; return bridge_main(argc, argv, &program, &mine); }
  *
- * Everything runs in one thread, from the loop. A bridge ends with status 0 on SIGTERM, and with 1 when it cannot start or
- * init does not come back within 10 s.
+ * Everything runs in one thread, from the loop. A bridge ends with status 0 on SIGTERM, and with 1 when it cannot start
+ * or init does not come back within 10 s.
  */
 
 #include <event2/event.h>
@@ -46,8 +46,8 @@ struct bridge_program {
 	unsigned filter;   /* enum filter_flags */
 
 	/*
-	 * Make what the notices come from; called after init has been reached. `data` is what bridge_main() was given, its
-	 * options read. 0, or a negative errno with a text for the user; then the program ends.
+	 * Make what the notices come from; called after init has been reached. `data` is what bridge_main() was given,
+	 * its options read. 0, or a negative errno with a text for the user; then the program ends.
 	 */
 	int (*open)(struct bridge *bridge, void *data, struct error *err);
 	/* Undo it; also called when open failed. */

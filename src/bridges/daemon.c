@@ -104,8 +104,8 @@ write_log(enum log_level level, const char *text, void *data)
 		return;
 	}
 	if (fallback->kernel)
-		n = snprintf(line, sizeof(line), "<%d>%s[%d]: %s\n", LOG_DAEMON | priority, fallback->program, (int) getpid(),
-			     text);
+		n = snprintf(line, sizeof(line), "<%d>%s[%d]: %s\n", LOG_DAEMON | priority, fallback->program,
+			     (int) getpid(), text);
 	else
 		n = snprintf(line, sizeof(line), "%s: %s\n", fallback->program, text);
 	if (n >= (int) sizeof(line))

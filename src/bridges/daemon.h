@@ -12,17 +12,17 @@
 #include "common/macros.h"
 
 /*
- * Where the pid file of `program` lies: /var/run, or for a bridge of the session at D-Bus address `session` (NULL: none)
- * XDG_RUNTIME_DIR, else HOME. *path is the caller's. 0; -EINVAL: the address does not end with the number of a
+ * Where the pid file of `program` lies: /var/run, or for a bridge of the session at D-Bus address `session` (NULL:
+ * none) XDG_RUNTIME_DIR, else HOME. *path is the caller's. 0; -EINVAL: the address does not end with the number of a
  * process, or there is no place; -ENOMEM.
  */
 int must_check daemon_pid_path(char **path, const char *program, const char *session, struct error *err);
 
 /*
  * Go on as a grandchild, not the leader of the new session; those before have ended and written the pid file. A file
- * that can't be written is only warned about. Working directory /, umask 0, no terminal, no hang-ups. From then on what is
- * logged goes to syslog; while nobody listens there, to the kernel's log (`system` only) or the stderr there was. 0 or a
- * negative errno, in the process that called.
+ * that can't be written is only warned about. Working directory /, umask 0, no terminal, no hang-ups. From then on what
+ * is logged goes to syslog; while nobody listens there, to the kernel's log (`system` only) or the stderr there was. 0
+ * or a negative errno, in the process that called.
  */
 int must_check daemon_detach(const char *program, const char *pid_path, bool system, struct error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libdbus hands out watches (a descriptor and what to wait for) and timeouts; each gets an event, which it owns through its
- * data pointer. Messages that were read are dispatched from an event of their own, never from inside libdbus, a
+ * libdbus hands out watches (a descriptor and what to wait for) and timeouts; each gets an event, which it owns through
+ * its data pointer. Messages that were read are dispatched from an event of their own, never from inside libdbus, a
  * limited number at a time so that signals and the other connection get their turn.
  */
 #include "bridges/dbus_loop.h"
@@ -182,7 +182,8 @@ dbus_loop_attach(struct event_base *base, DBusConnection *dbus)
 	loop->dispatch = event_new(base, -1, 0, dispatch_cb, loop);
 	if (!loop->dispatch ||
 	    !dbus_connection_set_watch_functions(dbus, add_watch_cb, remove_watch_cb, toggle_watch_cb, loop, NULL) ||
-	    !dbus_connection_set_timeout_functions(dbus, add_timeout_cb, remove_timeout_cb, toggle_timeout_cb, loop, NULL))
+	    !dbus_connection_set_timeout_functions(dbus, add_timeout_cb, remove_timeout_cb, toggle_timeout_cb, loop,
+						   NULL))
 		return dbus_loop_detach(loop);
 	dbus_connection_set_dispatch_status_function(dbus, status_cb, loop, NULL);
 	status_cb(dbus, dbus_connection_get_dispatch_status(dbus), loop);

@@ -10,7 +10,7 @@
 
 struct dbus_loop;
 
-/* Make libdbus harmless to a daemon: no aborts for bad arguments, no meddling with SIGPIPE. Before any other use of it. */
+/* Make libdbus harmless to a daemon: no aborts for bad arguments, no meddling with SIGPIPE. Before all other use. */
 void dbus_loop_prepare(void);
 
 /* Read, write and dispatch `dbus` from the loop. NULL: out of memory. */

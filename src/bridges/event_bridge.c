@@ -2,8 +2,8 @@
 /*
  * upstart-event-bridge: the events of the system's init, for the jobs of a session (bridges.md section 7).
  *
- * The system's event NAME becomes the session's event :sys:NAME, and its re-execution :sys:restarted, if some job of the
- * session asks for it. Where systemd is process 1, the events are those of upstart-local-bridge, and keep their names.
+ * The system's event NAME becomes the session's event :sys:NAME, and its re-execution :sys:restarted, if some job of
+ * the session asks for it. Where systemd is process 1 the events are those of upstart-local-bridge and keep their names.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -36,10 +36,12 @@ static const struct option_spec event_bridge_options[] = {
 	  offsetof(struct event_bridge, always) },
 	{ 0, "deny-env", "GLOB", N_("leave out variables whose name matches; may be given several times"), OPTION_LIST,
 	  offsetof(struct event_bridge, deny) },
-	{ 0, "allow-env", "GLOB", N_("pass on variables whose name matches though it is reserved; may be given several times"),
-	  OPTION_LIST, offsetof(struct event_bridge, allow) },
-	{ 0, "system-address", "ADDRESS", N_("D-Bus address of the system init's own socket, instead of the system bus"),
-	  OPTION_VALUE, offsetof(struct event_bridge, address) },
+	{ 0, "allow-env", "GLOB",
+	  N_("pass on variables whose name matches though it is reserved; may be given several times"), OPTION_LIST,
+	  offsetof(struct event_bridge, allow) },
+	{ 0, "system-address", "ADDRESS",
+	  N_("D-Bus address of the system init's own socket, instead of the system bus"), OPTION_VALUE,
+	  offsetof(struct event_bridge, address) },
 	OPTIONS_END,
 };
 
@@ -51,8 +53,8 @@ static const struct tool_help help = {
 	.command = "",
 	.operands = "",
 	.summary = N_("Forward the events of the system's init to the session init at $UPSTART_SESSION."),
-	.text = N_("The event NAME of the system becomes the event :sys:NAME of the session if a job of the session has it in its "
-		   "start on or stop on. When the system's init has re-executed itself, :sys:restarted is emitted."),
+	.text = N_("The event NAME of the system becomes the event :sys:NAME of the session if a job of the session "
+		   "has it in its start on or stop on. When the system's init has re-executed itself, :sys:restarted is emitted."),
 	.tables = tables,
 };
 

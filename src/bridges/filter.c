@@ -193,7 +193,8 @@ tell(struct filter *filter, const char *source, const char *name, const char *wh
 	if (!is_news(filter, source, name ? name : "", what))
 		return;
 	if (name)
-		log_warn("%s: variable %s %s", filter_shown(shown_source, source), filter_shown(shown_name, name), what);
+		log_warn("%s: variable %s %s", filter_shown(shown_source, source), filter_shown(shown_name, name),
+			 what);
 	else
 		log_warn("%s: %s", filter_shown(shown_source, source), what);
 }
@@ -201,8 +202,7 @@ tell(struct filter *filter, const char *source, const char *name, const char *wh
 static const char *
 verdict_text(enum filter_verdict verdict)
 {
-	return verdict == FILTER_ODD ? "dropped: this is not the name of a variable" :
-				       "dropped: this name is reserved";
+	return verdict == FILTER_ODD ? "dropped: this is not the name of a variable" : "dropped: this name is reserved";
 }
 
 /* One variable, if it may pass: appended to *clean, its size added to *size. 0 or -ENOMEM. */

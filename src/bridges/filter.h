@@ -5,8 +5,8 @@
  * What may pass from the outside world into an event (bridges.md 1.9, 1.11).
  *
  * The variables of an event become the environment of the jobs that it starts: whoever may choose their names could set
- * PATH or LD_PRELOAD of a root job. And init takes nothing but UTF-8. So every name is checked, every value repaired, and
- * sizes are bounded. What is dropped or changed is said once for each source.
+ * PATH or LD_PRELOAD of a root job. And init takes nothing but UTF-8. So every name is checked, every value repaired,
+ * and sizes are bounded. What is dropped or changed is said once for each source.
  */
 
 #include "common/map.h"
@@ -50,8 +50,8 @@ enum filter_verdict filter_name(const struct filter *filter, struct span name);
 unsigned filter_value(const struct filter *filter, struct span value, struct strbuf *out);
 
 /*
- * The variables of `env` that may pass, repaired, in the same order, into *clean (the caller's; NULL for none). `source` is for
- * warnings: the name of the event, say. 0 or -ENOMEM.
+ * The variables of `env` that may pass, repaired, in the same order, into *clean (the caller's; NULL for none).
+ * `source` is for warnings: the name of the event, say. 0 or -ENOMEM.
  */
 int must_check filter_env(struct filter *filter, const char *source, char *const *env, char ***clean);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One event of the loop, `turn`, does all that changes the state: the next try, the end of patience with an opening that
- * nobody answers, and the clean-up of a lost connection, which must not happen inside libdbus.
+ * One event of the loop, `turn`, does all that changes the state: the next try, the end of patience with an opening
+ * that nobody answers, and the clean-up of a lost connection, which must not happen inside libdbus.
  */
 #include "bridges/peer.h"
 

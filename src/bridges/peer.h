@@ -29,7 +29,7 @@ enum peer_kind {
 struct peer_ops {
 	/* Each may be NULL. None may free the peer. */
 	void (*up)(void *data);
-	/* Lost, and nothing that was asked will be answered; or, not `was_up`, closed by the other side without a word. */
+	/* Lost: nothing that was asked will be answered. Or, not `was_up`, closed by the other side without a word. */
 	void (*down)(void *data, bool was_up);
 	/* It was not had back within the limit: no more tries. */
 	void (*gone)(void *data);
@@ -60,11 +60,11 @@ bool peer_is_up(const struct peer *peer);
 typedef void (*peer_reply_fn)(void *data, DBusMessage *reply);
 
 /*
- * Send a call; `message` is unref'ed in any case and may be NULL, for out of memory. `release` (may be NULL) is called with
- * `data` when it is not needed any more, also on failure. 0, -ENOTCONN or -ENOMEM.
+ * Send a call; `message` is unref'ed in any case and may be NULL, for out of memory. `release` (may be NULL) is called
+ * with `data` when it is not needed any more, also on failure. 0, -ENOTCONN or -ENOMEM.
  */
 int must_check peer_call(struct peer *peer, DBusMessage *message, peer_reply_fn reply, void *data,
 			 void (*release)(void *data));
 
-/* The text of an error reply, without a newline at its end; NULL if `reply` is not an error. Valid as long as the reply. */
+/* The text of an error reply, copied into `buffer` without a newline at its end; NULL if `reply` is not an error. */
 const char *peer_error_text(DBusMessage *reply, char buffer[ERROR_TEXT_MAX]);

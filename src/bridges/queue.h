@@ -14,7 +14,7 @@
 
 #include "common/macros.h"
 
-#define QUEUE_DEFAULT 4096             /* events */
+#define QUEUE_DEFAULT 4096              /* events */
 #define QUEUE_BYTES (16u * 1024 * 1024) /* of all names and variables together */
 
 struct queue_event {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Signals of new and removed jobs come by themselves on a private connection, so they are heard from the first moment; then
- * all jobs are listed, then each one's properties are read. A job that appears in between is read twice, and the later
- * answer replaces the earlier. Rounds tell after a reconnection which jobs went in the meantime.
+ * Signals of new and removed jobs come by themselves on a private connection, so they are heard from the first moment;
+ * then all jobs are listed, then each one's properties are read. A job that appears in between is read twice, and the
+ * later answer replaces the earlier. Rounds tell after a reconnection which jobs went in the meantime.
  */
 #include "bridges/scan.h"
 

@@ -90,7 +90,8 @@ static DBusMessage *
 event_message(const struct sender *sender, const struct queue_event *event)
 {
 	bool token = sender->tokens != TOKENS_NONE;
-	DBusMessage *message = dbus_message_new_method_call(NULL, MANAGER_PATH, token ? MANAGER2_INTERFACE : MANAGER_INTERFACE,
+	DBusMessage *message =
+	    dbus_message_new_method_call(NULL, MANAGER_PATH, token ? MANAGER2_INTERFACE : MANAGER_INTERFACE,
 							    token ? "EmitEventWithToken" : "EmitEvent");
 	const dbus_bool_t wait = FALSE;
 	char text[TOKEN_SIZE];

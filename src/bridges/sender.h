@@ -17,7 +17,8 @@ struct sender;
 typedef void (*sender_idle_fn)(void *data);
 
 /* All are borrowed; `peer` is the connection to init. NULL: out of memory. */
-struct sender *sender_new(struct event_base *base, struct peer *peer, struct queue *queue, sender_idle_fn idle, void *data);
+struct sender *sender_new(struct event_base *base, struct peer *peer, struct queue *queue, sender_idle_fn idle,
+			  void *data);
 struct sender *sender_free(struct sender *sender); /* after the peer; takes NULL, returns NULL */
 
 /* To be called when the peer is up, when it is down, and when something was queued (or dropped). */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * On a bus anybody may send a signal to our unique name and claim to be the init, so only the owner of the name is listened
- * to: it is asked for when we come, and followed by NameOwnerChanged, which the bus sends in order with all else.
+ * On a bus anybody may send a signal to our unique name and claim to be the init, so only the owner of the name is
+ * listened to: it is asked for when we come, and followed by NameOwnerChanged, which comes in order with all else.
  *
- * Which signals reach us is a set of match rules, kept equal to what is wanted: one for each event name, or a single one
- * for all if there are many. A bus without interest in it sends us nothing.
+ * Which signals reach us is a set of match rules, kept equal to what is wanted: one for each event name, or a single
+ * one for all if there are many. A bus without interest in it sends us nothing.
  */
 #include "bridges/source.h"
 
@@ -84,7 +84,8 @@ wanted_rules(const struct source_want *want, char ***rules)
 static DBusMessage *
 bus_call(const char *member, const char *argument)
 {
-	DBusMessage *message = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, member);
+	DBusMessage *message =
+	    dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, member);
 
 	if (message && !dbus_message_append_args(message, DBUS_TYPE_STRING, &argument, DBUS_TYPE_INVALID)) {
 		dbus_message_unref(message);
@@ -194,8 +195,8 @@ event_emitted(struct source *source, DBusMessage *message)
 	char **env;
 	int count;
 
-	if (!dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &env, &count,
-				   DBUS_TYPE_INVALID))
+	if (!dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &env,
+				   &count, DBUS_TYPE_INVALID))
 		return;
 	source->ops->event(source->data, name, env);
 	dbus_free_string_array(env);

@@ -4,8 +4,8 @@
 /*
  * The events of another init: what upstart-event-bridge forwards (bridges.md 7.1, 7.2).
  *
- * They come over the system bus, from whoever owns com.ubuntu.Upstart there, or from a private socket. On a bus only the
- * events that are wanted wake us. A source that is lost is tried again for ever.
+ * They come over the system bus, from whoever owns com.ubuntu.Upstart there, or from a private socket. On a bus only
+ * the events that are wanted wake us. A source that is lost is tried again for ever.
  */
 
 #include <event2/event.h>

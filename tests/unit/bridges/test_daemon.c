@@ -72,7 +72,9 @@ test_pid_path_refuses(void **state)
 static void
 test_ready_is_parsed(void **state)
 {
-	static const char *const bad[] = { "", "go", "stopp", "1", "2", "-3", "3x", " ", "9999", "99999999999999999999" };
+	static const char *const bad[] = {
+		"", "go", "stopp", "1", "2", "-3", "3x", " ", "9999", "99999999999999999999"
+	};
 	enum daemon_ready how = DAEMON_READY_QUIET;
 	struct error err = ERROR_INIT;
 	char text[16];

@@ -183,9 +183,13 @@ test_filter_value_is_cut_between_characters(void **state)
 static void
 test_filter_env_keeps_order_and_says_what_it_drops(void **state)
 {
-	char *env[] = { (char *) "B=1", (char *) "PATH=/evil", (char *) "A=2", (char *) "no pair", (char *) "=x",
-			(char *) "C=caf\xe9", (char *) "E=", (char *) "D=a=b", NULL };
-	char *expected[] = { (char *) "B=1", (char *) "A=2", (char *) "C=caf" RC, (char *) "E=", (char *) "D=a=b", NULL };
+	char *env[] = {
+		(char *) "B=1", (char *) "PATH=/evil", (char *) "A=2", (char *) "no pair", (char *) "=x",
+		(char *) "C=caf\xe9", (char *) "E=", (char *) "D=a=b", NULL,
+	};
+	char *expected[] = {
+		(char *) "B=1", (char *) "A=2", (char *) "C=caf" RC, (char *) "E=", (char *) "D=a=b", NULL
+	};
 	struct filter filter = { 0 };
 	char **clean = NULL;
 
