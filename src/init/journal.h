@@ -20,7 +20,7 @@ enum record_kind {
 	RECORD_READY,      /* the snapshot above is complete */
 	RECORD_INPUT,      /* servant, message number, then an input (input_pack) */
 	RECORD_DEFINITION, /* definitions.h */
-	RECORD_CONFIG,     /* struct record_config: in recordings */
+	RECORD_CONFIG,     /* struct record_config (record.h): in recordings */
 };
 
 #define JOURNAL_FORMAT 1

@@ -9,6 +9,7 @@
 #include "init/control.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/record.h"
 #include "init/servants.h"
 #include "init/sources.h"
 #include "init/spawn.h"
@@ -223,19 +224,12 @@ state_core_config(struct init *init)
 	};
 }
 
-static const struct wire_field config_fields[] = {
-	WIRE_FIELD(STRV, struct core_config, own_env),
-	WIRE_FIELD(STRV, struct core_config, job_env),
-	WIRE_FIELD(STR, struct core_config, session_address),
-	WIRE_FIELD(I32, struct core_config, log_level),
-};
-const struct wire_schema state_config_schema = WIRE_SCHEMA("config", config_fields);
-
 int
 state_record(struct init *init, const char *path)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
-	struct core_config config = state_core_config(init);
+	const struct core_config core = state_core_config(init);
+	const struct record_config config = { core.own_env, core.job_env, core.session_address, core.log_level };
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	struct journal *j;
 	int r;
@@ -245,7 +239,7 @@ state_record(struct init *init, const char *path)
 	j = journal_new(fd, false);
 	if (j == NULL)
 		return -ENOMEM;
-	wire_put_struct(&b, &state_config_schema, &config);
+	wire_put_struct(&b, &record_config_schema, &config);
 	r = write_header(j);
 	if (r == 0)
 		r = journal_append(j, RECORD_CONFIG, &b, false, NULL);

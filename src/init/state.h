@@ -76,8 +76,5 @@ int must_check state_load(struct init *init, int fd);
 /* All descriptors the journal speaks of are to be there after an exec, or are not. */
 void state_keep_descriptors(struct init *init, bool keep);
 
-/* Schema of struct core_config without the resolver: the payload of a RECORD_CONFIG. */
-extern const struct wire_schema state_config_schema;
-
 /* The configuration of the core, from init's own; all borrowed. */
 struct core_config state_core_config(struct init *init);

@@ -3,10 +3,11 @@
 
 import os
 import signal
+import subprocess
 
 import pytest
 
-from conftest import WATCHES, is_alive, wait_for
+from conftest import BUILD, WATCHES, is_alive, wait_for
 
 SLEEP = "exec sleep 1000\n"
 
@@ -339,3 +340,43 @@ def test_two_sessions_do_not_meet(make_session):
     b.start()
     assert "only-a" in a.ctl("list")
     assert "only-a" not in b.ctl("list")
+
+
+# -- recordings
+
+REPLAY = BUILD / "src" / "replay" / "upstart-replay"
+
+
+@pytest.mark.skipif(not REPLAY.exists(), reason="upstart-replay is not built")
+def test_recording_is_replayed(make_session):
+    """What init has decided follows from the recording alone."""
+    s = make_session()
+    s.job("a", "start on go\npost-stop exec true\n" + SLEEP)
+    s.job("bad", "exec sh -c 'exit 3'\nrespawn\nrespawn limit 2 5\n")
+    s.start("--record", str(s.path / "record"), "--verbose")
+    s.ctl("emit", "go", "X=1")
+    pid = s.pid_of("a")
+    s.command("initctl", "start", "bad")
+    s.wait_status("bad", "stop/waiting")
+    s.ctl("stop", "a")
+    assert s.end() == 0
+    done = subprocess.run([REPLAY, "--check", s.path / "record"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in s.messages().splitlines() if " state changed from " in line]
+    assert lines
+    for line in lines:
+        assert f'"{line}"' in done.stdout
+    assert f'"pid": {pid}' in done.stdout
+    quiet = subprocess.run([REPLAY, "-q", s.path / "record"], capture_output=True, text=True, timeout=60)
+    assert (quiet.returncode, quiet.stdout) == (0, "")
+
+
+@pytest.mark.skipif(not REPLAY.exists(), reason="upstart-replay is not built")
+def test_what_is_no_recording_is_refused(tmp_path):
+    (tmp_path / "x").write_bytes(b"nonsense" * 100)
+    done = subprocess.run([REPLAY, tmp_path / "x"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == f"upstart-replay: {tmp_path}/x: not a recording of init\n"
+    done = subprocess.run([REPLAY, tmp_path / "none"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
