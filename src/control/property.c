@@ -195,9 +195,10 @@ find_property(struct call *call, struct args *args)
 	interface = args_string(args);
 	name = args_string(args);
 	call->property = table_property(call->object.kind, interface, name);
-	if (call->property == NULL)
-		call_unknown(call);
-	return call->property != NULL;
+	if (call->property != NULL)
+		return true;
+	call_unknown(call);
+	return false;
 }
 
 void

@@ -330,6 +330,8 @@ filter_cb(DBusConnection *client, DBusMessage *message, void *data)
 	if (dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_SIGNAL &&
 	    !(rig->spying && dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_METHOD_CALL))
 		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+	if (dbus_message_has_interface(message, DBUS_INTERFACE_LOCAL))
+		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 	heard = calloc(1, sizeof(*heard));
 	assert_non_null(heard);
 	heard->client = client;

@@ -394,12 +394,14 @@ test_user_mode_join_outlives_who_asked(void **state)
 
 /* -- callers over the bus ----------------------------------------------------- */
 
+/* As another user: call a method over the bus; the exit status says how that went: 0 answered, 1 refused by init. */
 static int
 call_over_bus(uid_t uid, const char *member)
 {
 	DBusError error = DBUS_ERROR_INIT;
 	DBusConnection *c;
-	DBusMessage *m;
+	DBusMessage *m, *answer;
+	int status;
 
 	if (setresuid(uid, uid, uid) < 0)
 		return 2;
@@ -408,9 +410,16 @@ call_over_bus(uid_t uid, const char *member)
 		return 3;
 	dbus_connection_set_exit_on_disconnect(c, FALSE);
 	m = dbus_message_new_method_call(NAME, MGR, I_MGR, member);
-	if (dbus_connection_send_with_reply_and_block(c, m, 30000, &error) != NULL)
-		return 0;
-	return dbus_error_has_name(&error, ERR_PERMISSION_DENIED) ? 1 : 4;
+	answer = dbus_connection_send_with_reply_and_block(c, m, 30000, &error);
+	status = answer != NULL ? 0 : dbus_error_has_name(&error, ERR_PERMISSION_DENIED) ? 1 : 4;
+	dbus_error_free(&error);
+	dbus_message_unref(m);
+	if (answer != NULL)
+		dbus_message_unref(answer);
+	dbus_connection_close(c);
+	dbus_connection_unref(c);
+	dbus_shutdown();
+	return status;
 }
 
 static bool

@@ -265,10 +265,13 @@ test_repeated_effects_are_acknowledged_but_not_handled(void **state)
 	rig_notify(&rig, &two);
 	for (const char *const *expected = (const char *const[]) { "one", "two", NULL }; *expected != NULL; expected++) {
 		const char *name;
+		char **env;
+		int n;
 
 		m = rig_signal(&rig, client, "EventEmitted");
-		assert_true(dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING,
-						  &(char **) { NULL }, &(int) { 0 }, DBUS_TYPE_INVALID));
+		assert_true(dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &env, &n,
+						  DBUS_TYPE_INVALID));
+		dbus_free_string_array(env);
 		assert_string_equal(name, *expected);
 		dbus_message_unref(m);
 	}
@@ -354,6 +357,7 @@ call_as(uid_t uid)
 	DBusError error = DBUS_ERROR_INIT;
 	DBusConnection *c;
 	DBusMessage *m, *answer;
+	int status;
 
 	if (setresuid(uid, uid, uid) < 0)
 		return 2;
@@ -363,7 +367,14 @@ call_as(uid_t uid)
 	dbus_connection_set_exit_on_disconnect(c, FALSE);
 	m = dbus_message_new_method_call(NULL, MGR, NULL, "Ping");
 	answer = dbus_connection_send_with_reply_and_block(c, m, 30000, &error);
-	return answer != NULL ? 1 : dbus_error_has_name(&error, DBUS_ERROR_TIMEOUT) ? 4 : 0;
+	status = answer != NULL ? 1 : dbus_error_has_name(&error, DBUS_ERROR_TIMEOUT) ? 4 : 0;
+	dbus_error_free(&error);
+	dbus_message_unref(m);
+	if (answer != NULL)
+		dbus_message_unref(answer);
+	dbus_connection_close(c);
+	dbus_connection_unref(c);
+	return status;
 }
 
 static bool
