@@ -27,11 +27,9 @@ rows_add(struct rows *rows, const char *job, const struct upstart_instance *inst
 		tool_nomem();
 	rows->row = grown;
 	row = &grown[rows->n++];
-	row->job = strdup(job);
-	row->instance = strdup(instance ? instance->name : "");
+	row->job = tool_must(strdup(job));
+	row->instance = tool_must(strdup(instance ? instance->name : ""));
 	row->text = status_line_format(job, instance);
-	if (!row->job || !row->instance)
-		tool_nomem();
 }
 
 static void
@@ -70,7 +68,7 @@ add_instances(struct initctl *ctl, struct rows *rows, const char *name, char *co
 {
 	bool any = false;
 
-	for (; *paths; paths++) {
+	for (; paths && *paths; paths++) {
 		struct upstart_instance *instance = NULL;
 		int r = vanished_is_fine(upstart_instance_properties(ctl->upstart, *paths, &instance, err), err);
 

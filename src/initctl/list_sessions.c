@@ -13,20 +13,12 @@
 #define SESSION_PREFIX "UPSTART_SESSION="
 #define SESSION_SUFFIX ".session"
 
-static char *
-must(char *s)
-{
-	if (!s)
-		tool_nomem();
-	return s;
-}
-
 /* The folder, made if need be; NULL when there can be none. */
 static char *
 sessions_folder(const char *runtime)
 {
-	char *upstart auto_free = must(str_printf("%s/upstart", runtime));
-	char *sessions = must(str_printf("%s/sessions", upstart));
+	char *upstart auto_free = tool_must(str_printf("%s/upstart", runtime));
+	char *sessions = tool_must(str_printf("%s/sessions", upstart));
 
 	if ((mkdir(upstart, 0700) < 0 && errno != EEXIST) || (mkdir(sessions, 0700) < 0 && errno != EEXIST)) {
 		free(sessions);
@@ -105,7 +97,7 @@ run(struct initctl *ctl, char *const *operands unused)
 		return EXIT_FAILURE;
 	}
 	for (int i = 0; i < n; i++) {
-		char *path auto_free = must(str_printf("%s/%s", folder, entries[i]->d_name));
+		char *path auto_free = tool_must(str_printf("%s/%s", folder, entries[i]->d_name));
 
 		show(ctl, path, name_to_pid(entries[i]->d_name));
 		free(entries[i]);

@@ -49,12 +49,23 @@ invalid_letter(struct options_scan *scan, const char *problem, char letter)
 }
 
 static const struct option_spec *
-find(const struct option_spec *const *tables, char letter, const char *name, size_t length)
+find_long(const struct option_spec *const *tables, const char *name, size_t length)
 {
 	for (; *tables; tables++) {
 		for (const struct option_spec *o = *tables; o->kind != OPTION_END; o++) {
-			if (letter ? o->letter == letter
-				   : o->name && strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+			if (o->name && strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+				return o;
+		}
+	}
+	return NULL;
+}
+
+static const struct option_spec *
+find_letter(const struct option_spec *const *tables, char letter)
+{
+	for (; *tables; tables++) {
+		for (const struct option_spec *o = *tables; o->kind != OPTION_END; o++) {
+			if (o->letter == letter)
 				return o;
 		}
 	}
@@ -132,7 +143,7 @@ take_long(struct options_scan *scan, const struct option_spec *const *tables, vo
 	const char *name = word + 2;
 	size_t length = strcspn(name, "=");
 	const char *value = name[length] == '=' ? name + length + 1 : NULL;
-	const struct option_spec *o = find(tables, 0, name, length);
+	const struct option_spec *o = find_long(tables, name, length);
 
 	if (!o)
 		return invalid(scan, N_("invalid option"), word);
@@ -150,7 +161,7 @@ static enum options_result
 take_short(struct options_scan *scan, const struct option_spec *const *tables, void *data, const char *word)
 {
 	for (const char *p = word + 1; *p; p++) {
-		const struct option_spec *o = find(tables, *p, NULL, 0);
+		const struct option_spec *o = find_letter(tables, *p);
 		const char *value = NULL;
 		enum options_result r;
 

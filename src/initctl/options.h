@@ -33,7 +33,7 @@ struct option_spec {
 	const char *arg;  /* what the argument is called in the help text; NULL: takes none */
 	const char *help; /* NULL: not shown */
 	enum option_kind kind;
-	size_t offset; /* of the target in the data handed to options_next() */
+	unsigned int offset; /* of the target in the data handed to options_next() */
 };
 
 #define OPTIONS_END { .kind = OPTION_END }

@@ -16,7 +16,6 @@ char *
 status_line_format(const char *job, const struct upstart_instance *instance)
 {
 	struct strbuf line auto_strbuf = STRBUF_INIT;
-	char *text;
 
 	strbuf_add(&line, job);
 	if (!instance) {
@@ -37,10 +36,7 @@ status_line_format(const char *job, const struct upstart_instance *instance)
 			strbuf_addf(&line, ", (%s) process %d", process->kind, process->pid);
 	}
 	strbuf_addc(&line, '\n');
-	text = strbuf_steal(&line);
-	if (!text)
-		tool_nomem();
-	return text;
+	return tool_must(strbuf_steal(&line));
 }
 
 int

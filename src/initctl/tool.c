@@ -15,13 +15,21 @@
 /* Where the description of an option begins, counted from 0. */
 #define HELP_COLUMN 30
 
-void
+_Noreturn void
 tool_nomem(void)
 {
 	static const char text[] = "Out of memory\n";
 
 	(void) !write(STDERR_FILENO, text, sizeof(text) - 1);
 	_exit(EXIT_FAILURE);
+}
+
+char *
+tool_must(char *text)
+{
+	if (!text)
+		tool_nomem();
+	return text;
 }
 
 void
@@ -184,11 +192,9 @@ print_option(const struct option_spec *o)
 
 	if (!o->help)
 		return;
-	left = str_printf("  %s%s%s%s%s%s", o->letter ? letter : "    ", o->letter && o->name ? ", " : "",
-			  o->name ? "--" : "", o->name ? o->name : "", o->arg ? (o->name ? "=" : " ") : "",
-			  o->arg ? o->arg : "");
-	if (!left)
-		tool_nomem();
+	left = tool_must(str_printf("  %s%s%s%s%s%s", o->letter ? letter : "    ", o->letter && o->name ? ", " : "",
+				    o->name ? "--" : "", o->name ? o->name : "", o->arg ? (o->name ? "=" : " ") : "",
+				    o->arg ? o->arg : ""));
 	(void) fputs(left, stdout);
 	if (strlen(left) >= HELP_COLUMN) {
 		(void) putchar('\n');

@@ -54,3 +54,5 @@ void tool_wrap(const char *text, int column, int indent, int hang);
 int tool_finish(const struct tool *tool, int status);
 
 _Noreturn void tool_nomem(void);
+/* `text` itself, which an allocation gave; does not return when that failed. */
+char *tool_must(char *text);

@@ -28,6 +28,8 @@
 /* So many useless connections in a row mean that init does not want us. */
 #define USELESS_MAX 5u
 #define NO_DEADLINE INT64_MAX
+/* libdbus takes an int. */
+#define POLL_LONGEST_MS INT64_C(3600000)
 
 /* Abstract sockets exist on Linux only. */
 #ifdef UPSTART_PLATFORM_POSIX
@@ -332,8 +334,8 @@ await(struct upstart *u, DBusPendingCall *pending, int64_t deadline, int64_t tru
 		left = until == NO_DEADLINE ? -1 : until - now_ms();
 		if (until != NO_DEADLINE && left <= 0)
 			return -ETIMEDOUT;
-		if (left > 3600 * 1000)
-			left = 3600 * 1000;
+		if (left > POLL_LONGEST_MS)
+			left = POLL_LONGEST_MS;
 		if (!dbus_connection_read_write_dispatch(u->dbus, (int) left) &&
 		    !dbus_pending_call_get_completed(pending))
 			return -ENOTCONN;

@@ -132,7 +132,7 @@ reload_by_hand(struct upstart *conn, const char *instance, struct upstart_error 
 	struct upstart_instance *properties = NULL;
 	int r = upstart_instance_properties(conn, instance, &properties, err);
 
-	if (r < 0)
+	if (r < 0 || !properties)
 		return r;
 	if (!properties->process_count || strcmp(properties->processes[0].kind, "main") != 0 ||
 	    properties->processes[0].pid <= 1)

@@ -50,23 +50,26 @@ client_reply_string(DBusMessage *reply, int type, char **value, struct upstart_e
 int
 client_iter_strv(DBusMessageIter *array, int type, char ***values, struct upstart_error *err)
 {
-	char **v auto_strv = calloc(1, sizeof(*v));
 	DBusMessageIter item;
+	char **v;
 
-	if (!v)
-		return client_nomem(err);
 	if (dbus_message_iter_get_arg_type(array) != DBUS_TYPE_ARRAY ||
 	    dbus_message_iter_get_element_type(array) != type)
 		return client_reply_malformed(err);
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return client_nomem(err);
 	dbus_message_iter_recurse(array, &item);
 	for (; dbus_message_iter_get_arg_type(&item) == type; dbus_message_iter_next(&item)) {
 		const char *s;
 
 		dbus_message_iter_get_basic(&item, &s);
-		if (strv_add(&v, s) < 0)
+		if (strv_add(&v, s) < 0) {
+			strv_free(v);
 			return client_nomem(err);
+		}
 	}
-	*values = steal(&v);
+	*values = v;
 	return 0;
 }
 

@@ -203,8 +203,8 @@ put_utmp(const char *path, struct utmpx record)
 {
 	int fd auto_close = open(path, O_RDWR | O_CLOEXEC);
 	struct utmpx old;
-	off_t offset;
-	bool there;
+	off_t offset = 0;
+	bool there = false;
 	int r;
 
 	if (fd < 0)

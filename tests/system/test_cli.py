@@ -14,6 +14,7 @@ blank at the end of a line, <NONL> no newline at the end.
 UPSTART_BUILD names the build folder (default: build).
 """
 
+import json
 import os
 import pathlib
 import re
@@ -251,8 +252,9 @@ mkdir "$W/dev/pts" "$W/dev/shm"
 ln -s /proc/self/fd "$W/dev/fd"
 mount --move "$W/dev" /dev
 ip link set lo up
-# telinit, when init is called as a program, is looked for where it is installed
-[ -z "$SBINDIR" ] || mount --bind "$W/bin" "$SBINDIR"
+# telinit, when init is called as a program, is looked for where it is to be installed
+mkdir -p "$SBINDIR"
+mount -t overlay -o "lowerdir=$W/bin:$SBINDIR" none "$SBINDIR"
 exec "$@"
 """
 
@@ -260,10 +262,12 @@ exec "$@"
 class System(Rig):
     def __init__(self, jobs):
         super().__init__(jobs)
-        sbin = pathlib.Path("/usr/local/sbin")
+        options = {option["name"]: option["value"] for option in
+                   json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())}
+        sbin = pathlib.Path(options["prefix"], options["sbindir"]).resolve()
         self.unshare("sh", "-c", RIG, "sh", "setpriv", "--bounding-set=-sys_boot", "--inh-caps=-sys_boot",
                      BUILD / "src/init/init", "--confdir", self.scratch / "conf", "--logdir", self.scratch / "log",
-                     W=str(self.scratch), SBINDIR=str(sbin) if sbin.is_dir() else "")
+                     W=str(self.scratch), SBINDIR=str(sbin))
         self.wait_for(lambda: self.run("initctl version")[0] == 0)
 
 
