@@ -21,12 +21,12 @@ enum bus_state {
 
 struct bus {
 	enum bus_state state;
-	struct peer *peer;         /* borrowed; NULL in BUS_OFF */
+	struct peer *peer;	   /* borrowed; NULL in BUS_OFF */
 	DBusPendingCall *question; /* ref; the open step of joining */
 	struct senders *senders;   /* owned */
-	char *address;             /* owned: of the bus being joined, or joined */
-	bool quiet;                /* the attempt may fail silently */
-	bool again;                /* asked to reconnect meanwhile */
+	char *address;		   /* owned: of the bus being joined, or joined */
+	bool quiet;		   /* the attempt may fail silently */
+	bool again;		   /* asked to reconnect meanwhile */
 };
 
 static void try_join(struct control *control, const char *address, bool quiet);
@@ -213,7 +213,8 @@ request_name(struct control *control)
 {
 	const char *name = BUS_NAME;
 	dbus_uint32_t flags = DBUS_NAME_FLAG_DO_NOT_QUEUE;
-	DBusMessage *m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "RequestName");
+	DBusMessage *m =
+	    dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "RequestName");
 
 	if (m != NULL &&
 	    !dbus_message_append_args(m, DBUS_TYPE_STRING, &name, DBUS_TYPE_UINT32, &flags, DBUS_TYPE_INVALID)) {
@@ -382,7 +383,7 @@ static bool
 put_pair(DBusMessageIter *dict, const char *pair)
 {
 	const char *equals = strchr(pair, '=');
-	auto_free char *key = equals != NULL ? span_dup((struct span) { pair, (size_t) (equals - pair) }) : strdup(pair);
+	auto_free char *key = equals != NULL ? span_dup((struct span){ pair, (size_t) (equals - pair) }) : strdup(pair);
 	DBusMessageIter entry;
 
 	return key != NULL && dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&

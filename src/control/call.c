@@ -14,7 +14,7 @@
 #include "control/peer.h"
 #include "control/table.h"
 
-#define CALLS_MAX 65536                      /* calls that wait at one time */
+#define CALLS_MAX 65536			     /* calls that wait at one time */
 #define CALL_BYTES_MAX (128UL * 1024 * 1024) /* and what their arguments may take */
 #define ERR_LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
 
@@ -115,7 +115,8 @@ call_unknown(struct call *call)
 {
 	const char *interface = dbus_message_get_interface(call->message);
 
-	call_error(call, DBUS_ERROR_UNKNOWN_METHOD, "Method \"%s\" with signature \"%s\" on interface \"%s\" doesn't exist\n",
+	call_error(call, DBUS_ERROR_UNKNOWN_METHOD,
+		   "Method \"%s\" with signature \"%s\" on interface \"%s\" doesn't exist\n",
 		   dbus_message_get_member(call->message), dbus_message_get_signature(call->message),
 		   interface != NULL ? interface : "(null)");
 }

@@ -22,25 +22,25 @@ typedef void (*call_finish_fn)(struct call *call, const struct msg_reply *reply)
 struct call {
 	struct call *prev, *next;
 	struct control *control; /* borrowed */
-	struct peer *peer;       /* borrowed; NULL: nobody waits for the answer */
-	DBusMessage *message;    /* ref; NULL: control itself asks */
+	struct peer *peer;	 /* borrowed; NULL: nobody waits for the answer */
+	DBusMessage *message;	 /* ref; NULL: control itself asks */
 	const struct method *method;
 	struct object object;
 	int32_t uid; /* the caller's, -1 unknown */
 	int32_t pid; /* the caller's, 0 unknown */
 
 	call_finish_fn finish;
-	void (*gone)(struct call *call);    /* instead of call_unknown() when init does not know the object */
-	bool lasting;                       /* `finish` does more than answer: kept when the client leaves */
-	bool joining;                       /* waits for the bus, not for init */
-	const struct property *property;    /* Get, Set */
-	char *name;                         /* owned: what the handler needs again */
-	char **list;                        /* owned: as well */
+	void (*gone)(struct call *call); /* instead of call_unknown() when init does not know the object */
+	bool lasting;			 /* `finish` does more than answer: kept when the client leaves */
+	bool joining;			 /* waits for the bus, not for init */
+	const struct property *property; /* Get, Set */
+	char *name;			 /* owned: what the handler needs again */
+	char **list;			 /* owned: as well */
 
-	uint64_t number;     /* 0: not sent to init */
-	bool query;          /* to be asked again when init was replaced */
-	struct strbuf body;  /* owned: the encoded query */
-	size_t cost;         /* bytes it makes us keep */
+	uint64_t number;    /* 0: not sent to init */
+	bool query;	    /* to be asked again when init was replaced */
+	struct strbuf body; /* owned: the encoded query */
+	size_t cost;	    /* bytes it makes us keep */
 };
 
 /* A call from a client's message, in the list of all calls. NULL: out of memory. */
@@ -88,4 +88,4 @@ void args_init(struct args *args, const struct call *call);
 const char *args_string(struct args *args); /* borrowed from the message */
 bool args_bool(struct args *args);
 char **args_strv(struct args *args); /* the caller's; NULL when empty */
-int args_fd(struct args *args);      /* the caller's, or -1 */
+int args_fd(struct args *args);	     /* the caller's, or -1 */

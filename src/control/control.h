@@ -47,12 +47,12 @@ struct options {
 struct control {
 	struct options options;
 	struct event_base *base; /* owned */
-	uid_t uid;               /* real uid of init, which is ours */
-	bool pid1;               /* init is process 1: some members are refused */
-	bool trusting;           /* callers need no check: control.md 1.5 */
-	bool serving;            /* the first HELLO has come */
-	bool ending;             /* the last message has come: nothing new is accepted */
-	char *program;           /* owned: what init calls itself */
+	uid_t uid;		 /* real uid of init, which is ours */
+	bool pid1;		 /* init is process 1: some members are refused */
+	bool trusting;		 /* callers need no check: control.md 1.5 */
+	bool serving;		 /* the first HELLO has come */
+	bool ending;		 /* the last message has come: nothing new is accepted */
+	char *program;		 /* owned: what init calls itself */
 
 	struct link *link; /* owned */
 	struct bus *bus;   /* owned */

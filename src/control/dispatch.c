@@ -56,5 +56,5 @@ dispatch_private(struct peer *peer, DBusMessage *message)
 	if (dbus_connection_get_unix_process_id(peer->dbus, &pid))
 		caller_pid = (int32_t) pid;
 	return dispatch_call(peer, message, caller_uid, caller_pid) ? DBUS_HANDLER_RESULT_HANDLED
-								     : DBUS_HANDLER_RESULT_NEED_MEMORY;
+								    : DBUS_HANDLER_RESULT_NEED_MEMORY;
 }

@@ -8,7 +8,7 @@
 #include "common/error.h"
 #include "common/log.h"
 
-#define MESSAGE_MAX (16L * 1024 * 1024)  /* bytes of one message from a client */
+#define MESSAGE_MAX (16L * 1024 * 1024)	 /* bytes of one message from a client */
 #define RECEIVED_MAX (32L * 1024 * 1024) /* bytes of unhandled messages of one client */
 #define MESSAGE_FDS_MAX 4
 #define RECEIVED_FDS_MAX 32

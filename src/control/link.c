@@ -13,10 +13,10 @@
 
 struct link {
 	struct control *control; /* borrowed */
-	struct ipc *ipc;         /* owned */
-	struct event *readable;  /* owned */
-	struct event *writable;  /* owned */
-	uint64_t seen;           /* the highest effect id */
+	struct ipc *ipc;	 /* owned */
+	struct event *readable;	 /* owned */
+	struct event *writable;	 /* owned */
+	uint64_t seen;		 /* the highest effect id */
 	uint64_t acknowledged;
 };
 

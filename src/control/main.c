@@ -23,9 +23,12 @@ static const char usage[] =
     "Started by init, with a link to it at descriptor 3.\n";
 
 static const struct option long_options[] = {
-	{ "mode", required_argument, NULL, 'm' },  { "no-dbus", no_argument, NULL, 'd' },
-	{ "listen", required_argument, NULL, 'l' }, { "listen-fd", required_argument, NULL, 'f' },
-	{ "no-sandbox", no_argument, NULL, 's' },  { "help", no_argument, NULL, 'h' },
+	{ "mode", required_argument, NULL, 'm' },
+	{ "no-dbus", no_argument, NULL, 'd' },
+	{ "listen", required_argument, NULL, 'l' },
+	{ "listen-fd", required_argument, NULL, 'f' },
+	{ "no-sandbox", no_argument, NULL, 's' },
+	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -52,7 +55,8 @@ parse_fd(const char *text, int *fd)
 
 	errno = 0;
 	n = strtol(text, &end, 10);
-	if (errno != 0 || end == text || *end != '\0' || n <= IPC_SERVANT_FD || n > 1000000 || fcntl((int) n, F_GETFD) < 0)
+	if (errno != 0 || end == text || *end != '\0' || n <= IPC_SERVANT_FD || n > 1000000 ||
+	    fcntl((int) n, F_GETFD) < 0)
 		return false;
 	*fd = (int) n;
 	return true;

@@ -78,8 +78,8 @@ finish_state(struct call *call, const struct msg_reply *reply)
 	const char *state = libdbus_text(reply->value != NULL ? reply->value : "{}", TEXT_REPLACE, &owned);
 	DBusMessage *answer = call_reply_new(call);
 
-	if (answer != NULL && (state == NULL ||
-			       !dbus_message_append_args(answer, DBUS_TYPE_STRING, &state, DBUS_TYPE_INVALID))) {
+	if (answer != NULL &&
+	    (state == NULL || !dbus_message_append_args(answer, DBUS_TYPE_STRING, &state, DBUS_TYPE_INVALID))) {
 		dbus_message_unref(answer);
 		answer = NULL;
 	}

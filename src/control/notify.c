@@ -75,7 +75,8 @@ send_all(struct control *control, DBusMessage *message)
 }
 
 static bool
-put_payload(DBusMessage *m, enum payload payload, const struct msg_notify *notify, const char *job, const char *instance)
+put_payload(DBusMessage *m, enum payload payload, const struct msg_notify *notify, const char *job,
+	    const char *instance)
 {
 	DBusMessageIter it;
 
@@ -101,8 +102,8 @@ static DBusMessage *
 new_signal(const struct notice *notice, const struct msg_notify *notify)
 {
 	auto_free char *job = path_job(notify->job != NULL ? notify->job : "");
-	auto_free char *instance = path_instance(notify->job != NULL ? notify->job : "",
-						 notify->instance != NULL ? notify->instance : "");
+	auto_free char *instance =
+	    path_instance(notify->job != NULL ? notify->job : "", notify->instance != NULL ? notify->instance : "");
 	const char *path = notice->source == FROM_MANAGER ? MANAGER_PATH : notice->source == FROM_JOB ? job : instance;
 	DBusMessage *m = NULL;
 

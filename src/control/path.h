@@ -16,11 +16,14 @@ enum object_kind {
 
 struct object {
 	enum object_kind kind;
-	char *job;      /* owned; NULL for the manager */
+	char *job;	/* owned; NULL for the manager */
 	char *instance; /* owned; NULL unless OBJECT_INSTANCE */
 };
 
-#define OBJECT_INIT { 0 }
+#define OBJECT_INIT                                                                                                    \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
 
 /* Append E(s): letters and digits stay, other bytes become _hh, the empty string becomes _. */
 void path_escape(struct strbuf *b, const char *s);

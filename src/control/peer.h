@@ -14,10 +14,10 @@
 struct peer {
 	struct peer *prev, *next;
 	struct control *control; /* borrowed */
-	DBusConnection *dbus;    /* ref; private: closed before it is released */
-	struct watch *watch;     /* owned */
-	bool is_bus;             /* joined, or being joined */
-	bool closing;            /* only its disconnection is waited for */
+	DBusConnection *dbus;	 /* ref; private: closed before it is released */
+	struct watch *watch;	 /* owned */
+	bool is_bus;		 /* joined, or being joined */
+	bool closing;		 /* only its disconnection is waited for */
 };
 
 /* Listen on the sockets init handed over, else on the addresses given. A failure is a warning. */

@@ -141,7 +141,8 @@ property_put_processes(DBusMessageIter *it, const struct call *call, const struc
 		dbus_int32_t pid = (dbus_int32_t) strtol(v[1], NULL, 10);
 
 		if (!dbus_message_iter_open_container(&array, DBUS_TYPE_STRUCT, NULL, &entry) ||
-		    !libdbus_put_string(&entry, v[0]) || !dbus_message_iter_append_basic(&entry, DBUS_TYPE_INT32, &pid) ||
+		    !libdbus_put_string(&entry, v[0]) ||
+		    !dbus_message_iter_append_basic(&entry, DBUS_TYPE_INT32, &pid) ||
 		    !dbus_message_iter_close_container(&array, &entry))
 			return false;
 	}
@@ -161,7 +162,8 @@ ask_properties(struct call *call, call_finish_fn finish)
 }
 
 static bool
-put_variant(DBusMessageIter *it, const struct property *property, const struct call *call, const struct msg_reply *reply)
+put_variant(DBusMessageIter *it, const struct property *property, const struct call *call,
+	    const struct msg_reply *reply)
 {
 	DBusMessageIter variant;
 

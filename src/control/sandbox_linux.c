@@ -17,29 +17,32 @@
  * bus may be joined at any time), memory, the machine id, messages to stderr, the anonymous files of long
  * messages. No exec, no fork, no signals to others, no mounts, no tracing.
  */
+/* clang-format off */
 static const char *const allowed[] = {
 	/* the loop */
-	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "poll", "ppoll", "pselect6",
-	"select", "timerfd_create", "timerfd_settime", "clock_gettime", "clock_nanosleep", "clock_getres", "gettimeofday",
-	"nanosleep", "restart_syscall", "time",
+	"epoll_create1", "epoll_ctl", "epoll_pwait", "epoll_pwait2", "epoll_wait", "eventfd2", "poll", "ppoll",
+	"pselect6", "select", "timerfd_create", "timerfd_settime", "clock_gettime", "clock_nanosleep",
+	"clock_getres", "gettimeofday", "nanosleep", "restart_syscall", "time",
 	/* sockets */
-	"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom", "recvmsg",
-	"recvmmsg", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
+	"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
+	"recvmsg", "recvmmsg", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
 	/* descriptors */
-	"close", "dup", "dup2", "dup3", "fcntl", "fcntl64", "ioctl", "lseek", "pipe2", "pread64", "pwrite64", "read", "readv",
-	"write", "writev", "memfd_create", "ftruncate",
+	"close", "dup", "dup2", "dup3", "fcntl", "fcntl64", "ioctl", "lseek", "pipe2", "pread64", "pwrite64",
+	"read", "readv", "write", "writev", "memfd_create", "ftruncate",
 	/* looking at files: machine id, socket addresses, user data base */
-	"access", "faccessat", "faccessat2", "fstat", "fstat64", "fstatfs", "getcwd", "getdents64", "lstat", "newfstatat", "open", "openat",
-	"readlink", "readlinkat", "stat", "stat64", "statx", "unlink", "unlinkat",
+	"access", "faccessat", "faccessat2", "fstat", "fstat64", "fstatfs", "getcwd", "getdents64", "lstat",
+	"newfstatat", "open", "openat", "readlink", "readlinkat", "stat", "stat64", "statx", "unlink", "unlinkat",
 	/* memory */
 	"brk", "madvise", "mmap", "mmap2", "mprotect", "mremap", "munmap", "futex", "rseq", "membarrier",
 	/* about ourselves */
-	"capget", "geteuid", "geteuid32", "getegid", "getegid32", "getgid", "getgid32", "getgroups", "getgroups32", "getpid",
-	"getppid", "getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "gettid", "getuid", "getuid32",
-	"prlimit64", "sysinfo", "uname", "umask",
+	"capget", "geteuid", "geteuid32", "getegid", "getegid32", "getgid", "getgid32", "getgroups", "getgroups32",
+	"getpid", "getppid", "getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "gettid", "getuid",
+	"getuid32", "prlimit64", "sched_getaffinity", "sched_yield", "sysinfo", "uname", "umask",
 	/* signals and the end */
-	"exit", "exit_group", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "sigreturn",
+	"exit", "exit_group", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
+	"sigreturn",
 };
+/* clang-format on */
 
 static int
 load_filter(void)

@@ -10,7 +10,7 @@
 
 #define SENDERS_REMEMBERED 64
 #define ASK_TIMEOUT_MS 10000 /* after that the caller counts as unknown */
-#define HELD_MAX 4096        /* calls of one sender that wait for the bus's answer */
+#define HELD_MAX 4096	     /* calls of one sender that wait for the bus's answer */
 
 struct held {
 	struct held *prev, *next;
@@ -20,9 +20,9 @@ struct held {
 struct sender {
 	struct sender *prev, *next;
 	struct senders *senders; /* borrowed */
-	struct peer *bus;        /* borrowed */
-	char *name;              /* owned */
-	bool known;              /* asked, whatever came of it */
+	struct peer *bus;	 /* borrowed */
+	char *name;		 /* owned */
+	bool known;		 /* asked, whatever came of it */
 	int32_t uid, pid;
 	DBusPendingCall *question; /* ref; NULL: none */
 	struct held *held;
@@ -97,7 +97,8 @@ read_credentials(struct sender *sender, DBusMessage *answer)
 {
 	DBusMessageIter it, dict;
 
-	if (dbus_message_get_type(answer) != DBUS_MESSAGE_TYPE_METHOD_RETURN || !dbus_message_has_signature(answer, "a{sv}"))
+	if (dbus_message_get_type(answer) != DBUS_MESSAGE_TYPE_METHOD_RETURN ||
+	    !dbus_message_has_signature(answer, "a{sv}"))
 		return;
 	(void) dbus_message_iter_init(answer, &it);
 	dbus_message_iter_recurse(&it, &dict);
@@ -227,5 +228,5 @@ sender_method_call(struct senders *senders, struct peer *bus, DBusMessage *messa
 	if (!sender->known)
 		return hold(sender, message);
 	return dispatch_call(bus, message, sender->uid, sender->pid) ? DBUS_HANDLER_RESULT_HANDLED
-								      : DBUS_HANDLER_RESULT_NEED_MEMORY;
+								     : DBUS_HANDLER_RESULT_NEED_MEMORY;
 }

@@ -25,7 +25,7 @@ enum interface_id {
 struct interface {
 	const char *name;
 	unsigned kinds; /* bit per enum object_kind whose objects have it */
-	bool listed;    /* in introspection */
+	bool listed;	/* in introspection */
 };
 
 struct method {

@@ -9,14 +9,14 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#define DISPATCH_TURN 32          /* messages of one connection handled before others get their turn */
+#define DISPATCH_TURN 32	  /* messages of one connection handled before others get their turn */
 #define MEMORY_RETRY_USEC 100000L /* pause before a message is tried again that memory was lacking for */
 
 struct watch {
-	DBusConnection *dbus;   /* ref */
+	DBusConnection *dbus;	/* ref */
 	struct event *dispatch; /* owned */
-	bool running;           /* in dispatch_cb() */
-	bool closed;            /* free when that returns */
+	bool running;		/* in dispatch_cb() */
+	bool closed;		/* free when that returns */
 };
 
 static void
@@ -181,7 +181,8 @@ watch_connection(struct event_base *base, DBusConnection *dbus)
 	watch->dispatch = event_new(base, -1, 0, dispatch_cb, watch);
 	if (watch->dispatch == NULL ||
 	    !dbus_connection_set_watch_functions(dbus, add_watch_cb, remove_watch_cb, toggle_watch_cb, base, NULL) ||
-	    !dbus_connection_set_timeout_functions(dbus, add_timeout_cb, remove_timeout_cb, toggle_timeout_cb, base, NULL))
+	    !dbus_connection_set_timeout_functions(dbus, add_timeout_cb, remove_timeout_cb, toggle_timeout_cb, base,
+						   NULL))
 		return watch_free(watch);
 	dbus_connection_set_dispatch_status_function(dbus, status_cb, watch, NULL);
 	status_cb(dbus, dbus_connection_get_dispatch_status(dbus), watch);
@@ -212,7 +213,8 @@ int
 watch_server(struct event_base *base, DBusServer *server)
 {
 	if (!dbus_server_set_watch_functions(server, add_watch_cb, remove_watch_cb, toggle_watch_cb, base, NULL) ||
-	    !dbus_server_set_timeout_functions(server, add_timeout_cb, remove_timeout_cb, toggle_timeout_cb, base, NULL))
+	    !dbus_server_set_timeout_functions(server, add_timeout_cb, remove_timeout_cb, toggle_timeout_cb, base,
+					       NULL))
 		return -ENOMEM;
 	return 0;
 }

@@ -80,7 +80,8 @@ make_listener(const char *name)
 	assert_true(fd >= 0);
 	memcpy(sa.sun_path + 1, name, strlen(name));
 	assert_int_equal(
-	    bind(fd, (struct sockaddr *) &sa, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))), 0);
+	    bind(fd, (struct sockaddr *) &sa, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))),
+	    0);
 	assert_int_equal(listen(fd, 128), 0);
 	return fd;
 }
@@ -222,15 +223,17 @@ rig_turn(struct rig *rig)
 	nfds_t n = 0;
 
 	if (rig->ipc != NULL)
-		fds[n++] = (struct pollfd) { ipc_fd(rig->ipc), (short) (POLLIN | (ipc_wants_write(rig->ipc) ? POLLOUT : 0)), 0 };
+		fds[n++] = (struct pollfd){ ipc_fd(rig->ipc),
+					    (short) (POLLIN | (ipc_wants_write(rig->ipc) ? POLLOUT : 0)), 0 };
 	for (size_t i = 0; i < rig->n_clients; i++) {
 		int fd;
 
-		if (dbus_connection_get_unix_fd(rig->clients[i], &fd) || dbus_connection_get_socket(rig->clients[i], &fd)) {
+		if (dbus_connection_get_unix_fd(rig->clients[i], &fd) ||
+		    dbus_connection_get_socket(rig->clients[i], &fd)) {
 			bool more = dbus_connection_has_messages_to_send(rig->clients[i]) ||
 				    !dbus_connection_get_is_authenticated(rig->clients[i]);
 
-			fds[n++] = (struct pollfd) { fd, (short) (POLLIN | (more ? POLLOUT : 0)), 0 };
+			fds[n++] = (struct pollfd){ fd, (short) (POLLIN | (more ? POLLOUT : 0)), 0 };
 		}
 	}
 	(void) poll(fds, n, TURN_MS);
@@ -400,7 +403,8 @@ DBusMessage *
 rig_message(const char *path, const char *interface, const char *member, const char *signature, ...)
 {
 	/* With an interface as proxies send it, without one as the simplest client would. */
-	DBusMessage *m = dbus_message_new_method_call(interface != NULL ? "com.ubuntu.Upstart" : NULL, path, interface, member);
+	DBusMessage *m =
+	    dbus_message_new_method_call(interface != NULL ? "com.ubuntu.Upstart" : NULL, path, interface, member);
 	DBusMessageIter it;
 	va_list ap;
 
@@ -425,7 +429,8 @@ rig_message(const char *path, const char *interface, const char *member, const c
 			assert_true(dbus_message_iter_append_basic(&it, DBUS_TYPE_BOOLEAN, &b));
 		} else {
 			n = va_arg(ap, int);
-			assert_true(dbus_message_iter_append_basic(&it, *c == 'h' ? DBUS_TYPE_UNIX_FD : DBUS_TYPE_INT32, &n));
+			assert_true(
+			    dbus_message_iter_append_basic(&it, *c == 'h' ? DBUS_TYPE_UNIX_FD : DBUS_TYPE_INT32, &n));
 		}
 	}
 	va_end(ap);

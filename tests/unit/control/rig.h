@@ -19,7 +19,7 @@ struct said {
 	uint32_t type;
 	uint64_t id;
 	struct msg_request request; /* of MSG_REQUEST, MSG_QUERY */
-	struct msg_ack ack;         /* of MSG_ACK */
+	struct msg_ack ack;	    /* of MSG_ACK */
 	int fds[IPC_MAX_FDS];
 	size_t n_fds;
 };
@@ -28,23 +28,23 @@ struct said {
 struct heard {
 	struct heard *prev, *next;
 	DBusConnection *client; /* borrowed */
-	DBusMessage *message;   /* ref */
+	DBusMessage *message;	/* ref */
 };
 
 struct rig {
-	pid_t pid;        /* control; 0 when it has been reaped */
-	int status;       /* its wait status then */
-	struct ipc *ipc;  /* init's end */
+	pid_t pid;	 /* control; 0 when it has been reaped */
+	int status;	 /* its wait status then */
+	struct ipc *ipc; /* init's end */
 	char address[128];
 	struct said *said;
 	struct heard *heard;
 	DBusConnection *clients[RIG_CLIENTS_MAX];
 	size_t n_clients;
-	uint64_t effect;  /* the last effect id given */
+	uint64_t effect;   /* the last effect id given */
 	uint64_t received; /* the highest message number control sent */
-	uint64_t acked;   /* control's last ACK */
-	bool silent;      /* init acknowledges nothing */
-	bool spying;      /* calls that clients see (a monitor does) count as signals */
+	uint64_t acked;	   /* control's last ACK */
+	bool silent;	   /* init acknowledges nothing */
+	bool spying;	   /* calls that clients see (a monitor does) count as signals */
 };
 
 /*
@@ -63,12 +63,12 @@ void rig_wait_exit(struct rig *rig);
 /* Let everybody do one step; false when the deadline of `begun` has passed. */
 bool rig_turn(struct rig *rig);
 /* Turn until cond holds; fails the test after a while. */
-#define rig_until(rig, cond)                                                            \
-	do {                                                                            \
-		rig_deadline_start();                                                   \
-		while (!(cond))                                                         \
-			if (!rig_turn(rig))                                             \
-				fail_msg("%s:%d: waited in vain for %s", __FILE__, __LINE__, #cond); \
+#define rig_until(rig, cond)                                                                                           \
+	do {                                                                                                           \
+		rig_deadline_start();                                                                                  \
+		while (!(cond))                                                                                        \
+			if (!rig_turn(rig))                                                                            \
+				fail_msg("%s:%d: waited in vain for %s", __FILE__, __LINE__, #cond);                   \
 	} while (0)
 void rig_deadline_start(void);
 

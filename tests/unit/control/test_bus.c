@@ -27,7 +27,7 @@
 static char *no_strings[] = { NULL };
 static struct rig rig;
 static char directory[] = "/tmp/upstart-bus-XXXXXX";
-static char bus_address[64];     /* unix:path=… */
+static char bus_address[64]; /* unix:path=… */
 static char address_variable[2][96];
 static const char *bus_env[] = { address_variable[0], address_variable[1], NULL };
 static pid_t bus_pid;
@@ -54,11 +54,12 @@ bus_up(void)
 	FILE *f = fopen(config, "w");
 
 	assert_non_null(f);
-	(void) fprintf(f,
-		       "<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>"
-		       "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\"/>"
-		       "<allow eavesdrop=\"true\"/></policy></busconfig>",
-		       bus_address);
+	(void) fprintf(
+	    f,
+	    "<busconfig><type>session</type><listen>%s</listen><auth>EXTERNAL</auth>"
+	    "<policy context=\"default\"><allow user=\"*\"/><allow own=\"*\"/><allow send_destination=\"*\"/>"
+	    "<allow eavesdrop=\"true\"/></policy></busconfig>",
+	    bus_address);
 	(void) fclose(f);
 	bus_pid = fork();
 	if (bus_pid == 0) {
@@ -168,7 +169,8 @@ bus_client(void)
 static bool
 name_has_owner(DBusConnection *c)
 {
-	DBusMessage *m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "NameHasOwner");
+	DBusMessage *m =
+	    dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, DBUS_INTERFACE_DBUS, "NameHasOwner");
 	const char *name = NAME;
 	dbus_bool_t has = FALSE;
 	DBusMessage *answer;
@@ -509,7 +511,8 @@ test_signals_go_to_the_bus(void **state)
 static void
 set_env(DBusConnection *c, char *const *vars, int replace)
 {
-	DBusPendingCall *pending = rig_call(c, rig_message(MGR, I_MGR, "SetEnvList", "asasb", no_strings, vars, replace));
+	DBusPendingCall *pending =
+	    rig_call(c, rig_message(MGR, I_MGR, "SetEnvList", "asasb", no_strings, vars, replace));
 	struct said *said = rig_expect(&rig, REQUEST_SET_ENV);
 
 	rig_reply_ok(&rig, said);
@@ -535,14 +538,15 @@ test_global_variables_reach_the_bus(void **state)
 	private = rig_client(&rig);
 	spy = bus_client();
 	wait_for_name(spy);
-	m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, "org.freedesktop.DBus.Monitoring", "BecomeMonitor");
+	m = dbus_message_new_method_call(DBUS_SERVICE_DBUS, DBUS_PATH_DBUS, "org.freedesktop.DBus.Monitoring",
+					 "BecomeMonitor");
 	{
 		const char *rules[] = { "member='UpdateActivationEnvironment'" };
 		const char *const *p = rules;
 		dbus_uint32_t flags = 0;
 
-		assert_true(dbus_message_append_args(m, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &p, 1, DBUS_TYPE_UINT32, &flags,
-						     DBUS_TYPE_INVALID));
+		assert_true(dbus_message_append_args(m, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &p, 1, DBUS_TYPE_UINT32,
+						     &flags, DBUS_TYPE_INVALID));
 	}
 	rig_is_empty(rig_answer(&rig, rig_call(spy, m)));
 	rig.spying = true;

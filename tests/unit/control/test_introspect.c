@@ -113,7 +113,8 @@ test_rows_name_all_their_arguments(void **state)
 	for (size_t i = 0; i < methods_count; i++) {
 		assert_true(dbus_signature_validate(methods[i].in, NULL));
 		assert_true(dbus_signature_validate(methods[i].out, NULL));
-		assert_int_equal(count_words(methods[i].args), count_types(methods[i].in) + count_types(methods[i].out));
+		assert_int_equal(count_words(methods[i].args),
+				 count_types(methods[i].in) + count_types(methods[i].out));
 		assert_non_null(methods[i].handle);
 		if (methods[i].check != NULL)
 			assert_non_null(methods[i].denied);

@@ -52,9 +52,11 @@ start_job(DBusConnection *client)
 static struct msg_hello
 new_image(void)
 {
-	return (struct msg_hello) {
-		.received = rig.received, .generation = 1, .log_level = LOG_LEVEL_MESSAGE, .program = "init", .reexec = true
-	};
+	return (struct msg_hello){ .received = rig.received,
+				   .generation = 1,
+				   .log_level = LOG_LEVEL_MESSAGE,
+				   .program = "init",
+				   .reexec = true };
 }
 
 static void
@@ -105,7 +107,8 @@ test_10000_jobs_fit_in_one_answer(void **state)
 	rig_reply(&rig, said, &reply);
 	said_free(said);
 	answer = rig_answer(&rig, pending);
-	assert_true(dbus_message_get_args(answer, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_OBJECT_PATH, &paths, &n, DBUS_TYPE_INVALID));
+	assert_true(
+	    dbus_message_get_args(answer, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_OBJECT_PATH, &paths, &n, DBUS_TYPE_INVALID));
 	assert_int_equal(n, JOBS);
 	assert_string_equal(paths[0], MGR "/jobs/a_2djob_2dwith_2da_2drather_2dlong_2dname_2d00001");
 	dbus_free_string_array(paths);
@@ -263,14 +266,14 @@ test_repeated_effects_are_acknowledged_but_not_handled(void **state)
 	rig_until(&rig, rig.acked == 1);
 	rig.effect = 1;
 	rig_notify(&rig, &two);
-	for (const char *const *expected = (const char *const[]) { "one", "two", NULL }; *expected != NULL; expected++) {
+	for (const char *const *expected = (const char *const[]){ "one", "two", NULL }; *expected != NULL; expected++) {
 		const char *name;
 		char **env;
 		int n;
 
 		m = rig_signal(&rig, client, "EventEmitted");
-		assert_true(dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &env, &n,
-						  DBUS_TYPE_INVALID));
+		assert_true(dbus_message_get_args(m, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING,
+						  &env, &n, DBUS_TYPE_INVALID));
 		dbus_free_string_array(env);
 		assert_string_equal(name, *expected);
 		dbus_message_unref(m);
@@ -412,8 +415,9 @@ raw_connection(void)
 
 	assert_true(fd >= 0);
 	memcpy(sa.sun_path + 1, name, strlen(name));
-	assert_int_equal(
-	    connect(fd, (struct sockaddr *) &sa, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *) &sa,
+				 (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name))),
+			 0);
 	return fd;
 }
 

@@ -243,8 +243,8 @@ test_members_with_wrong_arguments_are_refused(void **state)
 static void
 unknown(const char *path, const char *interface, const char *name)
 {
-	auto_free char *text = str_printf("Method \"%s\" with signature \"b\" on interface \"%s\" doesn't exist\n", name,
-					  interface != NULL ? interface : "(null)");
+	auto_free char *text = str_printf("Method \"%s\" with signature \"b\" on interface \"%s\" doesn't exist\n",
+					  name, interface != NULL ? interface : "(null)");
 
 	rig_is_error(rig_answer(&rig, rig_call(client, rig_message(path, interface, name, "b", 1))), UNKNOWN, text);
 }
@@ -280,8 +280,8 @@ test_objects_that_are_gone_are_unknown_methods(void **state)
 		if (strcmp(m->path, MGR) == 0)
 			continue;
 		message = message_for(m);
-		text = str_printf("Method \"%s\" with signature \"%s\" on interface \"%s\" doesn't exist\n", m->name, m->in,
-				  m->interface);
+		text = str_printf("Method \"%s\" with signature \"%s\" on interface \"%s\" doesn't exist\n", m->name,
+				  m->in, m->interface);
 		pending = rig_call(client, message);
 		said = rig_expect(&rig, m->action);
 		rig_reply_error(&rig, said, ERR_GONE, NULL);
@@ -298,8 +298,9 @@ test_wrong_arguments_to_a_gone_object_are_an_unknown_method(void **state)
 
 	rig_reply_error(&rig, said, ERR_GONE, NULL);
 	said_free(said);
-	rig_is_error(rig_answer(&rig, pending), UNKNOWN,
-		     "Method \"GetInstance\" with signature \"b\" on interface \"com.ubuntu.Upstart0_6.Job\" doesn't exist\n");
+	rig_is_error(
+	    rig_answer(&rig, pending), UNKNOWN,
+	    "Method \"GetInstance\" with signature \"b\" on interface \"com.ubuntu.Upstart0_6.Job\" doesn't exist\n");
 }
 
 static void
@@ -328,16 +329,22 @@ test_bad_values_are_refused_here(void **state)
 	char token[300];
 
 	refused(rig_message(MGR, I_MGR, "GetJobByName", "s", ""), ERR_INVALID_ARGS, "Name may not be empty string");
-	refused(rig_message(MGR, I_MGR, "EmitEvent", "sasb", "", bare, 1), ERR_INVALID_ARGS, "Name may not be empty string");
-	refused(rig_message(MGR, I_MGR, "EmitEvent", "sasb", "x", bare, 1), ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
+	refused(rig_message(MGR, I_MGR, "EmitEvent", "sasb", "", bare, 1), ERR_INVALID_ARGS,
+		"Name may not be empty string");
+	refused(rig_message(MGR, I_MGR, "EmitEvent", "sasb", "x", bare, 1), ERR_INVALID_ARGS,
+		"Env must be KEY=VALUE pairs");
 	refused(rig_message(MGR, I_MGR, "EmitEventWithFile", "sasbh", "", no_strings, 1, 0), ERR_INVALID_ARGS,
 		"Name may not be empty string");
-	refused(rig_message(MGR, I_MGR, "GetEnv", "ass", empty_job, ""), ERR_INVALID_ARGS, "Variable may not be empty string");
-	refused(rig_message(MGR, I_MGR, "GetEnv", "ass", empty_job, "x"), ERR_INVALID_ARGS, "Job may not be empty string");
+	refused(rig_message(MGR, I_MGR, "GetEnv", "ass", empty_job, ""), ERR_INVALID_ARGS,
+		"Variable may not be empty string");
+	refused(rig_message(MGR, I_MGR, "GetEnv", "ass", empty_job, "x"), ERR_INVALID_ARGS,
+		"Job may not be empty string");
 	refused(rig_message(MGR, I_MGR, "ListEnv", "as", empty_job), ERR_INVALID_ARGS, "Job may not be empty string");
 	refused(rig_message(MGR, I_MGR, "ResetEnv", "as", empty_job), ERR_INVALID_ARGS, "Job may not be empty string");
-	refused(rig_message(MGR, I_MGR, "UnsetEnv", "ass", empty_job, "x"), ERR_INVALID_ARGS, "Job may not be empty string");
-	refused(rig_message(MGR, I_MGR, "SetEnv", "assb", empty_job, "x", 1), ERR_INVALID_ARGS, "Job may not be empty string");
+	refused(rig_message(MGR, I_MGR, "UnsetEnv", "ass", empty_job, "x"), ERR_INVALID_ARGS,
+		"Job may not be empty string");
+	refused(rig_message(MGR, I_MGR, "SetEnv", "assb", empty_job, "x", 1), ERR_INVALID_ARGS,
+		"Job may not be empty string");
 	refused(rig_message(MGR, I_MGR, "SetEnv", "assb", no_strings, "", 1), ERR_INVALID_ARGS,
 		"Variable may not be empty string");
 	refused(rig_message(MGR, I_MGR, "SetEnvList", "asasb", no_strings, nameless, 1), ERR_INVALID_ARGS,
@@ -374,7 +381,8 @@ test_job_details_name_the_table(void **state)
 static void
 test_set_env_tells_what_to_replace(void **state)
 {
-	DBusPendingCall *pending = rig_call(client, rig_message(MGR, I_MGR, "SetEnvList", "asasb", no_strings, env_ab, 0));
+	DBusPendingCall *pending =
+	    rig_call(client, rig_message(MGR, I_MGR, "SetEnvList", "asasb", no_strings, env_ab, 0));
 	struct said *said = rig_expect(&rig, REQUEST_SET_ENV);
 
 	assert_true(strv_equal(said->request.env, env_ab));
@@ -408,7 +416,8 @@ test_file_travels_with_the_event(void **state)
 	 * authentication, where the library loses it.
 	 */
 	rig_is_empty(rig_answer(&rig, rig_call(client, rig_message(MGR, I_PEER, "Ping", ""))));
-	pending = rig_call(client, rig_message(MGR, I_MGR, "EmitEventWithFile", "sasbh", "ev", no_strings, 1, fileno(f)));
+	pending =
+	    rig_call(client, rig_message(MGR, I_MGR, "EmitEventWithFile", "sasbh", "ev", no_strings, 1, fileno(f)));
 	said = rig_expect(&rig, REQUEST_EMIT);
 	assert_int_equal(said->n_fds, 1);
 	assert_int_equal(fstat(said->fds[0], &got), 0);
@@ -448,7 +457,8 @@ test_names_are_escaped_both_ways(void **state)
 	rig_reply(&rig, said, &reply);
 	said_free(said);
 	answer = rig_answer(&rig, pending);
-	assert_true(dbus_message_get_args(answer, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_OBJECT_PATH, &paths, &n, DBUS_TYPE_INVALID));
+	assert_true(
+	    dbus_message_get_args(answer, NULL, DBUS_TYPE_ARRAY, DBUS_TYPE_OBJECT_PATH, &paths, &n, DBUS_TYPE_INVALID));
 	assert_int_equal(n, 2);
 	assert_string_equal(paths[0], MGR "/jobs/a_2db"); /* ordered */
 	assert_string_equal(paths[1], MGR "/jobs/caf_e9_2f_c3_a9");

@@ -21,14 +21,20 @@
 #define I_PROP "org.freedesktop.DBus.Properties"
 #define I_INTRO "org.freedesktop.DBus.Introspectable"
 #define UNKNOWN "org.freedesktop.DBus.Error.UnknownMethod"
-#define GET_UNKNOWN "Method \"Get\" with signature \"ss\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n"
-#define SET_UNKNOWN "Method \"Set\" with signature \"ssv\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n"
+#define GET_UNKNOWN                                                                                                    \
+	"Method \"Get\" with signature \"ss\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n"
+#define SET_UNKNOWN                                                                                                    \
+	"Method \"Set\" with signature \"ssv\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n"
 
 static char *start_on[] = { "2", "a", "X=1", "1", "b", "1", "/OR", NULL };
 static char *emits[] = { "e1", "e\xff", NULL };
 static char *processes[] = { "main", "812", "post-start", "-1", NULL };
 static struct msg_reply job_reply = {
-	.description = "d\xff", .author = "a", .version = "v", .start_on = start_on, .emits = emits,
+	.description = "d\xff",
+	.author = "a",
+	.version = "v",
+	.start_on = start_on,
+	.emits = emits,
 };
 static struct msg_reply instance_reply = { .goal = "start", .state = "running", .processes = processes };
 
@@ -98,7 +104,8 @@ is_value(DBusMessage *m, const char *text)
 
 /* Get (name not NULL) or GetAll, with init's answer. */
 static DBusMessage *
-read_property(const char *path, const char *interface, const char *name, enum request_action action, struct msg_reply *reply)
+read_property(const char *path, const char *interface, const char *name, enum request_action action,
+	      struct msg_reply *reply)
 {
 	DBusMessage *m = name != NULL ? rig_message(path, I_PROP, "Get", "ss", interface, name)
 				      : rig_message(path, I_PROP, "GetAll", "s", interface);
@@ -136,8 +143,10 @@ static void
 test_job_properties(void **state)
 {
 	static const char *const each[][2] = {
-		{ "name", "=web-x" }, { "description", "=d\\xff" },	{ "author", "=a" },  { "version", "=v" },
-		{ "usage", "=" },     { "start_on", "=[[a,X=1],[b],[/OR]]" }, { "stop_on", "=[]" }, { "emits", "=[e1,e\\xff]" },
+		{ "name", "=web-x" }, { "description", "=d\\xff" },
+		{ "author", "=a" },   { "version", "=v" },
+		{ "usage", "=" },     { "start_on", "=[[a,X=1],[b],[/OR]]" },
+		{ "stop_on", "=[]" }, { "emits", "=[e1,e\\xff]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
@@ -152,11 +161,15 @@ static void
 test_instance_properties(void **state)
 {
 	static const char *const each[][2] = {
-		{ "name", "=" }, { "goal", "=start" }, { "state", "=running" }, { "processes", "=[[main,812],[post-start,-1]]" },
+		{ "name", "=" },
+		{ "goal", "=start" },
+		{ "state", "=running" },
+		{ "processes", "=[[main,812],[post-start,-1]]" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
-		is_value(read_property(INST, I_INST, each[i][0], REQUEST_INSTANCE_PROPERTIES, &instance_reply), each[i][1]);
+		is_value(read_property(INST, I_INST, each[i][0], REQUEST_INSTANCE_PROPERTIES, &instance_reply),
+			 each[i][1]);
 	is_value(read_property(INST, I_INST, NULL, REQUEST_INSTANCE_PROPERTIES, &instance_reply),
 		 "[name=,goal=start,state=running,processes=[[main,812],[post-start,-1]]]");
 }
@@ -180,8 +193,9 @@ test_properties_of_gone_objects(void **state)
 	struct msg_reply gone = { .error = ERR_GONE };
 
 	rig_is_error(read_property(JOB, I_JOB, "name", REQUEST_JOB_PROPERTIES, &gone), UNKNOWN, GET_UNKNOWN);
-	rig_is_error(read_property(INST, I_INST, NULL, REQUEST_INSTANCE_PROPERTIES, &gone), UNKNOWN,
-		     "Method \"GetAll\" with signature \"s\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n");
+	rig_is_error(
+	    read_property(INST, I_INST, NULL, REQUEST_INSTANCE_PROPERTIES, &gone), UNKNOWN,
+	    "Method \"GetAll\" with signature \"s\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n");
 }
 
 static DBusMessage *
@@ -193,7 +207,8 @@ set(const char *path, const char *interface, const char *name, const char *value
 static void
 test_set_log_priority(void **state)
 {
-	DBusPendingCall *pending = rig_call(client, rig_message(MGR, I_PROP, "Set", "ssv", "", "log_priority", "debug"));
+	DBusPendingCall *pending =
+	    rig_call(client, rig_message(MGR, I_PROP, "Set", "ssv", "", "log_priority", "debug"));
 	struct said *said = rig_expect(&rig, REQUEST_SET_LOG_PRIORITY);
 
 	assert_string_equal(said->request.name, "debug");
@@ -235,7 +250,8 @@ test_set_refusals(void **state)
 	assert_true(dbus_message_iter_open_container(&it, DBUS_TYPE_VARIANT, "i", &variant));
 	assert_true(dbus_message_iter_append_basic(&variant, DBUS_TYPE_INT32, &one));
 	assert_true(dbus_message_iter_close_container(&it, &variant));
-	rig_is_error(rig_answer(&rig, rig_call(client, m)), ERR_INVALID_ARGS, "Invalid arguments to log_priority property");
+	rig_is_error(rig_answer(&rig, rig_call(client, m)), ERR_INVALID_ARGS,
+		     "Invalid arguments to log_priority property");
 }
 
 static void
@@ -246,7 +262,8 @@ test_property_methods_need_their_signature(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		auto_free char *text = str_printf("Invalid arguments to %s method", names[i]);
 
-		rig_is_error(rig_answer(&rig, rig_call(client, rig_message(MGR, I_PROP, names[i], "i", 1))), ERR_INVALID_ARGS, text);
+		rig_is_error(rig_answer(&rig, rig_call(client, rig_message(MGR, I_PROP, names[i], "i", 1))),
+			     ERR_INVALID_ARGS, text);
 	}
 }
 
@@ -291,18 +308,37 @@ static void
 test_introspection_of_objects(void **state)
 {
 	static const char *const manager[] = {
-		"<!DOCTYPE node", "<node name=\"/com/ubuntu/Upstart\">", "interface name=\"com.ubuntu.Upstart0_6\"",
-		"\"ResetEnv\"", "\"EmitEvent\"", "\"EmitEventWithFile\"", "\"NotifyDiskWriteable\"", "\"EndSession\"",
-		"<signal name=\"JobAdded\">", "<property name=\"log_priority\" type=\"s\" access=\"readwrite\"/>",
-		"interface name=\"com.ubuntu.Upstart2\"", "org.freedesktop.DBus.Properties", "org.freedesktop.DBus.Introspectable",
-		"<node name=\"jobs\"/>", "</node>", NULL,
+		"<!DOCTYPE node",
+		"<node name=\"/com/ubuntu/Upstart\">",
+		"interface name=\"com.ubuntu.Upstart0_6\"",
+		"\"ResetEnv\"",
+		"\"EmitEvent\"",
+		"\"EmitEventWithFile\"",
+		"\"NotifyDiskWriteable\"",
+		"\"EndSession\"",
+		"<signal name=\"JobAdded\">",
+		"<property name=\"log_priority\" type=\"s\" access=\"readwrite\"/>",
+		"interface name=\"com.ubuntu.Upstart2\"",
+		"org.freedesktop.DBus.Properties",
+		"org.freedesktop.DBus.Introspectable",
+		"<node name=\"jobs\"/>",
+		"</node>",
+		NULL,
 	};
 	static const char *const job[] = {
-		"<node name=\"" JOB "\">", "interface name=\"com.ubuntu.Upstart0_6.Job\"", "\"com.ubuntu.Upstart2.Job\"",
-		"org.freedesktop.DBus.Properties", "<node name=\"_\"/>", "<node name=\"eth0_2e1\"/>", NULL,
+		"<node name=\"" JOB "\">",
+		"interface name=\"com.ubuntu.Upstart0_6.Job\"",
+		"\"com.ubuntu.Upstart2.Job\"",
+		"org.freedesktop.DBus.Properties",
+		"<node name=\"_\"/>",
+		"<node name=\"eth0_2e1\"/>",
+		NULL,
 	};
 	static const char *const instance[] = {
-		"<node name=\"" INST "\">", "interface name=\"com.ubuntu.Upstart0_6.Instance\"", "org.freedesktop.DBus.Properties", NULL,
+		"<node name=\"" INST "\">",
+		"interface name=\"com.ubuntu.Upstart0_6.Instance\"",
+		"org.freedesktop.DBus.Properties",
+		NULL,
 	};
 	char *instances[] = { "eth0.1", "", NULL };
 	struct msg_reply reply = { .list = instances };
@@ -320,7 +356,9 @@ static void
 test_introspection_of_other_paths(void **state)
 {
 	static const char *const way[][2] = {
-		{ "/", "<node name=\"com\"/>" }, { "/com", "<node name=\"ubuntu\"/>" }, { "/com/ubuntu", "<node name=\"Upstart\"/>" },
+		{ "/", "<node name=\"com\"/>" },
+		{ "/com", "<node name=\"ubuntu\"/>" },
+		{ "/com/ubuntu", "<node name=\"Upstart\"/>" },
 	};
 	static const char *const jobs[] = { "<node>", "<node name=\"a\"/>", "<node name=\"caf_e9\"/>", NULL };
 	char *names[] = { "caf\xe9", "a", NULL };
@@ -383,7 +421,12 @@ test_notices_become_signals_for_everybody(void **state)
 		{ { NOTIFY_GOAL_CHANGED, "web-x", "", "start" }, "GoalChanged", INST, I_INST, "s", "start" },
 		{ { NOTIFY_STATE_CHANGED, "web-x", "", "running" }, "StateChanged", INST, I_INST, "s", "running" },
 		{ { NOTIFY_FAILED, "web-x", "", NULL, NULL, -1 }, "Failed", INST, I_INST, "i", "-1" },
-		{ { NOTIFY_EVENT_EMITTED, NULL, NULL, "ev\xfe", env }, "EventEmitted", MGR, I_MGR, "sas", "ev\\xfe[A=1,B=\\xff]" },
+		{ { NOTIFY_EVENT_EMITTED, NULL, NULL, "ev\xfe", env },
+		  "EventEmitted",
+		  MGR,
+		  I_MGR,
+		  "sas",
+		  "ev\\xfe[A=1,B=\\xff]" },
 		{ { NOTIFY_EVENT_EMITTED, NULL, NULL, "x", NULL }, "EventEmitted", MGR, I_MGR, "sas", "x[]" },
 	};
 	DBusConnection *second = rig_client(&rig);
@@ -395,8 +438,10 @@ test_notices_become_signals_for_everybody(void **state)
 	rig_notify(&rig, &strange);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		rig_notify(&rig, &rows[i].notify);
-		is_signal(rig_signal(&rig, client, rows[i].name), rows[i].path, rows[i].interface, rows[i].signature, rows[i].text);
-		is_signal(rig_signal(&rig, second, rows[i].name), rows[i].path, rows[i].interface, rows[i].signature, rows[i].text);
+		is_signal(rig_signal(&rig, client, rows[i].name), rows[i].path, rows[i].interface, rows[i].signature,
+			  rows[i].text);
+		is_signal(rig_signal(&rig, second, rows[i].name), rows[i].path, rows[i].interface, rows[i].signature,
+			  rows[i].text);
 	}
 	rig_until(&rig, rig.acked == rig.effect);
 }

@@ -82,10 +82,20 @@ static void
 test_path_other_spellings_name_nothing(void **state)
 {
 	static const char *const paths[] = {
-		"/", "/com", "/com/ubuntu/Upstar", "/com/ubuntu/Upstart/jobs", "/com/ubuntu/Upstart/job/a",
-		"/com/ubuntu/Upstart/jobs/a/b/c", "/com/ubuntu/Upstart/jobs/_41", "/com/ubuntu/Upstart/jobs/_2D",
-		"/com/ubuntu/Upstart/jobs/a_", "/com/ubuntu/Upstart/jobs/a_2", "/com/ubuntu/Upstart/jobs/_00",
-		"/com/ubuntu/Upstart/jobs/__", "/com/ubuntu/Upstart/jobs/a/_x", "/org/freedesktop/DBus",
+		"/",
+		"/com",
+		"/com/ubuntu/Upstar",
+		"/com/ubuntu/Upstart/jobs",
+		"/com/ubuntu/Upstart/job/a",
+		"/com/ubuntu/Upstart/jobs/a/b/c",
+		"/com/ubuntu/Upstart/jobs/_41",
+		"/com/ubuntu/Upstart/jobs/_2D",
+		"/com/ubuntu/Upstart/jobs/a_",
+		"/com/ubuntu/Upstart/jobs/a_2",
+		"/com/ubuntu/Upstart/jobs/_00",
+		"/com/ubuntu/Upstart/jobs/__",
+		"/com/ubuntu/Upstart/jobs/a/_x",
+		"/org/freedesktop/DBus",
 	};
 	struct object object;
 
@@ -109,7 +119,7 @@ static const struct {
 	{ "\xff\xfe", "\\xff\\xfe", "\xef\xbf\xbd\xef\xbf\xbd" },
 	{ "\xc3", "\\xc3", "\xef\xbf\xbd" },
 	{ "\xc3\xa9\xc3", "\xc3\xa9\\xc3", "\xc3\xa9\xef\xbf\xbd" },
-	{ "\xc0\x80", "\\xc0\\x80", "\xef\xbf\xbd\xef\xbf\xbd" },             /* overlong */
+	{ "\xc0\x80", "\\xc0\\x80", "\xef\xbf\xbd\xef\xbf\xbd" },		       /* overlong */
 	{ "\xed\xa0\x80", "\\xed\\xa0\\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" }, /* a surrogate */
 	{ "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
 	{ "\\x41", "\\x41", "\\x41" },
@@ -156,9 +166,11 @@ test_text_random_bytes_always_become_valid(void **state)
 		size_t n = (size_t) (rand_r(&seed) % 11);
 
 		for (size_t i = 0; i < n; i++) {
-			static const unsigned char dear[] = { 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf };
+			static const unsigned char dear[] = { 0xc2, 0xe0, 0xed, 0xef, 0xf0, 0xf4,
+							      0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf };
 
-			bytes[i] = (char) (rand_r(&seed) % 3 == 0 ? 'a' + rand_r(&seed) % 26 : (int) dear[rand_r(&seed) % 12]);
+			bytes[i] =
+			    (char) (rand_r(&seed) % 3 == 0 ? 'a' + rand_r(&seed) % 26 : (int) dear[rand_r(&seed) % 12]);
 		}
 		bytes[n] = '\0';
 		text = libdbus_text(bytes, TEXT_ESCAPE, &owned);
