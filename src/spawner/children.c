@@ -28,6 +28,7 @@
 
 /* What /proc/PID/stat says about a process. */
 struct facts {
+	char name[17]; /* as the kernel has it: cut */
 	char state;
 	int parent, group, session;
 	uint64_t started;
@@ -72,17 +73,20 @@ static int
 find_facts(pid_t pid, struct facts *f)
 {
 	char text[STAT_SIZE];
-	const char *p;
+	const char *name, *p;
 	unsigned long long started;
 
 	if (read_proc(pid, "stat", text, sizeof(text)) < 0)
 		return -ESRCH;
 	/* The name, in parentheses, may hold anything but ends at the last one. */
+	name = strchr(text, '(');
 	p = strrchr(text, ')');
-	if (p == NULL || sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-				&f->state, &f->parent, &f->group, &f->session, &started) != 5)
+	if (name == NULL || p == NULL ||
+	    sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &f->state,
+		   &f->parent, &f->group, &f->session, &started) != 5)
 		return -ESRCH;
 	f->started = started;
+	(void) snprintf(f->name, sizeof(f->name), "%.*s", (int) (p - name - 1), name + 1);
 	return f->state == 'Z' || f->state == 'X' ? -ESRCH : 0;
 }
 
@@ -146,6 +150,18 @@ children_add(struct children *c, pid_t pid)
 	return r < 0 ? r : note(c, pid, f.started);
 }
 
+/* Our brothers are no jobs, even if init is a job itself and they have its environment. */
+static bool
+is_servant(const struct facts *f)
+{
+	static const char *const names[] = { "upstart-control", "upstart-logger", "upstart-spawner" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(f->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 /* In the middle of an exec a process has no environment: look again, for a while. */
 static ssize_t
 read_environ(pid_t pid, char *buf, size_t size)
@@ -186,7 +202,7 @@ children_adopt(struct children *c, pid_t parent)
 		struct facts f;
 
 		if (pid > 0 && pid != getpid() && find_facts(pid, &f) == 0 && f.parent == parent && f.session == pid &&
-		    f.group == pid && was_started_as_job(pid))
+		    f.group == pid && !is_servant(&f) && was_started_as_job(pid))
 			r = note(c, pid, f.started);
 	}
 	(void) closedir(dir);

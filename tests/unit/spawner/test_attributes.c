@@ -506,8 +506,8 @@ test_chroot_without_user_files(void **state)
 
 	if (!is_root())
 		skip_because("needs root");
-	root = root_new(NULL, NULL);
 	start(&w, state);
+	root = root_new(NULL, NULL);
 	request.chroot = root;
 	text = run_probe(&w, &request);
 	assert_probe(text, "cwd", "/");
@@ -546,9 +546,9 @@ test_chroot_users_are_those_inside(void **state)
 
 	if (!is_root() || is_wrapped())
 		skip_because("needs root, and an exec that may fail on the way through PATH");
+	start(&w, state);
 	root = root_new("root:x:0:0::/:\ninsider:x:1234:1235::/:\n",
 			"root:x:0:\nown:x:1235:\nmore:x:1236:insider\nother:x:1237:\n");
-	start(&w, state);
 	request.chroot = root;
 	request.setuid = (char *) "insider";
 	request.env = env;
@@ -572,7 +572,7 @@ test_chroot_users_are_those_inside(void **state)
 static void
 test_path_is_the_jobs(void **state)
 {
-	char *folder = folder_new();
+	char *folder;
 	char path[4096];
 	char *argv[] = { (char *) "upstart-test-tool", (char *) "word", NULL };
 	char *env[] = { path, NULL };
@@ -582,6 +582,7 @@ test_path_is_the_jobs(void **state)
 	int status;
 
 	start(&w, state);
+	folder = folder_new();
 	/* Found in the second folder; without "#!" it is a shell's. */
 	file_write(folder, "upstart-test-tool", "echo \"$0 $1\" >&7\n", 0755);
 	(void) snprintf(path, sizeof(path), "PATH=/nowhere:%s", folder);

@@ -10,9 +10,9 @@
 
 /* A child that waits for a signal, leader of a session; it has told when this returns. */
 static pid_t
-child_new(char *const *env)
+program_new(const char *program, const char *script, char *const *env)
 {
-	char *const argv[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo >&3; exec sleep 1000", NULL };
+	char *const argv[] = { (char *) "sh", (char *) "-c", (char *) (uintptr_t) script, NULL };
 	int told[2];
 	char byte;
 	pid_t pid;
@@ -24,13 +24,19 @@ child_new(char *const *env)
 		(void) setsid();
 		(void) fcntl(told[1], F_SETFD, 0);
 		(void) dup2(told[1], 3);
-		(void) execve(argv[0], argv, env);
+		(void) execve(program, argv, env);
 		_exit(126);
 	}
 	(void) close(told[1]);
 	assert_int_equal(read(told[0], &byte, 1), 1);
 	(void) close(told[0]);
 	return pid;
+}
+
+static pid_t
+child_new(char *const *env)
+{
+	return program_new("/bin/sh", "echo >&3; exec sleep 1000", env);
 }
 
 static char *const env_job[] = { (char *) "PATH=/bin:/usr/bin", (char *) "UPSTART_JOB=x", NULL };
@@ -130,10 +136,18 @@ static void
 test_children_jobs_of_an_earlier_spawner_are_adopted(void **state)
 {
 	struct children c = CHILDREN_INIT;
-	pid_t job = child_new(env_job), other = child_new(env_other), member = fork();
+	pid_t job = child_new(env_job), other = child_new(env_other);
+	char *folder = folder_new();
+	char path[4096];
+	pid_t servant, member;
 	int status;
 
 	(void) state;
+	(void) snprintf(path, sizeof(path), "%s/upstart-logger", folder);
+	assert_int_equal(symlink("/bin/sh", path), 0);
+	servant = program_new(path, "echo >&3; kill -STOP $$", env_job);
+	/* Ours, but no leader of anything. */
+	member = fork();
 	assert_true(member >= 0);
 	if (member == 0) {
 		(void) pause();
@@ -145,6 +159,9 @@ test_children_jobs_of_an_earlier_spawner_are_adopted(void **state)
 	assert_int_equal(children_signal(&c, SIGTERM), 1);
 	assert_int_equal(WTERMSIG(await_child(job)), SIGTERM);
 	assert_int_equal(waitpid(other, &status, WNOHANG), 0);
+	assert_int_equal(waitpid(servant, &status, WNOHANG), 0);
+	end(servant);
+	folder_remove(folder);
 	end(other);
 	end(member);
 	children_deinit(&c);
