@@ -83,15 +83,31 @@ realtime_signal(const char *offset)
 	return signal_is_valid(SIGRTMIN + n) ? (int) (SIGRTMIN + n) : 0;
 }
 
+/* The first n bytes, or all if both end before, are the same but for the case of ASCII letters: no locale. */
+static bool
+same_letters(const char *a, const char *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char x = a[i] >= 'a' && a[i] <= 'z' ? (char) (a[i] - 'a' + 'A') : a[i];
+		char y = b[i] >= 'a' && b[i] <= 'z' ? (char) (b[i] - 'a' + 'A') : b[i];
+
+		if (x != y)
+			return false;
+		if (x == '\0')
+			return true;
+	}
+	return true;
+}
+
 int
 signal_from_name(const char *name)
 {
-	if (strncasecmp(name, "SIG", 3) == 0)
+	if (same_letters(name, "SIG", 3))
 		name += 3;
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		if (strcasecmp(signals[i].name, name) == 0)
+		if (same_letters(signals[i].name, name, SIZE_MAX))
 			return signals[i].number;
-	if (strncasecmp(name, "RTMIN", 5) == 0)
+	if (same_letters(name, "RTMIN", 5))
 		return realtime_signal(name + 5);
 	return 0;
 }
