@@ -396,6 +396,22 @@ link_all(struct core *core)
 			event_ready(core, event);
 }
 
+/* Nothing was counted yet: what is thrown away in the middle of loading must not be counted down. */
+static void
+unlink_all(struct core *core)
+{
+	struct slot *slot;
+	struct job *job;
+
+	DL_FOREACH(core->slots, slot) {
+		for (int i = 0; slot->start.cond != NULL && i < slot->start.cond->n_leaves; i++)
+			slot->start.held[i] = 0;
+		DL_FOREACH(slot->jobs, job)
+			for (int i = 0; job->stop.cond != NULL && i < job->stop.cond->n_leaves; i++)
+				job->stop.held[i] = 0;
+	}
+}
+
 static int
 get_all(struct core *core, struct wire_in *in)
 {
@@ -444,10 +460,15 @@ core_load(const void *p, size_t n, const struct core_config *config, struct core
 	wire_in_init(&in, p, n);
 	r = get_all(core, &in);
 	if (r < 0) {
+		unlink_all(core);
 		(void) core_free(core);
 		return r;
 	}
 	link_all(core);
+	if (core->oom) {
+		(void) core_free(core);
+		return -ENOMEM;
+	}
 	*made = core;
-	return core->oom ? -ENOMEM : 0;
+	return 0;
 }
