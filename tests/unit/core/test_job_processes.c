@@ -207,6 +207,19 @@ test_job_main_spawn_error_fails(void **state)
 		      "sig manager EventEmitted stopped [JOB=web INSTANCE= RESULT=failed PROCESS=main]\n");
 }
 
+/* common/ and job/ each have the names of the limits, for their own reasons. */
+static void
+test_job_limits_have_one_order(void **state)
+{
+	for (uint32_t i = 0; i < JOB_LIMIT_COUNT; i++) {
+		auto_free char *expected = str_printf("unable to set \"%s\" resource limit", job_limit_names[i]);
+		char text[128];
+
+		spawn_step_text(SPAWN_RLIMIT, i, 0, text, sizeof(text));
+		assert_string_equal(text, expected);
+	}
+}
+
 /* -- the end of main ----------------------------------------------------------------------- */
 
 struct ending {
@@ -774,6 +787,7 @@ main(void)
 		BENCHED(test_job_post_stop_failure_comes_late),
 		BENCHED(test_job_post_stop_failure_cancels_a_restart),
 		BENCHED(test_job_main_spawn_error_fails),
+		cmocka_unit_test(test_job_limits_have_one_order),
 		cmocka_unit_test(test_job_main_ends),
 		BENCHED(test_job_info_lines),
 		BENCHED(test_job_main_ends_during_post_start),
