@@ -6,7 +6,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <strings.h>
 
 static const struct {
 	const char *name;
