@@ -342,15 +342,13 @@ bridge_settle(struct bridge *bridge, struct error *err)
 static int
 bridge_run(struct bridge *bridge, struct error *err)
 {
-	char *why auto_free = NULL;
+	struct error why = ERROR_INIT;
 	int r;
 
 	bridge_hold(bridge); /* for the jobs */
-	r = peer_connect(bridge->init, err);
-	if (r < 0) {
-		why = strdup(err->text);
-		return error_set(err, r, NULL, _("Unable to connect to Upstart: %s"), why ? why : "");
-	}
+	r = peer_connect(bridge->init, &why);
+	if (r < 0)
+		return error_set(err, r, NULL, _("Unable to connect to Upstart: %s"), why.text);
 	r = bridge->program->open(bridge, bridge->data, err);
 	if (r == 0)
 		r = bridge_loop(bridge, err);

@@ -155,7 +155,7 @@ filter_shown(char buffer[FILTER_SHOWN_SIZE], const char *text)
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < SHOWN_MAX; i++)
+	for (i = 0; i < SHOWN_MAX && text[i]; i++)
 		buffer[i] = text[i];
 	if (text[i]) {
 		memcpy(buffer + i, "...", 3);

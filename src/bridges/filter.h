@@ -12,9 +12,9 @@
 #include "common/map.h"
 #include "common/str.h"
 
-#define FILTER_VALUE_MAX (64u * 1024)  /* bytes of one value */
-#define FILTER_EVENT_MAX (256u * 1024) /* bytes of the variables of one event */
-#define FILTER_VARIABLES_MAX 1024      /* of one event */
+#define FILTER_VALUE_MAX ((size_t) 64 * 1024)  /* bytes of one value */
+#define FILTER_EVENT_MAX ((size_t) 256 * 1024) /* bytes of the variables of one event */
+#define FILTER_VARIABLES_MAX 1024              /* of one event */
 
 enum filter_flags {
 	FILTER_DOTS = 1 << 0,  /* names may have '.' and '-' inside */

@@ -14,8 +14,8 @@
 
 #include "common/macros.h"
 
-#define QUEUE_DEFAULT 4096              /* events */
-#define QUEUE_BYTES (16u * 1024 * 1024) /* of all names and variables together */
+#define QUEUE_DEFAULT 4096                      /* events */
+#define QUEUE_BYTES ((size_t) 16 * 1024 * 1024) /* of all names and variables together */
 
 struct queue_event {
 	struct queue_event *next;

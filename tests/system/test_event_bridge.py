@@ -96,6 +96,16 @@ def system():
         yield init
 
 
+def listen_again(init):
+    """After deaf(): the address is free once the thread that accepts has let go of it."""
+    def listen():
+        try:
+            return init.listen()
+        except OSError:
+            return None
+    wait_for(listen, "the address")
+
+
 def event(init, name, *env):
     init.signal(ROOT, MANAGER, "EventEmitted", "sas", name, list(env))
 
@@ -307,7 +317,7 @@ def test_source_returns(start, system):
             wait_for(lambda: len(got(session)) == i + 1)
             system.deaf()
             bridge.says("Lost the connection to the system's init", i + 1)
-            system.listen()
+            listen_again(system)
             bridge.says("Connected to the system's init again", i + 1)
         event(system, "x", "N=3")
         wait_for(lambda: len(got(session)) == 4)
@@ -350,7 +360,7 @@ def test_session_returns(start, system):
         bridge.says("Event :sys:x", 200)
         session.jobs["later"] = Job("later", start_on=[[":sys:later"]])
         del session.jobs["job0"]
-        session.listen()
+        listen_again(session)
         bridge.says("Connected to Upstart again")
         wait_for(lambda: len(got(session)) >= 200)
         assert [env for _, env in got(session)] == [["N=%d" % i] for i in range(200)]
@@ -395,7 +405,7 @@ def test_old_init_without_tokens(start, system):
         session.deaf()
         bridge.says("Lost the connection to Upstart")
         event(system, "x", "N=100")
-        session.listen()
+        listen_again(session)
         wait_for(lambda: len(got(session)) >= 101)
         assert got(session)[-1] == (":sys:x", ["N=100"])
 
@@ -417,7 +427,7 @@ def test_queue_is_bounded(start, system):
             event(system, "x", "N=%d" % i)
         bridge.says("Event :sys:x", 100)
         bridge.says("Dropped 1 events")  # the others within ten seconds are told later, together
-        session.listen()
+        listen_again(session)
         wait_for(lambda: len(got(session)) >= 5)
         event(system, "x", "N=end")
         wait_for(lambda: got(session)[-1][1] == ["N=end"])
@@ -613,7 +623,7 @@ def test_daemon(tmp_path, system, signo, place):
             event(system, "x", "A=1")
             wait_for(lambda: got(session))
             system.deaf()
-            system.listen()
+            listen_again(system)
             wait_for(lambda: system.connections)
             wait_for(lambda: ("org.freedesktop.DBus.Peer", "Ping", []) in system.calls[1:])
             event(system, "x", "A=2")
