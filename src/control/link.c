@@ -155,7 +155,8 @@ take(struct link *link, uint32_t type, void *body)
 		take_bus(control, body);
 		break;
 	case MSG_SHUTDOWN:
-		control_end(control);
+		if (((struct msg_shutdown *) body)->why == SHUTDOWN_END)
+			control_end(control);
 		break;
 	default:
 		log_debug("Message %s from init is not for us", msg_type_name(type));

@@ -153,16 +153,20 @@ connected_cb(DBusServer *server, DBusConnection *dbus, void *data)
 {
 	struct control *control = data;
 
-	log_info("Connection from private client");
+	/* Strangers can't fill the log either. */
 	if (control->ending || !check_credentials(control, dbus)) {
 		dbus_connection_close(dbus);
 		return;
 	}
+	log_info("Connection from private client");
 	if (control->n_peers >= control->max_peers) {
-		log_warn("Too many private clients: connection refused");
+		if (!control->full)
+			log_warn("Too many private clients: connections are refused");
+		control->full = true;
 		dbus_connection_close(dbus);
 		return;
 	}
+	control->full = false;
 	dbus_connection_set_unix_user_function(dbus, user_cb, control, NULL);
 	if (peer_new(control, dbus_connection_ref(dbus), false) == NULL)
 		log_error("Unable to serve private client: Out of Memory");

@@ -272,6 +272,15 @@ def test_sandbox_is_on(init):
         assert int(status["CapBnd"], 16) == 0
 
 
+def test_sandbox_runs_no_programs(init, tmp_path):
+    made = tmp_path / "made"
+    for address in (f"unixexec:path=/usr/bin/touch,argv1={made}", "autolaunch:"):
+        got = peer_send(init, MANAGER_PATH, f"{MANAGER}.NotifyDBusAddress", "string:" + address)
+        assert got.returncode == 1 and got.stderr.startswith("Error org.freedesktop.DBus.Error."), got.stderr
+    assert not made.exists()
+    assert peer_send(init, MANAGER_PATH, f"{MANAGER}.GetAllJobs").returncode == 0
+
+
 def test_end_of_the_link_ends_the_servant(init):
     init.link.shutdown(socket.SHUT_RDWR)
     assert init.process.wait(LIMIT) == 0

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -21,6 +22,8 @@
 
 #define DEADLINE_SECONDS 60 /* far beyond anything but a failure, under valgrind too */
 #define TURN_MS 20
+
+unsigned rig_nofile;
 
 static time_t deadline;
 
@@ -67,6 +70,11 @@ become_control(int link, int listener, const char *mode, const char *address, co
 	listener = fcntl(listener, F_DUPFD_CLOEXEC, 10);
 	(void) dup2(link, IPC_SERVANT_FD);
 	(void) dup2(listener, IPC_SERVANT_FD + 1);
+	if (rig_nofile > 0) {
+		struct rlimit limit = { rig_nofile, rig_nofile };
+
+		(void) setrlimit(RLIMIT_NOFILE, &limit);
+	}
 	(void) execv(path != NULL ? path : "/nonexistent", (char *const *) (uintptr_t) argv);
 	_exit(127);
 }

@@ -47,6 +47,9 @@ struct rig {
 	bool spying;	   /* calls that clients see (a monitor does) count as signals */
 };
 
+/* The descriptor limit of the next control, 0: ours. */
+extern unsigned rig_nofile;
+
 /*
  * Start control in a mode ("system", "user", "session") with more arguments (NULL-terminated, may be NULL) and say
  * HELLO. `env`: more variables for it. The private address is the rig's own.

@@ -464,6 +464,38 @@ test_garbage_closes_only_its_connection(void **state)
 }
 
 static void
+test_more_clients_than_descriptors_are_turned_away(void **state)
+{
+	enum { LIMIT = 160, ROOM = LIMIT - 64, TRIES = ROOM + 40 };
+	int fds[TRIES];
+	DBusConnection *first, *later = NULL;
+
+	rig_nofile = LIMIT;
+	rig_start(&rig, "user", NULL, NULL);
+	rig_nofile = 0;
+	first = rig_client(&rig);
+	ping(first);
+	for (size_t i = 0; i < TRIES; i++)
+		fds[i] = raw_connection();
+	/* The last one is closed at once, the first client works on. */
+	rig_until(&rig, is_closed(fds[TRIES - 1]));
+	assert_false(is_closed(fds[0]));
+	ping(first);
+	for (size_t i = 0; i < TRIES; i++)
+		(void) close(fds[i]);
+	/* When the others have left there is room again. */
+	while (later == NULL) {
+		later = rig_client(&rig);
+		if (!dbus_connection_get_is_authenticated(later)) {
+			rig_client_close(&rig, later);
+			later = NULL;
+		}
+	}
+	ping(later);
+	rig_stop(&rig);
+}
+
+static void
 test_client_that_does_not_read_is_closed(void **state)
 {
 	DBusConnection *client = rig_client(&rig);
@@ -514,6 +546,7 @@ main(void)
 		TEST(test_other_users_are_dropped),
 		TEST(test_other_mechanisms_are_refused),
 		TEST(test_garbage_closes_only_its_connection),
+		cmocka_unit_test(test_more_clients_than_descriptors_are_turned_away),
 		TEST(test_client_that_does_not_read_is_closed),
 	};
 
