@@ -155,3 +155,45 @@ def test_all_servants_at_once(session):
     assert session.pid_of("a") == pid
     session.ctl("restart", "a")
     assert session.pid_of("a") != pid
+
+
+MURDEROUS = """#!/usr/bin/python3
+# A spawner that dies of the first request it is given.
+import os, socket, struct
+link = socket.socket(fileno=3)
+link.setblocking(True)
+while True:
+    data = link.recv(65536)
+    if not data or struct.unpack_from("=II", data)[1] == 3:  # MSG_SPAWN
+        os.kill(os.getpid(), 9)
+"""
+
+
+@needs_spawner
+def test_a_request_that_kills_the_spawner_twice_is_failed(make_session):
+    session = make_session()
+    servants = session.path / "servants"
+    servants.mkdir()
+    (servants / "upstart-spawner").write_text(MURDEROUS)
+    (servants / "upstart-spawner").chmod(0o755)
+    session.job("a", SLEEP)
+    session.start(env={"UPSTART_LIBEXECDIR": str(servants)})
+    done = session.command("initctl", "start", "a")
+    assert (done.returncode, done.stderr) == (1, "initctl: Job failed to start\n")
+    assert "Failed to spawn a main process: unable to reach the spawner" in session.messages()
+    # One that never does better is done without.
+    wait_for(lambda: session.command("initctl", "start", "a").returncode == 0, "a start without it")
+    assert is_alive(session.pid_of("a"))
+
+
+def test_without_a_logger_jobs_run(make_session):
+    session = make_session()
+    servants = session.path / "servants"
+    servants.mkdir()
+    (servants / "upstart-logger").write_text("#!/bin/sh\nexit 1\n")
+    (servants / "upstart-logger").chmod(0o755)
+    session.job("say", "task\nexec echo said\n")
+    session.start(env={"UPSTART_LIBEXECDIR": str(servants)})
+    for _ in range(100):
+        session.ctl("start", "say")
+    assert session.end() == 0

@@ -380,3 +380,35 @@ def test_what_is_no_recording_is_refused(tmp_path):
     done = subprocess.run([REPLAY, tmp_path / "none"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "No such file" in done.stderr
+
+
+# -- descriptors of events
+
+
+def test_descriptor_of_an_event_reaches_the_job(session):
+    dbus = pytest.importorskip("dbus")
+    session.job("take", f"start on gift\ntask\nscript\n  echo $A >> {session.path}/got\n  cat <&$UPSTART_FDS >> {session.path}/got\nend script\n")
+    session.wait_job("take")
+    before = len(os.listdir(f"/proc/{session.pid}/fd"))
+    (session.path / "gift").write_text("from outside\n")
+    manager = session.manager(session.bus())
+    manager.GetAllJobs()  # descriptors can be sent once the connection is authenticated
+    for _ in range(3):
+        with open(session.path / "gift") as file:
+            manager.EmitEventWithFile("gift", ["A=1"], True, dbus.types.UnixFd(file.fileno()), signature="sasbh")
+        with open(session.path / "gift") as file:
+            manager.EmitEventWithFile("nobody-listens", [], True, dbus.types.UnixFd(file.fileno()), signature="sasbh")
+    assert (session.path / "got").read_text() == "1\nfrom outside\n" * 3
+    wait_for(lambda: len(os.listdir(f"/proc/{session.pid}/fd")) <= before, "the descriptors to be closed")
+
+
+def test_init_keeps_few_descriptors_for_a_job(session):
+    for i in range(20):
+        session.job(f"j{i}", "start on go\n" + SLEEP)
+    session.wait_jobs(20)
+    before = len(os.listdir(f"/proc/{session.pid}/fd"))
+    session.ctl("emit", "go")
+    wait_for(lambda: len(os.listdir(f"/proc/{session.pid}/fd")) - before <= 3 * 20, "few descriptors")
+    for i in range(20):
+        session.ctl("stop", f"j{i}")
+    wait_for(lambda: len(os.listdir(f"/proc/{session.pid}/fd")) <= before, "none of them to be left")
