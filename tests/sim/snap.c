@@ -234,3 +234,17 @@ snap_job(const struct snap *snap, uint64_t id)
 			return &snap->jobs[i];
 	return NULL;
 }
+
+bool
+snap_event_is_held(const struct snap *snap, uint64_t id)
+{
+	for (size_t i = 0; i < snap->n_trees; i++)
+		for (size_t k = 0; k < snap->trees[i].held.n; k++)
+			if (snap->trees[i].held.p[k] == id)
+				return true;
+	for (size_t i = 0; i < snap->n_jobs; i++)
+		for (size_t k = 0; k + 2 < snap->jobs[i].waiters.n; k += 3)
+			if ((snap->jobs[i].waiters.p[k] & 0xff) == 0 && snap->jobs[i].waiters.p[k + 1] == id)
+				return true;
+	return false;
+}

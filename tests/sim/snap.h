@@ -50,4 +50,6 @@ struct snap {
 int must_check snap_read(struct snap *snap, const void *p, size_t n);
 void snap_deinit(struct snap *snap); /* idempotent */
 const struct snap_event *snap_event(const struct snap *snap, uint64_t id);
+/* Does an instance, or half of a condition, keep this event? */
+bool snap_event_is_held(const struct snap *snap, uint64_t id);
 const struct snap_job *snap_job(const struct snap *snap, uint64_t id);

@@ -326,27 +326,13 @@ check_fds(struct world *w, const struct snap *snap)
 			world_fault(w, "descriptor %zu will never be closed", id);
 }
 
-/* Does an instance, or half of a condition, keep this event? */
-static bool
-event_is_held(const struct snap *snap, uint64_t id)
-{
-	for (size_t i = 0; i < snap->n_trees; i++)
-		if (is_in(&snap->trees[i].held, id))
-			return true;
-	for (size_t i = 0; i < snap->n_jobs; i++)
-		for (size_t k = 0; k + 2 < snap->jobs[i].waiters.n; k += 3)
-			if ((snap->jobs[i].waiters.p[k] & 0xff) == 0 && snap->jobs[i].waiters.p[k + 1] == id)
-				return true;
-	return false;
-}
-
 static void
 check_events(struct world *w, const struct snap *snap)
 {
 	for (size_t i = 0; i < snap->n_events; i++) {
 		const struct snap_event *event = &snap->events[i];
 
-		if (!event_is_held(snap, event->id) && event->progress != 0)
+		if (!snap_event_is_held(snap, event->id) && event->progress != 0)
 			world_fault(w, "event %s is blocked by nobody", event->name);
 		if (event->job != 0 && snap_job(snap, event->job) == NULL)
 			world_fault(w, "event %s blocks a job that is gone", event->name);
@@ -518,7 +504,7 @@ world_check_rest(struct world *w)
 
 		if (job->state == JOB_RUNNING && job->goal == GOAL_START)
 			continue;
-		if (!blocked || !event_is_held(&snap, job->blocker))
+		if (!blocked || !snap_event_is_held(&snap, job->blocker))
 			world_fault(w, "at rest, %s (%s) is %s/%s", job->slot, job->name, job_goal_name(job->goal),
 				    job_state_name(job->state));
 	}
