@@ -61,6 +61,8 @@ core_free(struct core *core)
 		event_free(core, event);
 	DL_FOREACH_SAFE(core->tokens, t, next_token)
 		token_free(core, t);
+	DL_FOREACH_SAFE(core->answers, t, next_token)
+		token_free(core, t);
 	DL_FOREACH_SAFE(core->fds, ref, next_ref)
 		free(ref);
 	DL_FOREACH_SAFE(core->outbox, e, next_effect)

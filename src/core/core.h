@@ -11,7 +11,7 @@
  *
  * Tokens: a request may carry its asker's own name for it. Asked again with the same token,
  * it is the same request: the new asker waits on, or gets the answer that was given
- * (the last 256 answers are remembered). That is how a client goes on after the servant it
+ * (answers are remembered for a minute, the last 256 for longer). That is how a client goes on after the servant it
  * spoke to has died.
  */
 

@@ -127,13 +127,16 @@ struct token {
 	uint64_t id;
 	char *name;
 	bool done;
+	uint64_t done_at;
 	struct u64v requests; /* who waits, while not done */
 	char *error, *text, *job, *instance;
 };
 
 /* The number the i-th descriptor gets in the job: from 3, so that a shell can name it, but never the script's 9. */
 #define JOB_FD(i) ((uint64_t) (i) + ((i) < 6 ? 3 : 4))
-#define TOKENS_REMEMBERED 256
+#define ANSWERS_MIN 256 /* so many are remembered however old they are */
+#define ANSWERS_MAX 16384
+#define ANSWERS_KEPT (60 * USEC_PER_SEC)
 #define EVENTS_PER_TURN 10000 /* then others have their turn, however long the queue */
 
 struct fdref {
@@ -172,8 +175,9 @@ struct core {
 	uint64_t acked[TARGET_COUNT]; /* nothing of that target is left up to here */
 	size_t spawns_open; /* asked for, pid not known */
 	struct u64v early;  /* pairs pid, status: exits of pids not known yet */
-	struct token *tokens;
-	size_t tokens_done;
+	struct token *tokens;  /* those that wait */
+	struct token *answers; /* those that were answered, in that order */
+	size_t n_answers;
 	struct fdref *fds;
 
 	uint32_t quiesce;

@@ -25,9 +25,12 @@ token_free(struct core *core, struct token *t)
 {
 	map_del(&core->tokens_by_name, t->name);
 	map_del_id(&core->tokens_by_id, t->id);
-	DL_DELETE(core->tokens, t);
-	if (t->done)
-		core->tokens_done--;
+	if (t->done) {
+		DL_DELETE(core->answers, t);
+		core->n_answers--;
+	} else {
+		DL_DELETE(core->tokens, t);
+	}
 	u64v_deinit(&t->requests);
 	free(t->name);
 	free(t->error);
@@ -71,21 +74,21 @@ copy(struct core *core, const char *s)
 	return c;
 }
 
-/* Only so many answers are remembered: the oldest is forgotten. */
+/*
+ * Answers are remembered for a minute, the last few for longer: so long may a client take to come back,
+ * however many others were answered meanwhile.
+ */
 static void
 token_done(struct core *core, struct token *t)
 {
-	struct token *old;
-
+	DL_DELETE(core->tokens, t);
 	t->done = true;
-	core->tokens_done++;
-	if (core->tokens_done <= TOKENS_REMEMBERED)
-		return;
-	DL_FOREACH(core->tokens, old)
-		if (old->done) {
-			token_free(core, old);
-			return;
-		}
+	t->done_at = core->now;
+	DL_APPEND(core->answers, t);
+	core->n_answers++;
+	while (core->n_answers > ANSWERS_MAX ||
+	       (core->n_answers > ANSWERS_MIN && core->answers->done_at + ANSWERS_KEPT < core->now))
+		token_free(core, core->answers);
 }
 
 void

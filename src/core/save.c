@@ -51,7 +51,7 @@ static const struct wire_field event_fields[] = {
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 
 static const struct wire_field token_fields[] = {
-	F(U64, token, id),   F(STR, token, name), F(BOOL, token, done), F(U64V, token, requests),
+	F(U64, token, id),   F(STR, token, name), F(BOOL, token, done), F(U64, token, done_at), F(U64V, token, requests),
 	F(STR, token, error), F(STR, token, text), F(STR, token, job),  F(STR, token, instance),
 };
 static const struct wire_schema token_schema = WIRE_SCHEMA("token", token_fields);
@@ -130,8 +130,10 @@ core_save(const struct core *core, struct strbuf *b)
 	n = 0;
 	DL_FOREACH(core->tokens, t)
 		n++;
-	wire_put_array(b, n);
+	wire_put_array(b, n + core->n_answers);
 	DL_FOREACH(core->tokens, t)
+		wire_put_struct(b, &token_schema, t);
+	DL_FOREACH(core->answers, t)
 		wire_put_struct(b, &token_schema, t);
 	n = 0;
 	DL_FOREACH(core->fds, ref)
@@ -305,9 +307,12 @@ get_token(struct core *core, struct wire_in *in)
 		free(t);
 		return r;
 	}
-	DL_APPEND(core->tokens, t);
-	if (t->done)
-		core->tokens_done++;
+	if (t->done) {
+		DL_APPEND(core->answers, t);
+		core->n_answers++;
+	} else {
+		DL_APPEND(core->tokens, t);
+	}
 	if (map_put(&core->tokens_by_name, t->name, t) < 0 || map_put_id(&core->tokens_by_id, t->id, t) < 0)
 		return -ENOMEM;
 	return 0;
