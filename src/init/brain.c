@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "init/crash.h"
 #include "init/effects.h"
 #include "init/servants.h"
 #include "init/spawn.h"
@@ -75,7 +76,9 @@ deliver_target(struct init *init, enum effect_target target)
 	for (; e != NULL; e = e->next) {
 		if (effect_target_of(e->type) != target)
 			continue;
+		crash_point();
 		r = deliver(init, e);
+		crash_point();
 		if (r < 0) {
 			if (!loop_timer_is_set(init->brain.retry))
 				(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
@@ -130,6 +133,7 @@ apply(struct init *init, struct input *in, enum servant_id from, uint64_t number
 	if (from != SERVANT_NONE)
 		init->servants[from].received = number;
 	judge(init, in, core_apply(init->core, in));
+	crash_in_hand(0);
 	deliver_all(init);
 	return 0;
 }

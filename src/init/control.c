@@ -104,6 +104,17 @@ refuse(struct init *init, const struct msg_request *m, const char *error, const 
 	return 0;
 }
 
+void
+clients_refuse_crashed(struct init *init)
+{
+	for (size_t i = 0; i < init->state.refused.n; i++) {
+		const struct msg_request m = { .request = init->state.refused.p[i] };
+
+		(void) refuse(init, &m, ERR_FAILED, "The request made init crash and was left out");
+	}
+	u64v_deinit(&init->state.refused);
+}
+
 /* -- requests ------------------------------------------------------------------------------- */
 
 static int

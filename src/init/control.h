@@ -22,6 +22,8 @@ void clients_flushed(struct init *init, const struct msg_log_flushed *m);
 
 /* A new logger knows nothing of what was asked of the old one. */
 void clients_logger_came(struct init *init);
+/* control is told what became of requests that were left out after a crash. */
+void clients_refuse_crashed(struct init *init);
 /* Those who asked are gone. */
 void clients_control_gone(struct init *init);
 /* At the end of each turn: queries that waited. With `all` they are answered whatever is so. */

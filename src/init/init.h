@@ -18,7 +18,7 @@
  *   reaper.c      children that end, stop or continue
  *   sources.c     configuration directories; definitions.c: what they defined
  *   journal.c     records; state.c: what they say, snapshots, loading
- *   reexec.c      the next image
+ *   reexec.c      the next image; crash.c: the next image after a crash
  *   session.c     a user's session: its file, its end
  *
  * Nothing here blocks, and nothing ends the process but the end of a session.
@@ -82,6 +82,7 @@ struct state {
 	off_t base;              /* size of the journal's snapshot */
 	bool damaged;            /* a note was lost: a snapshot is due */
 	bool loading;
+	struct u64v refused; /* requests whose input was left out after a crash */
 };
 
 struct init {

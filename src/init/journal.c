@@ -130,6 +130,12 @@ journal_fd(const struct journal *j)
 	return j->fd;
 }
 
+uint64_t
+journal_number(const struct journal *j)
+{
+	return j->number;
+}
+
 off_t
 journal_size(const struct journal *j)
 {

@@ -35,6 +35,8 @@ struct journal;
 struct journal *journal_new(int fd, bool reserve);
 struct journal *journal_free(struct journal *j); /* takes NULL, returns NULL */
 int journal_fd(const struct journal *j);
+/* The number of the last good record. */
+uint64_t journal_number(const struct journal *j);
 /* Bytes of good records. */
 off_t journal_size(const struct journal *j);
 

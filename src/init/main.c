@@ -6,6 +6,7 @@
 
 #include "init/brain.h"
 #include "init/control.h"
+#include "init/crash.h"
 #include "init/reaper.h"
 #include "init/reexec.h"
 #include "init/servants.h"
@@ -32,6 +33,7 @@ turn(struct init *init)
 		reexec_begin(init);
 	reexec_turn(init);
 	session_turn(init);
+	crash_turn();
 }
 
 int

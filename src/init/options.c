@@ -24,6 +24,7 @@ static const struct option_row rows[] = {
 	{ 0, "append-confdir", LIST, AT(append), false, "DIR", "search this directory after all others" },
 	{ 0, "chroot-sessions", FLAG, AT(chroot_sessions), false, NULL, NULL },
 	{ 0, "confdir", LIST, AT(confdirs), false, "DIR", "search this directory instead of the usual ones" },
+	{ 0, "crash", TEXT, AT(crash), true, NULL, NULL },
 	{ 0, "default-console", TEXT, AT(console), false, "VALUE", "console of jobs that name none: none, log, output or owner" },
 	{ 0, "logdir", TEXT, AT(logdir), false, "DIR", "directory of the jobs' log files" },
 	{ 0, "no-cgroups", FLAG, AT(no_cgroups), false, NULL, "ignore the cgroup stanza" },
@@ -236,17 +237,14 @@ is_once(char *const *argv, int i, int *words)
 }
 
 char **
-options_again(char *const *argv, int state_fd)
+options_again(char *const *argv, char *const *first)
 {
 	auto_strv char **made = NULL;
-	auto_free char *fd = str_printf("%d", state_fd);
 	bool rest = false;
 	int words;
 
-	if (fd == NULL || strv_add(&made, argv[0]) < 0)
-		return NULL;
 	/* In front: what follows a lone "--" is no option any more. */
-	if (strv_add(&made, "--restart") < 0 || strv_add(&made, "--state-fd") < 0 || strv_add(&made, fd) < 0)
+	if (strv_add(&made, argv[0]) < 0 || strv_extend(&made, first) < 0)
 		return NULL;
 	for (int i = 1; argv[i] != NULL; i += words) {
 		words = 1;

@@ -25,6 +25,7 @@ struct options {
 	char *startup_event;
 	char *state_fd_text;
 	int state_fd; /* -1: none */
+	char *crash;  /* what an image that crashed says to its successor (crash.c) */
 	char *record;
 	char **extra; /* words that are no options: from the kernel's command line */
 };
@@ -40,7 +41,7 @@ void options_deinit(struct options *o);
 char *options_help(const char *program);
 
 /*
- * The arguments for the next image: those of argv without --restart, --state-fd and the level of the log, and
- * `state_fd` at the end. Owned; NULL when out of memory.
+ * The arguments for the next image: `first` behind the program's name, then those of argv that are not this image's
+ * alone (--restart, --state-fd, the level of the log …). Owned; NULL when out of memory.
  */
-char **options_again(char *const *argv, int state_fd);
+char **options_again(char *const *argv, char *const *first);

@@ -32,17 +32,29 @@ reexec_begin(struct init *init)
 		init->drain_until = 0;
 }
 
+static char **
+arguments(const struct init *init)
+{
+	auto_strv char **first = NULL;
+
+	if (strv_add(&first, "--restart") < 0 || strv_add(&first, "--state-fd") < 0 ||
+	    strv_take(&first, str_printf("%d", journal_fd(init->state.journal))) < 0)
+		return NULL;
+	return options_again(init->argv, first);
+}
+
 /* Returns only when it failed. */
 static void
 execute(struct init *init)
 {
 	auto_strv char **argv = NULL;
-	int r = state_snapshot(init);
+	/* A core that lacks something must not be written: the journal knows better. */
+	int r = init->brain.repair ? 0 : state_snapshot(init);
 
 	/* A snapshot that can't be written is no loss: the journal says the same at greater length. */
 	if (r < 0)
 		log_debug("No snapshot for the next image: %s", strerror(-r));
-	argv = options_again(init->argv, journal_fd(init->state.journal));
+	argv = arguments(init);
 	if (argv == NULL || init->own_path == NULL) {
 		log_error("Failed to re-execute %s: %s", init->program, strerror(argv == NULL ? ENOMEM : ENOENT));
 		return;

@@ -11,6 +11,7 @@
 #include "common/invariant.h"
 #include "init/brain.h"
 #include "init/control.h"
+#include "init/crash.h"
 #include "init/events.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
@@ -181,6 +182,9 @@ setup_surroundings(struct init *init, int argc, char **argv)
 			init->own_path = process_own_path(init->argv[0]);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	r = crash_install(init);
+	if (r < 0)
+		log_warn("A crash would be the end: %s", strerror(-r));
 	r = process_raise_nofile(&init->nofile);
 	init->nofile_raised = r == 0;
 	r = make_environment(init);
@@ -268,6 +272,7 @@ setup_machine(struct init *init)
 		if (r < 0)
 			return r;
 	}
+	crash_set_journal(init);
 	open_listen(init);
 	if (init->ring_fd < 0)
 		init->ring_fd = memfile_new("upstart-log");
@@ -313,10 +318,12 @@ setup_work(struct init *init)
 
 	become_reaper(init);
 	leave_console(init);
+	crash_report();
 	timers_start(init);
 	spawns_start(init);
 	/* What arrived before the exec comes first: servants send again what was not acknowledged. */
 	servants_start(init);
+	clients_refuse_crashed(init);
 	sources_load(init);
 	brain_deliver(init);
 	if (continued)

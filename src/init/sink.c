@@ -120,7 +120,7 @@ outlet_open(struct outlet *o)
 {
 	if (o->path == NULL || o->kind != OUTLET_CLOSED)
 		return o->kind != OUTLET_CLOSED;
-	o->fd = open(o->path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	o->fd = open(o->path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (o->fd < 0)
 		return false;
 	o->own = true;

@@ -7,6 +7,7 @@
 
 #include "init/brain.h"
 #include "init/control.h"
+#include "init/crash.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
 #include "init/record.h"
@@ -116,7 +117,11 @@ state_input(struct init *init, const struct input *in, enum servant_id from, uin
 	wire_put_uint(&b, from);
 	wire_put_uint(&b, number);
 	input_pack(&b, in);
+	crash_point();
 	r = journal_append(init->state.journal, RECORD_INPUT, &b, is_vital(in), NULL);
+	crash_point();
+	if (r == 0)
+		crash_in_hand(journal_number(init->state.journal));
 	if (r == 0 && init->state.record != NULL && journal_append(init->state.record, RECORD_INPUT, &b, false, NULL) < 0) {
 		log_error("The recording is given up: %s", strerror(errno));
 		init->state.record = journal_free(init->state.record);
@@ -143,6 +148,7 @@ save_notes(struct init *init)
 	STATE_NOTE(init, NOTE_LISTEN, 0, init->address, NOTE_FD(init->listen_fd));
 	STATE_NOTE(init, NOTE_RING, 0, NULL, NOTE_FD(init->ring_fd));
 	STATE_NOTE(init, NOTE_LEVEL, 0, NULL, (uint64_t) init->level);
+	STATE_NOTE(init, NOTE_NOFILE, 0, NULL, init->nofile.rlim_cur, init->nofile.rlim_max);
 	STATE_NOTE(init, NOTE_BUS, 0, init->bus_address, 0);
 	servants_save(init);
 	spawns_save(init);
@@ -190,6 +196,7 @@ state_snapshot(struct init *init)
 	}
 	(void) journal_free(s->journal);
 	s->journal = fresh;
+	crash_set_journal(init);
 	drop_definitions(init);
 	s->base = journal_size(fresh);
 	return 0;
@@ -286,6 +293,10 @@ load_here(struct init *init, const struct note *note)
 		if (note_number(note, 0) < LOG_LEVEL_COUNT)
 			init->level = (enum log_level) note_number(note, 0);
 		return 0;
+	case NOTE_NOFILE:
+		/* What this image was given had been raised by the last one. */
+		init->nofile = (struct rlimit) { note_number(note, 0), note_number(note, 1) };
+		return 0;
 	case NOTE_BUS:
 		return load_text(&init->bus_address, note->text);
 	default:
@@ -307,6 +318,7 @@ static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct not
 	[NOTE_TIMER] = timers_load,
 	[NOTE_BUS] = load_here,
 	[NOTE_LEVEL] = load_here,
+	[NOTE_NOFILE] = load_here,
 	[NOTE_FLUSH] = clients_load,
 	[NOTE_FLUSH_GONE] = clients_load,
 };
@@ -364,6 +376,35 @@ follow_timers(struct init *init, uint64_t before)
 	return 0;
 }
 
+/* It crashed init twice: whoever waits for it hears so, and it did not happen. */
+static void
+leave_out(struct init *init, const struct input *in)
+{
+	uint64_t request = in->type == INPUT_EMIT      ? in->emit.request
+			   : in->type == INPUT_REQUEST ? in->request.request
+			   : in->type == INPUT_SET_ENV ? in->set_env.request
+						       : 0;
+
+	log_error("Input %s made init crash twice and is left out", input_type_name(in->type));
+	if (request != 0 && u64v_add(&init->state.refused, request) < 0)
+		log_error("Out of memory: a request gets no answer");
+}
+
+static int
+apply_again(struct init *init, struct input *in, uint64_t record)
+{
+	int r;
+
+	if (crash_is_condemned(record)) {
+		leave_out(init, in);
+		return 0;
+	}
+	crash_in_hand(record);
+	r = core_apply(init->core, in);
+	crash_in_hand(0);
+	return r;
+}
+
 static int
 load_input(struct init *init, const void *p, size_t n)
 {
@@ -385,7 +426,8 @@ load_input(struct init *init, const void *p, size_t n)
 	if (input.type == INPUT_TIMER)
 		(void) !timers_set(init, input.timer.timer, 0);
 	before = core_last_effect(init->core);
-	r = core_apply(init->core, &input);
+	/* journal_number() is still that of the record before. */
+	r = apply_again(init, &input, journal_number(init->state.journal) + 1);
 	input_free(&input);
 	if (r == -ENOMEM)
 		return r;
@@ -411,6 +453,57 @@ load_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 	default:
 		return 0;
 	}
+}
+
+/* -- descriptors ---------------------------------------------------------------------------------------- */
+
+static void
+each_descriptor(const struct init *init, void (*fn)(int fd, void *data), void *data)
+{
+	fn(init->listen_fd, data);
+	fn(init->ring_fd, data);
+	fn(journal_fd(init->state.journal), data);
+	fn(definitions_fd(init->definitions), data);
+	servants_each(init, fn, data);
+	spawns_each(init, fn, data);
+	logs_each(init, fn, data);
+	fdtable_each(init, fn, data);
+}
+
+static void
+keep_cb(int fd, void *data)
+{
+	if (fd >= 0)
+		process_set_cloexec(fd, !*(const bool *) data);
+}
+
+void
+state_keep_descriptors(struct init *init, bool keep)
+{
+	each_descriptor(init, keep_cb, &keep);
+}
+
+struct sought {
+	int fd;
+	bool found;
+};
+
+static void
+seek_cb(int fd, void *data)
+{
+	struct sought *s = data;
+
+	s->found = s->found || fd == s->fd;
+}
+
+/* Is that descriptor one the journal speaks of? */
+static bool
+is_ours_cb(int fd, void *data)
+{
+	struct sought s = { .fd = fd };
+
+	each_descriptor(data, seek_cb, &s);
+	return s.found;
 }
 
 /* Definitions are needed before anything else, and the last note about them counts. */
@@ -469,28 +562,8 @@ state_load(struct init *init, int fd)
 		return r;
 	}
 	state_keep_descriptors(init, false);
+	if (crash_happened())
+		crash_close_strangers(is_ours_cb, init);
 	s->damaged = true; /* begin anew: the next image shall not read what this one has */
 	return 0;
-}
-
-/* -- descriptors ---------------------------------------------------------------------------------------- */
-
-static void
-keep_cb(int fd, void *data)
-{
-	if (fd >= 0)
-		process_set_cloexec(fd, !*(const bool *) data);
-}
-
-void
-state_keep_descriptors(struct init *init, bool keep)
-{
-	keep_cb(init->listen_fd, &keep);
-	keep_cb(init->ring_fd, &keep);
-	keep_cb(journal_fd(init->state.journal), &keep);
-	keep_cb(definitions_fd(init->definitions), &keep);
-	servants_each(init, keep_cb, &keep);
-	spawns_each(init, keep_cb, &keep);
-	logs_each(init, keep_cb, &keep);
-	fdtable_each(init, keep_cb, &keep);
 }

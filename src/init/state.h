@@ -26,6 +26,7 @@
 	X(TIMER)       /* timer; due: in snapshots */                                     \
 	X(BUS)         /* text: address */                                                \
 	X(LEVEL)       /* level of the log */                                             \
+	X(NOFILE)      /* soft, hard: what init was started with */                       \
 	X(FLUSH)       /* request of a client that waits for the logger */                \
 	X(FLUSH_GONE)
 

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Everything the handler needs lies ready in one static structure, since a handler has no other way to
+ * it; the handler itself calls what is async-signal-safe only.
+ */
+#include "init/crash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "init/state.h"
+#include "system/clock.h"
+
+#define STACK_SIZE ((size_t) 64 * 1024)
+#define FORGET_AFTER (60 * USEC_PER_SEC) /* of good life */
+#define TRIES_WITH_STATE 10u
+#define TRIES 15u
+#define FD_GAP 1024 /* so many closed ones in a row: there are no more above */
+#define EXIT_CRASHED 70
+
+extern char **environ;
+
+static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
+
+static struct {
+	char stack[STACK_SIZE];
+	int exe;                 /* the running image; -1: by its path */
+	const char *path;        /* borrowed */
+	char **argv;             /* owned: for the next image, with the journal */
+	char **stateless;        /* owned: without; the rescuer's, when those have crashed too */
+	char *words[2];          /* borrowed from both: "COUNT:RECORD:AGAIN:SIGNAL", the values of --crash */
+	volatile sig_atomic_t handling;
+	volatile uint64_t in_hand;
+	bool pid1, installed;
+	/* What the last image said. */
+	unsigned count; /* crashes in a row */
+	uint64_t suspect; /* the record that was in hand */
+	bool again;       /* … at the crash before that, too: it is condemned */
+	int signal;
+	usec_t began;
+	int *inherited; /* owned: descriptors open at the start */
+	size_t n_inherited;
+} crash = { .exe = -1 };
+
+/* -- in the handler --------------------------------------------------------------------- */
+
+static char *
+put_number(char *p, uint64_t v)
+{
+	char digits[24];
+	int n = 0;
+
+	do
+		digits[n++] = (char) ('0' + v % 10);
+	while ((v /= 10) != 0);
+	while (n > 0)
+		*p++ = digits[--n];
+	return p;
+}
+
+/* A child that dies of the same, with its memory as it is now. */
+static void
+leave_core(int number)
+{
+	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	sigset_t set;
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return;
+	(void) setrlimit(RLIMIT_CORE, &unlimited);
+	(void) !chdir("/");
+	(void) signal(number, SIG_DFL);
+	(void) sigemptyset(&set);
+	(void) sigprocmask(SIG_SETMASK, &set, NULL);
+	(void) raise(number);
+	_exit(EXIT_CRASHED);
+}
+
+static void
+keep_all_descriptors(void)
+{
+	int missed = 0;
+
+	for (int fd = STDERR_FILENO + 1; missed < FD_GAP; fd++)
+		missed = fcntl(fd, F_SETFD, 0) < 0 ? missed + 1 : 0;
+}
+
+static void
+execute(char **argv)
+{
+	if (argv == NULL)
+		return;
+	if (crash.exe >= 0)
+		(void) fexecve(crash.exe, argv, environ);
+	if (crash.path != NULL)
+		(void) execve(crash.path, argv, environ);
+}
+
+/* What the next image must know. */
+static void
+describe(char *p, unsigned count, uint64_t record, int number)
+{
+	p = put_number(p, count);
+	*p++ = ':';
+	p = put_number(p, record);
+	*p++ = ':';
+	p = put_number(p, record != 0 && record == crash.suspect ? 1 : 0);
+	*p++ = ':';
+	p = put_number(p, (uint64_t) number);
+	*p = '\0';
+}
+
+static void
+handler(int number, siginfo_t *info, void *context)
+{
+	/* Sent by somebody: nothing that init was doing is to blame. */
+	uint64_t record = info->si_code > 0 || info->si_pid == getpid() ? crash.in_hand : 0;
+	unsigned count = crash.count + 1;
+
+	(void) context;
+	if (crash.handling != 0)
+		_exit(EXIT_CRASHED); /* the handler crashed */
+	crash.handling = 1;
+	leave_core(number);
+	for (int i = 0; i < 2; i++)
+		if (crash.words[i] != NULL)
+			describe(crash.words[i], count, record, number);
+	if (count <= TRIES_WITH_STATE) {
+		keep_all_descriptors();
+		execute(crash.argv);
+	}
+	if (count <= TRIES)
+		execute(crash.stateless);
+	if (crash.pid1)
+		crash_rescue();
+	_exit(EXIT_CRASHED);
+}
+
+/* -- getting ready ------------------------------------------------------------------------- */
+
+/* The arguments of a next image. *word is the value of --crash, which the handler fills in. NULL: out of memory. */
+static char **
+arguments(const struct init *init, int journal, char **word)
+{
+	static const char room[] = "00000000000000000000:00000000000000000000:0:000";
+	auto_free char *fd = str_printf("%d", journal);
+	auto_strv char **first = NULL;
+	char **argv;
+	size_t at;
+
+	if (fd == NULL || strv_add(&first, "--restart") < 0)
+		return NULL;
+	if (journal >= 0 && (strv_add(&first, "--state-fd") < 0 || strv_add(&first, fd) < 0))
+		return NULL;
+	if (strv_add(&first, "--crash") < 0 || strv_add(&first, room) < 0)
+		return NULL;
+	at = strv_len(first);
+	argv = options_again(init->argv, first);
+	*word = argv != NULL ? argv[at] : NULL;
+	return argv;
+}
+
+void
+crash_set_journal(struct init *init)
+{
+	char **argv, *word;
+
+	if (!crash.installed)
+		return;
+	argv = arguments(init, journal_fd(init->state.journal), &word);
+	if (argv == NULL) {
+		log_error("Out of memory: a crash would lose the state");
+		return;
+	}
+	/* A crash between these lines finds one or the other, both whole. */
+	crash.words[0] = word;
+	argv = (char **) __atomic_exchange_n(&crash.argv, argv, __ATOMIC_SEQ_CST);
+	(void) strv_free(argv);
+}
+
+/* "COUNT:RECORD:AGAIN:SIGNAL" of the last image. */
+static void
+understand(const char *text)
+{
+	unsigned again = 0;
+
+	if (sscanf(text, "%u:%" SCNu64 ":%u:%d", &crash.count, &crash.suspect, &again, &crash.signal) != 4) {
+		crash.count = 1;
+		crash.suspect = 0;
+	}
+	crash.again = again != 0;
+}
+
+/* Everything that is open now was the last image's. */
+static void
+note_inherited(void)
+{
+	int missed = 0;
+
+	for (int fd = STDERR_FILENO + 1; missed < FD_GAP; fd++) {
+		int *grown;
+
+		if (fcntl(fd, F_GETFD) < 0) {
+			missed++;
+			continue;
+		}
+		missed = 0;
+		(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+		grown = realloc(crash.inherited, (crash.n_inherited + 1) * sizeof(int));
+		if (grown == NULL)
+			return;
+		crash.inherited = grown;
+		crash.inherited[crash.n_inherited++] = fd;
+	}
+}
+
+void
+crash_close_strangers(crash_keep_fn keep, void *data)
+{
+	for (size_t i = 0; i < crash.n_inherited; i++)
+		if (!keep(crash.inherited[i], data))
+			(void) close(crash.inherited[i]);
+	free(crash.inherited);
+	crash.inherited = NULL;
+	crash.n_inherited = 0;
+}
+
+int
+crash_install(struct init *init)
+{
+	const stack_t stack = { .ss_sp = crash.stack, .ss_size = sizeof(crash.stack) };
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
+	sigset_t ours;
+
+	crash.began = clock_now();
+	crash.pid1 = getpid() == 1;
+	crash.path = init->own_path;
+	if (init->options.crash != NULL) {
+		understand(init->options.crash);
+		note_inherited();
+	}
+	crash.stateless = arguments(init, -1, &crash.words[1]);
+	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
+		return crash.stateless == NULL ? -ENOMEM : -errno;
+	(void) sigemptyset(&ours);
+	(void) sigfillset(&action.sa_mask);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		if (sigaction(signals[i], &action, NULL) < 0)
+			return -errno;
+		(void) sigaddset(&ours, signals[i]);
+	}
+	/* The handler of the last image left them blocked. */
+	(void) sigprocmask(SIG_UNBLOCK, &ours, NULL);
+	crash.installed = true;
+	return 0;
+}
+
+/* -- looking back ------------------------------------------------------------------------------ */
+
+void
+crash_in_hand(uint64_t record)
+{
+	crash.in_hand = record;
+}
+
+bool
+crash_is_condemned(uint64_t record)
+{
+	return crash.again && record == crash.suspect;
+}
+
+bool
+crash_happened(void)
+{
+	return crash.count > 0;
+}
+
+void
+crash_report(void)
+{
+	if (crash.count > 0)
+		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; going on from the journal",
+			  crash.signal == SIGSEGV   ? "segmentation fault"
+			  : crash.signal == SIGABRT ? "abort"
+						    : strsignal(crash.signal));
+}
+
+void
+crash_turn(void)
+{
+	if (crash.count == 0 || clock_now() - crash.began < FORGET_AFTER)
+		return;
+	crash.count = 0;
+	crash.suspect = 0;
+	crash.again = false;
+}
+
+/* -- the last resort ------------------------------------------------------------------------------ */
+
+static pid_t
+start_shell(void)
+{
+	static const char *const shells[] = { "/sbin/sulogin", "/bin/sh" };
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	(void) setsid();
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		(void) close(fd);
+	if (open("/dev/console", O_RDWR) < 0)
+		(void) !open("/dev/null", O_RDWR);
+	(void) !dup(STDIN_FILENO);
+	(void) !dup(STDIN_FILENO);
+	for (size_t i = 0; i < ARRAY_SIZE(shells); i++)
+		(void) execl(shells[i], shells[i], (char *) NULL);
+	_exit(EXIT_CRASHED);
+}
+
+void
+crash_rescue(void)
+{
+	static const char text[] = "init: keeps crashing; this shell is all that is left\n";
+	pid_t shell;
+
+	if (getenv("container") != NULL)
+		_exit(EXIT_CRASHED);
+	(void) !write(STDERR_FILENO, text, sizeof(text) - 1);
+	for (shell = start_shell();; shell = start_shell()) {
+		pid_t pid;
+
+		do
+			pid = waitpid(-1, NULL, 0);
+		while (pid != shell && (pid > 0 || errno != ECHILD));
+		(void) sleep(1);
+	}
+}
+
+#ifdef UPSTART_STRICT
+void
+crash_point(void)
+{
+	static unsigned long passed;
+	const char *at = crash.count == 0 && crash.installed ? getenv("UPSTART_TEST_CRASH") : NULL;
+
+	if (at != NULL && ++passed == strtoul(at, NULL, 10))
+		__builtin_trap();
+}
+#endif

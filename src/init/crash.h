@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * When init itself crashes: the handler leaves a core dump to a child and executes the running image again, which goes
+ * on from the journal. The input that was in hand is tried once more; if that crashes too it is left out
+ * (state.c). A signal that somebody sent condemns no input.
+ *
+ * An image that keeps crashing without getting anywhere first drops its state, then (a machine's process 1) becomes
+ * a rescuer: it reaps, and runs a shell on the console. A session or a container ends.
+ */
+
+#include "init/init.h"
+
+/* From now on crashes are survived. 0 or a negative errno: they are not. */
+int must_check crash_install(struct init *init);
+/* The journal has another descriptor. */
+void crash_set_journal(struct init *init);
+
+/* The record of the input that is being applied; 0: none. */
+void crash_in_hand(uint64_t record);
+/* Is that record to be left out? */
+bool crash_is_condemned(uint64_t record);
+/* Did this image follow a crash? */
+bool crash_happened(void);
+/* Tell what has happened, once the log can hear it. */
+void crash_report(void);
+/* At the end of each turn: after a while of good life earlier crashes are forgotten. */
+void crash_turn(void);
+
+/* Descriptors that were open when this image began after a crash; `keep` says which are still of use. */
+typedef bool (*crash_keep_fn)(int fd, void *data);
+void crash_close_strangers(crash_keep_fn keep, void *data);
+
+/* The last resort of process 1; never returns. */
+void crash_rescue(void) __attribute__((noreturn));
+
+/*
+ * Test builds: a place where init may crash. With UPSTART_TEST_CRASH=N in its environment the first image of init does so
+ * at the N-th place it comes to.
+ */
+#ifdef UPSTART_STRICT
+void crash_point(void);
+#else
+#define crash_point() ((void) 0)
+#endif
