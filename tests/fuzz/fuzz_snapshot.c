@@ -15,7 +15,8 @@ static const struct {
 	const char *name, *text;
 } jobs[] = {
 	{ "web", "start on go or x\nstop on a and b\npost-start exec p\nrespawn\nexpect stop\nexport A\nexec web\n" },
-	{ "tty", "instance $N\nstart on a and (c or d)\nkill timeout 9\npre-start exec q\npre-stop exec r\nexec tty\n" },
+	{ "tty",
+	  "instance $N\nstart on a and (c or d)\nkill timeout 9\npre-start exec q\npre-stop exec r\nexec tty\n" },
 	{ "hold", "start on starting tty or started web\ntask\npost-stop exec s\nexec hold\n" },
 	{ "none", "start on stopping web and stopped tty\nstop on go\n" },
 };

@@ -12,7 +12,7 @@
 
 #include "common/msg.h"
 
-#define REST_LIMIT 20000  /* inputs within which every world without circles comes to rest */
+#define REST_LIMIT 20000 /* inputs within which every world without circles comes to rest */
 #define EMPTY_ROUNDS 12
 
 static bool
@@ -127,8 +127,9 @@ do_emit(struct world *w)
 static void
 do_request(struct world *w)
 {
-	static const unsigned char kinds[] = { JOB_START, JOB_START,     JOB_START,        JOB_STOP,       JOB_STOP,
-					       JOB_RESTART, INSTANCE_START, INSTANCE_STOP, INSTANCE_RESTART, INSTANCE_RELOAD };
+	static const unsigned char kinds[] = { JOB_START,	 JOB_START,	 JOB_START,	 JOB_STOP,
+					       JOB_STOP,	 JOB_RESTART,	 INSTANCE_START, INSTANCE_STOP,
+					       INSTANCE_RESTART, INSTANCE_RELOAD };
 	struct input in = { .type = INPUT_REQUEST };
 
 	in.request.request = new_request(w, 100);

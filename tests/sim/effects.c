@@ -54,7 +54,8 @@ check_spawn_env(struct world *w, const struct effect_spawn *s)
 	if (s->fds.n % 2 != 0)
 		world_fault(w, "descriptors without numbers");
 	for (size_t i = 0; i + 1 < s->fds.n; i += 2)
-		if (s->fds.p[i] >= w->n_fds || w->fds[s->fds.p[i]] != FD_OPEN || s->fds.p[i + 1] < 3 || s->fds.p[i + 1] == 9)
+		if (s->fds.p[i] >= w->n_fds || w->fds[s->fds.p[i]] != FD_OPEN || s->fds.p[i + 1] < 3 ||
+		    s->fds.p[i + 1] == 9)
 			world_fault(w, "a process of %s gets a descriptor that is closed, or a number in use", s->job);
 }
 
@@ -73,8 +74,10 @@ take_spawn(struct world *w, const struct effect_spawn *s)
 		p = &w->procs[i];
 		if (p->id >= s->process)
 			world_fault(w, "process numbers do not grow");
-		if (!p->ended && p->kind == s->kind && strcmp(p->job, s->job) == 0 && strcmp(p->instance, s->instance) == 0)
-			world_fault(w, "%s (%s) gets a second %s process", s->job, s->instance, process_kind_name(p->kind));
+		if (!p->ended && p->kind == s->kind && strcmp(p->job, s->job) == 0 &&
+		    strcmp(p->instance, s->instance) == 0)
+			world_fault(w, "%s (%s) gets a second %s process", s->job, s->instance,
+				    process_kind_name(p->kind));
 	}
 	check_spawn_env(w, s);
 	p = grow(w, (void **) &w->procs, &w->n_procs, sizeof(*p));
@@ -107,7 +110,7 @@ take_kill(struct world *w, const struct effect_kill *k)
 		return;
 	p->dead = true;
 	p->status = k->signal == SIGKILL || rng_chance(&w->rng, 70) ? JOB_EXIT_SIGNAL(k->signal)
-								     : (int32_t) rng_below(&w->rng, 2);
+								    : (int32_t) rng_below(&w->rng, 2);
 }
 
 static void
@@ -162,9 +165,8 @@ static void
 take_reply(struct world *w, const struct effect_reply *r)
 {
 	static const char *const names[] = {
-		ERR_JOB_FAILED,      ERR_EVENT_FAILED, ERR_ALREADY_STARTED, ERR_ALREADY_STOPPED,
-		ERR_UNKNOWN_INSTANCE, ERR_UNKNOWN_JOB, ERR_INVALID_ARGS,    ERR_NOT_RUNNING,
-		ERR_UNKNOWN_JOB_INSTANCE, ERR_GONE,
+		ERR_JOB_FAILED,	 ERR_EVENT_FAILED, ERR_ALREADY_STARTED, ERR_ALREADY_STOPPED,	  ERR_UNKNOWN_INSTANCE,
+		ERR_UNKNOWN_JOB, ERR_INVALID_ARGS, ERR_NOT_RUNNING,	ERR_UNKNOWN_JOB_INSTANCE, ERR_GONE,
 	};
 	bool known = r->error == NULL;
 
@@ -207,8 +209,8 @@ take_state(struct world *w, struct shadow *s, const char *text)
 	for (unsigned i = 0; i < 4; i++)
 		allowed = allowed || lifecycle_next(s->state, goal, (struct lifecycle_facts) { i & 1, i & 2 }) == state;
 	if (!allowed)
-		world_fault(w, "%s (%s) went from %s to %s with goal %s", s->job, s->instance, job_state_name(s->state), text,
-			    job_goal_name(goal));
+		world_fault(w, "%s (%s) went from %s to %s with goal %s", s->job, s->instance, job_state_name(s->state),
+			    text, job_goal_name(goal));
 	w->totals->moves[s->state][goal][state]++;
 	s->state = state;
 	s->respawning = false;
@@ -262,7 +264,8 @@ take_notify(struct world *w, const struct effect_notify *n)
 			take_state(w, s, n->text);
 		} else if (n->type == NOTIFY_INSTANCE_REMOVED) {
 			if (s->state != JOB_WAITING)
-				world_fault(w, "%s (%s) is removed in %s", n->job, n->instance, job_state_name(s->state));
+				world_fault(w, "%s (%s) is removed in %s", n->job, n->instance,
+					    job_state_name(s->state));
 			free(s->job);
 			free(s->instance);
 			*s = w->shadows[--w->n_shadows];

@@ -5,8 +5,8 @@
  *   exhaustive [--depth N] [--asks N] [--states N]
  *
  * Each world has two jobs and two events. A state is a snapshot of the core with what the world knows of its
- * processes and timers; from each state every possible input is tried: users ask (so many times), a process is made, fails,
- * runs, ends well or badly, a timer fires. States that differ only in numbers given are one: numbers are
+ * processes and timers; from each state every possible input is tried: users ask (so many times), a process is made,
+ * fails, runs, ends well or badly, a timer fires. States that differ only in numbers given are one: numbers are
  * replaced by the order in which they appear before a state is looked up.
  *
  * After every input core_check() must hold, no event be blocked by nobody; and where nothing is under way any more, no
@@ -38,9 +38,12 @@ static const struct {
 	  "start on stopped a\ntask\nexec b\n" },
 	{ "hook", "start on ev-a and ev-b\nstop on stopping b\nexec a\n", "start on starting a\ntask\nexec b\n" },
 	{ "restart", "start on ev-a\npre-stop exec q\npost-stop exec s\nexec a\n", "stop on stopping a\nexec b\n" },
-	{ "circle", "start on ev-a\nstop on stopping b and ev-b\nexec a\n", "start on ev-a\nstop on stopping a and ev-b\nexec b\n" },
-	{ "post-start", "start on ev-a\nstop on ev-b\nrespawn\npost-start exec h\nexec a\n", "start on stopping a or ev-b\n" },
-	{ "ready", "expect stop\nrespawn\nkill timeout 1\nexec a\n", "start on starting a or ev-a\nstop on ev-b\nexec b\n" },
+	{ "circle", "start on ev-a\nstop on stopping b and ev-b\nexec a\n",
+	  "start on ev-a\nstop on stopping a and ev-b\nexec b\n" },
+	{ "post-start", "start on ev-a\nstop on ev-b\nrespawn\npost-start exec h\nexec a\n",
+	  "start on stopping a or ev-b\n" },
+	{ "ready", "expect stop\nrespawn\nkill timeout 1\nexec a\n",
+	  "start on starting a or ev-a\nstop on ev-b\nexec b\n" },
 };
 
 struct proc {
@@ -288,7 +291,8 @@ check_state(struct search *s, const struct state *st)
 
 		s->rests++;
 		/* A main process that is not ready yet is under way too. */
-		if ((job->state == JOB_RUNNING && job->goal == GOAL_START) || (job->state == JOB_SPAWNED && job->goal == GOAL_START))
+		if ((job->state == JOB_RUNNING && job->goal == GOAL_START) ||
+		    (job->state == JOB_SPAWNED && job->goal == GOAL_START))
 			continue;
 		if (!waits || !snap_event_is_held(&snap, job->blocker))
 			fault(s, "at rest, and on its way: ", job->slot);

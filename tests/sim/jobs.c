@@ -86,7 +86,8 @@ write_leaf(struct rng *rng, unsigned below, struct strbuf *b)
 	} else {
 		unsigned which = rng_below(rng, ARRAY_SIZE(job_events));
 
-		strbuf_addf(b, "%s %sjob%u", job_events[which], rng_chance(rng, 30) ? "JOB=" : "", rng_below(rng, below));
+		strbuf_addf(b, "%s %sjob%u", job_events[which], rng_chance(rng, 30) ? "JOB=" : "",
+			    rng_below(rng, below));
 		if (which >= 2)
 			strbuf_add(b, results[rng_below(rng, ARRAY_SIZE(results))]);
 	}
@@ -125,7 +126,7 @@ leaf_example(const struct condition_node *node, char ***env)
 			(void) snprintf(pair, sizeof(pair), "%.*s=other", (int) (eq - arg - 1), arg);
 		} else {
 			(void) snprintf(pair, sizeof(pair), "%.*s=%s", (int) (eq - arg), arg,
-					strcmp(eq, "=*") == 0      ? "x"
+					strcmp(eq, "=*") == 0	   ? "x"
 					: strcmp(eq, "=[02]") == 0 ? "2"
 								   : eq + 1);
 		}

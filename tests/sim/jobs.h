@@ -14,7 +14,7 @@
 
 struct definition {
 	struct job_class *cls; /* ref */
-	char *text;            /* owned: the job file */
+	char *text;	       /* owned: the job file */
 };
 
 struct store {

@@ -30,8 +30,10 @@ static void
 crashed(int signal)
 {
 	char line[160];
-	int n = snprintf(line, sizeof(line), "\nsim: signal %d in the world of seed %" PRIu64
-			 "; see it with: sim --seed %" PRIu64 " --worlds 1 --print\n", signal, current_seed, current_seed);
+	int n = snprintf(line, sizeof(line),
+			 "\nsim: signal %d in the world of seed %" PRIu64 "; see it with: sim --seed %" PRIu64
+			 " --worlds 1 --print\n",
+			 signal, current_seed, current_seed);
 
 	if (n > 0)
 		(void) !write(STDERR_FILENO, line, (size_t) n);
@@ -59,9 +61,9 @@ static bool
 read_arguments(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = {
-		{ "steps", required_argument, NULL, 's' }, { "seed", required_argument, NULL, 'r' },
+		{ "steps", required_argument, NULL, 's' },  { "seed", required_argument, NULL, 'r' },
 		{ "worlds", required_argument, NULL, 'w' }, { "jobs", required_argument, NULL, 'j' },
-		{ "print", no_argument, NULL, 'p' },        { NULL, 0, NULL, 0 },
+		{ "print", no_argument, NULL, 'p' },	    { NULL, 0, NULL, 0 },
 	};
 	int option;
 
@@ -134,7 +136,8 @@ check_coverage(const struct totals *totals, unsigned *covered)
 				if (totals->moves[state][goal][next] > 0)
 					(*covered)++;
 				else
-					(void) printf("not covered: %s, goal %s -> %s\n", job_state_name((enum job_state) state),
+					(void) printf("not covered: %s, goal %s -> %s\n",
+						      job_state_name((enum job_state) state),
 						      job_goal_name((enum job_goal) goal), job_state_name(next));
 			}
 		}
@@ -174,7 +177,8 @@ run_world(const struct arguments *a, uint64_t seed, struct totals *totals)
 		world_run(&w);
 	ok = w.fault == NULL;
 	if (!ok) {
-		(void) printf("FAULT in the world of seed %" PRIu64 ", after %" PRIu64 " inputs: %s\n", seed, w.steps, w.fault);
+		(void) printf("FAULT in the world of seed %" PRIu64 ", after %" PRIu64 " inputs: %s\n", seed, w.steps,
+			      w.fault);
 		(void) printf("see it with: sim --seed %" PRIu64 " --worlds 1 --jobs %u --print\n", seed, a->jobs);
 	}
 	world_deinit(&w);

@@ -12,9 +12,13 @@
 #include <string.h>
 
 struct core_part {
-	uint64_t last_id;
+	uint64_t last_id, yield_timer, quiesce_timer;
 };
-static const struct wire_field core_fields[] = { WIRE_FIELD(U64, struct core_part, last_id) };
+static const struct wire_field core_fields[] = {
+	WIRE_FIELD(U64, struct core_part, last_id),
+	WIRE_FIELD(U64, struct core_part, yield_timer),
+	WIRE_FIELD(U64, struct core_part, quiesce_timer),
+};
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
 struct slot_part {
@@ -25,8 +29,8 @@ static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
 #define J(type, member) WIRE_FIELD(type, struct snap_job, member)
 static const struct wire_field job_fields[] = {
-	J(U64, id),      J(STR, name),     J(U32, goal), J(U32, state),
-	J(U64, blocker), J(U64V, waiters), J(U64V, fds), J(U64V, next_fds),
+	J(U64, id),	 J(STR, name),	   J(U32, goal), J(U32, state),
+	J(U64, blocker), J(U64, kill_timer), J(U64V, waiters), J(U64V, fds), J(U64V, next_fds),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 
@@ -75,6 +79,12 @@ get_tree(struct snap *snap, struct wire_in *in, uint64_t class_id, uint64_t job)
 	return in->bad ? -EBADMSG : 0;
 }
 
+static int
+note_timer(struct snap *snap, uint64_t timer)
+{
+	return timer == 0 ? 0 : u64v_add(&snap->timers, timer);
+}
+
 /* Requests at every `step`-th place from `first` on. */
 static int
 note_requests(struct snap *snap, const struct u64v *from, size_t first, size_t step)
@@ -102,6 +112,8 @@ get_job(struct snap *snap, struct wire_in *in, const char *slot)
 	for (size_t i = 0; r == 0 && i + 2 < job->waiters.n; i += 3)
 		if ((job->waiters.p[i] & 0xff) == 1 && job->waiters.p[i + 1] != 0)
 			r = u64v_add(&snap->requests, job->waiters.p[i + 1]);
+	if (r == 0)
+		r = note_timer(snap, job->kill_timer);
 	if (r == 0)
 		r = get_tree(snap, in, class_id, job->id);
 	if (r == 0)
@@ -170,7 +182,7 @@ get_fds(struct snap *snap, struct wire_in *in)
 int
 snap_read(struct snap *snap, const void *p, size_t n)
 {
-	static int (*const lists[])(struct snap *snap, struct wire_in *in) = { get_slot, get_event, get_token };
+	static int (*const lists[])(struct snap * snap, struct wire_in * in) = { get_slot, get_event, get_token };
 	struct core_part part = { 0 };
 	struct wire_in in;
 	int r = 0;
@@ -181,6 +193,8 @@ snap_read(struct snap *snap, const void *p, size_t n)
 		return -EBADMSG;
 	r = wire_get_struct(&in, &core_schema, &part);
 	snap->last_id = part.last_id;
+	if (r == 0 && (note_timer(snap, part.yield_timer) < 0 || note_timer(snap, part.quiesce_timer) < 0))
+		r = -ENOMEM;
 	if (r == 0)
 		wire_skip(&in); /* job environment */
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(lists); i++) {
@@ -214,6 +228,7 @@ snap_deinit(struct snap *snap)
 	free(snap->events);
 	u64v_deinit(&snap->requests);
 	u64v_deinit(&snap->fds);
+	u64v_deinit(&snap->timers);
 	*snap = (struct snap) { 0 };
 }
 

@@ -12,16 +12,16 @@
 struct snap_tree {
 	uint64_t class_id;
 	bool is_stop;
-	uint64_t job;      /* the instance whose stop on it is, 0: a start on */
-	struct u64v held;  /* per leaf the event it holds, 0 = none */
+	uint64_t job;	  /* the instance whose stop on it is, 0: a start on */
+	struct u64v held; /* per leaf the event it holds, 0 = none */
 };
 
 struct snap_job {
 	uint64_t id;
-	char *name;      /* owned: instance */
-	char *slot;      /* owned: job */
+	char *name; /* owned: instance */
+	char *slot; /* owned: job */
 	uint32_t goal, state;
-	uint64_t blocker;
+	uint64_t blocker, kill_timer;
 	struct u64v waiters; /* triples: type (0 event, 1 request) | kind << 8, id, token */
 	struct u64v fds, next_fds;
 };
@@ -43,6 +43,7 @@ struct snap {
 	size_t n_events;
 	struct u64v requests; /* everybody who waits, wherever it is written */
 	struct u64v fds;      /* handles held */
+	struct u64v timers;   /* that are to come */
 	uint64_t last_id;
 };
 

@@ -122,7 +122,8 @@ take_one(struct world *w, const struct effect *e, const struct effect *twin)
 	auto_strbuf struct strbuf a = STRBUF_INIT, b = STRBUF_INIT;
 
 	if (e->id <= w->seen)
-		world_fault(w, "effect %llu comes after %llu", (unsigned long long) e->id, (unsigned long long) w->seen);
+		world_fault(w, "effect %llu comes after %llu", (unsigned long long) e->id,
+			    (unsigned long long) w->seen);
 	if (e->id > core_last_effect(w->core))
 		world_fault(w, "effect %llu is later than the last", (unsigned long long) e->id);
 	w->seen = e->id;
@@ -210,7 +211,8 @@ world_apply(struct world *w, struct input *in)
 	if (r != 0 && r != -EINVAL)
 		world_fault(w, "core_apply() returns %d", r);
 	if (in->seq != seq + 1 || core_seq(w->core) != seq + 1)
-		world_fault(w, "input %llu got number %llu", (unsigned long long) seq + 1, (unsigned long long) in->seq);
+		world_fault(w, "input %llu got number %llu", (unsigned long long) seq + 1,
+			    (unsigned long long) in->seq);
 	take_effects(w);
 	if (w->fault == NULL && w->options.checks && core_check(w->core, why, sizeof(why)) < 0)
 		world_fault(w, "core_check: %s", why);
@@ -305,7 +307,8 @@ check_requests(struct world *w, const struct snap *snap)
 		uint64_t id = snap->requests.p[i];
 
 		if (id >= w->n_requests || w->requests[id] != REQUEST_PENDING)
-			world_fault(w, "the core waits to answer request %llu, which does not wait", (unsigned long long) id);
+			world_fault(w, "the core waits to answer request %llu, which does not wait",
+				    (unsigned long long) id);
 		for (size_t k = 0; k < i; k++)
 			if (snap->requests.p[k] == id)
 				world_fault(w, "request %llu will be answered twice", (unsigned long long) id);
@@ -320,10 +323,22 @@ check_fds(struct world *w, const struct snap *snap)
 {
 	for (size_t i = 0; i < snap->fds.n; i++)
 		if (snap->fds.p[i] >= w->n_fds || w->fds[snap->fds.p[i]] != FD_OPEN)
-			world_fault(w, "the core holds descriptor %llu, which is closed", (unsigned long long) snap->fds.p[i]);
+			world_fault(w, "the core holds descriptor %llu, which is closed",
+				    (unsigned long long) snap->fds.p[i]);
 	for (size_t id = 1; id < w->n_fds; id++)
 		if (w->fds[id] == FD_OPEN && !is_in(&snap->fds, id))
 			world_fault(w, "descriptor %zu will never be closed", id);
+}
+
+/* The core waits for the timers that run, and for no others. */
+static void
+check_timers(struct world *w, const struct snap *snap)
+{
+	if (snap->timers.n != w->n_timers)
+		world_fault(w, "%zu timers run, and the core waits for %zu", w->n_timers, snap->timers.n);
+	for (size_t i = 0; i < w->n_timers; i++)
+		if (!is_in(&snap->timers, w->timers[i].id))
+			world_fault(w, "a timer runs that the core does not wait for");
 }
 
 static void
@@ -403,7 +418,8 @@ check_processes(struct world *w, const struct core_instance *view)
 			world_fault(w, "%s has a process that was never asked for, or is over", view->job);
 			continue;
 		}
-		if (strcmp(known->job, view->job) != 0 || strcmp(known->instance, view->name) != 0 || known->kind != p->kind)
+		if (strcmp(known->job, view->job) != 0 || strcmp(known->instance, view->name) != 0 ||
+		    known->kind != p->kind)
 			world_fault(w, "process %llu belongs to somebody else", (unsigned long long) p->process);
 		if (known->made && p->pid != known->pid)
 			world_fault(w, "%s: pid %d is told as %d", view->job, known->pid, p->pid);
@@ -458,6 +474,7 @@ world_check_views(struct world *w)
 		check_requests(w, &snap);
 		check_fds(w, &snap);
 		check_events(w, &snap);
+		check_timers(w, &snap);
 		if (counts.events != snap.n_events)
 			world_fault(w, "%zu events are counted, %zu saved", counts.events, snap.n_events);
 	}
@@ -518,8 +535,8 @@ world_check_empty(struct world *w)
 
 	core_counts(w->core, &counts);
 	if (counts.classes != 0 || counts.instances != 0 || counts.events != 0 || counts.requests != 0)
-		world_fault(w, "at the end there are %zu classes, %zu instances, %zu events, %zu requests", counts.classes,
-			    counts.instances, counts.events, counts.requests);
+		world_fault(w, "at the end there are %zu classes, %zu instances, %zu events, %zu requests",
+			    counts.classes, counts.instances, counts.events, counts.requests);
 	for (size_t i = 1; i < w->n_fds; i++)
 		if (w->fds[i] == FD_OPEN)
 			world_fault(w, "descriptor %zu was not closed", i);

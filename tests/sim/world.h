@@ -58,8 +58,8 @@ struct shadow {
 struct world_options {
 	uint64_t seed;
 	unsigned max_jobs; /* at most this many jobs */
-	bool print;        /* every input and effect, to stdout */
-	bool checks;       /* all checks; off: only what ends by itself */
+	bool print;	   /* every input and effect, to stdout */
+	bool checks;	   /* all checks; off: only what ends by itself */
 };
 
 struct world {
@@ -72,11 +72,11 @@ struct world {
 	struct core_config config;
 
 	struct core *core, *twin;
-	uint64_t seen;                /* the last effect taken */
+	uint64_t seen;		      /* the last effect taken */
 	uint64_t acked[TARGET_COUNT]; /* told */
 	uint64_t taken[TARGET_COUNT]; /* the last effect of each target that was taken */
-	struct strbuf journal;        /* all inputs, packed */
-	uint64_t effects_hash;        /* over all effects, packed */
+	struct strbuf journal;	      /* all inputs, packed */
+	uint64_t effects_hash;	      /* over all effects, packed */
 	uint64_t steps;
 
 	usec_t now;

@@ -146,7 +146,7 @@ static const struct expansion expansions[] = {
 	{ "${NONE:-$A and ${B}}", "one and two", NULL },
 	{ "${NONE-{x}}", "{x}", NULL },
 	{ "${NONE:-a:-b+c}", "a:-b+c", NULL },
-	{ "${A:-$NONE}", "one", NULL },  /* the branch not taken is left alone (D31) */
+	{ "${A:-$NONE}", "one", NULL }, /* the branch not taken is left alone (D31) */
 	{ "${E:+$NONE}", "", NULL },
 	{ "${A:+$NONE}", NULL, "Unknown parameter: NONE" },
 	{ "${A", NULL, "Mismatched braces" },

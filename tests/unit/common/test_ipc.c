@@ -469,9 +469,9 @@ test_ipc_damage_is_thrown_away(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
 		wrong[i] = good;
 	wrong[0].magic++;
-	wrong[1].len = 5;              /* there is no such body */
-	wrong[2].n_fds = 1;            /* nor a descriptor */
-	wrong[3].flags = 1;            /* nor a file */
+	wrong[1].len = 5;   /* there is no such body */
+	wrong[2].n_fds = 1; /* nor a descriptor */
+	wrong[3].flags = 1; /* nor a file */
 	wrong[4].len = UINT64_MAX;
 	wrong[5].len = INLINE_MAX + 1; /* long, and not in a file */
 	wrong[6].n_fds = UINT32_MAX;
@@ -481,7 +481,7 @@ test_ipc_damage_is_thrown_away(void **state)
 		send_raw(l->raw_a, &wrong[i], sizeof(wrong[i]), -1);
 	send_raw(l->raw_a, "x", 1, -1);
 	send_raw(l->raw_a, "long enough to be a header, and wrong", 37, -1);
-	send_raw(l->raw_a, &good, sizeof(good), l->raw_a); /* a descriptor too much */
+	send_raw(l->raw_a, &good, sizeof(good), l->raw_a);     /* a descriptor too much */
 	send_raw(l->raw_a, &wrong[7], sizeof(good), l->raw_a); /* no file that could be read */
 	send_one(l->a, 9, 9, 9);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong) + 4; i++)

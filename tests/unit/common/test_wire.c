@@ -35,11 +35,11 @@ static int
 sample_fill(struct sample *s)
 {
 	*s = (struct sample) { .flag = true,
-			       .u32 = UINT32_MAX,
-			       .i32 = INT32_MIN,
-			       .u64 = UINT64_MAX,
-			       .i64 = INT64_MIN,
-			       .text = strdup("text with \"quotes\"") };
+			      .u32 = UINT32_MAX,
+			      .i32 = INT32_MIN,
+			      .u64 = UINT64_MAX,
+			      .i64 = INT64_MIN,
+			      .text = strdup("text with \"quotes\"") };
 	if (s->text == NULL || strv_dup(&s->list, list_abc) < 0)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < 20; i++)
@@ -72,10 +72,27 @@ reader_of(const struct strbuf *b)
 }
 
 static const uint64_t edges[] = {
-	0,          1,          0x1f,           0x20,           0x7f,          0x80,
-	0xff,       0x100,      0x7fff,         0x8000,         0xffff,        0x10000,
-	0x7fffffff, 0x80000000, 0xffffffff,     0x100000000,    INT64_MAX - 1, INT64_MAX,
-	(uint64_t) INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX,
+	0,
+	1,
+	0x1f,
+	0x20,
+	0x7f,
+	0x80,
+	0xff,
+	0x100,
+	0x7fff,
+	0x8000,
+	0xffff,
+	0x10000,
+	0x7fffffff,
+	0x80000000,
+	0xffffffff,
+	0x100000000,
+	INT64_MAX - 1,
+	INT64_MAX,
+	(uint64_t) INT64_MAX + 1,
+	UINT64_MAX - 1,
+	UINT64_MAX,
 };
 
 static void
@@ -116,7 +133,9 @@ static void
 test_wire_int_reads_all_widths(void **state)
 {
 	/* what other writers may produce: int8 -1, int16 -2, int32 -3, uint8 5, fixint -32 */
-	static const unsigned char bytes[] = { 0xd0, 0xff, 0xd1, 0xff, 0xfe, 0xd2, 0xff, 0xff, 0xff, 0xfd, 0xcc, 5, 0xe0 };
+	static const unsigned char bytes[] = {
+		0xd0, 0xff, 0xd1, 0xff, 0xfe, 0xd2, 0xff, 0xff, 0xff, 0xfd, 0xcc, 5, 0xe0
+	};
 	struct wire_in in;
 
 	wire_in_init(&in, bytes, sizeof(bytes));
@@ -256,14 +275,14 @@ test_wire_skips_every_kind(void **state)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 	static const unsigned char ext[] = {
-		0xd4, 1, 1,                                     /* fixext 1 */
-		0xd8, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, /* fixext 16 */
-		0xc7, 2, 9, 'x', 'y',                           /* ext 8 */
-		0xc8, 0, 1, 9, 'x',                             /* ext 16 */
-		0xc9, 0, 0, 0, 1, 9, 'x',                       /* ext 32 */
-		0xca, 0, 0, 0, 0,                               /* float */
-		0xcb, 0, 0, 0, 0, 0, 0, 0, 0,                   /* double */
-		0xc4, 1, 0xff,                                  /* binary */
+		0xd4, 1, 1,								/* fixext 1 */
+		0xd8, 1, 0,    1,   2,	 3, 4,	 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, /* fixext 16 */
+		0xc7, 2, 9,    'x', 'y',						/* ext 8 */
+		0xc8, 0, 1,    9,   'x',						/* ext 16 */
+		0xc9, 0, 0,    0,   1,	 9, 'x',					/* ext 32 */
+		0xca, 0, 0,    0,   0,							/* float */
+		0xcb, 0, 0,    0,   0,	 0, 0,	 0, 0,					/* double */
+		0xc4, 1, 0xff,								/* binary */
 	};
 	struct wire_in in;
 	size_t n = 0;
@@ -417,7 +436,8 @@ static void
 test_wire_struct_refuses_numbers_that_do_not_fit(void **state)
 {
 	static const char *const keys[] = { "u32", "i32", "i32", "i64" };
-	static const int64_t values[] = { (int64_t) UINT32_MAX + 1, (int64_t) INT32_MAX + 1, (int64_t) INT32_MIN - 1, 0 };
+	static const int64_t values[] = { (int64_t) UINT32_MAX + 1, (int64_t) INT32_MAX + 1, (int64_t) INT32_MIN - 1,
+					  0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		auto_strbuf struct strbuf b = STRBUF_INIT;

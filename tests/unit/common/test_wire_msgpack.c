@@ -180,7 +180,8 @@ test_wire_reads_what_msgpack_writes(void **state)
 		msgpack_packer_init(&pk, &buffer, msgpack_sbuffer_write);
 		pack_random(&pk, &seed, 0);
 		msgpack_unpacked_init(&result);
-		assert_int_equal(msgpack_unpack_next(&result, buffer.data, buffer.size, &offset), MSGPACK_UNPACK_SUCCESS);
+		assert_int_equal(msgpack_unpack_next(&result, buffer.data, buffer.size, &offset),
+				 MSGPACK_UNPACK_SUCCESS);
 		wire_in_init(&in, buffer.data, buffer.size);
 		compare(&result.data, &in);
 		assert_false(in.bad);

@@ -102,7 +102,8 @@ add_notify(struct rig *r, const struct effect_notify *n)
 	switch (n->type) {
 	case NOTIFY_JOB_ADDED:
 	case NOTIFY_JOB_REMOVED:
-		strbuf_addf(&r->lines, "sig manager %s <job %s>", n->type == NOTIFY_JOB_ADDED ? "JobAdded" : "JobRemoved", n->job);
+		strbuf_addf(&r->lines, "sig manager %s <job %s>",
+			    n->type == NOTIFY_JOB_ADDED ? "JobAdded" : "JobRemoved", n->job);
 		break;
 	case NOTIFY_INSTANCE_ADDED:
 	case NOTIFY_INSTANCE_REMOVED:

@@ -51,7 +51,7 @@ struct rig {
 	uint64_t seen, requests;
 	int32_t last_pid;
 	uint32_t shown; /* which effects are written down: 1 << effect type */
-	int result;     /* of the last input */
+	int result;	/* of the last input */
 	struct strbuf lines;
 	struct rig_proc *procs; /* owned; all there ever were */
 	size_t n_procs;
@@ -67,8 +67,8 @@ struct rig {
 #define RIG_WORK (1u << EFFECT_SPAWN | 1u << EFFECT_KILL | 1u << EFFECT_TIMER)
 #define RIG_LOG (1u << EFFECT_LOG)
 
-struct rig *rig_new(void);                            /* a system init, control present, log level message */
-struct rig *rig_new_session(void);                    /* a session init */
+struct rig *rig_new(void);	   /* a system init, control present, log level message */
+struct rig *rig_new_session(void); /* a session init */
 struct rig *rig_free(struct rig *r);
 /* From now on write down these; what was written is dropped. */
 void rig_show(struct rig *r, uint32_t effects);
@@ -78,7 +78,8 @@ uint64_t rig_define(struct rig *r, const char *name, const char *text);
 void rig_undefine(struct rig *r, const char *name);
 
 /* Requests; `env` is words "K=V" separated by blanks, or NULL. They return the request's number. */
-uint64_t rig_ask(struct rig *r, enum request_kind kind, const char *job, const char *instance, const char *env, bool wait);
+uint64_t rig_ask(struct rig *r, enum request_kind kind, const char *job, const char *instance, const char *env,
+		 bool wait);
 uint64_t rig_start(struct rig *r, const char *job, const char *env);
 uint64_t rig_stop(struct rig *r, const char *job, const char *env);
 uint64_t rig_restart(struct rig *r, const char *job, const char *env);

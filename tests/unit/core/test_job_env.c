@@ -180,7 +180,8 @@ test_job_env_table_is_edited(void **state)
 	assert_table(r, "PATH=/bin TERM=linux FOO=2 EMPTY=");
 	set_env(r, ENV_RESET, NULL, NULL, NULL, true);
 	assert_table(r, "PATH=/bin TERM=linux");
-	rig_expect(r, "reply 1 ok\nreply 2 ok\nreply 3 ok\nreply 4 ok\nreply 5 ok\nreply 6 ok\nreply 7 ok\nreply 8 ok\n");
+	rig_expect(r,
+		   "reply 1 ok\nreply 2 ok\nreply 3 ok\nreply 4 ok\nreply 5 ok\nreply 6 ok\nreply 7 ok\nreply 8 ok\n");
 }
 
 static void

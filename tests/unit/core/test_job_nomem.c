@@ -144,7 +144,8 @@ in_spawned(struct rig *r, struct input *in)
 static void
 in_spawn_failed(struct rig *r, struct input *in)
 {
-	*in = (struct input) { .type = INPUT_SPAWN_FAILED, .spawn_failed = { live_process(r, "tty/1"), 27, 0, ENOENT } };
+	*in = (struct input) { .type = INPUT_SPAWN_FAILED };
+	in->spawn_failed = (struct input_spawn_failed) { live_process(r, "tty/1"), 27, 0, ENOENT };
 }
 
 static void

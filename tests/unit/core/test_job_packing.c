@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inputs, effects and snapshots in their packed form: back again as they were, and never more than refused when damaged.
+ * Inputs, effects and snapshots in their packed form: back again as they were, and never more than refused when
+ * damaged.
  */
 #include "rig.h"
 
@@ -22,8 +23,9 @@ fill_input(struct input *in, uint32_t type)
 		in->emit = (struct input_emit) { 7, strdup("event"), rig_words("A=1 B="), true, 9, strdup("token") };
 		break;
 	case INPUT_REQUEST:
-		in->request = (struct input_request) { 7,  INSTANCE_RELOAD, strdup("job"),   strdup(""),
-						       rig_words("A=\xff"), true, strdup("token") };
+		in->request =
+		    (struct input_request) { 7,	  INSTANCE_RELOAD, strdup("job"), strdup(""), rig_words("A=\xff"),
+					    true, strdup("token") };
 		break;
 	case INPUT_SPAWNED:
 		in->spawned = (struct input_spawned) { 7, INT32_MAX };
@@ -50,7 +52,8 @@ fill_input(struct input *in, uint32_t type)
 		in->control.present = true;
 		break;
 	case INPUT_SET_ENV:
-		in->set_env = (struct input_set_env) { 7, ENV_RESET, strdup("job"), strdup("x"), rig_words("A=1"), true };
+		in->set_env =
+		    (struct input_set_env) { 7, ENV_RESET, strdup("job"), strdup("x"), rig_words("A=1"), true };
 		break;
 	case INPUT_SESSION_END:
 		in->session_end.type = strdup("logout");

@@ -33,7 +33,8 @@ check_row(const char *name, char words[JOB_GOAL_COUNT][64])
 		enum job_state next = lifecycle_next(state, (enum job_goal) goal, plain);
 
 		if (next != cell(words[goal]))
-			fail_msg("%s, goal %s: %s in the code, %s in the header", name, job_goal_name((enum job_goal) goal),
+			fail_msg("%s, goal %s: %s in the code, %s in the header", name,
+				 job_goal_name((enum job_goal) goal),
 				 next == JOB_STATE_COUNT ? "-" : job_state_name(next), words[goal]);
 	}
 }

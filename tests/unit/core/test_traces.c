@@ -31,7 +31,7 @@ struct player {
 	const char *path;
 	unsigned line;
 	bool grouped;
-	struct strbuf expected; /* signals since the last step */
+	struct strbuf expected;	     /* signals since the last step */
 	char *names[REQUESTS_MAX];   /* owned: who asked request n; NULL: nobody special */
 	char *answers[REQUESTS_MAX]; /* owned: "ok" or "error TEXT" */
 };
@@ -93,14 +93,16 @@ take_lines(struct player *p, struct strbuf *signals)
 static char *
 object_of(const char *line)
 {
-	static const char *const members[] = { " GoalChanged", " StateChanged", " Failed", " EventEmitted", " Instance" };
+	static const char *const members[] = { " GoalChanged", " StateChanged", " Failed", " EventEmitted",
+					       " Instance" };
 	const char *job = strstr(line, "[JOB="), *instance = strstr(line, "INSTANCE=");
 
 	if (job == NULL)
 		job = strstr(line, " JOB=");
 	if (strncmp(line, "sig manager EventEmitted", 24) == 0 && job != NULL)
 		return str_printf("manager %.*s %.*s", (int) strcspn(job + 5, " ]"), job + 5,
-				  instance != NULL ? (int) strcspn(instance + 9, " ]") : 0, instance != NULL ? instance + 9 : "");
+				  instance != NULL ? (int) strcspn(instance + 9, " ]") : 0,
+				  instance != NULL ? instance + 9 : "");
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		const char *end = strstr(line, members[i]);
 
@@ -193,7 +195,9 @@ step_do(struct player *p, char **words)
 		const char *verb = words[wait ? 0 : -1];
 
 		in.request.request = ++p->rig->requests;
-		in.request.kind = strcmp(verb, "start") == 0 ? JOB_START : strcmp(verb, "stop") == 0 ? JOB_STOP : JOB_RESTART;
+		in.request.kind = strcmp(verb, "start") == 0  ? JOB_START
+				  : strcmp(verb, "stop") == 0 ? JOB_STOP
+							      : JOB_RESTART;
 		in.request.job = strdup(words[1]);
 		in.request.wait = wait;
 		for (; words[i] != NULL; i++)
@@ -227,7 +231,8 @@ check_answer(struct player *p, char **words, const char *line)
 	strbuf_addn(&p->rig->lines, kept.p ? kept.p : "", kept.len);
 	if (strcmp(words[0], "waits") == 0 ? p->answers[id] != NULL
 					   : p->answers[id] == NULL || strcmp(p->answers[id], expected) != 0)
-		fail_msg("%s:%u: %s; the answer is: %s", p->path, p->line, line, p->answers[id] ? p->answers[id] : "(none yet)");
+		fail_msg("%s:%u: %s; the answer is: %s", p->path, p->line, line,
+			 p->answers[id] ? p->answers[id] : "(none yet)");
 }
 
 /* One line that is neither part of a definition nor expectation. */
