@@ -240,6 +240,7 @@ tell_spawned(struct world *w, struct proc *p)
 	p->made = true;
 	in.spawned.process = p->id;
 	in.spawned.pid = p->pid;
+	world_carried_out(w, TARGET_SPAWNER, p->id, UINT64_MAX);
 	(void) apply(w, &in);
 }
 
@@ -253,6 +254,7 @@ tell_failed(struct world *w, struct proc *p, uint32_t step)
 		p->dead = true;
 		p->status = 255;
 	}
+	world_carried_out(w, TARGET_SPAWNER, p->id, UINT64_MAX);
 	in.spawn_failed.process = p->id;
 	in.spawn_failed.step = step;
 	in.spawn_failed.error = step == SPAWN_SETUP ? 0 : ENOENT;
@@ -431,6 +433,8 @@ do_ack(struct world *w, bool all)
 		w->acked[target] += all ? span : 1 + rng_next(&w->rng) % span;
 		in.ack.target = target;
 		in.ack.upto = w->acked[target];
+		if (target != TARGET_SPAWNER) /* that one answers instead */
+			world_carried_out(w, (enum effect_target) target, 0, w->acked[target]);
 		(void) apply(w, &in);
 	}
 }
@@ -445,6 +449,7 @@ do_control(struct world *w)
 	for (size_t i = 0; i < w->n_requests; i++)
 		if (w->requests[i] == REQUEST_PENDING)
 			w->requests[i] = REQUEST_LOST;
+	world_carried_out(w, TARGET_CONTROL, 0, UINT64_MAX); /* nobody is there to hear the rest */
 	(void) apply(w, &in);
 	/* What clients know now is what they are told when they ask. */
 	for (size_t i = 0; i < w->n_shadows; i++) {

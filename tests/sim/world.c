@@ -77,6 +77,7 @@ world_deinit(struct world *w)
 		free(w->shadows[i].job);
 		free(w->shadows[i].instance);
 	}
+	free(w->pending);
 	free(w->procs);
 	free(w->timers);
 	free(w->requests);
@@ -115,6 +116,34 @@ world_forget_procs(struct world *w)
 
 /* -- applying --------------------------------------------------------------------------- */
 
+void
+world_carried_out(struct world *w, enum effect_target target, uint64_t process, uint64_t upto)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->n_pending; i++) {
+		const struct pending *p = &w->pending[i];
+
+		if (p->target != target || p->process != process || p->id > upto)
+			w->pending[kept++] = *p;
+	}
+	w->n_pending = kept;
+}
+
+static void
+note_pending(struct world *w, const struct effect *e)
+{
+	struct pending *grown = realloc(w->pending, (w->n_pending + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		world_fault(w, "out of memory");
+		return;
+	}
+	w->pending = grown;
+	w->pending[w->n_pending++] =
+	    (struct pending) { e->id, e->type == EFFECT_SPAWN ? e->spawn.process : 0, effect_target_of(e->type) };
+}
+
 /* The next effect of both cores is the same; takes it. */
 static bool
 take_one(struct world *w, const struct effect *e, const struct effect *twin)
@@ -146,6 +175,7 @@ take_one(struct world *w, const struct effect *e, const struct effect *twin)
 	w->totals->effects++;
 	w->totals->made[e->type]++;
 	w->taken[effect_target_of(e->type)] = e->id;
+	note_pending(w, e);
 	world_take(w, e);
 	return true;
 }
@@ -456,6 +486,26 @@ check_shadow(struct world *w, const struct core_instance *view, void *data)
 	world_fault(w, "clients were not told of %s (%s)", view->job, view->name);
 }
 
+/* The outbox holds what was not acknowledged, no more and no less. */
+static void
+check_outbox(struct world *w)
+{
+	const struct effect *e = core_outbox(w->core, 0);
+	struct core_counts counts;
+
+	for (size_t i = 0; i < w->n_pending; i++, e = e->next) {
+		if (e == NULL || e->id != w->pending[i].id) {
+			world_fault(w, "effect %llu is not in the outbox any more", (unsigned long long) w->pending[i].id);
+			return;
+		}
+	}
+	if (e != NULL)
+		world_fault(w, "effect %llu is still in the outbox", (unsigned long long) e->id);
+	core_counts(w->core, &counts);
+	if (counts.outbox != w->n_pending)
+		world_fault(w, "%zu effects are counted, %zu are there", counts.outbox, w->n_pending);
+}
+
 void
 world_check_views(struct world *w)
 {
@@ -463,6 +513,7 @@ world_check_views(struct world *w)
 	struct snap snap;
 	size_t seen = 0;
 
+	check_outbox(w);
 	each_instance(w, check_shadow, &seen);
 	core_counts(w->core, &counts);
 	if (counts.instances != seen || (w->control && seen != w->n_shadows))

@@ -44,6 +44,12 @@ struct timer {
 	usec_t due;
 };
 
+/* An effect that the core has not been told to be carried out. */
+struct pending {
+	uint64_t id, process; /* process: of a SPAWN, else 0 */
+	enum effect_target target;
+};
+
 enum request_state { REQUEST_NONE, REQUEST_PENDING, REQUEST_ANSWERED, REQUEST_LOST };
 enum fd_state { FD_NONE, FD_OPEN, FD_CLOSED };
 
@@ -85,6 +91,8 @@ struct world {
 	bool finished; /* the core says so */
 	bool calm;     /* nobody dies or fails unasked */
 
+	struct pending *pending; /* what the outbox must hold, in order */
+	size_t n_pending;
 	struct proc *procs;
 	size_t n_procs;
 	struct timer *timers;
@@ -124,6 +132,9 @@ void world_check_empty(struct world *w);
 
 /* Learn all instances anew, as a client does who asks. */
 void world_look(struct world *w);
+
+/* Effects of a target (of one process, if not 0) up to a number are carried out. */
+void world_carried_out(struct world *w, enum effect_target target, uint64_t process, uint64_t upto);
 
 struct proc *world_proc_by_pid(struct world *w, int32_t pid);
 void world_forget_procs(struct world *w);

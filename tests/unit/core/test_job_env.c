@@ -91,6 +91,23 @@ test_job_env_of_the_stop(void **state)
 	rig_assert_env(r, "web", "pre-stop", "WHY", NULL);
 }
 
+/* That of an earlier stop, overtaken by a start, is no one's any more. */
+static void
+test_job_env_of_the_last_stop(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "pre-start exec a;post-stop exec b;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "pre-start");
+	(void) rig_stop(r, "web", "WHY=first");
+	(void) rig_start(r, "web", NULL);
+	(void) rig_ask(r, INSTANCE_STOP, "web", "", NULL, true);
+	rig_exit(r, "web", "pre-start", 0);
+	rig_assert_env(r, "web", "post-stop", "WHY", NULL);
+	rig_settle(r);
+}
+
 static void
 test_job_env_respawn_keeps_it(void **state)
 {
@@ -264,6 +281,7 @@ main(void)
 		BENCHED(test_job_env_by_events),
 		cmocka_unit_test(test_job_env_of_sessions),
 		BENCHED(test_job_env_of_the_stop),
+		BENCHED(test_job_env_of_the_last_stop),
 		BENCHED(test_job_env_respawn_keeps_it),
 		BENCHED(test_job_env_of_a_start_by_instance),
 		BENCHED(test_job_env_exports),

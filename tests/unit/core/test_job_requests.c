@@ -559,6 +559,55 @@ test_job_control_gone_drops_its_effects(void **state)
 		assert_int_not_equal(effect_target_of(e->type), TARGET_CONTROL);
 }
 
+static size_t
+outbox_count(struct rig *r, enum effect_target target)
+{
+	size_t n = 0;
+
+	for (const struct effect *e = core_outbox(r->core, 0); e != NULL; e = e->next)
+		n += effect_target_of(e->type) == target;
+	return n;
+}
+
+static void
+acknowledge(struct rig *r, uint32_t target, uint64_t upto)
+{
+	struct input in = { .type = INPUT_ACK, .ack = { target, upto } };
+
+	(void) rig_apply(r, &in);
+}
+
+/* Effects stay until they are acknowledged, each target for itself; a spawn until it is answered. */
+static void
+test_job_effects_stay_until_acknowledged(void **state)
+{
+	struct rig *r = *state;
+	size_t notices, local;
+	uint64_t middle;
+
+	(void) rig_emit(r, "one", NULL);
+	middle = core_last_effect(r->core);
+	(void) rig_start(r, "web", NULL);
+	(void) rig_emit(r, "two", NULL);
+	notices = outbox_count(r, TARGET_CONTROL);
+	local = outbox_count(r, TARGET_LOCAL);
+	assert_int_equal(outbox_count(r, TARGET_SPAWNER), 1);
+	acknowledge(r, TARGET_SPAWNER, core_last_effect(r->core));
+	acknowledge(r, TARGET_LOCAL, 0);
+	acknowledge(r, TARGET_COUNT, UINT64_MAX);
+	assert_int_equal(outbox_count(r, TARGET_SPAWNER), 1);
+	assert_int_equal(outbox_count(r, TARGET_CONTROL), notices);
+	acknowledge(r, TARGET_CONTROL, middle);
+	assert_true(outbox_count(r, TARGET_CONTROL) > 0 && outbox_count(r, TARGET_CONTROL) < notices);
+	for (const struct effect *e = core_outbox(r->core, 0); e != NULL; e = e->next)
+		assert_true(e->id > middle || effect_target_of(e->type) != TARGET_CONTROL);
+	acknowledge(r, TARGET_CONTROL, core_last_effect(r->core));
+	assert_int_equal(outbox_count(r, TARGET_CONTROL), 0);
+	assert_int_equal(outbox_count(r, TARGET_LOCAL), local);
+	rig_made(r, "web", "main");
+	assert_int_equal(outbox_count(r, TARGET_SPAWNER), 0);
+}
+
 static void
 test_job_log_level_hides_lines(void **state)
 {
@@ -609,6 +658,7 @@ main(void)
 		BENCHED(test_job_token_answers_are_remembered_so_long),
 		BENCHED(test_job_control_gone_hears_nothing),
 		BENCHED(test_job_control_gone_drops_its_effects),
+		BENCHED(test_job_effects_stay_until_acknowledged),
 		BENCHED(test_job_log_level_hides_lines),
 	};
 

@@ -171,6 +171,22 @@ test_job_session_does_not_respawn(void **state)
 }
 
 static void
+test_job_session_does_not_respawn_what_it_started(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "save", "start on session-end;respawn;exec save");
+	(void) rig_define(r, "web", "exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	end(r, "logout");
+	rig_up(r, "save", "main");
+	rig_assert_state(r, "save", "start/running");
+	rig_exit(r, "save", "main", 1);
+	rig_assert_state(r, "save", "none");
+}
+
+static void
 test_job_session_end_means_nothing_to_a_system(void **state)
 {
 	struct rig *r = rig_new();
@@ -198,6 +214,7 @@ main(void)
 		BENCHED(test_job_session_shutdown_does_not_wait),
 		BENCHED(test_job_session_gives_up),
 		BENCHED(test_job_session_does_not_respawn),
+		BENCHED(test_job_session_does_not_respawn_what_it_started),
 		cmocka_unit_test(test_job_session_end_means_nothing_to_a_system),
 	};
 
