@@ -241,10 +241,10 @@ crash_install(struct init *init)
 	crash.began = clock_now();
 	crash.pid1 = getpid() == 1;
 	crash.path = init->own_path;
-	if (init->options.crash != NULL) {
+	if (init->options.crash != NULL)
 		understand(init->options.crash);
+	if (init->again)
 		note_inherited();
-	}
 	crash.stateless = arguments(init, -1, &crash.words[1]);
 	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
@@ -274,12 +274,6 @@ bool
 crash_is_condemned(uint64_t record)
 {
 	return crash.again && record == crash.suspect;
-}
-
-bool
-crash_happened(void)
-{
-	return crash.count > 0;
 }
 
 void

@@ -21,14 +21,12 @@ void crash_set_journal(struct init *init);
 void crash_in_hand(uint64_t record);
 /* Is that record to be left out? */
 bool crash_is_condemned(uint64_t record);
-/* Did this image follow a crash? */
-bool crash_happened(void);
 /* Tell what has happened, once the log can hear it. */
 void crash_report(void);
 /* At the end of each turn: after a while of good life earlier crashes are forgotten. */
 void crash_turn(void);
 
-/* Descriptors that were open when this image began after a crash; `keep` says which are still of use. */
+/* Close the descriptors that the last image has left open, but for those that `keep` says are of use. */
 typedef bool (*crash_keep_fn)(int fd, void *data);
 void crash_close_strangers(crash_keep_fn keep, void *data);
 

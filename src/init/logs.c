@@ -128,8 +128,14 @@ put(struct logs *l, uint64_t id, const char *path, int fd)
 int
 logs_open(struct init *init, uint64_t process, const char *path, int fd)
 {
-	struct stream *s = put(init->logs, process, path, fd);
+	struct stream *s;
 
+	/* Told again after a crash: it is the same terminal. */
+	if (map_get_id(&init->logs->by_id, process) != NULL) {
+		(void) close(fd);
+		return 0;
+	}
+	s = put(init->logs, process, path, fd);
 	if (s == NULL) {
 		(void) close(fd);
 		return -ENOMEM;

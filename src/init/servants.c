@@ -232,8 +232,8 @@ start(struct servant *s)
 	s->proved = false;
 	s->started = clock_now();
 	r = launch(s);
-	note(s);
 	if (r < 0) {
+		note(s);
 		s->failures++;
 		log_warn("Unable to start %s: %s", servant_name(s->id), strerror(-r));
 		if (s->pid == 0)
@@ -241,6 +241,8 @@ start(struct servant *s)
 		return;
 	}
 	greet(s, true);
+	/* Noted last: a successor that does not know of it has cut its link, and starts another that is greeted. */
+	note(s);
 }
 
 void

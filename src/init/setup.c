@@ -252,6 +252,14 @@ open_listen(struct init *init)
 		init->listen_fd = fd;
 }
 
+static bool
+nothing_cb(int fd, void *data)
+{
+	(void) fd;
+	(void) data;
+	return false;
+}
+
 int
 setup_machine(struct init *init)
 {
@@ -262,20 +270,25 @@ setup_machine(struct init *init)
 	invariant_set_hook(invariant_cb);
 	if (init->options.state_fd >= 0) {
 		r = state_load(init, init->options.state_fd);
-		if (r < 0)
-			log_error("Failed to read serialisation data - reverting to stateless re-exec: %s", strerror(-r));
-		else
+		if (r == 0)
 			log_set_level(init->level);
+		else
+			log_error("Failed to read serialisation data - reverting to stateless re-exec: %s", strerror(-r));
 	}
+	if (init->core == NULL)
+		crash_close_strangers(nothing_cb, NULL); /* servants see the end of their links and leave */
 	if (init->core == NULL) {
 		r = make_fresh(init);
 		if (r < 0)
 			return r;
 	}
-	crash_set_journal(init);
 	open_listen(init);
 	if (init->ring_fd < 0)
 		init->ring_fd = memfile_new("upstart-log");
+	/* Before anything happens: what does can then be applied again. */
+	r = state_snapshot(init);
+	if (r < 0)
+		log_error("The state would not survive: %s", strerror(-r));
 	if (init->options.record != NULL) {
 		r = state_record(init, init->options.record);
 		if (r < 0)

@@ -491,12 +491,16 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 		log_error("Failed to create pty - disabling logging for job");
 	/* The log is open before the core can hear of the end. */
 	take_fds(m, fds, n_fds, &pidfd, &pty);
-	if (pidfd >= 0) /* else this is the second try */
+	if (pidfd >= 0) { /* else this is the second try */
+		close_fd(&p->pidfd);
 		p->pidfd = pidfd;
+	}
 	if (pty >= 0)
 		open_log(p, pty);
 	p->pid = m->pid;
 	r = map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p);
+	/* A successor that finds the input in the journal finds the descriptors, too. */
+	note(p);
 	if (r == 0)
 		r = answered_pid(init, m, number);
 	if (r < 0)
@@ -568,19 +572,27 @@ conclude(struct proc *p, enum spawn_outcome outcome)
 	return 0;
 }
 
+/* Read what the pipe has. The byte can be read once only: it is noted before anything comes of it. */
+static enum spawn_outcome
+read_status(struct proc *p)
+{
+	bool ready = p->status.ready;
+	enum spawn_outcome outcome = spawn_status_read(&p->status, p->status_r);
+
+	if (p->status.ready != ready)
+		note(p);
+	return outcome;
+}
+
 static void
 status_cb(unsigned events, void *data)
 {
 	struct proc *p = data;
-	bool ready = p->status.ready;
-	enum spawn_outcome outcome = spawn_status_read(&p->status, p->status_r);
+	enum spawn_outcome outcome = read_status(p);
 
 	(void) events;
-	if (outcome != SPAWN_OUTCOME_OPEN) {
+	if (outcome != SPAWN_OUTCOME_OPEN)
 		(void) !conclude(p, outcome); /* refused: the pipe stays readable, and we come here again */
-	} else if (p->status.ready != ready) {
-		note(p);
-	}
 }
 
 void
@@ -591,7 +603,7 @@ spawn_before_exit(struct init *init, pid_t pid)
 
 	if (p == NULL || p->stage != STAGE_SETUP)
 		return;
-	outcome = spawn_status_read(&p->status, p->status_r);
+	outcome = read_status(p);
 	/* Others may still hold the pipe open, but it can say no more: the byte means that exec came. */
 	if (outcome == SPAWN_OUTCOME_OPEN && p->status.ready)
 		outcome = SPAWN_OUTCOME_EXECUTED;

@@ -562,8 +562,7 @@ state_load(struct init *init, int fd)
 		return r;
 	}
 	state_keep_descriptors(init, false);
-	if (crash_happened())
-		crash_close_strangers(is_ours_cb, init);
+	crash_close_strangers(is_ours_cb, init);
 	s->damaged = true; /* begin anew: the next image shall not read what this one has */
 	return 0;
 }
