@@ -20,7 +20,7 @@
 
 #include "common/log.h"
 
-#define DEADLINE_SECONDS 60 /* far beyond anything but a failure, under valgrind too */
+#define DEADLINE_SECONDS 120 /* far beyond anything but a failure, under valgrind too */
 #define TURN_MS 20
 
 unsigned rig_nofile;

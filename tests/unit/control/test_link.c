@@ -411,7 +411,7 @@ raw_connection(void)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	const char *name = rig.address + strlen("unix:abstract=");
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
 	memcpy(sa.sun_path + 1, name, strlen(name));
@@ -469,7 +469,10 @@ test_more_clients_than_descriptors_are_turned_away(void **state)
 	enum { LIMIT = 160, ROOM = LIMIT - 64, TRIES = ROOM + 40 };
 	int fds[TRIES];
 	DBusConnection *first, *later = NULL;
+	const char *preload = getenv("LD_PRELOAD");
 
+	if (preload != NULL && strstr(preload, "vgpreload") != NULL)
+		skip(); /* valgrind has limits of its own */
 	rig_nofile = LIMIT;
 	rig_start(&rig, "user", NULL, NULL);
 	rig_nofile = 0;
