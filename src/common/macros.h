@@ -19,7 +19,7 @@
 /* The structure that holds `member` at address `ptr`. */
 #define container_of(ptr, type, member) ((type *) (void *) ((char *) (ptr) - offsetof(type, member)))
 
-/* Microseconds; absolute values are CLOCK_BOOTTIME or what a test says. */
+/* Microseconds; absolute values are CLOCK_MONOTONIC or what a test says. */
 typedef uint64_t usec_t;
 #define USEC_PER_SEC UINT64_C(1000000)
 #define USEC_PER_MSEC UINT64_C(1000)

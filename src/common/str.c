@@ -174,7 +174,7 @@ strv_take(char ***v, char *s)
 
 	if (s == NULL)
 		return -ENOMEM;
-	/* Grown at powers of two only, so that appending stays linear. */
+	/* Grown at powers of two only, so that memory is asked for seldom; finding the end still takes a scan. */
 	if ((n & (n + 1)) == 0 || *v == NULL) {
 		grown = realloc(*v, 2 * (n + 1) * sizeof(**v));
 		if (grown == NULL) {

@@ -174,7 +174,7 @@ struct core {
 	size_t outbox_count;
 	uint64_t acked[TARGET_COUNT]; /* nothing of that target is left up to here */
 	size_t spawns_open; /* asked for, pid not known */
-	struct u64v early;  /* pairs pid, status: exits of pids not known yet */
+	struct u64v early;  /* exits of pids not known yet: triples, see process.c */
 	struct token *tokens;  /* those that wait */
 	struct token *answers; /* those that were answered, in that order */
 	size_t n_answers;

@@ -17,13 +17,15 @@
 struct effect *
 effect_add(struct core *core, enum effect_type type)
 {
+	/* Numbered before memory is asked for: a replay that has more of it must count the same. */
+	uint64_t id = ++core->last_effect;
 	struct effect *e = calloc(1, sizeof(*e));
 
 	if (e == NULL) {
 		core->oom = true;
 		return NULL;
 	}
-	e->id = ++core->last_effect;
+	e->id = id;
 	e->type = type;
 	DL_APPEND(core->outbox, e);
 	core->outbox_count++;
@@ -141,11 +143,12 @@ core_kill(struct core *core, const struct process *p, int signal, bool group)
 uint64_t
 core_timer(struct core *core, usec_t due)
 {
+	uint64_t id = core_new_id(core);
 	struct effect *e = effect_add(core, EFFECT_TIMER);
 
 	if (e == NULL)
 		return 0;
-	e->timer.timer = core_new_id(core);
+	e->timer.timer = id;
 	e->timer.due = due > 0 ? due : 1;
 	return e->timer.timer;
 }

@@ -64,14 +64,16 @@ process_spawn(struct core *core, struct job *job, enum process_kind kind)
 {
 	struct process *p = &job->process[kind];
 	struct effect *e;
+	uint64_t id;
 
 	if (job->cls->process[kind].command == NULL)
 		return;
 	invariant(p->id == 0, core->broken = true; return);
+	id = core_new_id(core);
 	e = effect_add(core, EFFECT_SPAWN);
 	if (e == NULL)
 		return;
-	p->id = core_new_id(core);
+	p->id = id;
 	p->pid = 0;
 	p->exec_done = false;
 	p->asked = e;
@@ -249,6 +251,8 @@ main_ended(struct core *core, struct job *job, int32_t status)
 	}
 	if (job->state == JOB_STOPPING)
 		return;
+	if (job->state == JOB_PRE_STOP && job->restart)
+		return; /* pre-stop ended it itself, on the way to the start that was asked for */
 	if (job->goal != GOAL_START) {
 		main_stops(core, job);
 		return;
@@ -327,18 +331,44 @@ log_end(struct core *core, const struct job *job, enum process_kind kind, int32_
 		core_log(core, level, "%s %s process (%d) killed by signal %d", name, process_kind_name(kind), pid, signal);
 }
 
+/* Exits of pids nobody knows yet: pid, status, and how far ids had come when it was told. */
+#define EARLY_WORDS 3
+#define EARLY_MAX 4096
+
+static void
+drop_early(struct core *core, size_t i)
+{
+	core->early.n -= EARLY_WORDS;
+	memmove(&core->early.p[i], &core->early.p[i + EARLY_WORDS], (core->early.n - i) * sizeof(uint64_t));
+}
+
+static int
+add_early(struct core *core, int32_t pid, int32_t status)
+{
+	const uint64_t words[EARLY_WORDS] = { (uint64_t) pid, (uint64_t) status, core->last_id };
+	size_t n = core->early.n;
+
+	if (core->spawns_open == 0)
+		return 0; /* nobody will ask */
+	if (n >= (size_t) EARLY_MAX * EARLY_WORDS) {
+		drop_early(core, 0);
+		n = core->early.n;
+	}
+	for (size_t i = 0; i < EARLY_WORDS; i++)
+		if (u64v_add(&core->early, words[i]) < 0) {
+			core->early.n = n;
+			return -ENOMEM;
+		}
+	return 0;
+}
+
 int
 process_exited(struct core *core, const struct input_exited *in)
 {
 	struct job *job = map_get_id(&core->pid_to_process, (uint64_t) in->pid);
 
-	if (job == NULL) {
-		/* Perhaps one whose pid has not been told yet. */
-		if (core->spawns_open > 0 &&
-		    (u64v_add(&core->early, (uint64_t) in->pid) < 0 || u64v_add(&core->early, (uint64_t) in->status) < 0))
-			return -ENOMEM;
-		return 0;
-	}
+	if (job == NULL)
+		return add_early(core, in->pid, in->status);
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
 		if (job->process[i].pid == in->pid) {
 			log_end(core, job, (enum process_kind) i, in->pid, in->status);
@@ -348,20 +378,27 @@ process_exited(struct core *core, const struct input_exited *in)
 	return 0;
 }
 
-/* The status of a pid that ended before it was known; -1: none. */
+/*
+ * The status of a pid that ended before it was known as that of `process`; -1: none. An exit that was
+ * told before the process was asked for was another's who had the pid.
+ */
 static int64_t
-take_early(struct core *core, int32_t pid)
+take_early(struct core *core, int32_t pid, uint64_t process)
 {
-	for (size_t i = 0; i + 1 < core->early.n; i += 2)
-		if (core->early.p[i] == (uint64_t) pid) {
-			int64_t status = (int64_t) core->early.p[i + 1];
+	int64_t status = -1;
 
-			core->early.n -= 2;
-			core->early.p[i] = core->early.p[core->early.n];
-			core->early.p[i + 1] = core->early.p[core->early.n + 1];
-			return status;
+	for (size_t i = 0; i + EARLY_WORDS <= core->early.n;) {
+		const uint64_t *e = &core->early.p[i];
+
+		if (e[0] != (uint64_t) pid) {
+			i += EARLY_WORDS;
+			continue;
 		}
-	return -1;
+		if (e[2] >= process)
+			status = (int64_t) e[1];
+		drop_early(core, i);
+	}
+	return status;
 }
 
 int
@@ -374,7 +411,7 @@ process_spawned(struct core *core, const struct input_spawned *in)
 
 	if (job == NULL || job->process[kind].pid != 0 || in->pid <= 0)
 		return 0; /* told twice */
-	status = take_early(core, in->pid);
+	status = take_early(core, in->pid, in->process);
 	job->process[kind].pid = in->pid;
 	answered(core, &job->process[kind]);
 	core_oom(core, map_put_id(&core->pid_to_process, (uint64_t) in->pid, job));

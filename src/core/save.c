@@ -257,8 +257,14 @@ get_slot(struct core *core, struct wire_in *in)
 	successor = wire_get_uint(in);
 	slot->cls = resolve(core, class_id);
 	slot->successor = resolve(core, successor);
-	if (in->bad || slot->cls == NULL)
+	if (in->bad)
 		return -EBADMSG;
+	if (slot->cls == NULL) { /* a definition that can't be read any more: only what hangs from it is lost */
+		slot_free(core, slot);
+		wire_skip(in);
+		wire_skip(in);
+		return in->bad ? -EBADMSG : 0;
+	}
 	r = trigger_init(core, &slot->start, slot->cls->start_on, slot, NULL);
 	if (r < 0)
 		return r;
@@ -351,6 +357,11 @@ get_outbox(struct core *core, struct wire_in *in)
 			free(e);
 			return r;
 		}
+		if (e->type == EFFECT_SPAWN && map_get_id(&core->process_to_job, e->spawn.process) == NULL) {
+			effect_free(e); /* nobody is left who would know what it is */
+			free(e);
+			continue;
+		}
 		DL_APPEND(core->outbox, e);
 		core->outbox_count++;
 		if (e->type == EFFECT_SPAWN) {
@@ -396,9 +407,12 @@ link_all(struct core *core)
 			}
 		}
 	}
-	DL_FOREACH(core->events, event)
+	DL_FOREACH(core->events, event) {
+		if (job_get(core, event->job) == NULL)
+			event->job = 0;
 		if (event->progress == EVENT_PENDING || event->blockers == 0)
 			event_ready(core, event);
+	}
 }
 
 /* Nothing was counted yet: what is thrown away in the middle of loading must not be counted down. */

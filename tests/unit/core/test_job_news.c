@@ -181,6 +181,44 @@ test_job_early_exit(void **state)
 	rig_assert_state(r, "web", "none");
 }
 
+/* An exit from before a process was asked for is another's, though the pid comes again. */
+static void
+test_job_early_exit_of_an_earlier_pid(void **state)
+{
+	struct rig *r = *state;
+	uint64_t process;
+
+	(void) rig_define(r, "one", "exec one");
+	(void) rig_define(r, "two", "exec two");
+	(void) rig_start(r, "one", NULL); /* asked for and not made: exits are kept */
+	exited(r, 101, 0);
+	(void) rig_start(r, "two", NULL);
+	process = rig_proc(r, "two", "main")->id;
+	rig_proc(r, "two", "main")->pid = 101;
+	spawned(r, process, 101);
+	rig_assert_state(r, "two", "start/spawned");
+}
+
+/* A pre-stop that ends the daemon itself: the restart that was asked for comes all the same, and counts as no respawn. */
+static void
+test_job_restart_survives_main_ending_in_pre_stop(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "exec web;pre-stop exec end;respawn;respawn limit 1 60");
+	for (int i = 0; i < 3; i++) {
+		if (i == 0)
+			(void) rig_start(r, "web", NULL);
+		rig_up(r, "web", "main");
+		rig_assert_state(r, "web", "start/running");
+		(void) rig_restart(r, "web", NULL);
+		rig_up(r, "web", "pre-stop");
+		rig_exit(r, "web", "main", 0);
+		rig_exit(r, "web", "pre-stop", 0);
+		rig_assert_state(r, "web", "start/spawned");
+	}
+}
+
 static void
 test_job_exit_of_strangers_is_ignored(void **state)
 {
@@ -341,6 +379,8 @@ main(void)
 		BENCHED(test_job_main_ends_while_stopping_waits),
 		BENCHED(test_job_stale_timers_do_nothing),
 		BENCHED(test_job_early_exit),
+		BENCHED(test_job_early_exit_of_an_earlier_pid),
+		BENCHED(test_job_restart_survives_main_ending_in_pre_stop),
 		BENCHED(test_job_exit_of_strangers_is_ignored),
 		BENCHED(test_job_news_told_twice_changes_nothing),
 		BENCHED(test_job_stop_before_main_is_made),
