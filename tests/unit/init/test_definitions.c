@@ -22,7 +22,11 @@ parsed(const struct definition_text *text)
 static struct definition_text
 text_of(const char *name, const char *text)
 {
-	return (struct definition_text) { .name = (char *) (uintptr_t) name, .path = (char *) (uintptr_t) "/etc/init/x.conf", .text = (char *) (uintptr_t) text };
+	return (struct definition_text) {
+		.name = (char *) (uintptr_t) name,
+		.path = (char *) (uintptr_t) "/etc/init/x.conf",
+		.text = (char *) (uintptr_t) text,
+	};
 }
 
 static uint64_t

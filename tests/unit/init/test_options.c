@@ -34,7 +34,11 @@ every_form_of_a_value_is_understood(void **state)
 	struct error err = ERROR_INIT;
 	struct options o;
 
-	assert_int_equal(parse(&o, "init --user --confdir /a --confdir=/b --logdir /l --append-confdir=/c --prepend-confdir /d -v", &err), 0);
+	assert_int_equal(parse(&o,
+			       "init --user --confdir /a --confdir=/b --logdir /l --append-confdir=/c "
+			       "--prepend-confdir /d -v",
+			       &err),
+			 0);
 	assert_true(o.user && o.verbose && !o.quiet && !o.debug);
 	assert_int_equal(strv_len(o.confdirs), 2);
 	assert_string_equal(o.confdirs[0], "/a");
@@ -122,7 +126,9 @@ next_image_gets_what_still_counts(void **state)
 static void
 help_names_every_option_people_need(void **state)
 {
-	static const char *const names[] = { "--user", "--confdir=DIR", "--logdir=DIR", "--no-log", "--startup-event=NAME", "-v, --verbose" };
+	static const char *const names[] = {
+		"--user", "--confdir=DIR", "--logdir=DIR", "--no-log", "--startup-event=NAME", "-v, --verbose",
+	};
 	auto_free char *text = options_help("init");
 
 	assert_non_null(text);

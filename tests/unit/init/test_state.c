@@ -17,7 +17,11 @@
 static void
 define(struct rig *rig, const char *name, const char *text)
 {
-	struct definition_text t = { .name = (char *) (uintptr_t) name, .path = (char *) (uintptr_t) "/x", .text = (char *) (uintptr_t) text };
+	struct definition_text t = {
+		.name = (char *) (uintptr_t) name,
+		.path = (char *) (uintptr_t) "/x",
+		.text = (char *) (uintptr_t) text,
+	};
 	struct input in = { .type = INPUT_DEFINE };
 	struct job_class *cls = job_class_new(name);
 
