@@ -231,6 +231,15 @@ crash_close_strangers(crash_keep_fn keep, void *data)
 	crash.n_inherited = 0;
 }
 
+void
+crash_begin(const struct init *init)
+{
+	if (init->options.crash != NULL)
+		understand(init->options.crash);
+	if (init->again)
+		note_inherited();
+}
+
 int
 crash_install(struct init *init)
 {
@@ -241,10 +250,6 @@ crash_install(struct init *init)
 	crash.began = clock_now();
 	crash.pid1 = getpid() == 1;
 	crash.path = init->own_path;
-	if (init->options.crash != NULL)
-		understand(init->options.crash);
-	if (init->again)
-		note_inherited();
 	crash.stateless = arguments(init, -1, &crash.words[1]);
 	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)

@@ -12,6 +12,8 @@
 
 #include "init/init.h"
 
+/* The very first step: what the last image says, and which descriptors it has left open. */
+void crash_begin(const struct init *init);
 /* From now on crashes are survived. 0 or a negative errno: they are not. */
 int must_check crash_install(struct init *init);
 /* The journal has another descriptor. */

@@ -80,7 +80,8 @@ struct state {
 	struct journal *target;  /* borrowed: where notes go while a snapshot is written; else NULL */
 	struct journal *record;  /* owned: --record; NULL: none */
 	off_t base;              /* size of the journal's snapshot */
-	bool damaged;            /* a note was lost: a snapshot is due */
+	bool damaged;            /* something could not be written: a snapshot is due */
+	usec_t not_before;       /* after one that failed */
 	bool loading;
 	struct u64v refused; /* requests whose input was left out after a crash */
 };

@@ -146,6 +146,15 @@ places_sources(struct init *init)
 	return r == 0 ? add_all(init, init->options.append) : r;
 }
 
+/* The logger has another working directory: it needs whole paths. */
+static char *
+whole_path(const char *path)
+{
+	auto_free char *here = path[0] != '/' ? getcwd(NULL, 0) : NULL;
+
+	return here != NULL ? str_printf("%s/%s", strcmp(here, "/") == 0 ? "" : here, path) : strdup(path);
+}
+
 int
 places_log_dir(struct init *init)
 {
@@ -157,7 +166,7 @@ places_log_dir(struct init *init)
 	if (told == NULL)
 		told = init->options.logdir;
 	if (told != NULL || !init_is_session(init)) {
-		init->log_dir = strdup(told != NULL ? told : SYSTEM_LOGDIR);
+		init->log_dir = whole_path(told != NULL ? told : SYSTEM_LOGDIR);
 		return init->log_dir != NULL ? 0 : -ENOMEM;
 	}
 	r = below_home(init, "XDG_CACHE_HOME", ".cache", "upstart", &init->log_dir);

@@ -175,8 +175,9 @@ greet(struct servant *s, bool fresh)
 		logs_logger_came(init);
 		clients_logger_came(init);
 	} else if (s->id == SERVANT_CONTROL) {
-		if (fresh)
-			feed_control(init, true);
+		if (!fresh)
+			return; /* it has kept its connections, and the core its requests */
+		feed_control(init, true);
 		servants_join_bus(init, BUS_JOIN);
 	} else {
 		spawn_pump(init);

@@ -169,6 +169,7 @@ setup_surroundings(struct init *init, int argc, char **argv)
 
 	init->listen_fd = init->ring_fd = init->signal_fd = -1;
 	init->again = init->options.state_fd >= 0 || init->options.restart;
+	crash_begin(init);
 	init->sink = sink_new(init->program);
 	if (init->sink == NULL || copy_arguments(init, argc, argv) < 0)
 		return -ENOMEM;

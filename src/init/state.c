@@ -15,10 +15,12 @@
 #include "init/sources.h"
 #include "init/spawn.h"
 #include "init/timers.h"
+#include "system/clock.h"
 #include "system/memfile.h"
 #include "system/process.h"
 
 #define TAIL_MAX ((off_t) 1024 * 1024) /* journal beyond the snapshot; twice the snapshot if that is more */
+#define RETRY (1 * USEC_PER_SEC)       /* after a snapshot that could not be written */
 #define UNUSED_MAX 64                  /* definitions nobody needs, before a snapshot drops them */
 
 struct header {
@@ -122,6 +124,8 @@ state_input(struct init *init, const struct input *in, enum servant_id from, uin
 	crash_point();
 	if (r == 0)
 		crash_in_hand(journal_number(init->state.journal));
+	else
+		init->state.damaged = true; /* another file may do better, or a shorter one */
 	if (r == 0 && init->state.record != NULL && journal_append(init->state.record, RECORD_INPUT, &b, false, NULL) < 0) {
 		log_error("The recording is given up: %s", strerror(errno));
 		init->state.record = journal_free(init->state.record);
@@ -205,15 +209,19 @@ state_snapshot(struct init *init)
 void
 state_turn(struct init *init)
 {
-	const struct state *s = &init->state;
+	struct state *s = &init->state;
 	off_t limit = 2 * s->base > TAIL_MAX ? 2 * s->base : TAIL_MAX;
 	int r;
 
 	if (init->phase >= PHASE_LEAVING || (!s->damaged && journal_size(s->journal) - s->base < limit))
 		return;
+	if (s->not_before > clock_now())
+		return;
 	r = state_snapshot(init);
-	if (r < 0)
+	if (r < 0) {
 		log_debug("No snapshot for now: %s", strerror(-r));
+		s->not_before = clock_now() + RETRY;
+	}
 }
 
 /* -- recording ---------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A user's session: its life, its configuration directories, its logs, its end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -340,6 +341,29 @@ def test_two_sessions_do_not_meet(make_session):
     b.start()
     assert "only-a" in a.ctl("list")
     assert "only-a" not in b.ctl("list")
+
+
+def test_state_is_valid_json(session):
+    session.job("odd", 'description "quo\\"te"\nstart on a and (b or c X=1)\nenv A=b\n' + SLEEP)
+    session.wait_job("odd")
+    session.ctl("start", "odd")
+    state = json.loads(session.manager(session.bus()).GetState())
+    for key in ("sessions", "events", "job_environment", "job_classes", "conf_sources"):
+        assert isinstance(state[key], list)
+    assert state["control_bus_address"] is None
+    [odd] = [c for c in state["job_classes"] if c["name"] == "odd"]
+    assert odd["start_on"] == "(a and (b or c X=1))"
+    assert odd["jobs"][0]["state"] == "JOB_RUNNING" and odd["jobs"][0]["pid"][0] == session.pid_of("odd")
+
+
+def test_relative_log_directory_is_below_the_working_directory(make_session):
+    s = make_session()
+    s.job("say", "task\nexec echo said\n")
+    s.log = "log"
+    s.start()
+    s.log = s.path / "log"
+    s.ctl("start", "say")
+    wait_for(lambda: s.log_of("say") == "said\n", "the output")
 
 
 # -- recordings

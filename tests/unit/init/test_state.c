@@ -233,6 +233,10 @@ what_cannot_be_journaled_does_not_happen(void **state)
 	assert_true(brain_feed(&a.init, &in) < 0);
 	assert_int_equal(strv_len(core_job_env(a.init.core)), 0);
 	(void) close(fd);
+	/* The next turn begins another journal, and all is well. */
+	rig_turn(&a, 0);
+	set_env(&a, "KEY=value");
+	assert_string_equal(core_job_env(a.init.core)[0], "KEY=value");
 	rig_deinit(&a);
 }
 
