@@ -26,7 +26,7 @@ ALLOWED = set('''
 
 # What compilers put in by themselves: checked forms of the above, stack protection, sanitizers, coverage.
 BY_COMPILER = re.compile(r'^(__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|tsan|msan|gcov|llvm|sancov)_.*|'
-                         r'__isoc(23|99)_(strto[a-z]+|sscanf)|__(mem|str)[a-z]+_chk|__v?snprintf_chk|__tls_get_addr)$')
+                         r'__isoc(23|99)_(strto[a-z]+|sscanf)|__(mem|str)[a-z]+_chk|__v?snprintf_chk|__tls_get_addr|bcmp|stpcpy)$')
 
 # Where a number above SIGRTMIN lies is asked of libc; it makes no system call.
 BY_NAME = {'__libc_current_sigrtmin', '__libc_current_sigrtmax'}
