@@ -85,7 +85,7 @@ bool
 env_is_valid(char *const *env)
 {
 	for (size_t i = 0; env != NULL && env[i] != NULL; i++)
-		if (strchr(env[i], '=') == NULL)
+		if (i >= ENV_MAX || strchr(env[i], '=') == NULL)
 			return false;
 	return true;
 }

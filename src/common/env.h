@@ -23,7 +23,11 @@ bool env_unset(char ***env, const char *key);
 /* env_set() each pair of `over`. 0 or -ENOMEM. */
 int must_check env_merge(char ***env, char *const *over);
 
-/* True if every element has an '='. */
+/*
+ * True if every element has an '=' and there are at most ENV_MAX of them: look-ups scan, so that
+ * a longer list, which anybody may send, would cost its square.
+ */
+#define ENV_MAX 4096
 bool env_is_valid(char *const *env);
 
 /*
