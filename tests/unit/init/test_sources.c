@@ -57,6 +57,7 @@ command_of(struct fixture *f, const char *job)
 
 #define assert_command(f, job, wanted) assert_string_equal(command_of(f, job), wanted)
 
+#ifdef UPSTART_PLATFORM_LINUX /* where files are watched */
 /* Turn the loop until the job's command is that (NULL: the job is gone). */
 static void
 wait_command(struct fixture *f, const char *job, const char *wanted)
@@ -72,6 +73,7 @@ wait_command(struct fixture *f, const char *job, const char *wanted)
 		rig_turn(&f->rig, 50);
 	}
 }
+#endif
 
 /* -- names ------------------------------------------------------------------------- */
 
