@@ -300,41 +300,40 @@ setup_machine(struct init *init)
 
 /* -- the first steps ----------------------------------------------------------------------------------- */
 
-static void
-become_reaper(struct init *init)
+/* Orphans below a session are its business. True if that can't be had. */
+static bool
+become_reaper(const struct init *init)
 {
 	int r;
 
-	if (!init_is_session(init) || getpid() == 1)
-		return;
+	if (!init_is_session(init) || getpid() == 1 || init->again)
+		return false;
 	r = process_become_subreaper();
-	if (r < 0) {
+	if (r < 0)
 		log_warn("Unable to register as subreaper: %s", strerror(-r));
-		events_emit(init, "child-subreaper-failed");
-	}
+	return r < 0;
 }
 
-/* From now on nobody reads a console: what init says goes to the kernel's log. */
+/* From now on nobody reads a console: what init says goes to the kernel's log, where there is one. */
 static void
 leave_console(struct init *init)
 {
-	if (!init_is_system(init))
+	if (!init_is_system(init) || boot_log_path() == NULL)
 		return;
 	boot_leave_console();
-	if (boot_log_path() != NULL)
-		sink_use_file(init->sink, boot_log_path());
+	sink_use_file(init->sink, boot_log_path());
 }
 
 void
 setup_work(struct init *init)
 {
-	bool continued = init->state.damaged && init->options.state_fd >= 0 && core_seq(init->core) > 0;
+	bool continued = init->options.state_fd >= 0 && core_seq(init->core) > 0;
+	bool no_reaper = become_reaper(init);
 
-	become_reaper(init);
 	leave_console(init);
 	crash_report();
 	timers_start(init);
-	spawns_start(init);
+	spawns_start(init); /* before any input: what the outbox holds is asked for with what was kept */
 	/* What arrived before the exec comes first: servants send again what was not acknowledged. */
 	servants_start(init);
 	clients_refuse_crashed(init);
@@ -342,6 +341,8 @@ setup_work(struct init *init)
 	brain_deliver(init);
 	if (continued)
 		log_info("Stateful re-exec completed");
+	if (no_reaper)
+		events_emit(init, "child-subreaper-failed");
 	if (init_is_session(init))
 		session_announce(init);
 	if (!init->again && !init->options.no_startup_event)

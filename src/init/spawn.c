@@ -29,6 +29,7 @@
 #define RETRY (100 * USEC_PER_MSEC)
 
 #define FLAG_READY 1u /* the byte before execve has been read */
+#define FLAG_LOCAL 2u /* made here: nobody remembers the request */
 #define FLAG_KILLED_SHIFT 8
 
 enum stage { STAGE_QUEUED, STAGE_ASKED, STAGE_SETUP, STAGE_RUNNING };
@@ -46,6 +47,7 @@ struct proc {
 	int status_r, status_w, gate_r, gate_w; /* -1: closed */
 	struct spawn_status status;
 	struct loop_fd *source; /* owned; of status_r */
+	bool local;             /* made here, not by the spawner */
 	unsigned killed;        /* how often the spawner died over it */
 	int failed;             /* errno: to be reported as soon as it can */
 	char *log_path;         /* owned; where its output is to go, until it has a terminal */
@@ -185,7 +187,9 @@ note(const struct proc *p)
 {
 	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
 		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
-		   (p->status.ready ? FLAG_READY : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT, p->effect);
+		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) |
+		       (uint64_t) p->killed << FLAG_KILLED_SHIFT,
+		   p->effect);
 }
 
 static void
@@ -327,7 +331,8 @@ send_request(struct proc *p, const struct effect_spawn *e, const struct msg_spaw
 		if (p->log_path == NULL)
 			return -ENOMEM;
 	}
-	if (servants_hopeless(init, SERVANT_SPAWNER))
+	p->local = servants_hopeless(init, SERVANT_SPAWNER);
+	if (p->local)
 		r = ask_local(p, msg, fds, n_fds);
 	else
 		r = servants_send(init, SERVANT_SPAWNER, MSG_SPAWN, p->effect, msg, fds, n_fds);
@@ -690,6 +695,7 @@ spawns_load(struct init *init, const struct note *n)
 	p->gate_w = note_fd(n, 4);
 	p->pidfd = note_fd(n, 5);
 	p->status.ready = (flags & FLAG_READY) != 0;
+	p->local = (flags & FLAG_LOCAL) != 0;
 	p->killed = (unsigned) (flags >> FLAG_KILLED_SHIFT);
 	p->name = n->text != NULL ? strdup(n->text) : NULL;
 	if (p->pid > 0 && map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p) < 0)
@@ -715,7 +721,10 @@ spawns_start(struct init *init)
 			/* The crash came between the journal and the gate. */
 			open_gate(p);
 		} else if (p->stage == STAGE_ASKED) {
-			set_stage(p, STAGE_QUEUED); /* asked for again, with the same pipes */
+			/* Asked for again: with the same pipes where the spawner may know of it, else a child at the gate goes. */
+			if (p->local)
+				close_pipes(p);
+			set_stage(p, STAGE_QUEUED);
 		} else if (p->stage == STAGE_SETUP) {
 			p->source = loop_fd_new(init->loop, p->status_r, LOOP_READ, status_cb, p);
 		}

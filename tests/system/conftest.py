@@ -239,6 +239,7 @@ EOF
     mknod -m 666 "$D/dev/$name" c "$major" "$minor"
 done
 mkdir "$D/dev/pts" "$D/dev/shm"
+[ -z "$PTS" ] || mount -t devpts -o mode=0620 devpts "$D/dev/pts"
 : > "$D/dev/console"
 : > "$D/dev/kmsg"
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -257,7 +258,7 @@ class Machine(Init):
         with open(self.out, "ab") as out:
             self.shell = subprocess.Popen(
                 ["unshare", "--fork", "--pid", "--mount", "--net", "--mount-proc", "--kill-child", "sh", "-c", PREPARE, "sh", *words,
-                 *options], env={**self.env, "D": str(self.path)}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
+                 *options], env={**self.env, "D": str(self.path), "PTS": "" if WATCHES else "yes"}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
                 start_new_session=True)
         self.one = wait_for(self.find, "init as process 1")
         self.prefix = ["nsenter", "-t", str(self.one), "-m", "-p", "-n"]
@@ -277,8 +278,9 @@ class Machine(Init):
         return self.one
 
     def kmsg(self):
-        """What init has said to the kernel's log."""
-        return pathlib.Path(f"/proc/{self.one}/root/dev/kmsg").read_text(errors="replace")
+        """What init has said to the kernel's log, or to the console where there is none."""
+        name = "kmsg" if WATCHES else "console"
+        return pathlib.Path(f"/proc/{self.one}/root/dev/{name}").read_text(errors="replace")
 
     def kill_all(self):
         if self.shell.poll() is None:

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import INIT, is_alive, wait_for
+from conftest import INIT, SERVANTS, WATCHES, is_alive, wait_for
 
 SLEEP = "exec sleep 1000\n"
 
@@ -56,12 +56,13 @@ def test_term_executes_init_anew(pid1):
     pid1.ctl("start", "a")
     pid = pid1.pid_of("a")
     os.kill(pid1.pid, signal.SIGTERM)
-    wait_for(lambda: f"<4>init: Re-executing {INIT}\n" in pid1.kmsg(), "the message")
-    wait_for(lambda: b"--restart" in open(f"/proc/{pid1.pid}/environ", "rb").read() or pid1.answers(), "the next image")
+    wait_for(lambda: f"init: Re-executing {INIT}\n" in pid1.kmsg(), "the message")
+    wait_for(pid1.answers, "the next image")
     assert pid1.pid_of("a") == pid
     pid1.ctl("stop", "a")
 
 
+@pytest.mark.skipif(not WATCHES, reason="this platform has no such log")
 def test_messages_go_to_the_kernels_log(pid1):
     pid1.job("bad", "nonsense\n")
     wait_for(lambda: f"<3>init: {pid1.conf}/bad.conf:1" in pid1.kmsg() and "Unknown stanza" in pid1.kmsg(), "the message")
@@ -72,7 +73,7 @@ def test_orphans_are_reaped(pid1):
     pid1.wait_job("o")
     for _ in range(3):
         pid1.ctl("start", "o")
-    wait_for(lambda: len(pid1.children()) == 3, "only the servants to be left")
+    wait_for(lambda: len(pid1.children()) == SERVANTS, "only the servants to be left")
 
 
 def test_it_survives_its_own_death_sentence(pid1):

@@ -12,7 +12,7 @@
 static void
 open_on_standard(const char *path)
 {
-	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
+	int fd = open(path, O_RDWR | O_APPEND | O_NOCTTY | O_NONBLOCK);
 	int flags;
 
 	if (fd < 0) {

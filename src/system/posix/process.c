@@ -47,6 +47,14 @@ process_apparmor_is_usable(void)
 int
 process_exec_again(const char *path, char **argv)
 {
+	sigset_t all, before;
+	int r;
+
+	/* What arrives between two images waits for the second. */
+	(void) sigfillset(&all);
+	(void) sigprocmask(SIG_SETMASK, &all, &before);
 	(void) execv(path, argv);
-	return -errno;
+	r = -errno;
+	(void) sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
