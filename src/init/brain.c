@@ -217,7 +217,8 @@ brain_turn(struct init *init)
 	struct brain *b = &init->brain;
 	struct input in = { .type = INPUT_ACK };
 
-	if (b->cursor[TARGET_LOCAL] <= b->acked[TARGET_LOCAL])
+	/* That the session is over stays to be done: a successor must leave, too. */
+	if (b->cursor[TARGET_LOCAL] <= b->acked[TARGET_LOCAL] || init->phase >= PHASE_LEAVING)
 		return;
 	in.ack.target = TARGET_LOCAL;
 	in.ack.upto = b->cursor[TARGET_LOCAL];

@@ -36,6 +36,7 @@ static struct {
 	char *words[2];          /* borrowed from both: "COUNT:RECORD:AGAIN:SIGNAL", the values of --crash */
 	volatile sig_atomic_t handling;
 	volatile uint64_t in_hand;
+	volatile sig_atomic_t signal_in_hand;
 	bool pid1, installed;
 	/* What the last image said. */
 	unsigned count; /* crashes in a row */
@@ -128,6 +129,9 @@ handler(int number, siginfo_t *info, void *context)
 		_exit(EXIT_CRASHED); /* the handler crashed */
 	crash.handling = 1;
 	leave_core(number);
+	/* All signals are blocked here, over the exec as well: it waits for the next image. */
+	if (crash.count == 0 && crash.signal_in_hand != 0)
+		(void) kill(getpid(), crash.signal_in_hand);
 	for (int i = 0; i < 2; i++)
 		if (crash.words[i] != NULL)
 			describe(crash.words[i], count, record, number);
@@ -268,6 +272,12 @@ crash_install(struct init *init)
 }
 
 /* -- looking back ------------------------------------------------------------------------------ */
+
+void
+crash_signal_in_hand(int number)
+{
+	crash.signal_in_hand = number;
+}
 
 void
 crash_in_hand(uint64_t record)

@@ -19,6 +19,8 @@ int must_check crash_install(struct init *init);
 /* The journal has another descriptor. */
 void crash_set_journal(struct init *init);
 
+/* The signal that is being handled; 0: none. The next image finds it again. */
+void crash_signal_in_hand(int number);
 /* The record of the input that is being applied; 0: none. */
 void crash_in_hand(uint64_t record);
 /* Is that record to be left out? */

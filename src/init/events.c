@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "init/brain.h"
+#include "init/crash.h"
 #include "init/reexec.h"
 #include "init/servants.h"
 #include "init/sources.h"
@@ -101,10 +102,13 @@ signal_cb(unsigned events, void *data)
 	int number;
 
 	(void) events;
-	while ((number = signals_read(init->signal_fd)) > 0)
+	while ((number = signals_read(init->signal_fd)) > 0) {
+		crash_signal_in_hand(number);
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 			if (rows[i].number == number && is_handled(init, i))
 				rows[i].fn(init);
+		crash_signal_in_hand(0);
+	}
 }
 
 int

@@ -14,10 +14,18 @@ SLEEP = "exec sleep 1000\n"
 needs_spawner = pytest.mark.skipif(SERVANTS < 3, reason="this platform has no spawner")
 
 
+def kill(pid):
+    """SIGKILL somebody who may have ended meanwhile."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def kill_servant(session, name):
     """SIGKILL it and wait until its successor is there."""
     old = session.wait_servants()[name]
-    os.kill(old, signal.SIGKILL)
+    kill(old)
     return wait_for(lambda: session.servants().get(name, old) != old and session.servants()[name], f"a new {name}")
 
 
@@ -47,7 +55,7 @@ def test_no_start_is_lost_while_the_spawner_is_killed(session):
     session.wait_jobs(count)
     emit = session.background("emit", "go")
     for _ in range(3):
-        os.kill(session.wait_servants()["upstart-spawner"], signal.SIGKILL)
+        kill(session.wait_servants()["upstart-spawner"])
     out, err = emit.communicate(timeout=60)
     assert emit.returncode == 0, err
     lines = session.ctl("list").splitlines()
@@ -77,7 +85,7 @@ def test_starting_goes_on_while_control_is_killed(session):
         session.job(f"j{i}", "start on go\n" + SLEEP)
     session.wait_jobs(20)
     emit = session.background("emit", "go")
-    os.kill(session.wait_servants()["upstart-control"], signal.SIGKILL)
+    kill(session.wait_servants()["upstart-control"])
     emit.communicate(timeout=60)  # it may have been cut off, or have come back
     wait_for(session.answers, "a new control")
     if emit.returncode != 0:
@@ -97,7 +105,7 @@ def test_connections_wait_for_the_next_control(session):
             if pid:
                 os.kill(pid, signal.SIGSTOP)
                 stop.wait(0.2)
-                os.kill(pid, signal.SIGKILL)
+                kill(pid)
                 return
 
     thread = threading.Thread(target=murder)
@@ -119,7 +127,7 @@ def test_jobs_start_without_a_spawner(session):
     for _ in range(4):
         pid = session.servants().get("upstart-spawner")
         if pid:
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
             wait_for(lambda: session.servants().get("upstart-spawner") != pid, "its end")
     assert session.ctl("start", "a").startswith("a start/running, process ")
     session.ctl("start", "say")
@@ -141,7 +149,7 @@ def test_killing_init_ends_the_session(session):
     if SERVANTS == 3:
         wait_for(lambda: not is_alive(pid), "the job to be ended")
     else:
-        os.kill(pid, signal.SIGKILL)
+        kill(pid)
 
 
 def test_all_servants_at_once(session):
@@ -150,7 +158,7 @@ def test_all_servants_at_once(session):
     session.ctl("start", "a")
     pid = session.pid_of("a")
     for victim in session.wait_servants().values():
-        os.kill(victim, signal.SIGKILL)
+        kill(victim)
     wait_for(lambda: session.answers() and len(session.servants()) == SERVANTS, "all to be back")
     assert session.pid_of("a") == pid
     session.ctl("restart", "a")
