@@ -112,7 +112,8 @@ judge(struct init *init, const struct input *in, int r)
 		b->repair = true;
 	} else if (r == -ENOTRECOVERABLE) {
 		if (!b->degraded)
-			log_error("An internal rule was broken while handling input %s; going on", input_type_name(in->type));
+			log_error("An internal rule was broken while handling input %s; going on",
+				  input_type_name(in->type));
 		b->degraded = true;
 	} else if (r < 0) {
 		log_debug("Input %s refused: %s", input_type_name(in->type), strerror(-r));
@@ -147,7 +148,7 @@ enqueue(struct init *init, struct input *in, enum servant_id from, uint64_t numb
 		input_free(in);
 		return -ENOMEM;
 	}
-	*fed = (struct fed) { .in = *in, .from = from, .number = number };
+	*fed = (struct fed){ .in = *in, .from = from, .number = number };
 	DL_APPEND(init->brain.queue, fed);
 	return 0;
 }

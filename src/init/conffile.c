@@ -81,7 +81,7 @@ conffile_job_name(const char *dir, const char *path)
 	while (*path == '/')
 		path++;
 	dot = strrchr(path, '.');
-	return span_dup((struct span) { path, dot != NULL ? (size_t) (dot - path) : strlen(path) });
+	return span_dup((struct span){ path, dot != NULL ? (size_t) (dot - path) : strlen(path) });
 }
 
 /* -- files ------------------------------------------------------------------------------ */
@@ -99,7 +99,7 @@ conffile_look(const char *path, struct conffile_stamp *stamp)
 {
 	struct stat st, self;
 
-	*stamp = (struct conffile_stamp) { 0 };
+	*stamp = (struct conffile_stamp){ 0 };
 	if (lstat(path, &self) < 0)
 		return CONFFILE_ABSENT;
 	if (stat(path, &st) < 0) {
@@ -110,7 +110,7 @@ conffile_look(const char *path, struct conffile_stamp *stamp)
 		return CONFFILE_EMPTIED;
 	if (!S_ISREG(st.st_mode))
 		return CONFFILE_ABSENT;
-	*stamp = (struct conffile_stamp) { st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
+	*stamp = (struct conffile_stamp){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
 	return CONFFILE_PRESENT;
 }
 

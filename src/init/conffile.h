@@ -45,7 +45,7 @@ int must_check conffile_read(const char *path, char **text, size_t *len);
 
 typedef int (*conffile_walk_fn)(const char *path, void *data);
 /*
- * Call `fn` with every conf file below `dir`, entries in order of their names. It ends with the first result that is not 0.
- * 0, that result, or a negative errno for `dir` itself.
+ * Call `fn` with every conf file below `dir`, entries in order of their names. It ends with the first result that is
+ * not 0. 0, that result, or a negative errno for `dir` itself.
  */
 int must_check conffile_walk(const char *dir, conffile_walk_fn fn, void *data);

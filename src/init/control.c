@@ -28,7 +28,7 @@ struct clients {
 	struct held *held;
 	size_t n_held;
 	struct loop_timer *timer; /* the deadline of the first */
-	struct u64v flushes;      /* requests that wait for the logger */
+	struct u64v flushes;	  /* requests that wait for the logger */
 };
 
 static void
@@ -78,7 +78,8 @@ send_reply(struct init *init, const struct msg_reply *reply)
 {
 	/* Without memory there is no answer: better one that says so, which may be small enough. */
 	if (servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, NULL, 0) == -ENOMEM) {
-		const struct msg_reply sorry = { .request = reply->request, .error = (char *) (uintptr_t) ERR_NO_MEMORY };
+		const struct msg_reply sorry = { .request = reply->request,
+						 .error = (char *) (uintptr_t) ERR_NO_MEMORY };
 
 		(void) !servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &sorry, NULL, 0);
 	}
@@ -97,7 +98,9 @@ static int
 refuse(struct init *init, const struct msg_request *m, const char *error, const char *text)
 {
 	const struct msg_reply reply = {
-		.request = m->request, .error = (char *) (uintptr_t) error, .text = (char *) (uintptr_t) text,
+		.request = m->request,
+		.error = (char *) (uintptr_t) error,
+		.text = (char *) (uintptr_t) text,
 	};
 
 	send_reply(init, &reply);
@@ -240,7 +243,9 @@ do_env(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 	if (init_is_system(init))
 		return refuse(init, m, ERR_PERMISSION_DENIED, "Not permissible to modify PID 1 job environment");
 	in.set_env.request = m->request;
-	in.set_env.action = m->action == REQUEST_SET_ENV ? ENV_SET : m->action == REQUEST_UNSET_ENV ? ENV_UNSET : ENV_RESET;
+	in.set_env.action = m->action == REQUEST_SET_ENV     ? ENV_SET
+			    : m->action == REQUEST_UNSET_ENV ? ENV_UNSET
+							     : ENV_RESET;
 	in.set_env.replace = m->replace;
 	if (copy(&in.set_env.job, m->job) < 0 || copy(&in.set_env.instance, m->instance) < 0 ||
 	    strv_dup(&in.set_env.env, m->env) < 0)
@@ -287,7 +292,7 @@ do_bus_address(struct init *init, const struct msg_request *m, int *fd, uint64_t
 }
 
 static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const struct msg_request *m, int *fd,
-						       uint64_t number) = {
+						      uint64_t number) = {
 	[REQUEST_EMIT] = do_emit,
 	[REQUEST_JOB_START] = do_job,
 	[REQUEST_JOB_STOP] = do_job,

@@ -13,7 +13,8 @@ struct note;
 int must_check clients_init(struct init *init);
 void clients_deinit(struct init *init);
 
-/* A request, control's message `number`; *fd (may be NULL) is taken if it is used. 0, or a negative errno: again later. */
+/* A request, control's message `number`; *fd (may be NULL) is taken if it is used. 0, or a negative errno: again later.
+ */
 int must_check clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_t number);
 /* A query: answered now, or when it can be. */
 void clients_query(struct init *init, const struct msg_request *m);

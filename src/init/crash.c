@@ -29,19 +29,19 @@ static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
 
 static struct {
 	char stack[STACK_SIZE];
-	int exe;                 /* the running image; -1: by its path */
-	const char *path;        /* borrowed */
-	char **argv;             /* owned: for the next image, with the journal */
-	char **stateless;        /* owned: without; the rescuer's, when those have crashed too */
-	char *words[2];          /* borrowed from both: "COUNT:RECORD:AGAIN:SIGNAL", the values of --crash */
+	int exe;	  /* the running image; -1: by its path */
+	const char *path; /* borrowed */
+	char **argv;	  /* owned: for the next image, with the journal */
+	char **stateless; /* owned: without; the rescuer's, when those have crashed too */
+	char *words[2];	  /* borrowed from both: "COUNT:RECORD:AGAIN:SIGNAL", the values of --crash */
 	volatile sig_atomic_t handling;
 	volatile uint64_t in_hand;
 	volatile sig_atomic_t signal_in_hand;
 	bool pid1, installed;
 	/* What the last image said. */
-	unsigned count; /* crashes in a row */
+	unsigned count;	  /* crashes in a row */
 	uint64_t suspect; /* the record that was in hand */
-	bool again;       /* … at the crash before that, too: it is condemned */
+	bool again;	  /* … at the crash before that, too: it is condemned */
 	int signal;
 	usec_t began;
 	int *inherited; /* owned: descriptors open at the start */

@@ -38,8 +38,8 @@ void crash_close_strangers(crash_keep_fn keep, void *data);
 void crash_rescue(void) __attribute__((noreturn));
 
 /*
- * Test builds: a place where init may crash. With UPSTART_TEST_CRASH=N in its environment the first image of init does so
- * at the N-th place it comes to.
+ * Test builds: a place where init may crash. With UPSTART_TEST_CRASH=N in its environment the first image of init does
+ * so at the N-th place it comes to.
  */
 #ifdef UPSTART_STRICT
 void crash_point(void);

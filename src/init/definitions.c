@@ -19,7 +19,7 @@ struct record {
 
 #define F(type, member) WIRE_FIELD(type, struct record, member)
 static const struct wire_field fields[] = {
-	F(U64, id), F(STR, name), F(STR, path), F(STR, text), F(STR, override_path), F(STR, override_text),
+	F(U64, id),	     F(STR, name), F(STR, path), F(STR, text), F(STR, override_path), F(STR, override_text),
 	F(BOOL, unconfined),
 };
 static const struct wire_schema schema = WIRE_SCHEMA("definition", fields);
@@ -108,7 +108,7 @@ insert(struct definitions *d, uint64_t id, off_t at, struct job_class *cls)
 		return -ENOMEM;
 	}
 	cls->id = id;
-	*def = (struct definition) { .id = id, .at = at, .cls = cls };
+	*def = (struct definition){ .id = id, .at = at, .cls = cls };
 	DL_APPEND(d->list, def);
 	d->count++;
 	if (id > d->last_id)
@@ -120,8 +120,8 @@ int
 definitions_add(struct definitions *d, const struct definition_text *text, struct job_class *cls, uint64_t *id)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
-	struct record record = { d->last_id + 1, text->name, text->path, text->text, text->override_path,
-				 text->override_text, text->unconfined };
+	struct record record = { d->last_id + 1,      text->name,	   text->path,	    text->text,
+				 text->override_path, text->override_text, text->unconfined };
 	off_t at;
 	int r;
 
@@ -141,7 +141,7 @@ definitions_add(struct definitions *d, const struct definition_text *text, struc
 static struct parse_source
 source_of(const char *path, const char *text)
 {
-	return (struct parse_source) { path != NULL ? path : "", span_of(text != NULL ? text : "") };
+	return (struct parse_source){ path != NULL ? path : "", span_of(text != NULL ? text : "") };
 }
 
 /* The class of a record. 0, -EINVAL or -ENOMEM. */

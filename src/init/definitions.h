@@ -25,16 +25,18 @@ struct definition_text {
 
 /* An empty store over a new file; NULL when out of memory or descriptors. */
 struct definitions *definitions_new(void);
-/* The store in an inherited file. 0, or a negative errno; fd is closed then. Classes that do not parse are left out (told). */
+/* The store in an inherited file. 0, or a negative errno; fd is closed then. Classes that do not parse are left out
+ * (told). */
 int must_check definitions_open(int fd, struct definitions **d);
 struct definitions *definitions_free(struct definitions *d); /* takes NULL, returns NULL */
 int definitions_fd(const struct definitions *d);
 
 /*
- * Keep a class, whose reference is taken and which nobody else has yet, under a new id, which it is given. 0 and *id, or a negative errno:
- * then the class is released.
+ * Keep a class, whose reference is taken and which nobody else has yet, under a new id, which it is given. 0 and *id,
+ * or a negative errno: then the class is released.
  */
-int must_check definitions_add(struct definitions *d, const struct definition_text *text, struct job_class *cls, uint64_t *id);
+int must_check definitions_add(struct definitions *d, const struct definition_text *text, struct job_class *cls,
+			       uint64_t *id);
 
 /* Put a definition with a known id there (reading a recording): parses it. 0, -EINVAL, -EBADMSG, -ENOMEM. */
 int must_check definitions_restore(struct definitions *d, const void *p, size_t n);

@@ -14,7 +14,11 @@
 static size_t
 utf8_length(const unsigned char *p)
 {
-	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	size_t n = *p < 0x80		     ? 1
+		   : *p >= 0xc2 && *p < 0xe0 ? 2
+		   : (*p & 0xf0) == 0xe0     ? 3
+		   : *p >= 0xf0 && *p < 0xf5 ? 4
+					     : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
@@ -137,8 +141,9 @@ put_class(struct strbuf *b, const struct init *init, const struct job_class *cls
 	put_list(b, "export", cls->export);
 	strbuf_addc(b, ',');
 	put_list(b, "emits", cls->emits);
-	strbuf_addf(b, ",\"task\":%d,\"respawn\":%d,\"kill_timeout\":%u,\"kill_signal\":%d,\"reload_signal\":%d,\"jobs\":[",
-		    cls->task, cls->respawn, (unsigned) cls->kill_timeout, cls->kill_signal, cls->reload_signal);
+	strbuf_addf(
+	    b, ",\"task\":%d,\"respawn\":%d,\"kill_timeout\":%u,\"kill_signal\":%d,\"reload_signal\":%d,\"jobs\":[",
+	    cls->task, cls->respawn, (unsigned) cls->kill_timeout, cls->kill_signal, cls->reload_signal);
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
 		struct core_instance view;
 

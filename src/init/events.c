@@ -76,12 +76,9 @@ static const struct {
 	unsigned where; /* elsewhere the default action stays */
 	void (*fn)(struct init *init);
 } rows[] = {
-	{ SIGCHLD, EVERYWHERE, on_child },
-	{ SIGHUP, EVERYWHERE, on_reload },
-	{ SIGTERM, EVERYWHERE, on_term },
-	{ SIGUSR1, IN_SYSTEM | IN_TEST, on_reconnect },
-	{ SIGINT, IN_SYSTEM, on_interrupt },
-	{ SIGWINCH, IN_SYSTEM, on_keyboard },
+	{ SIGCHLD, EVERYWHERE, on_child },   { SIGHUP, EVERYWHERE, on_reload },
+	{ SIGTERM, EVERYWHERE, on_term },    { SIGUSR1, IN_SYSTEM | IN_TEST, on_reconnect },
+	{ SIGINT, IN_SYSTEM, on_interrupt }, { SIGWINCH, IN_SYSTEM, on_keyboard },
 #ifdef SIGPWR
 	{ SIGPWR, IN_SYSTEM, on_power },
 #endif

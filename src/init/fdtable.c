@@ -58,7 +58,7 @@ put(struct fdtable *t, uint64_t handle, int fd)
 		(void) close(fd);
 		return -ENOMEM;
 	}
-	*h = (struct held) { .handle = handle, .fd = fd };
+	*h = (struct held){ .handle = handle, .fd = fd };
 	DL_APPEND(t->list, h);
 	if (handle > t->last)
 		t->last = handle;

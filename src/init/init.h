@@ -49,39 +49,39 @@ enum phase {
 
 struct servant {
 	enum servant_id id;
-	struct init *init;        /* borrowed */
-	struct ipc *ipc;          /* owned; NULL: not running */
-	struct loop_fd *source;   /* owned; of the link */
+	struct init *init;	  /* borrowed */
+	struct ipc *ipc;	  /* owned; NULL: not running */
+	struct loop_fd *source;	  /* owned; of the link */
 	struct loop_timer *timer; /* owned; the next start, or the next try of `held` */
 	struct ipc_message held;  /* a message that found no memory; type 0: none */
-	int loaded_fd;            /* of its link, while the journal is read; -1: none */
-	pid_t pid;                /* 0: none */
-	uint64_t generation;      /* how often it was started */
-	uint64_t received;        /* the last of its numbers that is journaled */
-	uint64_t acked;           /* the last one it was told so */
+	int loaded_fd;		  /* of its link, while the journal is read; -1: none */
+	pid_t pid;		  /* 0: none */
+	uint64_t generation;	  /* how often it was started */
+	uint64_t received;	  /* the last of its numbers that is journaled */
+	uint64_t acked;		  /* the last one it was told so */
 	usec_t started;
-	usec_t delay;             /* before the next start */
-	unsigned failures;        /* ends in a row, each soon after its start */
-	bool proved;              /* this one has answered */
+	usec_t delay;	   /* before the next start */
+	unsigned failures; /* ends in a row, each soon after its start */
+	bool proved;	   /* this one has answered */
 };
 
 struct brain {
 	bool busy;
-	struct fed *queue; /* owned: inputs that came while another was at work */
+	struct fed *queue;	       /* owned: inputs that came while another was at work */
 	uint64_t cursor[TARGET_COUNT]; /* effects up to here were handed on */
 	uint64_t acked[TARGET_COUNT];
 	struct loop_timer *retry; /* effects that could not be handed on */
-	bool degraded;            /* an invariant failed */
-	bool repair;              /* the core lacks memory's worth: restore it from the journal */
+	bool degraded;		  /* an invariant failed */
+	bool repair;		  /* the core lacks memory's worth: restore it from the journal */
 };
 
 struct state {
 	struct journal *journal; /* owned */
-	struct journal *target;  /* borrowed: where notes go while a snapshot is written; else NULL */
-	struct journal *record;  /* owned: --record; NULL: none */
-	off_t base;              /* size of the journal's snapshot */
-	bool damaged;            /* something could not be written: a snapshot is due */
-	usec_t not_before;       /* after one that failed */
+	struct journal *target;	 /* borrowed: where notes go while a snapshot is written; else NULL */
+	struct journal *record;	 /* owned: --record; NULL: none */
+	off_t base;		 /* size of the journal's snapshot */
+	bool damaged;		 /* something could not be written: a snapshot is due */
+	usec_t not_before;	 /* after one that failed */
 	bool loading;
 	struct u64v refused; /* requests whose input was left out after a crash */
 };
@@ -94,21 +94,21 @@ struct init {
 	int exit_status;
 	bool shutdown_told; /* the servants know that it is over */
 
-	char *program;     /* owned: what it was started as, without folder */
-	char *own_path;    /* owned; NULL: unknown */
-	char **argv;       /* owned copy */
-	char **own_env;    /* owned: environment at the start */
-	char **job_env;    /* owned: initial job environment table */
-	char *address;     /* owned: of the private socket; NULL: none */
-	char *session_file; /* owned; NULL: none */
-	char *log_dir;     /* owned; NULL: nothing is logged */
-	char *bus_address; /* owned: the bus a session was told of */
-	uint32_t umask;    /* of jobs that set none */
+	char *program;	      /* owned: what it was started as, without folder */
+	char *own_path;	      /* owned; NULL: unknown */
+	char **argv;	      /* owned copy */
+	char **own_env;	      /* owned: environment at the start */
+	char **job_env;	      /* owned: initial job environment table */
+	char *address;	      /* owned: of the private socket; NULL: none */
+	char *session_file;   /* owned; NULL: none */
+	char *log_dir;	      /* owned; NULL: nothing is logged */
+	char *bus_address;    /* owned: the bus a session was told of */
+	uint32_t umask;	      /* of jobs that set none */
 	struct rlimit nofile; /* as jobs get it */
 	bool nofile_raised;
 	enum log_level level;
 
-	struct sink *sink;     /* owned, as all here */
+	struct sink *sink; /* owned, as all here */
 	struct loop *loop;
 	int signal_fd;
 	struct loop_fd *signal_source;

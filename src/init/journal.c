@@ -16,7 +16,7 @@
 struct journal {
 	int fd;
 	bool reserve;
-	off_t size;     /* end of the last good record */
+	off_t size;	 /* end of the last good record */
 	off_t set_aside; /* the file system has promised this much */
 	uint64_t number;
 };

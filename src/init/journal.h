@@ -14,13 +14,13 @@
 #include "common/str.h"
 
 enum record_kind {
-	RECORD_HEADER = 1, /* struct record_header: first in every file */
-	RECORD_NOTE,       /* something the shell must remember (state.h) */
-	RECORD_CORE,       /* a core, whole (core_save) */
-	RECORD_READY,      /* the snapshot above is complete */
-	RECORD_INPUT,      /* servant, message number, then an input (input_pack) */
+	RECORD_HEADER = 1, /* format and version: first in every file */
+	RECORD_NOTE,	   /* something the shell must remember (state.h) */
+	RECORD_CORE,	   /* a core, whole (core_save) */
+	RECORD_READY,	   /* the snapshot above is complete */
+	RECORD_INPUT,	   /* servant, message number, then an input (input_pack) */
 	RECORD_DEFINITION, /* definitions.h */
-	RECORD_CONFIG,     /* struct record_config (record.h): in recordings */
+	RECORD_CONFIG,	   /* struct record_config (record.h): in recordings */
 };
 
 #define JOURNAL_FORMAT 1
@@ -28,8 +28,8 @@ enum record_kind {
 struct journal;
 
 /*
- * A journal over `fd`, which it owns from now on; new and empty, or to be read with journal_read() first. With `reserve`
- * space is set aside in advance, so that what must not be refused finds some when there is none left. NULL:
+ * A journal over `fd`, which it owns from now on; new and empty, or to be read with journal_read() first. With
+ * `reserve` space is set aside in advance, so that what must not be refused finds some when there is none left. NULL:
  * out of memory; fd is closed.
  */
 struct journal *journal_new(int fd, bool reserve);
@@ -44,7 +44,8 @@ off_t journal_size(const struct journal *j);
  * Append one record. `vital` may use up the reserve. 0, -ENOMEM (payload->failed), or a negative errno
  * (-ENOSPC…): then the file is as it was before. *at (may be NULL) is where it lies.
  */
-int must_check journal_append(struct journal *j, enum record_kind kind, const struct strbuf *payload, bool vital, off_t *at);
+int must_check journal_append(struct journal *j, enum record_kind kind, const struct strbuf *payload, bool vital,
+			      off_t *at);
 
 /* One record: 0 to go on, anything else ends the reading with that result. The payload is borrowed. */
 typedef int (*journal_fn)(uint32_t kind, const void *p, size_t n, off_t at, void *data);

@@ -15,7 +15,7 @@ struct stream {
 	struct stream *prev, *next;
 	uint64_t id;
 	char *path; /* owned */
-	int fd;     /* owned */
+	int fd;	    /* owned */
 	bool ended; /* its process is over */
 };
 

@@ -13,8 +13,8 @@ struct option_row {
 	const char *name;
 	enum option_kind kind;
 	size_t offset;
-	bool once;       /* belongs to this image alone: not handed to the next */
-	const char *arg; /* its name in --help */
+	bool once;	  /* belongs to this image alone: not handed to the next */
+	const char *arg;  /* its name in --help */
 	const char *help; /* NULL: not shown */
 };
 
@@ -25,11 +25,13 @@ static const struct option_row rows[] = {
 	{ 0, "chroot-sessions", FLAG, AT(chroot_sessions), false, NULL, NULL },
 	{ 0, "confdir", LIST, AT(confdirs), false, "DIR", "search this directory instead of the usual ones" },
 	{ 0, "crash", TEXT, AT(crash), true, NULL, NULL },
-	{ 0, "default-console", TEXT, AT(console), false, "VALUE", "console of jobs that name none: none, log, output or owner" },
+	{ 0, "default-console", TEXT, AT(console), false, "VALUE",
+	  "console of jobs that name none: none, log, output or owner" },
 	{ 0, "logdir", TEXT, AT(logdir), false, "DIR", "directory of the jobs' log files" },
 	{ 0, "no-cgroups", FLAG, AT(no_cgroups), false, NULL, "ignore the cgroup stanza" },
 	{ 0, "no-dbus", FLAG, AT(no_dbus), false, NULL, "do not connect to a D-Bus bus" },
-	{ 0, "no-inherit-env", FLAG, AT(no_inherit_env), false, NULL, "jobs get neither environment nor umask of init (sessions)" },
+	{ 0, "no-inherit-env", FLAG, AT(no_inherit_env), false, NULL,
+	  "jobs get neither environment nor umask of init (sessions)" },
 	{ 0, "no-log", FLAG, AT(no_log), false, NULL, "do not log the output of jobs" },
 	{ 0, "no-startup-event", FLAG, AT(no_startup_event), false, NULL, "emit no startup event (for testing)" },
 	{ 0, "prepend-confdir", LIST, AT(prepend), false, "DIR", "search this directory before all others" },
@@ -92,7 +94,7 @@ store(struct options *o, const struct option_row *row, const char *value)
 static struct span
 long_name(const char *arg)
 {
-	return (struct span) { arg + 2, strcspn(arg + 2, "=") };
+	return (struct span){ arg + 2, strcspn(arg + 2, "=") };
 }
 
 /* One long option. *i is moved over a value of its own. */
@@ -152,7 +154,7 @@ options_parse(struct options *o, int argc, char *const *argv, struct error *err)
 {
 	int result = 0, r;
 
-	*o = (struct options) { .state_fd = -1, .default_console = CONSOLE_LOG };
+	*o = (struct options){ .state_fd = -1, .default_console = CONSOLE_LOG };
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--") == 0) {
 			while (++i < argc)

@@ -115,7 +115,9 @@ static int
 add_node(char ***list, const struct condition_node *node)
 {
 	if (node->type != CONDITION_MATCH)
-		return strv_add(list, "1") < 0 || strv_add(list, node->type == CONDITION_AND ? "/AND" : "/OR") < 0 ? -ENOMEM : 0;
+		return strv_add(list, "1") < 0 || strv_add(list, node->type == CONDITION_AND ? "/AND" : "/OR") < 0
+			   ? -ENOMEM
+			   : 0;
 	if (strv_take(list, str_printf("%zu", strv_len(node->args) + 1)) < 0 || strv_add(list, node->name) < 0)
 		return -ENOMEM;
 	return strv_extend(list, node->args);

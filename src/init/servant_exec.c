@@ -58,8 +58,8 @@ static char *
 find_program(const struct init *init, enum servant_id id)
 {
 	static const char *const places[] = {
-		"/../libexec/upstart/",     "/../lib/upstart/", "/../usr/libexec/upstart/",
-		"/../../libexec/upstart/",  "/../usr/lib/upstart/",
+		"/../libexec/upstart/",	   "/../lib/upstart/",	   "/../usr/libexec/upstart/",
+		"/../../libexec/upstart/", "/../usr/lib/upstart/",
 	};
 	const char *told = init_is_system(init) ? NULL : getenv("UPSTART_LIBEXECDIR");
 	const char *own = init->own_path;
@@ -87,7 +87,9 @@ static char **
 arguments(const struct init *init, enum servant_id id, const char *path, int extra)
 {
 	static const char *const modes[] = {
-		[MODE_SYSTEM] = "system", [MODE_USER] = "user", [MODE_SESSION] = "session",
+		[MODE_SYSTEM] = "system",
+		[MODE_USER] = "user",
+		[MODE_SESSION] = "session",
 	};
 	char **argv = NULL;
 	int r = strv_add(&argv, path);

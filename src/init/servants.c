@@ -22,7 +22,7 @@
 #define DELAY_FIRST (100 * USEC_PER_MSEC)
 #define DELAY_MAX (10 * USEC_PER_SEC)
 #define SHORT_LIFE (10 * USEC_PER_SEC) /* an end before that counts as a failure */
-#define HOPELESS 3                     /* so many in a row */
+#define HOPELESS 3		       /* so many in a row */
 #define RETRY (100 * USEC_PER_MSEC)    /* a message that found no memory */
 #define MESSAGES_PER_TURN 64
 
@@ -35,7 +35,7 @@ static int on_ack(struct servant *s, struct ipc_message *m);
 
 struct handler {
 	uint32_t type;
-	bool kept; /* numbered: to be acknowledged */
+	bool kept;					     /* numbered: to be acknowledged */
 	int (*fn)(struct servant *s, struct ipc_message *m); /* 0, or a negative errno: again later */
 };
 
@@ -136,8 +136,12 @@ servants_say_hello(struct init *init, enum servant_id id)
 {
 	const struct servant *s = &init->servants[id];
 	struct msg_hello hello = {
-		.received = s->received, .generation = s->generation, .mode = init->mode,
-		.log_level = (int32_t) init->level, .program = init->program, .reexec = init->again,
+		.received = s->received,
+		.generation = s->generation,
+		.mode = init->mode,
+		.log_level = (int32_t) init->level,
+		.program = init->program,
+		.reexec = init->again,
 	};
 
 	(void) !servants_send(init, id, MSG_HELLO, 0, &hello, NULL, 0);
@@ -495,15 +499,22 @@ servants_tell_control(struct init *init, const struct effect *e)
 
 	if (e->type == EFFECT_REPLY) {
 		struct msg_reply reply = {
-			.request = e->reply.request, .error = e->reply.error, .text = e->reply.text,
-			.job = e->reply.job, .instance = e->reply.instance,
+			.request = e->reply.request,
+			.error = e->reply.error,
+			.text = e->reply.text,
+			.job = e->reply.job,
+			.instance = e->reply.instance,
 		};
 
 		r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, e->id, &reply, NULL, 0);
 	} else {
 		struct msg_notify notify = {
-			.type = e->notify.type, .job = e->notify.job, .instance = e->notify.instance,
-			.text = e->notify.text, .env = e->notify.env, .value = e->notify.value,
+			.type = e->notify.type,
+			.job = e->notify.job,
+			.instance = e->notify.instance,
+			.text = e->notify.text,
+			.env = e->notify.env,
+			.value = e->notify.value,
 		};
 
 		r = servants_send(init, SERVANT_CONTROL, MSG_NOTIFY, e->id, &notify, NULL, 0);

@@ -106,9 +106,9 @@ setup_options(struct init *init, int argc, char **argv)
 		return print_help(init);
 	if (init->options.version)
 		return print_version(init);
-	init->mode = init->options.user ? MODE_USER
+	init->mode = init->options.user							  ? MODE_USER
 		     : init->options.session || getenv("UPSTART_USE_SESSION_BUS") != NULL ? MODE_SESSION
-											   : MODE_SYSTEM;
+											  : MODE_SYSTEM;
 	if (r < 0) {
 		log_error("%s", r == -ENOMEM ? "Out of memory" : err.text);
 		/* The kernel would panic: PID 1 goes on with what it has understood. */
@@ -198,7 +198,7 @@ static int
 make_modules(struct init *init)
 {
 	static int (*const modules[])(struct init *) = {
-		brain_init, reaper_init, timers_init, fdtable_init, spawns_init,
+		brain_init, reaper_init,   timers_init,	 fdtable_init, spawns_init,
 		logs_init,  servants_init, clients_init, sources_init, events_init,
 	};
 
@@ -274,7 +274,8 @@ setup_machine(struct init *init)
 		if (r == 0)
 			log_set_level(init->level);
 		else
-			log_error("Failed to read serialisation data - reverting to stateless re-exec: %s", strerror(-r));
+			log_error("Failed to read serialisation data - reverting to stateless re-exec: %s",
+				  strerror(-r));
 	}
 	if (init->core == NULL)
 		crash_close_strangers(nothing_cb, NULL); /* servants see the end of their links and leave */

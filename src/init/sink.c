@@ -28,7 +28,7 @@ enum outlet_kind {
 /* One way out, with what waits for it. */
 struct outlet {
 	enum outlet_kind kind;
-	int fd;           /* owned if it is our own description */
+	int fd; /* owned if it is our own description */
 	bool own;
 	const char *path; /* borrowed; opened when needed; one line per write */
 	char ring[RING_SIZE];

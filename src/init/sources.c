@@ -19,8 +19,8 @@
 /* A conf file. */
 struct conf {
 	struct conf *prev, *next;
-	char *name; /* owned: the job's */
-	char *path; /* owned */
+	char *name;  /* owned: the job's */
+	char *path;  /* owned */
 	uint64_t id; /* its last good definition; 0: it never had one */
 	bool masks;  /* a link to /dev/null: hides the name below */
 	bool seen;   /* in the walk under way */
@@ -52,7 +52,7 @@ struct sources {
 	struct told *told;
 	struct map told_by_name;
 	struct watch *watch;
-	bool watching;   /* an attempt was made */
+	bool watching;	 /* an attempt was made */
 	bool confinable; /* AppArmor is usable */
 };
 
@@ -115,7 +115,7 @@ sources_add(struct init *init, const char *path, bool file)
 		return -ENOMEM;
 	while (n > 1 && path[n - 1] == '/')
 		n--;
-	source->path = span_dup((struct span) { path, n });
+	source->path = span_dup((struct span){ path, n });
 	if (source->path == NULL) {
 		free(source);
 		return -ENOMEM;
@@ -219,7 +219,7 @@ find_override(const struct sources *s, const struct source *upto, const char *na
 	const struct source *source;
 
 	*path = NULL;
-	*stamp = (struct conffile_stamp) { 0 };
+	*stamp = (struct conffile_stamp){ 0 };
 	DL_FOREACH(s->list, source) {
 		enum conffile_state state = CONFFILE_ABSENT;
 		char *candidate;
@@ -277,7 +277,8 @@ read_texts(const struct conf *conf, enum conffile_state override, struct definit
 	else
 		text->override_text = strdup("");
 	if (r < 0 || text->override_text == NULL) {
-		log_error("%s: Error while loading configuration file: %s", conf->override, strerror(r < 0 ? -r : ENOMEM));
+		log_error("%s: Error while loading configuration file: %s", conf->override,
+			  strerror(r < 0 ? -r : ENOMEM));
 		text->override_path = NULL; /* as one with an error: ignored */
 	}
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stages of a process: it waits (QUEUED), the spawner has been asked (ASKED), its pid is known and journaled and its gate
- * open (SETUP), it runs its own program (RUNNING). Only ASKED ones are limited in number.
+ * Stages of a process: it waits (QUEUED), the spawner has been asked (ASKED), its pid is known and journaled and its
+ * gate open (SETUP), it runs its own program (RUNNING). Only ASKED ones are limited in number.
  */
 #include "init/spawn.h"
 
@@ -47,10 +47,10 @@ struct proc {
 	int status_r, status_w, gate_r, gate_w; /* -1: closed */
 	struct spawn_status status;
 	struct loop_fd *source; /* owned; of status_r */
-	bool local;             /* made here, not by the spawner */
-	unsigned killed;        /* how often the spawner died over it */
-	int failed;             /* errno: to be reported as soon as it can */
-	char *log_path;         /* owned; where its output is to go, until it has a terminal */
+	bool local;		/* made here, not by the spawner */
+	unsigned killed;	/* how often the spawner died over it */
+	int failed;		/* errno: to be reported as soon as it can */
+	char *log_path;		/* owned; where its output is to go, until it has a terminal */
 };
 
 /* What spawn_local() did, to be handled as the spawner's answers are: between inputs. */
@@ -102,7 +102,7 @@ close_pipes(struct proc *p)
 	close_fd(&p->status_w);
 	close_fd(&p->gate_r);
 	close_fd(&p->gate_w);
-	p->status = (struct spawn_status) { 0 };
+	p->status = (struct spawn_status){ 0 };
 }
 
 static void
@@ -173,10 +173,16 @@ proc_new(struct init *init, uint64_t id, uint64_t effect)
 		free(p);
 		return NULL;
 	}
-	*p = (struct proc) {
-		.init = init, .id = id, .effect = effect,
-		.stage = STAGE_RUNNING, .pidfd = -1,
-		.status_r = -1, .status_w = -1, .gate_r = -1, .gate_w = -1,
+	*p = (struct proc){
+		.init = init,
+		.id = id,
+		.effect = effect,
+		.stage = STAGE_RUNNING,
+		.pidfd = -1,
+		.status_r = -1,
+		.status_w = -1,
+		.gate_r = -1,
+		.gate_w = -1,
 	};
 	DL_APPEND(init->spawns->list, p);
 	return p;
@@ -290,7 +296,7 @@ ask_local(struct proc *p, const struct msg_spawn *msg, const int *fds, size_t n_
 		return -ENOMEM;
 	/* A failure is part of the answer. */
 	(void) !spawn_local(msg, fds[0], fds[1], fds + 2, n_fds - 2, &result);
-	a->m = (struct msg_spawned) { p->id, result.pid, result.step, result.error, 0 };
+	a->m = (struct msg_spawned){ p->id, result.pid, result.step, result.error, 0 };
 	a->fds[0] = a->fds[1] = -1;
 	if (result.pidfd >= 0) {
 		a->m.flags |= SPAWNED_HAS_PIDFD;
@@ -412,8 +418,7 @@ spawn_pump(struct init *init)
 
 /* -- answers ------------------------------------------------------------------------- */
 
-static void
-status_cb(unsigned events, void *data);
+static void status_cb(unsigned events, void *data);
 
 /* Its pid is journaled and the core knows it: let it run. */
 static void
@@ -613,7 +618,7 @@ spawn_before_exit(struct init *init, pid_t pid)
 	if (outcome == SPAWN_OUTCOME_OPEN && p->status.ready)
 		outcome = SPAWN_OUTCOME_EXECUTED;
 	if (outcome == SPAWN_OUTCOME_OPEN) {
-		p->status.record = (struct spawn_record) { .step = SPAWN_SETUP };
+		p->status.record = (struct spawn_record){ .step = SPAWN_SETUP };
 		outcome = SPAWN_OUTCOME_FAILED;
 	}
 	(void) !conclude(p, outcome);
@@ -721,7 +726,8 @@ spawns_start(struct init *init)
 			/* The crash came between the journal and the gate. */
 			open_gate(p);
 		} else if (p->stage == STAGE_ASKED) {
-			/* Asked for again: with the same pipes where the spawner may know of it, else a child at the gate goes. */
+			/* Asked for again: with the same pipes where the spawner may know of it, else a child at the
+			 * gate goes. */
 			if (p->local)
 				close_pipes(p);
 			set_stage(p, STAGE_QUEUED);

@@ -33,7 +33,7 @@ void spawn_ended(struct init *init, uint64_t process);
 
 /* Is a process asked for whose pid is not known? */
 bool spawn_is_open(const struct init *init);
-int spawn_pidfd(const struct init *init, uint64_t process); /* borrowed; -1: none */
+int spawn_pidfd(const struct init *init, uint64_t process);	   /* borrowed; -1: none */
 const char *spawn_name(const struct init *init, uint64_t process); /* "web main", or "?" */
 
 void spawns_save(struct init *init);

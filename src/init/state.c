@@ -21,7 +21,7 @@
 
 #define TAIL_MAX ((off_t) 1024 * 1024) /* journal beyond the snapshot; twice the snapshot if that is more */
 #define RETRY (1 * USEC_PER_SEC)       /* after a snapshot that could not be written */
-#define UNUSED_MAX 64                  /* definitions nobody needs, before a snapshot drops them */
+#define UNUSED_MAX 64		       /* definitions nobody needs, before a snapshot drops them */
 
 struct header {
 	uint32_t format;
@@ -62,7 +62,8 @@ state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 	struct note note = {
-		.kind = kind, .id = id,
+		.kind = kind,
+		.id = id,
 		.numbers = { (uint64_t *) (uintptr_t) numbers, n },
 		.text = (char *) (uintptr_t) text,
 	};
@@ -126,7 +127,8 @@ state_input(struct init *init, const struct input *in, enum servant_id from, uin
 		crash_in_hand(journal_number(init->state.journal));
 	else
 		init->state.damaged = true; /* another file may do better, or a shorter one */
-	if (r == 0 && init->state.record != NULL && journal_append(init->state.record, RECORD_INPUT, &b, false, NULL) < 0) {
+	if (r == 0 && init->state.record != NULL &&
+	    journal_append(init->state.record, RECORD_INPUT, &b, false, NULL) < 0) {
 		log_error("The recording is given up: %s", strerror(errno));
 		init->state.record = journal_free(init->state.record);
 	}
@@ -229,7 +231,7 @@ state_turn(struct init *init)
 struct core_config
 state_core_config(struct init *init)
 {
-	return (struct core_config) {
+	return (struct core_config){
 		.own_env = init->own_env,
 		.job_env = init->job_env,
 		.session_address = init_is_session(init) ? init->address : NULL,
@@ -303,7 +305,7 @@ load_here(struct init *init, const struct note *note)
 		return 0;
 	case NOTE_NOFILE:
 		/* What this image was given had been raised by the last one. */
-		init->nofile = (struct rlimit) { note_number(note, 0), note_number(note, 1) };
+		init->nofile = (struct rlimit){ note_number(note, 0), note_number(note, 1) };
 		return 0;
 	case NOTE_BUS:
 		return load_text(&init->bus_address, note->text);
@@ -313,22 +315,14 @@ load_here(struct init *init, const struct note *note)
 }
 
 static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct note *note) = {
-	[NOTE_SERVANT] = servants_load,
-	[NOTE_RECEIVED] = servants_load,
-	[NOTE_LISTEN] = load_here,
-	[NOTE_RING] = load_here,
-	[NOTE_SPAWN] = spawns_load,
-	[NOTE_SPAWN_GONE] = spawns_load,
-	[NOTE_STREAM] = logs_load,
-	[NOTE_STREAM_GONE] = logs_load,
-	[NOTE_EVENT_FD] = fdtable_load,
-	[NOTE_EVENT_FD_GONE] = fdtable_load,
-	[NOTE_TIMER] = timers_load,
-	[NOTE_BUS] = load_here,
-	[NOTE_LEVEL] = load_here,
-	[NOTE_NOFILE] = load_here,
-	[NOTE_FLUSH] = clients_load,
-	[NOTE_FLUSH_GONE] = clients_load,
+	[NOTE_SERVANT] = servants_load, [NOTE_RECEIVED] = servants_load,
+	[NOTE_LISTEN] = load_here,	[NOTE_RING] = load_here,
+	[NOTE_SPAWN] = spawns_load,	[NOTE_SPAWN_GONE] = spawns_load,
+	[NOTE_STREAM] = logs_load,	[NOTE_STREAM_GONE] = logs_load,
+	[NOTE_EVENT_FD] = fdtable_load, [NOTE_EVENT_FD_GONE] = fdtable_load,
+	[NOTE_TIMER] = timers_load,	[NOTE_BUS] = load_here,
+	[NOTE_LEVEL] = load_here,	[NOTE_NOFILE] = load_here,
+	[NOTE_FLUSH] = clients_load,	[NOTE_FLUSH_GONE] = clients_load,
 };
 
 static int

@@ -11,23 +11,23 @@
 
 #include "init/init.h"
 
-#define NOTES(X)                                                                          \
-	X(DEFINITIONS) /* fd */                                                           \
-	X(SERVANT)     /* id; link fd, pid, generation, received */                       \
-	X(RECEIVED)    /* id; number */                                                   \
-	X(LISTEN)      /* fd; text: address */                                            \
-	X(RING)        /* fd */                                                           \
-	X(SPAWN)       /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect; text: name */ \
-	X(SPAWN_GONE)  /* process */                                                      \
-	X(STREAM)      /* process; pty fd, ended; text: path */                           \
-	X(STREAM_GONE) /* process */                                                      \
-	X(EVENT_FD)    /* handle; fd */                                                   \
-	X(EVENT_FD_GONE) /* handle */                                                     \
-	X(TIMER)       /* timer; due: in snapshots */                                     \
-	X(BUS)         /* text: address */                                                \
-	X(LEVEL)       /* level of the log */                                             \
-	X(NOFILE)      /* soft, hard: what init was started with */                       \
-	X(FLUSH)       /* request of a client that waits for the logger */                \
+#define NOTES(X)                                                                                                       \
+	X(DEFINITIONS)	 /* fd */                                                                                      \
+	X(SERVANT)	 /* id; link fd, pid, generation, received */                                                  \
+	X(RECEIVED)	 /* id; number */                                                                              \
+	X(LISTEN)	 /* fd; text: address */                                                                       \
+	X(RING)		 /* fd */                                                                                      \
+	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect; text: name */      \
+	X(SPAWN_GONE)	 /* process */                                                                                 \
+	X(STREAM)	 /* process; pty fd, ended; text: path */                                                      \
+	X(STREAM_GONE)	 /* process */                                                                                 \
+	X(EVENT_FD)	 /* handle; fd */                                                                              \
+	X(EVENT_FD_GONE) /* handle */                                                                                  \
+	X(TIMER)	 /* timer; due: in snapshots */                                                                \
+	X(BUS)		 /* text: address */                                                                           \
+	X(LEVEL)	 /* level of the log */                                                                        \
+	X(NOFILE)	 /* soft, hard: what init was started with */                                                  \
+	X(FLUSH)	 /* request of a client that waits for the logger */                                           \
 	X(FLUSH_GONE)
 
 enum note_kind {
@@ -35,7 +35,7 @@ enum note_kind {
 #define X(id) NOTE_##id,
 	NOTES(X)
 #undef X
-	NOTE_KIND_COUNT
+	    NOTE_KIND_COUNT
 };
 
 struct note {
@@ -50,10 +50,11 @@ int note_fd(const struct note *note, size_t i); /* -1: none */
 #define NOTE_FD(fd) ((uint64_t) ((fd) + 1))
 
 /* Journal a note. When that fails a snapshot is due, which knows it too. */
-void state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text, const uint64_t *numbers, size_t n);
-#define STATE_NOTE(init, kind, id, text, ...)                                              \
-	state_note(init, kind, id, text, (const uint64_t[]) { __VA_ARGS__ },               \
-		   sizeof((const uint64_t[]) { __VA_ARGS__ }) / sizeof(uint64_t))
+void state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text, const uint64_t *numbers,
+		size_t n);
+#define STATE_NOTE(init, kind, id, text, ...)                                                                          \
+	state_note(init, kind, id, text, (const uint64_t[]){ __VA_ARGS__ },                                            \
+		   sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
 
 /* Start with an empty journal. 0 or a negative errno. */
 int must_check state_new(struct init *init);

@@ -102,7 +102,8 @@ apply(struct replay *r, const void *p, size_t n)
 	r->inputs++;
 	print_step(r, &input, before);
 	if (result < 0 && result != -EINVAL) {
-		(void) fprintf(stderr, "upstart-replay: input %" PRIu64 " (%s): %s\n", input.seq, input_type_name(input.type),
+		(void) fprintf(stderr, "upstart-replay: input %" PRIu64 " (%s): %s\n", input.seq,
+			       input_type_name(input.type),
 			       result == -ENOTRECOVERABLE ? "an internal rule was broken" : strerror(-result));
 		r->broken = true;
 	}

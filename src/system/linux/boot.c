@@ -65,7 +65,8 @@ static void
 prepare_devices(void)
 {
 	struct stat st;
-	bool has_ptmx = stat(ptmx.path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(ptmx.major, ptmx.minor);
+	bool has_ptmx =
+	    stat(ptmx.path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(ptmx.major, ptmx.minor);
 	bool has_pts = stat("/dev/pts", &st) == 0 && S_ISDIR(st.st_mode);
 
 	if (!has_ptmx || !has_pts) {

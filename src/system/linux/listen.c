@@ -39,7 +39,8 @@ listen_open(const char *address)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	if (bind(fd, (const struct sockaddr *) &addr, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + n)) < 0 ||
+	if (bind(fd, (const struct sockaddr *) &addr, (socklen_t) (offsetof(struct sockaddr_un, sun_path) + 1 + n)) <
+		0 ||
 	    listen(fd, SOMAXCONN) < 0)
 		return -errno;
 	return steal_fd(&fd);

@@ -23,8 +23,8 @@
 #include "common/str.h"
 #include "system/clock.h"
 
-#define NEWS                                                                                               \
-	(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | \
+#define NEWS                                                                                                           \
+	(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |        \
 	 IN_ONLYDIR | IN_EXCL_UNLINK)
 #define MAX_DEPTH 64
 #define RETRY (USEC_PER_SEC * 5) /* after a fault such as no memory or no watches left */
@@ -43,9 +43,9 @@ struct root {
 	unsigned generation;
 	bool file;
 	bool present;
-	bool broken; /* the last build was not complete */
+	bool broken;  /* the last build was not complete */
 	bool rebuild; /* wanted at the end of this turn */
-	char *path; /* owned */
+	char *path;   /* owned */
 	struct node *nodes;
 };
 

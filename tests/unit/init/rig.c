@@ -29,7 +29,7 @@ rig_init(struct rig *rig)
 	struct init *init = &rig->init;
 	struct core_config config;
 
-	*rig = (struct rig) { 0 };
+	*rig = (struct rig){ 0 };
 	log_set_sink(message_cb, rig);
 	init->mode = MODE_USER;
 	init->level = LOG_LEVEL_MESSAGE;

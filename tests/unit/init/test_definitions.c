@@ -22,7 +22,7 @@ parsed(const struct definition_text *text)
 static struct definition_text
 text_of(const char *name, const char *text)
 {
-	return (struct definition_text) {
+	return (struct definition_text){
 		.name = (char *) (uintptr_t) name,
 		.path = (char *) (uintptr_t) "/etc/init/x.conf",
 		.text = (char *) (uintptr_t) text,
@@ -77,7 +77,8 @@ overrides_belong_to_a_definition(void **state)
 {
 	struct definitions *d = definitions_new(), *next;
 	struct definition_text text = text_of("a", "start on x\nexec one\n");
-	struct parse_source conf = { text.path, span_of(text.text) }, over = { "/etc/init/a.override", SPAN("manual\n") };
+	struct parse_source conf = { text.path, span_of(text.text) },
+			    over = { "/etc/init/a.override", SPAN("manual\n") };
 	struct parse_report report = { 0 };
 	struct job_class *cls = NULL;
 	uint64_t id;
@@ -131,7 +132,8 @@ static void
 unused_ones_are_dropped(void **state)
 {
 	struct definitions *d = definitions_new(), *next;
-	uint64_t marked = add(d, "a", "exec one\n"), held = add(d, "b", "exec two\n"), unused_id = add(d, "c", "exec three\n");
+	uint64_t marked = add(d, "a", "exec one\n"), held = add(d, "b", "exec two\n"),
+		 unused_id = add(d, "c", "exec three\n");
 	struct job_class *cls = definitions_resolve(held, d);
 	off_t before = lseek(definitions_fd(d), 0, SEEK_END);
 

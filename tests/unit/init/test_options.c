@@ -14,7 +14,7 @@ words_of(const char *line)
 	while (*line != '\0') {
 		size_t n = strcspn(line, " ");
 
-		assert_int_equal(strv_take(&words, span_dup((struct span) { line, n })), 0);
+		assert_int_equal(strv_take(&words, span_dup((struct span){ line, n })), 0);
 		line += n + (line[n] == ' ' ? 1 : 0);
 	}
 	return words;
@@ -114,8 +114,9 @@ consoles_have_names(void **state)
 static void
 next_image_gets_what_still_counts(void **state)
 {
-	auto_strv char **argv = words_of("init --user -v --confdir /a --state-fd 7 --restart --debug --record=/r --state-fd=9 "
-					 "--logdir=/l -- --restart");
+	auto_strv char **argv =
+	    words_of("init --user -v --confdir /a --state-fd 7 --restart --debug --record=/r --state-fd=9 "
+		     "--logdir=/l -- --restart");
 	auto_strv char **wanted = words_of("init --restart --state-fd 12 --user --confdir /a --logdir=/l -- --restart");
 	auto_strv char **first = words_of("--restart --state-fd 12");
 	auto_strv char **again = options_again(argv, first);

@@ -94,9 +94,10 @@ names_tell_what_a_file_is(void **state)
 static void
 some_directories_are_not_entered(void **state)
 {
-	static const char *const no[] = { ".git", "a~", "a.bak", "a.BAK", "#a#", "a.swp", "a.swo", "a.swn", "a,v", "RCS", "CVS",
-					  "CVS.adm", "SCCS", "BitKeeper", "{arch}", "_darcs", "a.dpkg-old", "a.rpmsave",
-					  "a.rpmorig", "a.rpmnew", "a;0123abcd" };
+	static const char *const no[] = { ".git",      "a~",	    "a.bak",	 "a.BAK",  "#a#",	 "a.swp",
+					  "a.swo",     "a.swn",	    "a,v",	 "RCS",	   "CVS",	 "CVS.adm",
+					  "SCCS",      "BitKeeper", "{arch}",	 "_darcs", "a.dpkg-old", "a.rpmsave",
+					  "a.rpmorig", "a.rpmnew",  "a;0123abcd" };
 	static const char *const yes[] = { "a", "a.conf", "sub.d", "a;0123abc", "#a", "RCS2", "rpmsave" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(no); i++)
@@ -204,7 +205,7 @@ override_is_taken_from_its_own_directory_or_a_higher_one(void **state)
 	scratch_write(&f->dir, "high/lonely.override", "exec x\n");
 	add_dirs(f, "high", "low");
 	assert_command(f, "b", "over-high"); /* the highest alone */
-	assert_command(f, "a", "high");      /* a lower one never applies */
+	assert_command(f, "a", "high");	     /* a lower one never applies */
 	assert_command(f, "c", "over-low");
 	assert_null(command_of(f, "lonely"));
 }

@@ -85,7 +85,8 @@ assert_same_core(struct rig *a, struct rig *b)
 	assert_string_equal(x, y);
 }
 
-/* Two inits in one process: what `to` has loaded is a number of `from`'s, which must still be open after `to` is done. */
+/* Two inits in one process: what `to` has loaded is a number of `from`'s, which must still be open after `to` is done.
+ */
 static void
 part(struct rig *to)
 {
