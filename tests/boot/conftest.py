@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""A machine in QEMU whose process 1 is ours.
+
+UPSTART_BUILD names the build folder (default: build), with an installation in its root/. The kernel and a busybox are unpacked
+below it once (tools/fetch-kernel). The machine's root is an archive in memory: what is installed, its libraries, busybox, and
+the job files of the test. A job of the test's (`agent`) runs a shell on the second serial line, over which the test gives
+commands; it is supervised like any other, so that it shows what survives.
+"""
+
+import json
+import os
+import pathlib
+import re
+import select
+import shutil
+import socket
+import stat
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
+LIMIT = 120  # seconds until something counts as hung; a loaded machine emulates slowly
+
+AGENT = """#!/bin/sh
+exec <>/dev/ttyS1 >&0 2>&1
+stty raw -echo
+while read -r line; do
+	out=$(eval "$line" 2>&1 </dev/null)
+	printf '<%s>%s<%d>\\n' "$$" "$out" $?
+done
+"""
+
+
+class Archive:
+    """A cpio archive (newc) as the kernel unpacks it, with device nodes that need no privilege to make."""
+
+    def __init__(self):
+        self.parts = []
+        self.names = set()
+
+    def _add(self, name, mode, data=b"", major=0, minor=0):
+        name = name.strip("/")
+        if name in self.names:
+            return
+        parent = os.path.dirname(name)
+        if parent:
+            self.folder(parent)
+        self.names.add(name)
+        encoded = name.encode() + b"\0"
+        fields = (len(self.names), mode, 0, 0, 1, 0, len(data), 0, 0, major, minor, len(encoded), 0)
+        head = b"070701" + b"".join(b"%08X" % f for f in fields) + encoded
+        self.parts += [head + b"\0" * (-len(head) % 4), data + b"\0" * (-len(data) % 4)]
+
+    def folder(self, name, mode=0o755):
+        self._add(name, stat.S_IFDIR | mode)
+
+    def text(self, name, text, mode=0o644):
+        self._add(name, stat.S_IFREG | mode, text.encode())
+
+    def link(self, name, target):
+        self._add(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def device(self, name, major, minor):
+        self._add(name, stat.S_IFCHR | 0o600, major=major, minor=minor)
+
+    def program(self, name, path):
+        """A program with the libraries it needs."""
+        self._add(name, stat.S_IFREG | 0o755, pathlib.Path(path).read_bytes())
+        needs = subprocess.run(["ldd", path], capture_output=True, text=True).stdout
+        for library in re.findall(r"(/\S+) \(0x", needs):
+            self._add(library, stat.S_IFREG | 0o755, pathlib.Path(library).read_bytes())
+
+    def tree(self, path):
+        """All that is installed below `path`, at its place."""
+        for item in sorted(path.rglob("*")):
+            name = str(item.relative_to(path))
+            if item.is_symlink():
+                self.link(name, os.readlink(item))
+            elif item.is_dir():
+                self.folder(name)
+            elif item.read_bytes()[:4] == b"\x7fELF":
+                self.program(name, item)
+            else:
+                self._add(name, stat.S_IFREG | (item.stat().st_mode & 0o777), item.read_bytes())
+
+    def write(self, path):
+        self._add("TRAILER!!!", 0)
+        path.write_bytes(b"".join(self.parts))
+
+
+class Machine:
+    """One machine: give it job files, boot it, give it commands."""
+
+    def __init__(self, path, cache):
+        self.path = path
+        self.cache = cache
+        self.jobs = {"agent": "start on startup\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n"}
+        self.process = self.line = None
+        self.agent = None  # pid of the shell that answered last
+        self.read = b""
+
+    def job(self, name, text):
+        self.jobs[name] = text
+
+    def boot(self, *words):
+        """Start it, `words` on the kernel's command line, and wait for the agent."""
+        archive = Archive()
+        archive.tree(BUILD / "root")
+        archive.program("bin/busybox", self.cache / "busybox")
+        applets = subprocess.run([self.cache / "busybox", "--list"], capture_output=True, text=True, check=True).stdout
+        for applet in applets.split():
+            if applet not in ("init", "busybox"):
+                archive.link(f"bin/{applet}", "busybox")
+        for folder in ("dev", "proc", "sys", "run", "tmp", "root", "var/log/upstart", "etc/init"):
+            archive.folder(folder)
+        archive.device("dev/console", 5, 1)
+        archive.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
+        archive.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")
+        archive.text("bin/agent", AGENT, 0o755)
+        for name, text in self.jobs.items():
+            archive.text(f"etc/init/{name}.conf", text)
+        archive.write(self.path / "root.cpio")
+        self.line = self._listen("line")
+        self.monitor = self._listen("monitor")
+        self.process = subprocess.Popen(
+            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults",
+             "-no-user-config", "-no-reboot", "-kernel", self.cache / "vmlinuz", "-initrd", self.path / "root.cpio",
+             "-serial", f"file:{self.path}/console", "-serial", f"unix:{self.path}/line",
+             "-qmp", f"unix:{self.path}/monitor",
+             "-append", " ".join(("console=ttyS0 rdinit=/sbin/init panic=-1 loglevel=4 random.trust_cpu=on", *words))],
+            stdin=subprocess.DEVNULL)
+        self.line = self._accept(self.line)
+        self.monitor = self._accept(self.monitor)
+        self._control("qmp_capabilities")
+        self.answers()
+        return self
+
+    def _listen(self, name):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(self.path / name))
+        server.listen(1)
+        server.settimeout(LIMIT)
+        return server
+
+    @staticmethod
+    def _accept(server):
+        with server:
+            connection, _ = server.accept()
+        connection.settimeout(LIMIT)
+        return connection
+
+    def _control(self, command, **arguments):
+        self.monitor.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+
+    def answers(self):
+        """Wait until the agent does; what it was asked before it was there may have been lost."""
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the machine is gone:\n{self.console()}"
+            self.line.sendall(b"echo hel''lo\n")
+            if self._match(rb"<(\d+)>hello<0>\n", 1):
+                while self._match(rb"<(\d+)>hello<0>\n", 0.2):
+                    pass
+                self.read = b""
+                return
+        raise AssertionError(f"no answer within {LIMIT} s:\n{self.console()}")
+
+    def _match(self, pattern, limit):
+        deadline = time.monotonic() + limit
+        while True:
+            found = re.search(pattern, self.read, re.DOTALL)
+            if found:
+                self.read = self.read[found.end():]
+                return found
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.line], [], [], left)[0]:
+                return None
+            more = self.line.recv(65536)
+            if not more:
+                return None
+            self.read += more
+
+    def run(self, command, status=0):
+        """What a shell command in the machine prints; it must end with `status` (None: any)."""
+        self.line.sendall(command.encode() + b"\n")
+        found = self._match(rb"<(\d+)>(.*?)<(\d+)>\n", LIMIT)
+        assert found, f"no answer to {command!r}; so far {self.read!r}\n{self.console()}"
+        self.agent = int(found[1])
+        out = found[2].decode()
+        assert status is None or int(found[3]) == status, f"{command}: {out} (status {int(found[3])})\n{self.console()}"
+        return out
+
+    def wait(self, command, wanted):
+        """Repeat a command until it prints what is wanted."""
+        deadline = time.monotonic() + LIMIT
+        while True:
+            out = self.run(command, None)
+            if re.search(wanted, out):
+                return out
+            assert time.monotonic() < deadline, f"{command}: {out!r} is not {wanted!r}\n{self.console()}"
+
+    def press_ctrl_alt_delete(self):
+        keys = [{"type": "qcode", "data": k} for k in ("ctrl", "alt", "delete")]
+        self._control("send-key", keys=keys)
+
+    def console(self):
+        try:
+            return (self.path / "console").read_text(errors="replace")
+        except OSError:
+            return ""
+
+    def wait_off(self):
+        """Wait until the machine is off."""
+        self.process.wait(LIMIT)
+
+    def clean_up(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for s in (self.line, getattr(self, "monitor", None)):
+            if s is not None:
+                s.close()
+
+
+@pytest.fixture(scope="session")
+def kernel():
+    """The folder with the kernel and busybox."""
+    if shutil.which("qemu-system-x86_64") is None:
+        pytest.skip("there is no qemu-system-x86_64")
+    cache = pathlib.Path(os.environ.get("UPSTART_TEST_KERNEL", BUILD / "boot"))
+    done = subprocess.run([ROOT / "tools" / "fetch-kernel", cache], capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        pytest.skip(done.stderr.strip())
+    return cache
+
+
+@pytest.fixture
+def machine(kernel, tmp_path):
+    made = Machine(tmp_path, kernel)
+    yield made
+    made.clean_up()

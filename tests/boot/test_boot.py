@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""A machine boots, works, survives the crash and the replacement of its init, and goes down."""
+
+SLEEP = "exec sleep 100000\n"
+
+
+def test_life_of_a_machine(machine):
+    machine.job("service", "start on startup\nrespawn\n" + SLEEP)
+    machine.job("first", "start on startup\ntask\nscript\n\techo first >/run/order\nend script\n")
+    machine.job("second", "start on stopped first\ntask\nscript\n\techo second >>/run/order\nend script\n")
+    machine.job("keys", "start on control-alt-delete\ntask\nexec touch /run/keys\n")
+    machine.job("env", "task\nexec env\n")
+    machine.boot("quiet", "frobnicate", "colour=blue")
+
+    # What process 1 prepares.
+    mounts = machine.run("cat /proc/mounts")
+    for kind, place in (("devtmpfs", "/dev"), ("devpts", "/dev/pts"), ("proc", "/proc"), ("sysfs", "/sys")):
+        assert f" {place} {kind} " in mounts
+    assert machine.run("cat /proc/1/comm") == "init"
+    machine.wait("cat /run/order", "^first\nsecond$")
+
+    # Its commands, over its own socket.
+    first = machine.wait("initctl status service", r"^service start/running, process \d+$").split()[-1]
+    assert machine.run("initctl version").startswith("init (upstart 2.")
+    assert "env stop/waiting" in machine.run("initctl list")
+    machine.run("start env")
+    machine.wait("cat /var/log/upstart/env.log", "UPSTART_JOB=env")
+    assert "unknown" in machine.run("stop nothing", 1).lower()
+
+    # A service that is killed comes back.
+    machine.run(f"kill -9 {first}")
+    machine.wait("initctl status service", rf"process (?!{first}$)\d+$")
+    service = machine.run("initctl status service").split()[-1]
+    agent = machine.agent
+
+    # init is replaced, init crashes, its servants die: nobody notices.
+    machine.run("telinit u")
+    machine.wait("initctl status service", f"process {service}$")
+    for signal in ("SEGV", "ABRT"):
+        machine.run(f"kill -{signal} 1")
+        machine.wait("initctl status service", f"process {service}$")
+    for servant in ("upstart-spawner", "upstart-logger", "upstart-control"):
+        machine.run(f"kill -9 $(pidof {servant})")
+        machine.wait("initctl status service", f"process {service}$")
+    assert machine.agent == agent
+    assert machine.run("initctl restart service").startswith("service start/running, process ")
+
+    # A file that comes and goes.
+    machine.run("printf 'task\\nexec touch /run/late\\n' >/etc/init/late.conf")
+    machine.wait("start late", "late stop/waiting")
+    machine.run("test -e /run/late")
+    machine.run("rm /etc/init/late.conf")
+    machine.wait("initctl status late", "Unknown job")
+
+    # The keys are an event, no reboot.
+    machine.press_ctrl_alt_delete()
+    machine.wait("ls /run/keys", "^/run/keys$")
+
+    # Orphans are reaped, and nothing of all that is left.
+    machine.run("for i in 1 2 3 4 5; do (sh -c 'sleep 0.1 &' &); done")
+    machine.wait("grep -c '^State:.Z' /proc/[0-9]*/status | grep -c ':1$'", "^0$")
+
+    machine.line.sendall(b"sync; poweroff -f\n")
+    machine.wait_off()
+    assert "Kernel panic" not in machine.console()
+
+
+def test_a_broken_file_harms_nothing_else(machine):
+    machine.job("broken", "start on\nnonsense\n")
+    machine.boot()
+    assert "broken" not in machine.run("initctl list")
+    assert "/etc/init/broken.conf:1" in machine.run("dmesg")
+    machine.line.sendall(b"poweroff -f\n")
+    machine.wait_off()
