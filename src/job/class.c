@@ -180,6 +180,7 @@ values_equal(const struct job_class *a, const struct job_class *b)
 {
 	return a->expect == b->expect && a->task == b->task && a->respawn == b->respawn &&
 	       a->respawn_limit == b->respawn_limit && a->respawn_interval == b->respawn_interval &&
+	       a->respawn_delay == b->respawn_delay && a->respawn_delay_max == b->respawn_delay_max &&
 	       a->kill_timeout == b->kill_timeout && a->kill_signal == b->kill_signal &&
 	       a->reload_signal == b->reload_signal && a->console == b->console && a->umask == b->umask &&
 	       a->nice == b->nice && a->oom_score_adj == b->oom_score_adj && a->debug == b->debug;

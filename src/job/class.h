@@ -98,6 +98,8 @@ struct job_class {
 	bool respawn;
 	uint32_t respawn_limit;    /* 0 = unlimited */
 	uint32_t respawn_interval; /* seconds; 0 = unlimited */
+	uint32_t respawn_delay;     /* seconds before the first respawn; 0: at once */
+	uint32_t respawn_delay_max; /* seconds; the delay doubles up to this; never less than respawn_delay */
 	int *normal_exit;          /* owned array; see JOB_EXIT_SIGNAL */
 	size_t n_normal_exit;
 

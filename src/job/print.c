@@ -152,6 +152,18 @@ print_respawn_limit(struct strbuf *b, const struct job_class *cls, const struct 
 }
 
 void
+print_respawn_delay(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
+{
+	if (cls->respawn_delay == 0 && cls->respawn_delay_max == 0)
+		return;
+	add_keywords(b, s, outer);
+	strbuf_addf(b, " %" PRIu32, cls->respawn_delay);
+	if (cls->respawn_delay_max != cls->respawn_delay)
+		strbuf_addf(b, " %" PRIu32, cls->respawn_delay_max);
+	strbuf_addc(b, '\n');
+}
+
+void
 print_normal_exit(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
 {
 	if (cls->n_normal_exit == 0)

@@ -20,6 +20,8 @@ void print_kill_timeout(struct strbuf *b, const struct job_class *cls, const str
 			const struct stanza *outer);
 void print_respawn_limit(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
 			 const struct stanza *outer);
+void print_respawn_delay(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
+			 const struct stanza *outer);
 void print_normal_exit(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
 		       const struct stanza *outer);
 void print_console(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);

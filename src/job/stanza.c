@@ -284,6 +284,30 @@ parse_respawn_limit(struct parser *p, const struct stanza *s, const struct stanz
 	return r < 0 ? r : lexer_line_end(&p->lex);
 }
 
+/* SECONDS [MAX]: without MAX the delay does not grow. */
+static int
+parse_respawn_delay(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	uint32_t delay, max;
+	struct place at;
+	int r = argument_seconds(p, &delay);
+
+	if (r < 0)
+		return r;
+	max = delay;
+	at = lexer_place(&p->lex);
+	if (!lexer_at_line_end(&p->lex))
+		r = argument_seconds(p, &max);
+	if (r < 0)
+		return r;
+	if (max < delay)
+		return lexer_fault_message(&p->lex, FAULT_ILLEGAL_INTERVAL, at, SPAN_NONE,
+					   "Illegal interval, the longest delay is shorter than the first");
+	p->cls->respawn_delay = delay;
+	p->cls->respawn_delay_max = max;
+	return lexer_line_end(&p->lex);
+}
+
 /* the table */
 
 #define MEMBER(name) offsetof(struct job_class, name)
@@ -303,6 +327,8 @@ static const struct stanza condition_stanzas[] = {
 static const struct stanza respawn_stanzas[] = {
 	{ "limit", parse_respawn_limit, print_respawn_limit, .usage = "COUNT INTERVAL | unlimited",
 	  .doc = "how often in how many seconds" },
+	{ "delay", parse_respawn_delay, print_respawn_delay, .usage = "SECONDS [MAX]",
+	  .doc = "wait before each respawn, doubling up to MAX" },
 	{ 0 },
 };
 

@@ -66,6 +66,8 @@ test_equal(void **state)
 		"respawn\n",
 		"respawn limit 1 5\n",
 		"respawn limit 10 6\n",
+		"respawn delay 1\n",
+		"respawn delay 1 2\n",
 		"normal exit 1\n",
 		"normal exit 1 1\n",
 		"kill timeout 6\n",

@@ -20,6 +20,8 @@ NUMBER(int, kill_signal)
 NUMBER(int, reload_signal)
 NUMBER(uint32_t, respawn_limit)
 NUMBER(uint32_t, respawn_interval)
+NUMBER(uint32_t, respawn_delay)
+NUMBER(uint32_t, respawn_delay_max)
 NUMBER(bool, respawn)
 NUMBER(bool, task)
 NUMBER(bool, debug)
@@ -63,6 +65,13 @@ static const struct {
 	{ "respawn limit unlimited", get_respawn_limit, 0 },
 	{ "respawn limit \"unlimited\"", get_respawn_interval, 0 },
 	{ "respawn limit 2147483647 5", get_respawn_limit, 2147483647 },
+	{ "", get_respawn_delay, 0 },
+	{ "respawn delay 2", get_respawn_delay, 2 },
+	{ "respawn delay 2", get_respawn_delay_max, 2 },
+	{ "respawn delay 2 60 # at most a minute", get_respawn_delay, 2 },
+	{ "respawn delay 2 60", get_respawn_delay_max, 60 },
+	{ "respawn delay 2 60\nrespawn delay 3", get_respawn_delay_max, 3 },
+	{ "respawn delay 2", get_respawn, false },
 	{ "", get_task, false },
 	{ "task", get_task, true },
 	{ "debug", get_debug, true },
@@ -112,6 +121,11 @@ static const struct {
 	{ "kill signal RTMIN+99", "ILLEGAL_SIGNAL" },
 	{ "respawn limit 4294967297 5", "ILLEGAL_LIMIT" },
 	{ "respawn limit 5 -1", "ILLEGAL_INTERVAL" },
+	{ "respawn delay", "EXPECTED_TOKEN" },
+	{ "respawn delay x", "ILLEGAL_INTERVAL" },
+	{ "respawn delay 1 -1", "ILLEGAL_INTERVAL" },
+	{ "respawn delay 5 4", "ILLEGAL_INTERVAL" },
+	{ "respawn delay 5 6 7", "UNEXPECTED_TOKEN" },
 	{ "normal exit 2147483648", "ILLEGAL_EXIT" },
 	{ "umask 1000", "ILLEGAL_UMASK" },
 	{ "umask -1", "ILLEGAL_UMASK" },
@@ -274,6 +288,7 @@ test_print(void **state)
 				   "or b) and c)\nstop on \"and\"\n"
 				   "emits e*\ntask\ninstance $X\nenv A=1\nenv \"B=x y\"\nexport A\nexpect "
 				   "fork\nrespawn\nrespawn limit unlimited\n"
+				   "respawn delay 1 30\n"
 				   "normal exit 0 TERM 255\nkill signal INT\nkill timeout 0\nreload signal "
 				   "USR1\nconsole owner\numask 027\nnice -3\n"
 				   "oom score -1000\nlimit core 0 unlimited\nchroot /c\nchdir /d\nsetuid u\nsetgid g\n"
@@ -369,6 +384,7 @@ test_table(void **state)
 		"reload signal",
 		"respawn",
 		"respawn limit",
+		"respawn delay",
 		"script",
 		"setgid",
 		"setuid",
