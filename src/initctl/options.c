@@ -100,6 +100,17 @@ seek_argument(struct options_scan *scan)
 	return NULL;
 }
 
+static void
+append_letter(char *letters, char letter)
+{
+	size_t n = strlen(letters);
+
+	if (n == OPTION_LETTERS_MAX - 1)
+		memmove(letters, letters + 1, n--);
+	letters[n] = letter;
+	letters[n + 1] = '\0';
+}
+
 /* Carry out one option; OPTIONS_DONE means go on. */
 static enum options_result
 apply(struct options_scan *scan, const struct option_spec *o, const char *value, void *data)
@@ -116,6 +127,9 @@ apply(struct options_scan *scan, const struct option_spec *o, const char *value,
 	case OPTION_LIST:
 		if (strv_add((char ***) (void *) target, value) < 0)
 			tool_nomem();
+		break;
+	case OPTION_LETTERS:
+		append_letter(target, o->letter);
 		break;
 	case OPTION_QUIET:
 		scan->level = TOOL_QUIET;

@@ -18,6 +18,7 @@ enum option_kind {
 	OPTION_FLAG,   /* sets a bool */
 	OPTION_VALUE,  /* sets a const char *, borrowed from the command line; the last wins */
 	OPTION_LIST,   /* appends to a char **, an owned string vector */
+	OPTION_LETTERS, /* appends its letter to a char[OPTION_LETTERS_MAX], for options whose order counts */
 	OPTION_IGNORE, /* understood, without effect; with an argument if `arg` says so */
 	/* without a target: the scan itself says what was asked */
 	OPTION_QUIET,
@@ -26,6 +27,9 @@ enum option_kind {
 	OPTION_HELP,
 	OPTION_VERSION,
 };
+
+/* Room for letters with their NUL; when it is full the oldest goes. */
+#define OPTION_LETTERS_MAX 16
 
 struct option_spec {
 	char letter;      /* 0: none */

@@ -2,9 +2,18 @@
 #include "sysv/change.h"
 
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "common/str.h"
-#include "initctl/tool.h"
+
+bool
+change_become_root(const struct tool *tool)
+{
+	if (setuid(geteuid()) == 0 && getuid() == 0)
+		return true;
+	tool_error(tool, _("Need to be root"));
+	return false;
+}
 
 char
 change_current_level(const struct record_files *files)

@@ -6,8 +6,15 @@
  * and emits an event (control.md 12.1).
  */
 
+#include "initctl/tool.h"
 #include "libupstart/upstart.h"
 #include "sysv/records.h"
+
+/*
+ * Become root for good, for a program that may be set-user-ID; no setting of the caller's may count afterwards. False,
+ * with the message printed, when the caller is not root.
+ */
+bool must_check change_become_root(const struct tool *tool);
 
 /* The present level: the first character of $RUNLEVEL if that is set, else what utmp says; LEVEL_NONE if unknown. */
 char change_current_level(const struct record_files *files);

@@ -276,3 +276,28 @@ record_shutdown_wtmp(const char *path)
 {
 	return put_wtmp(path, make(RUN_LVL, "shutdown", 0));
 }
+
+int
+record_each_user(const char *path, void (*found)(const char *line, void *data), void *data)
+{
+	int fd auto_close = open(path, O_RDONLY | O_CLOEXEC);
+	struct utmpx records[CHUNK];
+	off_t offset = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read_chunk(fd, records, CHUNK, offset);
+		for (ssize_t i = 0; i < n; i++) {
+			char line[sizeof(records[i].ut_line) + 1] = "";
+
+			if (records[i].ut_type != USER_PROCESS || records[i].ut_user[0] == '\0')
+				continue;
+			memcpy(line, records[i].ut_line, sizeof(records[i].ut_line));
+			found(line, data);
+		}
+		offset += n * (off_t) sizeof(*records);
+	} while (n == CHUNK);
+	return n < 0 ? (int) n : 0;
+}

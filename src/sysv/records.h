@@ -40,3 +40,6 @@ int record_level_utmp(const char *path, struct record_level level);
 int record_level_wtmp(const char *path, struct record_level level);
 int record_shutdown_utmp(const char *path);
 int record_shutdown_wtmp(const char *path);
+
+/* Call `found` with the terminal (such as "pts/3") of each user who is logged in. 0 or negative errno. */
+int record_each_user(const char *path, void (*found)(const char *line, void *data), void *data);

@@ -104,17 +104,6 @@ reexec_session(const struct telinit *telinit, bool *done)
 	return EXIT_FAILURE;
 }
 
-/* Before anything else: the rest may be run set-user-ID. */
-static int
-need_root(const struct telinit *telinit)
-{
-	if (setuid(geteuid()) < 0 || getuid() != 0) {
-		tool_error(&telinit->tool, _("Need to be root"));
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
-}
-
 static int
 change(const struct telinit *telinit, const struct record_files *files, char level)
 {
@@ -145,7 +134,7 @@ act(const struct telinit *telinit, char level)
 		if (done)
 			return status;
 	}
-	if (need_root(telinit) != EXIT_SUCCESS)
+	if (!change_become_root(&telinit->tool))
 		return EXIT_FAILURE;
 	if (is_reexec)
 		return reexec(telinit, NULL);

@@ -9,7 +9,7 @@ cli/*.txt holds the cases in the order in which they are run, each group against
     | a line of standard output     ! a line of standard error
 
 with the placeholders <W> scratch directory, <ROOT> our source, <PID> digits, <VERSION>, <ANY> any text, <TAB>, <SP> a
-blank at the end of a line, <NONL> no newline at the end.
+blank at the end of a line, <NONL> no newline at the end, <CR> and <BEL>.
 
 UPSTART_BUILD names the build folder (default: build).
 """
@@ -121,7 +121,7 @@ def read_cases(name):
 def pattern(lines, scratch):
     text = "".join(line + "\n" for line in lines).replace("<NONL>\n", "").replace("<TAB>", "\t").replace("<SP>", " ")
     text = re.escape(text.replace("<W>", str(scratch)))
-    for word, expression in ("<PID>", r"\d+"), ("<VERSION>", r"\d[^ )]*"), ("<ANY>", r".*"):
+    for word, expression in ("<PID>", r"\d+"), ("<VERSION>", r"\d[^ )]*"), ("<ANY>", r".*"), ("<CR>", r"\r"), ("<BEL>", r"\a"):
         text = text.replace(re.escape(word), expression)
     return text
 
@@ -140,12 +140,17 @@ class Rig:
             path.write_text(text.replace("<W>", str(self.scratch)))
         for name in "initctl", "start", "stop", "restart", "reload", "status":
             (self.scratch / "bin" / name).symlink_to(BUILD / "src/initctl/initctl")
-        for name in "telinit", "runlevel":
+        for name in "telinit", "runlevel", "shutdown", "reboot":
             (self.scratch / "bin" / name).symlink_to(BUILD / "src/sysv" / name)
+        for name in "halt", "poweroff":
+            (self.scratch / "bin" / name).symlink_to(BUILD / "src/sysv/reboot")
         (self.scratch / "bin" / "init").symlink_to(BUILD / "src/init/init")
         as_nobody = self.scratch / "as"
         as_nobody.write_text('#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"\n')
         as_nobody.chmod(0o755)
+        await_text = self.scratch / "await"  # TEXT FILE: wait for the text in the file
+        await_text.write_text('#!/bin/sh\nuntil grep -aqe "$1" "$2" 2>/dev/null; do sleep 0.02; done\n')
+        await_text.chmod(0o755)
         self.env = {"PATH": "%s/bin:/usr/sbin:/usr/bin:/sbin:/bin" % self.scratch, "LC_ALL": "C.UTF-8", "TERM": "dumb",
                     "HOME": str(self.scratch), "XDG_RUNTIME_DIR": str(self.scratch / "xdg"),
                     "UPSTART_NO_SYSTEM_USERCONFDIR": "1"}
@@ -252,6 +257,7 @@ mkdir "$W/dev/pts" "$W/dev/shm"
 ln -s /proc/self/fd "$W/dev/fd"
 mount --move "$W/dev" /dev
 ip link set lo up
+hostname tbox
 # telinit, when init is called as a program, is looked for where it is to be installed
 mkdir -p "$SBINDIR"
 mount -t overlay -o "lowerdir=$W/bin:$SBINDIR" none "$SBINDIR"
@@ -265,9 +271,11 @@ class System(Rig):
         options = {option["name"]: option["value"] for option in
                    json.loads((BUILD / "meson-info" / "intro-buildoptions.json").read_text())}
         sbin = pathlib.Path(options["prefix"], options["sbindir"]).resolve()
-        self.unshare("sh", "-c", RIG, "sh", "setpriv", "--bounding-set=-sys_boot", "--inh-caps=-sys_boot",
+        powerless = ["setpriv", "--bounding-set=-sys_boot", "--inh-caps=-sys_boot"]
+        self.unshare("sh", "-c", RIG, "sh", *powerless,
                      BUILD / "src/init/init", "--confdir", self.scratch / "conf", "--logdir", self.scratch / "log",
                      W=str(self.scratch), SBINDIR=str(sbin))
+        self.inside += powerless
         self.wait_for(lambda: self.run("initctl version")[0] == 0)
 
 
