@@ -98,12 +98,17 @@ class Machine:
         self.path = path
         self.cache = cache
         self.jobs = {"agent": "start on startup\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n"}
+        self.texts = {}
         self.process = self.line = None
         self.agent = None  # pid of the shell that answered last
         self.read = b""
 
     def job(self, name, text):
         self.jobs[name] = text
+
+    def text(self, path, text, mode=0o644):
+        """A file of the machine's."""
+        self.texts[path] = text, mode
 
     def boot(self, *words):
         """Start it, `words` on the kernel's command line, and wait for the agent."""
@@ -120,6 +125,11 @@ class Machine:
         archive.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/false\n")
         archive.text("etc/group", "root:x:0:\nnogroup:x:65534:\n")
         archive.text("bin/agent", AGENT, 0o755)
+        archive.text("run/utmp", "")
+        archive.text("var/log/wtmp", "")
+        archive.link("var/run", "/run")
+        for path, (text, mode) in self.texts.items():
+            archive.text(path, text, mode)
         for name, text in self.jobs.items():
             archive.text(f"etc/init/{name}.conf", text)
         archive.write(self.path / "root.cpio")

@@ -65,6 +65,39 @@ def test_life_of_a_machine(machine):
     assert "Kernel panic" not in machine.console()
 
 
+RC = """#!/bin/sh
+echo "scripts of $RUNLEVEL after $PREVLEVEL"
+[ "$RUNLEVEL" != 0 ] || exec /sbin/poweroff -f -v
+"""
+
+
+def test_runlevels(machine):
+    """With the jobs that are installed: boot to a runlevel, another one, down."""
+    machine.job("up", "start on startup\ntask\nscript\n\tinitctl emit --no-wait filesystem\n"
+                      "\tinitctl emit --no-wait static-network-up\nend script\n")
+    machine.text("etc/inittab", "# id:4:initdefault:\nid:3:initdefault:\n")
+    machine.text("etc/init.d/rcS", "#!/bin/sh\necho scripts of the boot\n", 0o755)
+    machine.text("etc/init.d/rc", RC, 0o755)
+    machine.boot()
+    machine.wait("runlevel", "^N 3$")
+    machine.run("telinit 2")
+    machine.wait("runlevel", "^3 2$")
+    machine.wait("initctl list", "rc stop/waiting")
+    machine.line.sendall(b"shutdown -P now\n")
+    machine.wait_off()
+    said = [line.strip() for line in machine.console().splitlines()]
+    assert [line for line in said if line.startswith(("scripts", "Powering"))] == [
+        "scripts of the boot", "scripts of 3 after N", "scripts of 2 after 3", "scripts of 0 after 2", "Powering off"]
+    assert "reboot: Power down" in machine.console()
+
+
+def test_the_kernels_words_choose_the_runlevel(machine):
+    machine.job("up", "start on startup\ntask\nexec initctl emit --no-wait failsafe-boot\n")
+    machine.text("etc/init.d/rc", RC, 0o755)
+    machine.boot("5")
+    machine.wait("runlevel", "^N 5$")
+
+
 def test_a_broken_file_harms_nothing_else(machine):
     machine.job("broken", "start on\nnonsense\n")
     machine.boot()
