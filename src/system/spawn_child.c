@@ -70,6 +70,22 @@ reset_handlers(void)
 		(void) sigaction(sig, &sa, NULL);
 }
 
+/*
+ * From here on the child may be killed, by its pid or its group: set-up may hang (a dead file server, a user data base
+ * that does not answer). Only what a failed write sends must not end it before it has said why.
+ */
+static void
+accept_signals(void)
+{
+	sigset_t none;
+
+	(void) signal(SIGPIPE, SIG_IGN);
+	(void) signal(SIGXFSZ, SIG_IGN);
+	(void) setsid(); /* can't fail: a new process leads no group */
+	(void) sigemptyset(&none);
+	(void) sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 /* Not even a copy of a gate's other end may stay, or no gate would ever see EOF. */
 static void
 close_others(const struct child *c)
@@ -153,15 +169,6 @@ place_script(struct child *c)
 	if (fd < 0)
 		return fail(c, SPAWN_SCRIPT, -fd);
 	return spawn_fds_place(fd, SPAWN_SCRIPT_FD) < 0 ? fail_errno(c, SPAWN_DUP) : 0;
-}
-
-/* Can't fail: a new process leads no group. */
-static int
-start_session(struct child *c)
-{
-	(void) c;
-	(void) setsid();
-	return 0;
 }
 
 /* A console without carrier blocks its open(2) for ever unless told not to. */
@@ -272,6 +279,15 @@ set_oom_score(struct child *c)
 	return r < 0 ? fail(c, SPAWN_OOM_ADJ, -r) : 0;
 }
 
+/* Whoever fills the new root must not give us code: what looks users up is loaded from out here. */
+static int
+prepare_identity(struct child *c)
+{
+	if (c->msg->chroot != NULL && (c->msg->setuid != NULL || c->msg->setgid != NULL))
+		spawn_identity_prepare();
+	return 0;
+}
+
 /* The working directory always follows into the new root: a way out must not stay. */
 static int
 change_root(struct child *c)
@@ -319,12 +335,10 @@ assume_identity(struct child *c)
 }
 
 static int
-unblock_signals(struct child *c)
+restore_write_signals(struct child *c)
 {
-	sigset_t none;
-
-	(void) sigemptyset(&none);
-	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? fail_errno(c, SPAWN_SIGNAL) : 0;
+	return signal(SIGPIPE, SIG_DFL) == SIG_ERR || signal(SIGXFSZ, SIG_DFL) == SIG_ERR ? fail_errno(c, SPAWN_SIGNAL)
+											  : 0;
 }
 
 static void
@@ -373,7 +387,8 @@ execute(struct child *c)
 	return fail_errno(c, SPAWN_EXEC);
 }
 
-/* In the order of runtime.md 9.3. `attribute`: not done for the security process. */
+/* In the order of runtime.md 9.3, but for the session and the signals, which come first. `attribute`: not done for the
+ * security process. */
 /* clang-format off */
 static const struct {
 	step_fn run;
@@ -382,7 +397,6 @@ static const struct {
 	{ place_descriptors, false },
 	{ open_slave, false },
 	{ place_script, false },
-	{ start_session, false },
 	{ open_console, false },
 	{ switch_profile, false },
 	{ restore_nofile, false },
@@ -390,12 +404,13 @@ static const struct {
 	{ set_umask, true },
 	{ set_priority, true },
 	{ set_oom_score, true },
+	{ prepare_identity, true },
 	{ change_root, true },
 	{ change_directory, true },
 	{ find_identity, true },
 	{ give_script, true },
 	{ assume_identity, true },
-	{ unblock_signals, false },
+	{ restore_write_signals, false },
 	{ announce, false },
 	{ stop_for_debugging, false },
 	{ execute, false },
@@ -419,6 +434,7 @@ spawn_child_run(const struct spawn_request *request, int pty)
 		c.fds[i] = request->fds[i];
 	reset_handlers();
 	close_others(&c);
+	accept_signals();
 	if (!gate_opens(&c))
 		_exit(SPAWN_EXIT_FAILED);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {

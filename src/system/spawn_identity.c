@@ -152,6 +152,27 @@ find_group(struct spawn_identity *id, const char *group, int *error)
 	return SPAWN_NONE;
 }
 
+/*
+ * A name that is there and one that is not: for the second all services that nsswitch.conf names are asked, so that all
+ * their modules are loaded. glibc reads no other nsswitch.conf once the root directory has changed.
+ */
+void
+spawn_identity_prepare(void)
+{
+	static const char *const names[] = { "root", "upstart no such name" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct record r = { 0 };
+		gid_t groups[1];
+		int n = (int) ARRAY_SIZE(groups);
+
+		(void) look_up(lookup_user, names[i], 0, &r);
+		free(r.name);
+		(void) look_up(lookup_group, names[i], 0, &r);
+		(void) getgrouplist(names[i], 0, groups, &n);
+	}
+}
+
 enum spawn_step
 spawn_identity_find(struct spawn_identity *id, const char *user, const char *group, int *error)
 {

@@ -29,6 +29,12 @@ struct spawn_identity {
 
 void spawn_identity_deinit(struct spawn_identity *id); /* idempotent */
 
+/*
+ * Have the C library load what it looks users and groups up with, and settle where they are looked up, from the root
+ * directory of now: after a later chroot the files inside are read, but no code from there runs. Once per process.
+ */
+void spawn_identity_prepare(void);
+
 /* Look up the names (NULL: not asked for). SPAWN_NONE, or the step that failed and *error its errno (0: no such
  * record). */
 enum spawn_step must_check spawn_identity_find(struct spawn_identity *id, const char *user, const char *group,
