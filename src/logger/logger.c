@@ -227,7 +227,7 @@ path_is_usable(const char *path)
 {
 	size_t len = path != NULL ? strlen(path) : 0;
 
-	return len > 1 && len < 4096 && path[0] == '/' && path[len - 1] != '/';
+	return len > 1 && path[0] == '/' && path[len - 1] != '/';
 }
 
 static int

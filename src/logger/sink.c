@@ -16,12 +16,14 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "logger/name.h"
 
 #define FILE_MODE 0640
 #define MOVE_SIZE ((size_t) 16 * 1024)	/* bytes moved from the queue at a time */
 #define RETRY_MIN (100 * USEC_PER_MSEC) /* first wait after a failure; doubles */
 #define RETRY_MAX (10 * USEC_PER_SEC)
 #define RETRY_DATA (100 * USEC_PER_MSEC) /* new output tries again no sooner than this after a failure */
+#define ERROR_KIND (-ENOTSUP)		 /* neither file nor link nor folder */
 #define WARN_BURST 5u			 /* warnings at once … */
 #define WARN_REFILL (30 * USEC_PER_SEC)	 /* … and one more for each such time */
 
@@ -39,6 +41,7 @@ struct sink {
 	bool mid_line; /* the last byte written did not end a line */
 	struct store_queue queue;
 	bool failing; /* the last attempt failed; has been told */
+	int error;    /* of the last failed attempt, negative */
 	usec_t tried; /* the last failed attempt */
 	usec_t retry; /* the next one */
 	usec_t delay;
@@ -80,14 +83,27 @@ file_touch(struct sink *s)
 	DL_APPEND2(ss->open, s, open_prev, open_next);
 }
 
+/* 0, or why this is nothing to write a log to. Others might get what is written, or act on being opened. */
+static int
+check_kind(const struct stat *st)
+{
+	if (S_ISREG(st->st_mode))
+		return 0;
+	return S_ISLNK(st->st_mode) ? -ELOOP : S_ISDIR(st->st_mode) ? -EISDIR : ERROR_KIND;
+}
+
 static int
 file_open(struct sink *s)
 {
 	struct sinks *ss = s->sinks;
 	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	int r;
 	auto_close int fd = -1;
 	struct stat st;
 
+	r = lstat(s->path, &st) == 0 ? check_kind(&st) : 0;
+	if (r < 0)
+		return r;
 	while (ss->n_open >= ss->max_open && close_oldest(ss))
 		continue;
 	for (;;) {
@@ -100,6 +116,9 @@ file_open(struct sink *s)
 	}
 	if (fstat(fd, &st) < 0)
 		return -errno;
+	r = check_kind(&st);
+	if (r < 0)
+		return r;
 	if (st.st_dev != s->dev || st.st_ino != s->ino)
 		s->mid_line = false;
 	s->dev = st.st_dev;
@@ -192,14 +211,28 @@ warning_allowed(struct sinks *ss, usec_t now)
 	return true;
 }
 
+/* Waiting won't mend it: somebody has put something else where the file should be. */
+static bool
+is_final(int r)
+{
+	return r == -ELOOP || r == -EISDIR || r == -ENAMETOOLONG || r == ERROR_KIND;
+}
+
+static const char *
+reason(int r)
+{
+	return r == -ELOOP ? "it is a symbolic link" : r == ERROR_KIND ? "it is not a regular file" : strerror(-r);
+}
+
 static void
 note_failure(struct sink *s, int r, usec_t now)
 {
 	struct sinks *ss = s->sinks;
 
+	s->error = r;
 	s->delay = s->delay == 0 ? RETRY_MIN : s->delay * 2 < RETRY_MAX ? s->delay * 2 : RETRY_MAX;
 	s->tried = now;
-	s->retry = now + s->delay;
+	s->retry = is_final(r) ? UINT64_MAX : now + s->delay;
 	if (s->retry < ss->next_retry)
 		ss->next_retry = s->retry;
 	if (s->failing)
@@ -207,8 +240,8 @@ note_failure(struct sink *s, int r, usec_t now)
 	s->failing = true;
 	if (!warning_allowed(ss, now))
 		return;
-	log_warn("Failed to write to log file %s: %s; its output is kept until it can be written", s->path,
-		 strerror(-r));
+	log_warn("Failed to write to log file %s: %s; its output is kept until %s", s->path, reason(r),
+		 is_final(r) ? "its job ends" : "it can be written");
 	if (ss->suppressed > 0)
 		log_warn("%u more log files could not be written", ss->suppressed);
 	ss->suppressed = 0;
@@ -316,6 +349,21 @@ sink_free(struct sink *s)
 	free(s);
 }
 
+/* No job writes there any more, and the last error is a final one: nothing waits for ever. */
+static void
+give_up_if_final(struct sink *s, usec_t now)
+{
+	size_t n = s->queue.bytes;
+
+	if (s->users > 0 || !s->failing || !is_final(s->error) || store_queue_is_empty(&s->queue))
+		return;
+	store_queue_deinit(&s->queue);
+	store_queue_init(&s->queue, s->sinks->store, s->path);
+	update_waiting(s);
+	if (warning_allowed(s->sinks, now))
+		log_warn("%zu bytes of output for %s are given up: %s", n, s->path, reason(s->error));
+}
+
 static void
 free_if_unused(struct sink *s)
 {
@@ -326,10 +374,11 @@ free_if_unused(struct sink *s)
 struct sink *
 sinks_get(struct sinks *ss, const char *path)
 {
-	struct sink *s = map_get(&ss->by_path, path);
+	auto_free char *usable = log_name(path);
+	struct sink *s = usable != NULL ? map_get(&ss->by_path, usable) : NULL;
 
-	if (s == NULL)
-		s = sink_new(ss, path);
+	if (s == NULL && usable != NULL)
+		s = sink_new(ss, usable);
 	if (s != NULL)
 		s->users++;
 	return s;
@@ -339,6 +388,7 @@ void
 sink_put(struct sink *s)
 {
 	s->users--;
+	give_up_if_final(s, s->tried);
 	free_if_unused(s);
 }
 
@@ -378,10 +428,11 @@ sinks_flush(struct sinks *ss, usec_t now, const char **path)
 	{
 		int r = sink_flush(s, now);
 
-		if (r < 0 && first == 0) {
+		if (r < 0 && !is_final(r) && first == 0) {
 			first = r;
 			*path = s->path;
 		}
+		give_up_if_final(s, now);
 		free_if_unused(s);
 	}
 	return first;
@@ -399,6 +450,7 @@ sinks_retry(struct sinks *ss, usec_t now)
 	{
 		if (s->retry <= now) {
 			(void) sink_flush(s, now);
+			give_up_if_final(s, now);
 			free_if_unused(s);
 		} else if (s->retry < ss->next_retry) {
 			ss->next_retry = s->retry;

@@ -37,7 +37,7 @@ struct sinks {
 int must_check sinks_init(struct sinks *ss, struct store *store, usec_t now);
 void sinks_deinit(struct sinks *ss); /* idempotent; what waits stays in the store if that has a file */
 
-/* The sink of `path`, with one more user; NULL: out of memory. */
+/* The sink of `path` (cut as log_name() says), with one more user; NULL: out of memory. */
 struct sink *sinks_get(struct sinks *ss, const char *path);
 /* One user less: without users a sink goes as soon as nothing waits in it. */
 void sink_put(struct sink *s);
@@ -45,7 +45,11 @@ void sink_put(struct sink *s);
 /* Write, or keep until it can be written. Loses nothing silently. */
 void sink_write(struct sink *s, const char *p, size_t n, usec_t now);
 
-/* Write all that waits. 0, or the first negative errno and the path that has it (borrowed). */
+/*
+ * Write all that waits. 0, or the first negative errno and the path that has it (borrowed). Something else in the place
+ * of a log file (a link, a folder, a pipe) does not count: it is there until somebody takes it away, and only that
+ * file's output waits for it, as long as a job writes there.
+ */
 int must_check sinks_flush(struct sinks *ss, usec_t now, const char **path);
 /* Try again those that are due. */
 void sinks_retry(struct sinks *ss, usec_t now);

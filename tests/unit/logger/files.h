@@ -18,7 +18,7 @@
 struct folder {
 	char path[64];
 	bool mounted;
-	char buf[4][160]; /* what folder_path() gives, in turn */
+	char buf[4][400]; /* what folder_path() gives, in turn */
 	unsigned turn;
 };
 
