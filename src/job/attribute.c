@@ -25,20 +25,6 @@ parse_console(struct parser *p, const struct stanza *s, const struct stanza *out
 }
 
 int
-parse_expect(struct parser *p, const struct stanza *s, const struct stanza *outer)
-{
-	struct word w;
-	int r = lexer_argument(&p->lex, false, &w);
-
-	if (r < 0)
-		return r;
-	if (!expect_mode_from_name(span_of(w.text), &p->cls->expect))
-		return argument_fault(p, FAULT_UNKNOWN_STANZA, &w);
-	word_deinit(&w);
-	return lexer_line_end(&p->lex);
-}
-
-int
 parse_umask(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
 	long value;
@@ -183,7 +169,7 @@ cgroup_deinit(struct job_cgroup *g)
 	free(g->name);
 	free(g->key);
 	free(g->value);
-	*g = (struct job_cgroup) { 0 };
+	*g = (struct job_cgroup){ 0 };
 }
 
 static int
@@ -201,7 +187,7 @@ cgroup_append(struct parser *p, struct job_cgroup *g)
 		p->cgroups_cap = cap;
 	}
 	cls->cgroups[cls->n_cgroups++] = *g;
-	*g = (struct job_cgroup) { 0 };
+	*g = (struct job_cgroup){ 0 };
 	return 0;
 }
 
@@ -229,6 +215,28 @@ cgroup_merge(struct parser *p, struct job_cgroup *g)
 	return cgroup_append(p, g);
 }
 
+static bool
+is_digits(const char *text)
+{
+	return *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+}
+
+/* `optional` and `delegate [USER]`, which are no controllers. True if it was one of them. */
+static bool
+cgroup_word(struct parser *p, struct word *w, size_t n)
+{
+	if (n == 1 && strcmp(w[0].text, "optional") == 0) {
+		p->cls->cgroup_optional = true;
+		return true;
+	}
+	if (n > 2 || strcmp(w[0].text, "delegate") != 0 || (n == 2 && *w[1].text == '\0'))
+		return false;
+	p->cls->cgroup_delegate = true;
+	free(p->cls->cgroup_delegate_user);
+	p->cls->cgroup_delegate_user = n == 2 ? steal(&w[1].text) : NULL;
+	return true;
+}
+
 /* CONTROLLER [NAME] [KEY VALUE] from what was read; only VALUE may be empty. */
 static int
 cgroup_of_words(struct parser *p, struct word *w, size_t n)
@@ -240,6 +248,13 @@ cgroup_of_words(struct parser *p, struct word *w, size_t n)
 		if (*w[i].text == '\0' && !(n >= 3 && i == n - 1))
 			return lexer_fault_message(&p->lex, FAULT_EXPECTED_TOKEN, w[i].at, w[i].raw,
 						   "Expected token, not an empty one");
+	if (n == 4 && is_digits(w[2].text)) {
+		auto_free char *quoted = str_printf("A value with blanks needs quotes: cgroup %s %s \"%s %s\"",
+						    w[0].text, w[1].text, w[2].text, w[3].text);
+
+		return quoted == NULL ? -ENOMEM
+				      : lexer_fault_message(&p->lex, FAULT_UNEXPECTED_TOKEN, w[2].at, w[2].raw, quoted);
+	}
 	g.controller = steal(&w[0].text);
 	if (n == 2 || n == 4)
 		g.name = steal(&w[1].text);
@@ -262,7 +277,7 @@ parse_cgroup(struct parser *p, const struct stanza *s, const struct stanza *oute
 	do
 		r = lexer_argument(&p->lex, true, &w[n]);
 	while (r == 0 && ++n < ARRAY_SIZE(w) && !lexer_at_line_end(&p->lex));
-	if (r == 0)
+	if (r == 0 && !cgroup_word(p, w, n))
 		r = cgroup_of_words(p, w, n);
 	if (r == 0)
 		r = lexer_line_end(&p->lex);

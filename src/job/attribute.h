@@ -9,7 +9,6 @@
 #include "job/stanza.h"
 
 int parse_console(struct parser *p, const struct stanza *s, const struct stanza *outer);
-int parse_expect(struct parser *p, const struct stanza *s, const struct stanza *outer);
 int parse_umask(struct parser *p, const struct stanza *s, const struct stanza *outer);
 int parse_nice(struct parser *p, const struct stanza *s, const struct stanza *outer);
 int parse_oom(struct parser *p, const struct stanza *s, const struct stanza *outer);

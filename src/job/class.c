@@ -11,7 +11,7 @@
 
 /* The spawner's messages carry these indices: names are only ever added at the end. */
 const char *const job_limit_names[JOB_LIMIT_COUNT] = {
-	"core",  "cpu", "data",   "fsize",      "memlock", "msgqueue", "nice",   "nofile",
+	"core",	 "cpu", "data",	  "fsize",	"memlock", "msgqueue", "nice",	 "nofile",
 	"nproc", "rss", "rtprio", "sigpending", "stack",   "locks",    "rttime", "as",
 };
 
@@ -22,16 +22,17 @@ static const char *const process_names[PROCESS_KIND_COUNT] = {
 };
 
 static const char *const console_names[] = {
-	[CONSOLE_UNSET] = "unset",   [CONSOLE_NONE] = "none",   [CONSOLE_LOG] = "log",
+	[CONSOLE_UNSET] = "unset",   [CONSOLE_NONE] = "none",	[CONSOLE_LOG] = "log",
 	[CONSOLE_OUTPUT] = "output", [CONSOLE_OWNER] = "owner",
 };
 
 static const char *const expect_names[] = {
-	[EXPECT_NONE] = "none",
-	[EXPECT_STOP] = "stop",
-	[EXPECT_FORK] = "fork",
-	[EXPECT_DAEMON] = "daemon",
+	[EXPECT_NONE] = "none",	    [EXPECT_STOP] = "stop", [EXPECT_FORK] = "fork",
+	[EXPECT_DAEMON] = "daemon", [EXPECT_EXIT] = "exit", [EXPECT_PIDFILE] = "pidfile",
+	[EXPECT_NOTIFY] = "notify", [EXPECT_FD] = "fd",	    [EXPECT_LISTEN] = "listen",
 };
+
+static const char *const kill_names[] = { [KILL_GROUP] = "group", [KILL_TREE] = "tree" };
 
 /* The entry of a table of names, "unknown" beyond it. */
 static const char *
@@ -91,6 +92,12 @@ expect_mode_from_name(struct span name, enum expect_mode *mode)
 	return true;
 }
 
+const char *
+kill_mode_name(enum kill_mode mode)
+{
+	return name_at(kill_names, ARRAY_SIZE(kill_names), mode);
+}
+
 struct job_class *
 job_class_new(const char *name)
 {
@@ -106,6 +113,8 @@ job_class_new(const char *name)
 	cls->kill_timeout = JOB_KILL_TIMEOUT_DEFAULT;
 	cls->kill_signal = SIGTERM;
 	cls->reload_signal = SIGHUP;
+	cls->expect_timeout = JOB_EXPECT_TIMEOUT_UNSET;
+	cls->log = (struct job_log){ .max_size = LOG_UNSET, .max_age = LOG_UNSET, .keep = LOG_UNSET };
 	cls->umask = JOB_UMASK_UNSET;
 	cls->nice = JOB_NICE_UNSET;
 	cls->oom_score_adj = JOB_OOM_UNSET;
@@ -125,14 +134,23 @@ static void
 class_free(struct job_class *cls)
 {
 	char *const strings[] = {
-		cls->name,     cls->path,   cls->description, cls->author, cls->version, cls->usage,
-		cls->instance, cls->chroot, cls->chdir,       cls->setuid, cls->setgid,  cls->apparmor_switch,
+		cls->name,	  cls->path,
+		cls->description, cls->author,
+		cls->version,	  cls->usage,
+		cls->instance,	  cls->chroot,
+		cls->chdir,	  cls->setuid,
+		cls->setgid,	  cls->apparmor_switch,
+		cls->expect_path, cls->cgroup_delegate_user,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
 	(void) condition_free(cls->start_on);
 	(void) condition_free(cls->stop_on);
+	(void) condition_free(cls->while_on);
+	(void) strv_free(cls->import);
+	(void) strv_free(cls->tmpfiles);
+	isolation_deinit(&cls->isolation);
 	(void) strv_free(cls->emits);
 	(void) strv_free(cls->env);
 	(void) strv_free(cls->export);
@@ -172,18 +190,22 @@ texts_equal(const struct job_class *a, const struct job_class *b)
 	       text_equal(a->version, b->version) && text_equal(a->usage, b->usage) &&
 	       text_equal(a->instance, b->instance) && text_equal(a->chroot, b->chroot) &&
 	       text_equal(a->chdir, b->chdir) && text_equal(a->setuid, b->setuid) && text_equal(a->setgid, b->setgid) &&
-	       text_equal(a->apparmor_switch, b->apparmor_switch);
+	       text_equal(a->apparmor_switch, b->apparmor_switch) && text_equal(a->expect_path, b->expect_path) &&
+	       text_equal(a->cgroup_delegate_user, b->cgroup_delegate_user);
 }
 
 static bool
 values_equal(const struct job_class *a, const struct job_class *b)
 {
-	return a->expect == b->expect && a->task == b->task && a->respawn == b->respawn &&
-	       a->respawn_limit == b->respawn_limit && a->respawn_interval == b->respawn_interval &&
-	       a->respawn_delay == b->respawn_delay && a->respawn_delay_max == b->respawn_delay_max &&
-	       a->kill_timeout == b->kill_timeout && a->kill_signal == b->kill_signal &&
-	       a->reload_signal == b->reload_signal && a->console == b->console && a->umask == b->umask &&
-	       a->nice == b->nice && a->oom_score_adj == b->oom_score_adj && a->debug == b->debug;
+	return a->expect == b->expect && a->readiness == b->readiness && a->expect_fd == b->expect_fd &&
+	       a->expect_timeout == b->expect_timeout && a->watchdog == b->watchdog && a->kill_mode == b->kill_mode &&
+	       a->cgroup_optional == b->cgroup_optional && a->cgroup_delegate == b->cgroup_delegate &&
+	       a->task == b->task && a->respawn == b->respawn && a->respawn_limit == b->respawn_limit &&
+	       a->respawn_interval == b->respawn_interval && a->respawn_delay == b->respawn_delay &&
+	       a->respawn_delay_max == b->respawn_delay_max && a->kill_timeout == b->kill_timeout &&
+	       a->kill_signal == b->kill_signal && a->reload_signal == b->reload_signal && a->console == b->console &&
+	       a->umask == b->umask && a->nice == b->nice && a->oom_score_adj == b->oom_score_adj &&
+	       a->debug == b->debug;
 }
 
 static bool
@@ -229,6 +251,13 @@ cgroups_equal(const struct job_class *a, const struct job_class *b)
 }
 
 static bool
+logs_equal(const struct job_log *a, const struct job_log *b)
+{
+	return a->max_size == b->max_size && a->max_age == b->max_age && a->keep == b->keep &&
+	       a->compress == b->compress && a->format == b->format && a->forward == b->forward;
+}
+
+static bool
 exits_equal(const struct job_class *a, const struct job_class *b)
 {
 	return a->n_normal_exit == b->n_normal_exit &&
@@ -240,9 +269,11 @@ bool
 job_class_equal(const struct job_class *a, const struct job_class *b)
 {
 	return texts_equal(a, b) && values_equal(a, b) && conditions_equal(a->start_on, b->start_on) &&
-	       conditions_equal(a->stop_on, b->stop_on) && strv_equal(a->emits, b->emits) &&
-	       strv_equal(a->env, b->env) && strv_equal(a->export, b->export) && processes_equal(a, b) &&
-	       limits_equal(a, b) && cgroups_equal(a, b) && exits_equal(a, b);
+	       conditions_equal(a->stop_on, b->stop_on) && conditions_equal(a->while_on, b->while_on) &&
+	       logs_equal(&a->log, &b->log) && isolation_equal(&a->isolation, &b->isolation) &&
+	       strv_equal(a->import, b->import) && strv_equal(a->tmpfiles, b->tmpfiles) &&
+	       strv_equal(a->emits, b->emits) && strv_equal(a->env, b->env) && strv_equal(a->export, b->export) &&
+	       processes_equal(a, b) && limits_equal(a, b) && cgroups_equal(a, b) && exits_equal(a, b);
 }
 
 /* what it means */

@@ -76,7 +76,7 @@ argument_test(const char *arg, char *const *env, int *at, char *const *vars)
 	int r;
 
 	if (equals != NULL)
-		i = find_variable(env, (struct span) { arg, (size_t) (equals - arg) - negated });
+		i = find_variable(env, (struct span){ arg, (size_t) (equals - arg) - negated });
 	if (i < 0 || env == NULL || env[i] == NULL)
 		return -ENOENT;
 	*at = i + 1;
@@ -121,6 +121,8 @@ condition_evaluate(const struct condition *cond, const bool *held, bool *used)
 			truth[i] = held[node->leaf];
 		else if (node->type == CONDITION_AND)
 			truth[i] = truth[node->left] && truth[node->right];
+		else if (node->type == CONDITION_NOT)
+			truth[i] = !truth[node->right];
 		else
 			truth[i] = truth[node->left] || truth[node->right];
 	}
@@ -140,12 +142,12 @@ condition_evaluate(const struct condition *cond, const bool *held, bool *used)
 /* text */
 
 static void
-print_match(struct strbuf *b, const struct condition_node *node)
+print_match(struct strbuf *b, const struct condition_node *node, bool of_states)
 {
-	quote_event(b, node->name);
+	quote_event(b, node->name, of_states);
 	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++) {
 		strbuf_addc(b, ' ');
-		quote_event_argument(b, node->args[i]);
+		quote_event_argument(b, node->args[i], of_states);
 	}
 }
 
@@ -161,7 +163,12 @@ condition_print(const struct condition *cond)
 		int next = n->parent;
 
 		if (n->type == CONDITION_MATCH) {
-			print_match(&b, n);
+			print_match(&b, n, cond->of_states);
+		} else if (n->type == CONDITION_NOT && from == n->parent) {
+			strbuf_add(&b, "not ");
+			next = n->right;
+		} else if (n->type == CONDITION_NOT) {
+			next = n->parent;
 		} else if (from == n->parent) {
 			strbuf_addc(&b, '(');
 			next = n->left;
@@ -180,7 +187,7 @@ condition_print(const struct condition *cond)
 bool
 condition_equal(const struct condition *a, const struct condition *b)
 {
-	if (a->n_nodes != b->n_nodes)
+	if (a->n_nodes != b->n_nodes || a->of_states != b->of_states)
 		return false;
 	for (int i = 0; i < a->n_nodes; i++) {
 		const struct condition_node *x = &a->nodes[i];

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Event conditions: the tree of a `start on` or `stop on`.
+ * Conditions: the tree of a `start on` or `stop on`, over events, or of a `while`, over states.
  *
  * The tree is pure description; which leaf holds which event is the core's
  * business, by leaf index. Nodes lie in one array in reverse Polish order
@@ -13,23 +13,25 @@
 #include "common/error.h"
 #include "common/str.h"
 
-enum condition_type { CONDITION_MATCH, CONDITION_AND, CONDITION_OR };
+/* NOT stands in a `while` only; its operand is `right`, `left` is -1. */
+enum condition_type { CONDITION_MATCH, CONDITION_AND, CONDITION_OR, CONDITION_NOT };
 
 struct condition_node {
 	enum condition_type type;
-	char *name;  /* MATCH: event name, owned */
-	char **args; /* MATCH: arguments as written, quotes removed; owned */
-	int left, right; /* AND, OR: indices of the operands */
-	int parent;      /* -1: the root */
-	int leaf;        /* MATCH: its number from the left, else -1 */
+	char *name;	 /* MATCH: event name, owned */
+	char **args;	 /* MATCH: arguments as written, quotes removed; owned */
+	int left, right; /* AND, OR, NOT: indices of the operands */
+	int parent;	 /* -1: the root */
+	int leaf;	 /* MATCH: its number from the left, else -1 */
 };
 
 struct condition {
 	struct condition_node *nodes; /* owned */
-	int n_nodes;                  /* the root is nodes[n_nodes - 1] */
+	int n_nodes;		      /* the root is nodes[n_nodes - 1] */
 	int n_leaves;
-	int *leaves; /* owned: leaf number -> node index */
-	bool *truth; /* owned: scratch of condition_evaluate(), by node */
+	int *leaves;	/* owned: leaf number -> node index */
+	bool *truth;	/* owned: scratch of condition_evaluate(), by node */
+	bool of_states; /* a `while` */
 };
 
 struct condition *condition_free(struct condition *cond); /* takes NULL, returns NULL */

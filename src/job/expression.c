@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The reader of event expressions.
+ * The reader of expressions over events, and over states.
  *
  *     expr  := term { ("and" | "or") term }      equal precedence, from the left
- *     term  := "(" expr ")" | match
- *     match := EVENT { WORD } { KEY=WORD | KEY!=WORD }
+ *     term  := "(" expr ")" | match | "not" term     the last of states only
+ *     match := NAME { WORD } { KEY=WORD | KEY!=WORD }
  *
  * Open parentheses are kept in an array, innermost last, each with what has been read in it
  * so far; nodes are made when their right operand is complete, hence in reverse
@@ -18,23 +18,24 @@
 
 #include "job/list.h"
 
-#define SPAN_NONE ((struct span) { NULL, 0 })
+#define SPAN_NONE ((struct span){ NULL, 0 })
 
-enum token_kind { TOKEN_END, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_AND, TOKEN_OR, TOKEN_WORD };
+enum token_kind { TOKEN_END, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_AND, TOKEN_OR, TOKEN_NOT, TOKEN_WORD };
 
 struct token {
 	enum token_kind kind;
 	struct place at;
-	struct word word; /* of TOKEN_AND, _OR and _WORD */
+	struct word word; /* of TOKEN_AND, _OR, _NOT and _WORD */
 	struct span text; /* to show */
 };
 
 /* The whole expression, or one in parentheses. */
 struct level {
 	struct place opened;
-	int value;               /* node of what is read so far, -1: nothing */
-	enum condition_type op;  /* waits for its right operand, CONDITION_MATCH: none */
+	int value;		 /* node of what is read so far, -1: nothing */
+	enum condition_type op;	 /* waits for its right operand, CONDITION_MATCH: none */
 	enum condition_type was; /* the operator before it, CONDITION_MATCH: none */
+	unsigned nots;		 /* that wait for their operand */
 };
 
 struct expression {
@@ -46,11 +47,13 @@ struct expression {
 	size_t levels_cap;
 
 	bool wants_operand; /* after an operator, "(" or the start */
-	bool in_match;      /* words are arguments of the last match */
-	bool named;         /* of which one was KEY=… */
+	bool in_match;	    /* words are arguments of the last match */
+	bool named;	    /* of which one was KEY=… */
 	struct strlist args;
-	struct place last; /* of the last token */
-	bool stray;        /* a match stands where an operator should; told where the match ends */
+	struct place last;     /* of the last token */
+	struct place match_at; /* of the last match */
+	bool match_is_plain;   /* its name has no quotes */
+	bool stray;	       /* a match stands where an operator should; told where the match ends */
 	struct place stray_at;
 	struct span stray_text;
 };
@@ -83,7 +86,7 @@ open_level(struct expression *x, struct place at)
 		x->levels = grown;
 		x->levels_cap = cap;
 	}
-	x->levels[x->n_levels++] = (struct level) {
+	x->levels[x->n_levels++] = (struct level){
 		.opened = at,
 		.value = -1,
 		.op = CONDITION_MATCH,
@@ -111,7 +114,7 @@ add_node(struct expression *x, enum condition_type type)
 		c->nodes = grown;
 		x->nodes_cap = cap;
 	}
-	c->nodes[c->n_nodes] = (struct condition_node) {
+	c->nodes[c->n_nodes] = (struct condition_node){
 		.type = type,
 		.left = -1,
 		.right = -1,
@@ -121,6 +124,22 @@ add_node(struct expression *x, enum condition_type type)
 	return &c->nodes[c->n_nodes++];
 }
 
+/* Put the `not`s that stand before a term over it; *value is the outermost then. */
+static int
+add_nots(struct expression *x, int *value)
+{
+	for (struct level *level = top(x); level->nots > 0; level->nots--) {
+		struct condition_node *node = add_node(x, CONDITION_NOT);
+
+		if (node == NULL)
+			return -ENOMEM;
+		node->right = *value;
+		x->cond->nodes[*value].parent = x->cond->n_nodes - 1;
+		*value = x->cond->n_nodes - 1;
+	}
+	return 0;
+}
+
 /* Node `value` is a complete term of the innermost level. */
 static int
 add_term(struct expression *x, int value)
@@ -128,6 +147,8 @@ add_term(struct expression *x, int value)
 	struct level *level = top(x);
 	struct condition_node *node;
 
+	if (add_nots(x, &value) < 0)
+		return -ENOMEM;
 	if (level->op == CONDITION_MATCH) {
 		level->value = value;
 		return 0;
@@ -160,6 +181,18 @@ start_match(struct expression *x, struct token *t)
 	return 0;
 }
 
+/* `while started foo`: an event's words, where the state is `foo`. */
+static bool
+is_event_of_job(const struct condition_node *node)
+{
+	static const char *const events[] = { "starting", "started", "stopping", "stopped" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		if (strcmp(node->name, events[i]) == 0)
+			return strv_len(node->args) == 1;
+	return false;
+}
+
 /* What comes next is no argument any more. */
 static int
 end_match(struct expression *x)
@@ -172,6 +205,8 @@ end_match(struct expression *x)
 	if (x->stray)
 		return lexer_fault_line(x->lex, FAULT_EXPECTED_OPERATOR, x->last.line, x->stray_at, x->stray_text);
 	x->cond->nodes[node].args = strlist_steal(&x->args);
+	if (x->cond->of_states && is_event_of_job(&x->cond->nodes[node]))
+		return lexer_fault(x->lex, FAULT_EVENT_IN_WHILE, x->match_at, span_of(x->cond->nodes[node].name));
 	return add_term(x, node);
 }
 
@@ -199,7 +234,7 @@ next_token(struct expression *x, struct token *t)
 	char c;
 	int r;
 
-	*t = (struct token) { .kind = TOKEN_END };
+	*t = (struct token){ .kind = TOKEN_END };
 	r = skip_between_tokens(x);
 	if (r < 0)
 		return r;
@@ -222,6 +257,8 @@ next_token(struct expression *x, struct token *t)
 		t->kind = TOKEN_AND;
 	else if (t->word.plain && strcmp(t->word.text, "or") == 0)
 		t->kind = TOKEN_OR;
+	else if (t->word.plain && x->cond->of_states && strcmp(t->word.text, "not") == 0)
+		t->kind = TOKEN_NOT;
 	if (*t->word.text == '\0') {
 		r = lexer_fault_message(lex, FAULT_EXPECTED_TOKEN, t->at, t->text, "Expected token, not an empty one");
 		word_deinit(&t->word);
@@ -241,6 +278,15 @@ read_operator(struct expression *x, const struct token *t)
 	x->wants_operand = true;
 	if (level->was != CONDITION_MATCH && level->was != level->op)
 		return lexer_warn(x->lex, FAULT_MIXED_OPERATORS, t->at, t->text);
+	return 0;
+}
+
+static int
+read_not(struct expression *x, const struct token *t)
+{
+	if (!x->wants_operand)
+		return lexer_fault(x->lex, FAULT_EXPECTED_OPERATOR, t->at, t->text);
+	top(x)->nots++;
 	return 0;
 }
 
@@ -282,6 +328,8 @@ read_word(struct expression *x, struct token *t)
 		x->stray_at = t->at;
 		x->stray_text = t->text;
 	}
+	x->match_at = t->at;
+	x->match_is_plain = t->word.plain;
 	return start_match(x, t);
 }
 
@@ -314,6 +362,8 @@ read_token(struct expression *x, struct token *t)
 	case TOKEN_AND:
 	case TOKEN_OR:
 		return read_operator(x, t);
+	case TOKEN_NOT:
+		return read_not(x, t);
 	case TOKEN_WORD:
 		return read_word(x, t);
 	}
@@ -334,8 +384,18 @@ finish(struct condition *cond)
 	return 0;
 }
 
+/* `none` alone. */
+static bool
+is_none(const struct expression *x)
+{
+	const struct condition *cond = x->cond;
+
+	return cond->of_states && cond->n_nodes == 1 && strcmp(cond->nodes[0].name, "none") == 0 &&
+	       cond->nodes[0].args == NULL && x->match_is_plain;
+}
+
 int
-expression_read(struct lexer *lex, struct condition **cond)
+expression_read(struct lexer *lex, bool of_states, struct condition **cond)
 {
 	struct expression x = { .lex = lex };
 	struct token t = { .kind = TOKEN_OPEN };
@@ -346,6 +406,8 @@ expression_read(struct lexer *lex, struct condition **cond)
 		return lexer_fault(lex, FAULT_EXPECTED_TOKEN, lexer_place(lex), SPAN_NONE);
 	x.last = lexer_place(lex);
 	x.cond = calloc(1, sizeof(*x.cond));
+	if (x.cond != NULL)
+		x.cond->of_states = of_states;
 	r = x.cond != NULL ? open_level(&x, x.last) : -ENOMEM;
 	while (r == 0 && t.kind != TOKEN_END) {
 		r = next_token(&x, &t);
@@ -358,7 +420,7 @@ expression_read(struct lexer *lex, struct condition **cond)
 		r = finish(x.cond);
 	if (r == 0) {
 		(void) condition_free(*cond);
-		*cond = steal(&x.cond);
+		*cond = is_none(&x) ? NULL : steal(&x.cond);
 	}
 	expression_deinit(&x);
 	return r;

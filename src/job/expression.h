@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * Reading event expressions (job-language.md section 4.1). Private to job/.
+ * Reading expressions over events (job-language.md section 4.1) and over states (`while`). Private to job/.
  */
 
 #include "job/lexer.h"
 
 /*
  * Read an expression up to the end of its logical line; line ends inside parentheses
- * count as blanks. *cond is the caller's. 0, -EINVAL (reported) or -ENOMEM.
+ * count as blanks. With `of_states` there is `not`, and `none` alone is no condition (*cond becomes NULL).
+ * *cond is the caller's, the old one is freed. 0, -EINVAL (reported) or -ENOMEM.
  */
-int must_check expression_read(struct lexer *lex, struct condition **cond);
+int must_check expression_read(struct lexer *lex, bool of_states, struct condition **cond);

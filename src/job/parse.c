@@ -30,6 +30,10 @@ parser_deinit(struct parser *p)
 	strlist_deinit(&p->emits);
 	strlist_deinit(&p->env);
 	strlist_deinit(&p->export);
+	strlist_deinit(&p->import);
+	strlist_deinit(&p->tmpfiles);
+	strlist_deinit(&p->readonly);
+	strlist_deinit(&p->hidden);
 	map_deinit(&p->cgroups);
 }
 
@@ -115,6 +119,10 @@ parser_finish(struct parser *p, struct parse_report *report, struct job_class **
 	p->cls->emits = strlist_steal(&p->emits);
 	p->cls->env = strlist_steal(&p->env);
 	p->cls->export = strlist_steal(&p->export);
+	p->cls->import = strlist_steal(&p->import);
+	p->cls->tmpfiles = strlist_steal(&p->tmpfiles);
+	p->cls->isolation.readonly = strlist_steal(&p->readonly);
+	p->cls->isolation.hidden = strlist_steal(&p->hidden);
 	*cls = steal(&p->cls);
 	return 0;
 }
@@ -165,7 +173,8 @@ job_parse(const char *name, const struct parse_source *conf, const struct parse_
 }
 
 int
-condition_parse(struct span text, const char *path, struct condition **cond, struct parse_report *report)
+condition_parse(struct span text, const char *path, bool of_states, struct condition **cond,
+		struct parse_report *report)
 {
 	struct lexer lex;
 	int r;
@@ -176,7 +185,7 @@ condition_parse(struct span text, const char *path, struct condition **cond, str
 		lex.n = 0;
 		return fault_nul(&lex, strlen(text.p));
 	}
-	r = expression_read(&lex, cond);
+	r = expression_read(&lex, of_states, cond);
 	while (r == 0 && !lexer_at_end(&lex))
 		r = lexer_line_end(&lex);
 	if (r < 0)

@@ -46,8 +46,8 @@ struct parse_source {
 int must_check job_parse(const char *name, const struct parse_source *conf, const struct parse_source *override,
 			 struct job_class **cls, struct parse_report *report);
 
-/* Parse an event expression alone. 0, -EINVAL or -ENOMEM. */
-int must_check condition_parse(struct span text, const char *path, struct condition **cond,
+/* Parse an expression over events, or over states, alone. 0, -EINVAL or -ENOMEM. */
+int must_check condition_parse(struct span text, const char *path, bool of_states, struct condition **cond,
 			       struct parse_report *report);
 
 /* "PATH:LINE: MESSAGE", what init logs and scripts parse; owned; NULL when out of memory. */

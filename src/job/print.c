@@ -71,10 +71,11 @@ print_condition(struct strbuf *b, const struct job_class *cls, const struct stan
 	if (cond == NULL)
 		return;
 	text = condition_print(cond);
+	add_keywords(b, s, outer);
 	if (text == NULL)
 		b->failed = true;
 	else
-		strbuf_addf(b, "%s %s %s\n", outer->name, s->name, text);
+		strbuf_addf(b, " %s\n", text);
 }
 
 void
@@ -188,13 +189,6 @@ print_console(struct strbuf *b, const struct job_class *cls, const struct stanza
 }
 
 void
-print_expect(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
-{
-	if (cls->expect != EXPECT_NONE)
-		strbuf_addf(b, "%s %s\n", s->name, expect_mode_name(cls->expect));
-}
-
-void
 print_umask(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
 {
 	if (cls->umask != JOB_UMASK_UNSET)
@@ -240,6 +234,16 @@ print_limit(struct strbuf *b, const struct job_class *cls, const struct stanza *
 void
 print_cgroup(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
 {
+	if (cls->cgroup_optional)
+		strbuf_addf(b, "%s optional\n", s->name);
+	if (cls->cgroup_delegate) {
+		strbuf_addf(b, "%s delegate", s->name);
+		if (cls->cgroup_delegate_user != NULL) {
+			strbuf_addc(b, ' ');
+			quote_word(b, cls->cgroup_delegate_user);
+		}
+		strbuf_addc(b, '\n');
+	}
 	for (size_t i = 0; i < cls->n_cgroups; i++) {
 		const struct job_cgroup *g = &cls->cgroups[i];
 		const char *const words[] = { g->controller, g->name, g->key, g->key != NULL ? g->value : NULL };

@@ -10,8 +10,7 @@
 void print_text(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_words(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_flag(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
-void print_condition(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
-		     const struct stanza *outer);
+void print_condition(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_process(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_apparmor_load(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
 			 const struct stanza *outer);
@@ -25,7 +24,6 @@ void print_respawn_delay(struct strbuf *b, const struct job_class *cls, const st
 void print_normal_exit(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
 		       const struct stanza *outer);
 void print_console(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
-void print_expect(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_umask(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_nice(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_oom(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);

@@ -37,23 +37,30 @@ quote_word(struct strbuf *b, const char *word)
 		add_quoted(b, word);
 }
 
-void
-quote_event(struct strbuf *b, const char *word)
+static bool
+is_operator(const char *word, bool of_states)
 {
-	if (is_simple(word) && strcmp(word, "and") != 0 && strcmp(word, "or") != 0)
+	return strcmp(word, "and") == 0 || strcmp(word, "or") == 0 ||
+	       (of_states && (strcmp(word, "not") == 0 || strcmp(word, "none") == 0));
+}
+
+void
+quote_event(struct strbuf *b, const char *word, bool of_states)
+{
+	if (is_simple(word) && !is_operator(word, of_states))
 		strbuf_add(b, word);
 	else
 		add_quoted(b, word);
 }
 
 void
-quote_event_argument(struct strbuf *b, const char *word)
+quote_event_argument(struct strbuf *b, const char *word, bool of_states)
 {
 	const char *equals = strchr(word, '=');
 	const char *special = strpbrk(word, SPECIAL);
 
 	if (equals == NULL || special == NULL || special < equals) {
-		quote_event(b, word);
+		quote_event(b, word, of_states);
 		return;
 	}
 	strbuf_addn(b, word, (size_t) (equals + 1 - word));

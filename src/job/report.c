@@ -23,7 +23,7 @@ issue_deinit(struct parse_issue *issue)
 	free(issue->path);
 	free(issue->message);
 	free(issue->word);
-	*issue = (struct parse_issue) { 0 };
+	*issue = (struct parse_issue){ 0 };
 }
 
 void
@@ -32,7 +32,7 @@ parse_report_deinit(struct parse_report *report)
 	for (size_t i = 0; i < report->n; i++)
 		issue_deinit(&report->issues[i]);
 	free(report->issues);
-	*report = (struct parse_report) { 0 };
+	*report = (struct parse_report){ 0 };
 }
 
 /* A copy for a log line: bounded, not cut inside a UTF-8 character, without control characters. */

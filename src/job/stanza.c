@@ -14,10 +14,12 @@
 #include "job/attribute.h"
 #include "job/block.h"
 #include "job/expression.h"
+#include "job/namespace.h"
 #include "job/print.h"
 #include "job/signals.h"
+#include "job/supervise.h"
 
-#define SPAN_NONE ((struct span) { NULL, 0 })
+#define SPAN_NONE ((struct span){ NULL, 0 })
 
 /* generic stanzas */
 
@@ -104,6 +106,30 @@ parse_export(struct parser *p, const struct stanza *s, const struct stanza *oute
 }
 
 static int
+parse_import(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	return read_words(p, s, &p->import, true);
+}
+
+static int
+parse_tmpfiles(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	return read_words(p, s, &p->tmpfiles, true);
+}
+
+static int
+parse_readonly(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	return read_words(p, s, &p->readonly, true);
+}
+
+static int
+parse_hidden(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	return read_words(p, s, &p->hidden, true);
+}
+
+static int
 parse_env(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
 	return read_words(p, s, &p->env, false);
@@ -154,7 +180,13 @@ parse_apparmor_load(struct parser *p, const struct stanza *s, const struct stanz
 static int
 parse_condition(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
-	return expression_read(&p->lex, member(p, outer));
+	return expression_read(&p->lex, false, member(p, outer));
+}
+
+static int
+parse_while(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	return expression_read(&p->lex, true, member(p, s));
 }
 
 /* Forget the `start on` read so far; a later one counts again. */
@@ -343,6 +375,8 @@ static const struct stanza kill_stanzas[] = {
 	  .doc = "the signal that ends the job" },
 	{ "timeout", parse_kill_timeout, print_kill_timeout, .usage = "SECONDS",
 	  .doc = "the time until SIGKILL follows" },
+	{ "mode", parse_kill_mode, print_kill_mode, .flags = STANZA_NOT_YET, .usage = "group | tree",
+	  .doc = "what is killed: the process group, or all that descend from the job" },
 	{ 0 },
 };
 
@@ -360,6 +394,36 @@ static const struct stanza apparmor_stanzas[] = {
 	{ 0 },
 };
 
+static const struct stanza log_stanzas[] = {
+	{ "max-size", parse_log_size, print_log_number, .member = MEMBER(log.max_size), .flags = STANZA_NOT_YET,
+	  .usage = "BYTES", .doc = "begin a new log file at this size; K, M, G may follow; 0: never" },
+	{ "max-age", parse_log_age, print_log_number, .member = MEMBER(log.max_age), .flags = STANZA_NOT_YET,
+	  .usage = "SECONDS", .doc = "begin a new log file after this time; m, h, d, w may follow; 0: never" },
+	{ "keep", parse_log_keep, print_log_number, .member = MEMBER(log.keep), .flags = STANZA_NOT_YET,
+	  .usage = "COUNT", .doc = "how many old log files stay" },
+	{ "compress", parse_log_compress, print_log_compress, .flags = STANZA_NOT_YET, .usage = "none | zstd",
+	  .doc = "how old log files are compressed" },
+	{ "format", parse_log_format, print_log_format, .flags = STANZA_NOT_YET, .usage = "plain | time | json",
+	  .doc = "lines as they are, with the time before them, or as JSON" },
+	{ "forward", parse_log_forward, print_log_forward, .flags = STANZA_NOT_YET, .usage = "none | syslog | journald",
+	  .doc = "who else gets the lines" },
+	{ 0 },
+};
+
+static const struct stanza namespace_stanzas[] = {
+	{ "join", parse_namespace_join, .usage = "net NAME [create]", .doc = "join a named network namespace" },
+	{ "share", parse_namespace_share, .usage = "JOB [INSTANCE]", .doc = "join the namespaces of a running job" },
+	{ "optional", parse_namespace_optional, .usage = "KIND...",
+	  .doc = "new namespaces, or none where they can't be made" },
+	{ 0 },
+};
+
+static const struct stanza time_stanzas[] = {
+	{ "offset", parse_time_offset, print_time_offset, .flags = STANZA_NOT_YET, .usage = "SECONDS",
+	  .doc = "what clocks of a time namespace add" },
+	{ 0 },
+};
+
 static const struct stanza stanzas[] = {
 	{ "description", parse_text, print_text, .member = MEMBER(description), .flags = STANZA_EMPTY_OK,
 	  .usage = "TEXT", .doc = "what the job is" },
@@ -371,6 +435,8 @@ static const struct stanza stanzas[] = {
 	  .doc = "the variables the job wants, for initctl usage" },
 	{ "start", .sub = condition_stanzas, .member = MEMBER(start_on), .doc = "start the job" },
 	{ "stop", .sub = condition_stanzas, .member = MEMBER(stop_on), .doc = "stop the job" },
+	{ "while", parse_while, print_condition, .member = MEMBER(while_on), .flags = STANZA_NOT_YET,
+	  .usage = "EXPRESSION | none", .doc = "run the job as long as these states hold" },
 	{ "manual", parse_manual, .flags = STANZA_MORE, .usage = "", .doc = "forget any 'start on' above" },
 	{ "emits", parse_emits, print_words, .member = MEMBER(emits), .usage = "EVENT...",
 	  .doc = "events the job emits, for documentation" },
@@ -382,8 +448,16 @@ static const struct stanza stanzas[] = {
 	  .doc = "a variable for the job's processes" },
 	{ "export", parse_export, print_words, .member = MEMBER(export), .usage = "KEY...",
 	  .doc = "variables the job's events carry" },
-	{ "expect", parse_expect, print_expect, .usage = "none | stop | fork | daemon",
+	{ "import", parse_import, print_words, .member = MEMBER(import), .usage = "KEY...",
+	  .doc = "with the import policy, variables of events and requests that enter the job" },
+	{ "tmpfiles", parse_tmpfiles, print_words, .member = MEMBER(tmpfiles), .usage = "PATH...",
+	  .doc = "files of tmpfiles.d(5) to apply before pre-start" },
+	{ "expect", parse_expect, print_expect,
+	  .usage =
+	      "none | stop | fork | daemon | exit | pidfile PATH | notify | fd N | listen ADDRESS | timeout SECONDS",
 	  .doc = "how the main process says that it is ready" },
+	{ "watchdog", parse_watchdog, print_watchdog, .flags = STANZA_NOT_YET, .usage = "SECONDS",
+	  .doc = "how often a job with 'expect notify' says that it lives" },
 	{ "respawn", parse_flag, print_flag, .sub = respawn_stanzas, .member = MEMBER(respawn), .usage = "",
 	  .doc = "start the main process again when it fails" },
 	{ "normal", .sub = normal_stanzas, .doc = "what is no failure" },
@@ -391,6 +465,7 @@ static const struct stanza stanzas[] = {
 	{ "reload", .sub = reload_stanzas, .doc = "how the job is told to reload" },
 	{ "console", parse_console, print_console, .usage = "none | log | output | owner",
 	  .doc = "where input and output of the processes go" },
+	{ "log", .sub = log_stanzas, .doc = "the log file of 'console log'" },
 	{ "umask", parse_umask, print_umask, .usage = "OCTAL", .doc = "file creation mask" },
 	{ "nice", parse_nice, print_nice, .usage = "-20...19", .doc = "scheduling priority" },
 	{ "oom", parse_oom, print_oom, .usage = "-17...15 | never | score -1000...1000 | score never",
@@ -401,8 +476,24 @@ static const struct stanza stanzas[] = {
 	{ "chdir", parse_text, print_text, .member = MEMBER(chdir), .usage = "DIRECTORY", .doc = "working directory" },
 	{ "setuid", parse_text, print_text, .member = MEMBER(setuid), .usage = "USER", .doc = "user to run as" },
 	{ "setgid", parse_text, print_text, .member = MEMBER(setgid), .usage = "GROUP", .doc = "group to run as" },
-	{ "cgroup", parse_cgroup, print_cgroup, .usage = "CONTROLLER [NAME] [KEY VALUE]",
+	{ "cgroup", parse_cgroup, print_cgroup, .usage = "CONTROLLER [NAME] [KEY VALUE] | delegate [USER] | optional",
 	  .doc = "a control group and a setting of it" },
+	{ "namespace", parse_namespace, print_namespace, .sub = namespace_stanzas,
+	  .flags = STANZA_WORDS | STANZA_NOT_YET, .usage = "user|cgroup|ipc|uts|net|mount|pid [bare]|time...",
+	  .doc = "namespaces of the job's own" },
+	{ "hostname", parse_text, print_text, .member = MEMBER(isolation.hostname), .flags = STANZA_NOT_YET,
+	  .usage = "NAME", .doc = "host name in a uts namespace" },
+	{ "mount", parse_mount, print_mount, .flags = STANZA_NOT_YET, .usage = "SOURCE TARGET [TYPE] [OPTIONS]",
+	  .doc = "mount this in a mount namespace" },
+	{ "private", parse_private, print_private, .flags = STANZA_NOT_YET, .usage = "tmp | dev | proc...",
+	  .doc = "fresh ones in a mount namespace" },
+	{ "readonly", parse_readonly, print_words, .member = MEMBER(isolation.readonly), .flags = STANZA_NOT_YET,
+	  .usage = "PATH...", .doc = "can only be read in a mount namespace" },
+	{ "hidden", parse_hidden, print_words, .member = MEMBER(isolation.hidden), .flags = STANZA_NOT_YET,
+	  .usage = "PATH...", .doc = "can't be seen in a mount namespace" },
+	{ "idmap", parse_idmap, print_idmap, .flags = STANZA_NOT_YET, .usage = "UIDS GIDS",
+	  .doc = "the map of a user namespace, each \"INSIDE OUTSIDE COUNT\"" },
+	{ "time", .sub = time_stanzas, .doc = "clocks of a time namespace" },
 	{ "apparmor", .sub = apparmor_stanzas, .doc = "AppArmor profiles" },
 	{ "debug", parse_flag, print_flag, .member = MEMBER(debug), .flags = STANZA_MORE, .usage = "",
 	  .doc = "with init --debug, stop each process before it is executed" },
@@ -451,20 +542,47 @@ read_keyword(struct parser *p, const struct stanza *table, const struct stanza *
 	return 0;
 }
 
+/* Read the words behind `outer`: those of a row of its own, or arguments. */
+static int
+read_inner(struct parser *p, const struct stanza *outer, const struct stanza **inner)
+{
+	struct lexer_mark mark = lexer_mark(&p->lex);
+	struct word w;
+	int r;
+
+	if ((outer->flags & STANZA_WORDS) == 0)
+		return read_keyword(p, outer->sub, inner);
+	r = lexer_keyword(&p->lex, &w);
+	if (r < 0)
+		return r;
+	*inner = stanza_find(outer->sub, w.raw);
+	if (*inner == NULL) {
+		lexer_return(&p->lex, &mark);
+		*inner = outer;
+	}
+	return 0;
+}
+
 int
 stanza_read(struct parser *p, const struct stanza **found)
 {
 	const struct stanza *outer = NULL;
 	const struct stanza *inner;
+	struct place at;
 	int r = read_keyword(p, stanzas, &outer);
 
-	*found = outer;
+	*found = inner = outer;
+	at = p->keyword_at;
 	if (r < 0)
 		return r;
-	if (outer->sub == NULL || (outer->parse != NULL && lexer_at_line_end(&p->lex)))
-		return outer->parse(p, outer, outer);
-	if (lexer_at_line_end(&p->lex))
-		return lexer_fault(&p->lex, FAULT_EXPECTED_TOKEN, lexer_place(&p->lex), SPAN_NONE);
-	r = read_keyword(p, outer->sub, &inner);
-	return r < 0 ? r : inner->parse(p, inner, outer);
+	if (outer->sub != NULL && (outer->parse == NULL || !lexer_at_line_end(&p->lex))) {
+		if (lexer_at_line_end(&p->lex))
+			return lexer_fault(&p->lex, FAULT_EXPECTED_TOKEN, lexer_place(&p->lex), SPAN_NONE);
+		r = read_inner(p, outer, &inner);
+	}
+	if (r == 0)
+		r = inner->parse(p, inner, outer);
+	if (r == 0 && ((inner->flags | outer->flags) & STANZA_NOT_YET) != 0)
+		r = lexer_warn(&p->lex, FAULT_NOT_YET, at, span_of(outer->name));
+	return r;
 }

@@ -16,12 +16,17 @@
  * override, and moves into the class at the end.
  */
 struct parser {
-	struct lexer lex;        /* over the file being read */
+	struct lexer lex;	 /* over the file being read */
 	struct place keyword_at; /* of the innermost keyword */
 	struct job_class *cls;
 	struct strlist emits;
 	struct strlist env;
 	struct strlist export;
+	struct strlist import;
+	struct strlist tmpfiles;
+	struct strlist readonly;
+	struct strlist hidden;
+	size_t mounts_cap;
 	size_t exits_cap;
 	size_t cgroups_cap;
 	struct map cgroups; /* "CONTROLLER\nNAME\nKEY" -> index in cls->cgroups + 1 */
@@ -44,19 +49,21 @@ typedef void (*stanza_print_fn)(struct strbuf *b, const struct job_class *cls, c
 
 struct stanza {
 	const char *name;
-	stanza_parse_fn parse;    /* with `sub`: for the keyword alone; NULL: a second word must follow */
-	stanza_print_fn print;    /* NULL: another row writes it, or there is nothing to write */
+	stanza_parse_fn parse;	  /* with `sub`: for the keyword alone; NULL: a second word must follow */
+	stanza_print_fn print;	  /* NULL: another row writes it, or there is nothing to write */
 	const struct stanza *sub; /* second words, ended by a row without a name */
-	size_t member;            /* offset in struct job_class, where the functions want one */
-	int value;                /* what else they want to know */
+	size_t member;		  /* offset in struct job_class, where the functions want one */
+	int value;		  /* what else they want to know */
 	unsigned flags;
 	const char *usage; /* the arguments, for people */
 	const char *doc;   /* one line, for people */
 };
 
 #define STANZA_EMPTY_OK 1u /* an argument may be empty (D20) */
-#define STANZA_BLOCK 2u    /* a `script` may follow */
-#define STANZA_MORE 4u     /* text after it is read as another stanza (D21) */
+#define STANZA_BLOCK 2u	   /* a `script` may follow */
+#define STANZA_MORE 4u	   /* text after it is read as another stanza (D21) */
+#define STANZA_WORDS 16u   /* with `sub`: words that are none of its are arguments */
+#define STANZA_NOT_YET 8u  /* read and kept, but nothing is done with it yet: a warning */
 
 /* The table, ended by a row without a name. */
 const struct stanza *job_stanzas(void);

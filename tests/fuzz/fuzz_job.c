@@ -28,7 +28,7 @@ use_condition(const struct condition *cond)
 	char *text = condition_print(cond);
 
 	check(text != NULL && held != NULL);
-	check(condition_parse(span_of(text), "again", &again, &report) == 0);
+	check(condition_parse(span_of(text), "again", cond->of_states, &again, &report) == 0);
 	check(condition_equal(cond, again));
 	for (int i = 0; i < cond->n_leaves; i++) {
 		const struct condition_node *node = &cond->nodes[cond->leaves[i]];

@@ -10,7 +10,7 @@ condition_of(const char *text)
 	struct parse_report report = { 0 };
 	struct condition *cond = NULL;
 
-	if (condition_parse(span_of(text), "test", &cond, &report) != 0)
+	if (condition_parse(span_of(text), "test", false, &cond, &report) != 0)
 		fail_msg("\"%s\" is refused: %s", text, report.n > 0 ? report.issues[0].message : "?");
 	parse_report_deinit(&report);
 	return cond;
@@ -102,7 +102,7 @@ test_refused(void **state)
 		struct parse_report report = { 0 };
 		struct condition *cond = NULL;
 
-		assert_int_equal(condition_parse(span_of(texts[i]), "test", &cond, &report), -EINVAL);
+		assert_int_equal(condition_parse(span_of(texts[i]), "test", false, &cond, &report), -EINVAL);
 		assert_null(cond);
 		assert_true(report.errors > 0);
 		parse_report_deinit(&report);
@@ -273,7 +273,7 @@ parse_one(void *data)
 {
 	struct parse_report report = { 0 };
 	struct condition *cond = NULL;
-	int r = condition_parse(span_of(data), "test", &cond, &report);
+	int r = condition_parse(span_of(data), "test", false, &cond, &report);
 
 	parse_report_deinit(&report);
 	(void) condition_free(cond);

@@ -186,7 +186,7 @@ test_nul(void **state)
 		assert_string_equal(p.report.issues[0].id, "UNEXPECTED_TOKEN");
 		assert_string_equal(p.report.issues[0].message, "Unexpected NUL byte");
 		assert_int_equal(p.report.issues[0].line, lines[i]);
-		assert_int_equal(condition_parse((struct span) { texts[i], sizes[i] }, "x", &cond, &p.report), -EINVAL);
+		assert_int_equal(condition_parse((struct span) { texts[i], sizes[i] }, "x", false, &cond, &p.report), -EINVAL);
 	}
 	auto_parsed struct parsed p = parse_span((struct span) { "bogus\nnice 1\n\0", 14 });
 

@@ -346,7 +346,7 @@ test_signal_names(void **state)
 	assert_false(signal_is_valid(SIGRTMAX + 1));
 }
 
-/* The table has the stanzas of job-language.md section 10, each once, each with a line for people. */
+/* The table has the stanzas of job-language.md section 10 and those that came later, each once, each with a line for people. */
 static void
 test_table(void **state)
 {
@@ -394,6 +394,28 @@ test_table(void **state)
 		"umask",
 		"usage",
 		"version",
+		"import",
+		"tmpfiles",
+		"while",
+		"watchdog",
+		"kill mode",
+		"log max-size",
+		"log max-age",
+		"log keep",
+		"log compress",
+		"log format",
+		"log forward",
+		"namespace",
+		"namespace join",
+		"namespace share",
+		"namespace optional",
+		"hostname",
+		"mount",
+		"private",
+		"readonly",
+		"hidden",
+		"idmap",
+		"time offset",
 	};
 	auto_strv char **names = NULL;
 
