@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The filter by seccomp. Calls that this architecture does not have are left out by libseccomp.
+ *
+ * CAP_DAC_OVERRIDE stays with a logger that is root: /var/log/upstart may belong to another user, and did always work.
+ * Everything else goes, with it the blocks of a disk that are reserved for root: the output of jobs is no reason to
+ * use them up. Why the log folder isn't all the logger may write to: docs/decisions/004-sandbox-of-the-logger.md.
  */
 #include "logger/filter.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 /* Sanitizers and coverage make calls of their own at the end of a process. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -40,12 +47,39 @@ static const int allowed[] = {
 };
 /* clang-format on */
 
+/* The bounding set as well: nothing this process could ever run gets one back. */
+static int
+drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return -errno;
+	for (unsigned long i = 0; i <= 63; i++)
+		(void) prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
+	(void) prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {
+		uint32_t kept = i == CAP_TO_INDEX(CAP_DAC_OVERRIDE) ? CAP_TO_MASK(CAP_DAC_OVERRIDE) : 0;
+
+		data[i].permitted &= kept;
+		data[i].effective &= kept;
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
 int
 filter_install(void)
 {
 	scmp_filter_ctx filter;
-	int r = 0;
+	int r;
 
+	r = drop_capabilities();
+	if (r < 0)
+		return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
 	if (INSTRUMENTED)
 		return 0;
 	filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -57,7 +91,7 @@ filter_install(void)
 			r = 0;
 	}
 	if (r == 0)
-		r = seccomp_load(filter); /* sets no_new_privs as well */
+		r = seccomp_load(filter);
 	seccomp_release(filter);
 	return r;
 }

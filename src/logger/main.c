@@ -124,8 +124,9 @@ main(int argc, char **argv)
 	}
 	if (options.filter) {
 		r = filter_install();
-		if (r < 0 && r != -ENOSYS)
-			log_warn("Running without system call filter: %s", strerror(-r));
+		if (r < 0)
+			log_write(r == -ENOSYS || r == -EINVAL ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+				  "Running without system call filter: %s", strerror(-r));
 	}
 	r = logger_run(lg);
 	(void) logger_free(lg);
