@@ -60,19 +60,60 @@ log_get_level(void)
 	return log_state.level;
 }
 
+/* How many bytes from here on are one printable letter of UTF-8; 0: none is. */
+static size_t
+letter_size(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+
+	if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
+		return 0; /* C0, DEL, C1 */
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+/*
+ * The text without what moves a terminal's cursor or begins another line: names and words of messages come from outside
+ * and must not forge messages. Cut where it does not fit.
+ */
+static void
+make_printable(char *to, size_t size, const char *from)
+{
+	while (*from != '\0') {
+		size_t n = letter_size((const unsigned char *) from);
+		char escaped[5] = "\\n";
+
+		if (n == 0 && *from != '\n')
+			(void) snprintf(escaped, sizeof(escaped), "\\x%02x", (unsigned) (unsigned char) *from);
+		if (size <= (n > 0 ? n : strlen(escaped)))
+			break;
+		if (n > 0)
+			memcpy(to, from, n);
+		else
+			memcpy(to, escaped, strlen(escaped));
+		to += n > 0 ? n : strlen(escaped);
+		size -= n > 0 ? n : strlen(escaped);
+		from += n > 0 ? n : 1;
+	}
+	*to = '\0';
+}
+
 void
 log_write(enum log_level level, const char *fmt, ...)
 {
 	int saved = errno;
-	char text[2048];
+	char raw[2048], text[2048];
 	va_list args;
 
 	if (level < log_state.level)
 		return;
 	va_start(args, fmt);
-	if (vsnprintf(text, sizeof(text), fmt, args) < 0)
-		text[0] = '\0';
+	if (vsnprintf(raw, sizeof(raw), fmt, args) < 0)
+		raw[0] = '\0';
 	va_end(args);
+	make_printable(text, sizeof(text), raw);
 	if (log_state.sink != NULL)
 		log_state.sink(level, text, log_state.data);
 	else

@@ -32,6 +32,7 @@ void log_set_program(const char *name); /* borrowed for ever */
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
+/* One line: bytes that are no printable UTF-8 are written as \n or \xhh, so that no name can forge a message. */
 void log_write(enum log_level level, const char *fmt, ...) printf_like(2, 3);
 
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)

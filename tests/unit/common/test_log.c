@@ -78,6 +78,39 @@ test_log_keeps_errno_and_cuts_long_lines(void **state)
 }
 
 static void
+test_log_text_can_not_be_forged(void **state)
+{
+	static const struct {
+		const char *name, *shown;
+	} cases[] = {
+		{ "a\nupstart: forged", "a\\nupstart: forged" },
+		{ "\x1b[2J\r\t\x7f", "\\x1b[2J\\x0d\\x09\\x7f" },
+		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
+		  "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80" },
+		{ "\xc2\x9b"
+		  "31m",
+		  "\\xc2\\x9b31m" },
+		{ "\x9b"
+		  "1m \xfc \xc3",
+		  "\\x9b1m \\xfc \\xc3" },
+	};
+	char text[2047];
+
+	log_set_sink(sink, &lines);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		log_warn("%s", cases[i].name);
+		assert_string_equal(last_text, cases[i].shown);
+	}
+	/* What does not fit is cut between letters. */
+	memset(text, '\n', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	log_warn("%s", text);
+	assert_int_equal(strlen(last_text), 2046);
+	assert_true(strcmp(last_text + 2044, "\\n") == 0);
+	log_set_sink(NULL, NULL);
+}
+
+static void
 test_log_needs_no_memory(void **state)
 {
 	log_set_sink(sink, &lines);
@@ -155,6 +188,7 @@ main(void)
 		cmocka_unit_test(test_log_names_round_trip),
 		cmocka_unit_test(test_log_threshold),
 		cmocka_unit_test(test_log_keeps_errno_and_cuts_long_lines),
+		cmocka_unit_test(test_log_text_can_not_be_forged),
 		cmocka_unit_test(test_log_needs_no_memory),
 		cmocka_unit_test(test_error_set_fills_and_returns),
 		cmocka_unit_test(test_invariant_is_told_once_and_goes_on),
