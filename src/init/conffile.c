@@ -170,9 +170,9 @@ is_directory(int dir, const struct dirent *entry)
 	return fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Names in a directory that count, those of directories with a slash at the end. */
+/* Names in a directory that count: those of files of that kind, and of directories with a slash at the end. */
 static int
-list(const char *path, char ***names)
+list(const char *path, enum conffile_kind kind, char ***names)
 {
 	const struct dirent *entry;
 	DIR *dir = opendir(path);
@@ -184,7 +184,7 @@ list(const char *path, char ***names)
 		if (is_directory(dirfd(dir), entry)) {
 			if (conffile_enter(entry->d_name))
 				r = strv_take(names, str_printf("%s/", entry->d_name));
-		} else if (conffile_kind_of(entry->d_name) == CONFFILE_CONF) {
+		} else if (conffile_kind_of(entry->d_name) == kind) {
 			r = strv_add(names, entry->d_name);
 		}
 	}
@@ -199,10 +199,10 @@ compare(const void *a, const void *b)
 }
 
 static int
-walk(const char *dir, conffile_walk_fn fn, void *data, int depth)
+walk(const char *dir, enum conffile_kind kind, conffile_walk_fn fn, void *data, int depth)
 {
 	auto_strv char **names = NULL;
-	int r = list(dir, &names);
+	int r = list(dir, kind, &names);
 
 	if (r < 0)
 		return r;
@@ -219,7 +219,7 @@ walk(const char *dir, conffile_walk_fn fn, void *data, int depth)
 			continue;
 		}
 		path[n - 1] = '\0';
-		r = depth < DEPTH_MAX ? walk(path, fn, data, depth + 1) : 0;
+		r = depth < DEPTH_MAX ? walk(path, kind, fn, data, depth + 1) : 0;
 		if (r < 0 && r != -ENOMEM) {
 			/* One that vanished meanwhile is none. */
 			if (r != -ENOENT)
@@ -233,5 +233,11 @@ walk(const char *dir, conffile_walk_fn fn, void *data, int depth)
 int
 conffile_walk(const char *dir, conffile_walk_fn fn, void *data)
 {
-	return walk(dir, fn, data, 0);
+	return walk(dir, CONFFILE_CONF, fn, data, 0);
+}
+
+int
+conffile_walk_overrides(const char *dir, conffile_walk_fn fn, void *data)
+{
+	return walk(dir, CONFFILE_OVERRIDE, fn, data, 0);
 }

@@ -49,3 +49,5 @@ typedef int (*conffile_walk_fn)(const char *path, void *data);
  * not 0. 0, that result, or a negative errno for `dir` itself.
  */
 int must_check conffile_walk(const char *dir, conffile_walk_fn fn, void *data);
+/* The same with every override. */
+int must_check conffile_walk_overrides(const char *dir, conffile_walk_fn fn, void *data);

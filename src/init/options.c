@@ -22,11 +22,13 @@ struct option_row {
 
 static const struct option_row rows[] = {
 	{ 0, "append-confdir", LIST, AT(append), false, "DIR", "search this directory after all others" },
+	{ 0, "check", FLAG, AT(check), true, NULL, "read job files and directories, tell what is wrong, and exit" },
 	{ 0, "chroot-sessions", FLAG, AT(chroot_sessions), false, NULL, NULL },
 	{ 0, "confdir", LIST, AT(confdirs), false, "DIR", "search this directory instead of the usual ones" },
 	{ 0, "crash", TEXT, AT(crash), true, NULL, NULL },
 	{ 0, "default-console", TEXT, AT(console), false, "VALUE",
 	  "console of jobs that name none: none, log, output or owner" },
+	{ 0, "json", FLAG, AT(json), true, NULL, "with --check: tell it as JSON" },
 	{ 0, "logdir", TEXT, AT(logdir), false, "DIR", "directory of the jobs' log files" },
 	{ 0, "no-cgroups", FLAG, AT(no_cgroups), false, NULL, "ignore the cgroup stanza" },
 	{ 0, "no-dbus", FLAG, AT(no_dbus), false, NULL, "do not connect to a D-Bus bus" },
@@ -38,6 +40,7 @@ static const struct option_row rows[] = {
 	{ 0, "record", TEXT, AT(record), true, "FILE", "write all that happens to FILE, for upstart-replay" },
 	{ 0, "restart", FLAG, AT(restart), true, NULL, NULL },
 	{ 0, "session", FLAG, AT(session), false, NULL, "use the session bus and do not act as PID 1 (for testing)" },
+	{ 0, "shell", FLAG, AT(shell), true, NULL, "with --check: let the shell look at scripts" },
 	{ 0, "startup-event", TEXT, AT(startup_event), false, "NAME", "emit this instead of startup" },
 	{ 0, "state-fd", TEXT, AT(state_fd_text), true, NULL, NULL },
 	{ 0, "user", FLAG, AT(user), false, NULL, "supervise a user's session" },

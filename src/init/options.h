@@ -18,6 +18,7 @@ struct options {
 	bool restart;
 	bool quiet, verbose, debug;
 	bool help, version;
+	bool check, json, shell; /* --check: only read job files (check.h) */
 	char **confdirs, **append, **prepend; /* owned, as all here */
 	char *logdir;
 	char *console; /* as given; see default_console */

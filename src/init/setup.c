@@ -10,6 +10,7 @@
 #include "common/env.h"
 #include "common/invariant.h"
 #include "init/brain.h"
+#include "init/check.h"
 #include "init/control.h"
 #include "init/crash.h"
 #include "init/events.h"
@@ -106,6 +107,11 @@ setup_options(struct init *init, int argc, char **argv)
 		return print_help(init);
 	if (init->options.version)
 		return print_version(init);
+	if (init->options.check) {
+		if (r < 0)
+			log_error("%s", r == -ENOMEM ? "Out of memory" : err.text);
+		return r < 0 ? 1 : check_files(&init->options);
+	}
 	init->mode = init->options.user							  ? MODE_USER
 		     : init->options.session || getenv("UPSTART_USE_SESSION_BUS") != NULL ? MODE_SESSION
 											  : MODE_SYSTEM;

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading job files only to see whether they are right. Each is read as init would read it: with the override next
+ * to it. Diagnostics go to the standard error, with --json to the standard output.
+ */
+#include "init/check.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "init/check_shell.h"
+#include "init/conffile.h"
+#include "job/parse.h"
+
+struct check {
+	const struct options *o;
+	const char *dir; /* names are relative to it; NULL: a single file */
+	size_t files;
+	size_t errors;
+	size_t warnings;
+	struct strbuf json; /* of the files so far */
+};
+
+/* A text that was read, to show lines of. */
+struct source {
+	const char *path;
+	char *text; /* owned */
+	size_t len;
+};
+
+static void
+source_deinit(struct source *s)
+{
+	free(s->text);
+	s->text = NULL;
+}
+
+#define auto_source __attribute__((cleanup(source_deinit)))
+
+/* -- JSON ---------------------------------------------------------------------------------- */
+
+/* A string; bytes that are no part of UTF-8 are left to whoever reads them: they stand in job files as well. */
+static void
+json_string(struct strbuf *b, const char *s)
+{
+	strbuf_addc(b, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			strbuf_addf(b, "\\%c", *s);
+		else if ((unsigned char) *s < ' ')
+			strbuf_addf(b, "\\u%04x", (unsigned) *s);
+		else
+			strbuf_addc(b, *s);
+	}
+	strbuf_addc(b, '"');
+}
+
+static void
+json_member(struct strbuf *b, const char *name, const char *value)
+{
+	strbuf_addf(b, ",\"%s\":", name);
+	json_string(b, value);
+}
+
+static void
+json_issue(struct strbuf *b, const struct parse_issue *issue)
+{
+	strbuf_addf(b, "{\"line\":%u,\"column\":%u", issue->at_line, issue->column);
+	json_member(b, "path", issue->path);
+	json_member(b, "severity", issue->warning ? "warning" : "error");
+	json_member(b, "id", issue->id);
+	json_member(b, "message", issue->message);
+	if (issue->word != NULL)
+		json_member(b, "word", issue->word);
+	strbuf_addc(b, '}');
+}
+
+/* A fault without a place in a file. */
+static void
+json_fault(struct strbuf *b, const char *path, const char *id, const char *message)
+{
+	strbuf_add(b, "{\"line\":0,\"column\":0");
+	json_member(b, "path", path);
+	json_member(b, "severity", "error");
+	json_member(b, "id", id);
+	json_member(b, "message", message);
+	strbuf_addc(b, '}');
+}
+
+/* -- text ------------------------------------------------------------------------------------ */
+
+/* The line a fault is in, and a caret below its place. */
+static void
+show_line(const struct source *s, const struct parse_issue *issue)
+{
+	const char *p = s->text, *end = s->text + s->len, *nl;
+	unsigned line = 1;
+
+	for (; p < end && line < issue->at_line; line++) {
+		nl = memchr(p, '\n', (size_t) (end - p));
+		p = nl != NULL ? nl + 1 : end;
+	}
+	nl = p < end ? memchr(p, '\n', (size_t) (end - p)) : NULL;
+	if (nl == NULL)
+		nl = end;
+	(void) fputs("    ", stderr);
+	for (const char *q = p; q < nl; q++)
+		(void) fputc((unsigned char) *q < ' ' && *q != '\t' ? ' ' : *q, stderr);
+	(void) fputs("\n    ", stderr);
+	for (unsigned i = 1; i < issue->column; i++)
+		(void) fputc(p + i - 1 < nl && p[i - 1] == '\t' ? '\t' : ' ', stderr);
+	(void) fputs("^\n", stderr);
+}
+
+static void
+tell_issue(struct check *c, const struct parse_issue *issue, const struct source *sources, size_t n)
+{
+	auto_free char *logged = c->o->quiet ? parse_issue_text(issue) : NULL;
+
+	if (c->o->quiet) {
+		/* As the log of init has it. */
+		if (!issue->warning && logged != NULL)
+			(void) fprintf(stderr, "init:%s\n", logged);
+		return;
+	}
+	(void) fprintf(stderr, "%s:%u:%u: %s%s%s%s\n", issue->path, issue->at_line, issue->column,
+		       issue->warning ? "warning: " : "", issue->message, issue->word != NULL ? ": " : "",
+		       issue->word != NULL ? issue->word : "");
+	for (size_t i = 0; c->o->verbose && i < n; i++)
+		if (sources[i].text != NULL && strcmp(sources[i].path, issue->path) == 0)
+			show_line(&sources[i], issue);
+}
+
+/* -- one file ---------------------------------------------------------------------------------- */
+
+/* The faults of one file, in the form that was asked for. */
+struct findings {
+	struct strbuf json;
+	size_t n;
+};
+
+static void
+next_finding(struct findings *f)
+{
+	if (f->n++ > 0)
+		strbuf_addc(&f->json, ',');
+}
+
+static void
+tell_fault(struct check *c, struct findings *f, const char *path, const char *id, const char *message)
+{
+	c->errors++;
+	next_finding(f);
+	json_fault(&f->json, path, id, message);
+	if (!c->o->json)
+		(void) fprintf(stderr, "%s: %s\n", path, message);
+}
+
+static void
+tell_report(struct check *c, struct findings *f, const struct parse_report *report, const struct source *sources,
+	    size_t n)
+{
+	c->errors += report->errors;
+	c->warnings += report->n - report->errors;
+	for (size_t i = 0; i < report->n; i++) {
+		next_finding(f);
+		json_issue(&f->json, &report->issues[i]);
+		if (!c->o->json)
+			tell_issue(c, &report->issues[i], sources, n);
+	}
+}
+
+/* Without the newlines at its end. */
+static void
+trim(char *text)
+{
+	size_t n = text != NULL ? strlen(text) : 0;
+
+	while (n > 0 && text[n - 1] == '\n')
+		text[--n] = '\0';
+}
+
+/* What people call it: there is no `main` in a job file. */
+static const char *
+section_name(const struct job_class *cls, enum process_kind kind)
+{
+	if (kind == PROCESS_MAIN)
+		return cls->process[kind].script ? "script" : "exec";
+	return process_kind_name(kind);
+}
+
+/* What the shell says of the scripts of a class. */
+static void
+check_scripts(struct check *c, struct findings *f, const struct job_class *cls, const char *path)
+{
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
+		auto_free char *says = NULL;
+		auto_free char *message = NULL;
+		int r = check_shell(&cls->process[i], &says);
+
+		if (r == 0)
+			continue;
+		if (r < 0)
+			message = str_printf("Unable to run the shell: %s", strerror(-r));
+		else
+			message = str_printf("shell syntax invalid in %s section:\n%s",
+					     section_name(cls, (enum process_kind) i), says);
+		trim(message);
+		tell_fault(c, f, path, "SHELL_SYNTAX", message != NULL ? message : strerror(ENOMEM));
+	}
+}
+
+/* Read the override's text if it counts. */
+static void
+read_override(struct check *c, struct findings *f, struct source *over)
+{
+	struct conffile_stamp stamp;
+	int r;
+
+	if (over->path == NULL || conffile_look(over->path, &stamp) != CONFFILE_PRESENT)
+		return;
+	r = conffile_read(over->path, &over->text, &over->len);
+	if (r < 0)
+		tell_fault(c, f, over->path, "UNREADABLE", strerror(-r));
+}
+
+/* Parse a job's texts and tell what is wrong. 0 or -ENOMEM. */
+static int
+check_texts(struct check *c, struct findings *f, const char *name, const struct source *sources)
+{
+	struct parse_source conf = { sources[0].path, { sources[0].text, sources[0].len } };
+	struct parse_source over = { sources[1].path, { sources[1].text, sources[1].len } };
+	struct parse_report report = { 0 };
+	struct job_class *cls = NULL;
+	int r = job_parse(name, &conf, sources[1].text != NULL ? &over : NULL, &cls, &report);
+
+	if (r != -ENOMEM) {
+		tell_report(c, f, &report, sources, 2);
+		if (cls != NULL && c->o->shell)
+			check_scripts(c, f, cls, sources[0].path);
+	}
+	(void) job_class_unref(cls);
+	parse_report_deinit(&report);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* `conf` may be NULL: there is only an override. 0 or -ENOMEM. */
+static int
+check_job(struct check *c, const char *name, const char *conf, const char *override)
+{
+	struct findings f = { .json = STRBUF_INIT };
+	auto_source struct source first = { .path = conf != NULL ? conf : override };
+	auto_source struct source second = { .path = conf != NULL ? override : NULL };
+	size_t before = c->errors;
+	int r;
+
+	c->files++;
+	r = conffile_read(first.path, &first.text, &first.len);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		tell_fault(c, &f, first.path, "UNREADABLE", strerror(-r));
+	read_override(c, &f, &second);
+	r = r < 0 ? 0 : check_texts(c, &f, name, (const struct source[]){ first, second });
+	if (c->json.len > 0)
+		strbuf_addc(&c->json, ',');
+	strbuf_add(&c->json, "{\"path\":");
+	json_string(&c->json, first.path);
+	json_member(&c->json, "job", name);
+	strbuf_addf(&c->json, ",\"ok\":%s,\"issues\":[%s]}", c->errors == before ? "true" : "false",
+		    f.n > 0 && f.json.p != NULL ? f.json.p : "");
+	strbuf_deinit(&f.json);
+	return r;
+}
+
+/* -- files and directories ------------------------------------------------------------------------ */
+
+static bool
+ends_with(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n > m && strcmp(s + n - m, suffix) == 0;
+}
+
+/* The path with another suffix; owned; NULL when out of memory. */
+static char *
+with_suffix(const char *path, const char *old, const char *suffix)
+{
+	return str_printf("%.*s%s", (int) (strlen(path) - strlen(old)), path, suffix);
+}
+
+/* The name of the job that a file is of; owned; NULL when out of memory. */
+static char *
+job_name(const struct check *c, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (c->dir != NULL)
+		return conffile_job_name(c->dir, path);
+	path = slash != NULL ? slash + 1 : path;
+	return conffile_kind_of(path) != CONFFILE_OTHER ? conffile_job_name("", path) : strdup(path);
+}
+
+static int
+check_conf(const char *path, void *data)
+{
+	struct check *c = data;
+	auto_free char *name = job_name(c, path);
+	auto_free char *override = NULL;
+
+	if (ends_with(path, CONF_SUFFIX)) {
+		override = with_suffix(path, CONF_SUFFIX, OVERRIDE_SUFFIX);
+		if (override == NULL)
+			return -ENOMEM;
+	}
+	return name != NULL ? check_job(c, name, path, override) : -ENOMEM;
+}
+
+/* An override is checked with its conf file, or alone if there is none. */
+static int
+check_override(const char *path, void *data)
+{
+	struct check *c = data;
+	auto_free char *conf = with_suffix(path, OVERRIDE_SUFFIX, CONF_SUFFIX);
+	auto_free char *name = job_name(c, path);
+	struct stat st;
+
+	if (conf == NULL || name == NULL)
+		return -ENOMEM;
+	if (stat(conf, &st) < 0)
+		return check_job(c, name, NULL, path);
+	return c->dir != NULL ? 0 : check_job(c, name, conf, path);
+}
+
+static int
+check_word(struct check *c, const char *path)
+{
+	struct stat st;
+	int r;
+
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		c->dir = NULL;
+		return ends_with(path, OVERRIDE_SUFFIX) ? check_override(path, c) : check_conf(path, c);
+	}
+	c->dir = path;
+	r = conffile_walk(path, check_conf, c);
+	if (r == 0)
+		r = conffile_walk_overrides(path, check_override, c);
+	if (r < 0 && r != -ENOMEM) {
+		c->errors++;
+		(void) fprintf(stderr, "%s: %s\n", path, strerror(-r));
+		r = 0;
+	}
+	return r;
+}
+
+int
+check_files(const struct options *o)
+{
+	struct check c = { .o = o, .json = STRBUF_INIT };
+	int r = 0;
+
+	if (o->extra == NULL) {
+		(void) fputs("init: --check needs a file or a directory\n", stderr);
+		return 1;
+	}
+	for (size_t i = 0; r == 0 && o->extra[i] != NULL; i++)
+		r = check_word(&c, o->extra[i]);
+	if (r == 0 && c.json.failed)
+		r = -ENOMEM;
+	if (r == 0 && o->json)
+		(void) printf("{\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"files\":[%s]}\n",
+			      c.errors == 0 ? "true" : "false", c.errors, c.warnings, c.json.p != NULL ? c.json.p : "");
+	else if (r == 0 && o->verbose)
+		(void) fprintf(stderr, "%zu files, %zu errors, %zu warnings\n", c.files, c.errors, c.warnings);
+	strbuf_deinit(&c.json);
+	if (r < 0)
+		(void) fprintf(stderr, "init: %s\n", strerror(-r));
+	return r < 0 || c.errors > 0;
+}
