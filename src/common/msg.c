@@ -22,7 +22,10 @@ static const struct wire_field spawned_fields[] = {
 	F(U64, spawned, process), F(I32, spawned, pid), F(U32, spawned, step),
 	F(I32, spawned, error),   F(U32, spawned, flags),
 };
-static const struct wire_field log_open_fields[] = { F(U64, log_open, stream), F(STR, log_open, path) };
+static const struct wire_field log_open_fields[] = {
+	F(U64, log_open, stream), F(STR, log_open, path), F(U64, log_open, max_size), F(U64, log_open, keep),
+	F(U32, log_open, compress),
+};
 static const struct wire_field log_finish_fields[] = { F(U64, log_finish, stream) };
 static const struct wire_field log_ended_fields[] = { F(U64, log_ended, stream) };
 static const struct wire_field log_flush_fields[] = { F(U64, log_flush, request) };

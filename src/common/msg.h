@@ -100,6 +100,9 @@ struct msg_spawned {
 struct msg_log_open {
 	uint64_t stream; /* the process id whose output it is */
 	char *path;      /* absolute */
+	uint64_t max_size; /* bytes; then it becomes an old file; 0: never */
+	uint64_t keep;	   /* old files */
+	uint32_t compress; /* them; 0: no */
 };
 
 struct msg_log_finish {

@@ -33,6 +33,8 @@ static const int allowed[] = {
 	SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(fstat64), SCMP_SYS(lstat),
 	SCMP_SYS(lstat64), SCMP_SYS(stat), SCMP_SYS(stat64), SCMP_SYS(newfstatat), SCMP_SYS(fstatat64), SCMP_SYS(statx),
 	SCMP_SYS(lseek), SCMP_SYS(_llseek), SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(ioctl),
+	/* old log files */
+	SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(fchmod),
 	/* the link */
 	SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(memfd_create),
 	/* the event loop */

@@ -29,6 +29,7 @@
 #define LAST_WORDS_MAX ((size_t) 64 * 1024) /* taken from each stream that is open at the end */
 #define LINGER (1 * USEC_PER_SEC)	    /* init is gone: wait so long for the jobs' last words */
 #define NOMEM_WAIT (100 * USEC_PER_MSEC)    /* before a message that found no memory is tried again */
+#define COMPRESS_PAUSE (2 * USEC_PER_MSEC)  /* between two pieces of old files */
 #define MESSAGES_PER_TURN 64
 
 /* The middle one is what libevent gives to an event that says nothing. */
@@ -40,6 +41,7 @@ struct logger {
 	struct event *readable, *writable; /* of the link; owned */
 	struct event *retry;		   /* timer: sinks; owned */
 	struct event *resume;		   /* timer: the held message; owned */
+	struct event *compress;		   /* timer: the next piece of old files; owned */
 	struct event *linger;		   /* timer: the end; owned */
 	int ring_fd;			   /* owned, or -1 */
 	struct store *store;		   /* owned */
@@ -70,9 +72,9 @@ timer_set(struct event *timer, usec_t delay)
 	(void) evtimer_add(timer, &tv); /* can't fail: the heap of timers was filled once in logger_new() */
 }
 
-/* Bring the retry timer in line with what waits. */
+/* Bring the timers in line with what waits. */
 static void
-arm_retry(struct logger *lg, usec_t now)
+arm_timers(struct logger *lg, usec_t now)
 {
 	usec_t next = sinks_next_retry(&lg->sinks);
 
@@ -80,6 +82,8 @@ arm_retry(struct logger *lg, usec_t now)
 		(void) evtimer_del(lg->retry);
 	else
 		timer_set(lg->retry, next > now ? next - now : 0);
+	if (old_files_has_work(lg->sinks.old) && !evtimer_pending(lg->compress, NULL))
+		timer_set(lg->compress, COMPRESS_PAUSE);
 }
 
 /* Terminals and link come first; files get what is left of the descriptors. */
@@ -183,7 +187,7 @@ stream_ready_cb(evutil_socket_t fd unused, short what unused, void *data)
 	/* Without memory for LOG_ENDED the stream stays readable and we come here again. */
 	if (!stream_read(s, lg->buffer, STREAM_TURN, now, NULL))
 		(void) stream_end(lg, s);
-	arm_retry(lg, now);
+	arm_timers(lg, now);
 }
 
 /* Take what is there, at most `max`. */
@@ -257,6 +261,7 @@ handle_log_open(struct logger *lg, const void *body)
 		return -ENOMEM;
 	}
 	(void) steal_fd(&lg->held.fds[0]);
+	sink_limit(s->sink, &(struct sink_limits){ open->max_size, open->keep, open->compress != 0 });
 	s->owner = lg;
 	DL_APPEND(lg->streams, s);
 	lg->n_streams++;
@@ -395,7 +400,7 @@ readable_cb(evutil_socket_t fd unused, short what unused, void *data)
 	struct logger *lg = data;
 
 	link_work(lg);
-	arm_retry(lg, now_usec());
+	arm_timers(lg, now_usec());
 }
 
 static void
@@ -422,7 +427,16 @@ retry_cb(evutil_socket_t fd unused, short what unused, void *data)
 	usec_t now = now_usec();
 
 	sinks_retry(&lg->sinks, now);
-	arm_retry(lg, now);
+	arm_timers(lg, now);
+}
+
+static void
+compress_cb(evutil_socket_t fd unused, short what unused, void *data)
+{
+	struct logger *lg = data;
+
+	old_files_work(lg->sinks.old);
+	arm_timers(lg, now_usec());
 }
 
 static void
@@ -453,8 +467,8 @@ static int
 events_new(struct logger *lg)
 {
 	const struct timeval far = { 3600, 0 };
-	struct event **const timers[] = { &lg->retry, &lg->resume, &lg->linger };
-	const event_callback_fn callbacks[] = { retry_cb, resume_cb, linger_cb };
+	struct event **const timers[] = { &lg->retry, &lg->resume, &lg->compress, &lg->linger };
+	const event_callback_fn callbacks[] = { retry_cb, resume_cb, compress_cb, linger_cb };
 
 	lg->readable = event_new(lg->base, ipc_fd(lg->ipc), EV_READ | EV_PERSIST, readable_cb, lg);
 	lg->writable = event_new(lg->base, ipc_fd(lg->ipc), EV_WRITE, writable_cb, lg);
@@ -467,7 +481,7 @@ events_new(struct logger *lg)
 		*timers[i] = evtimer_new(lg->base, callbacks[i], lg);
 		if (*timers[i] == NULL)
 			return -ENOMEM;
-		(void) event_priority_set(*timers[i], PRIORITY_LINK);
+		(void) event_priority_set(*timers[i], *timers[i] == lg->compress ? PRIORITY_STREAM : PRIORITY_LINK);
 		if (evtimer_add(*timers[i], &far) < 0)
 			return -ENOMEM;
 	}
@@ -479,7 +493,7 @@ events_new(struct logger *lg)
 static void
 events_free(struct logger *lg)
 {
-	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume, lg->linger };
+	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume, lg->compress, lg->linger };
 
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		if (events[i] != NULL)
@@ -535,7 +549,7 @@ logger_new(struct logger **logger, int link_fd, int ring_fd)
 		return r;
 	}
 	share_descriptors(lg);
-	arm_retry(lg, now_usec());
+	arm_timers(lg, now_usec());
 	*logger = lg;
 	return 0;
 }

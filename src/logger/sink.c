@@ -38,7 +38,10 @@ struct sink {
 	int fd; /* -1: closed */
 	dev_t dev;
 	ino_t ino;
+	uint64_t size; /* of the open file */
 	bool mid_line; /* the last byte written did not end a line */
+	struct sink_limits limits;
+	uint64_t rotate_at; /* the size that makes it an old file; 0: none does */
 	struct store_queue queue;
 	bool failing; /* the last attempt failed; has been told */
 	int error;    /* of the last failed attempt, negative */
@@ -119,10 +122,13 @@ file_open(struct sink *s)
 	r = check_kind(&st);
 	if (r < 0)
 		return r;
-	if (st.st_dev != s->dev || st.st_ino != s->ino)
+	if (st.st_dev != s->dev || st.st_ino != s->ino) {
 		s->mid_line = false;
+		s->rotate_at = s->limits.max_size;
+	}
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
+	s->size = (uint64_t) st.st_size;
 	s->fd = steal_fd(&fd);
 	DL_APPEND2(ss->open, s, open_prev, open_next);
 	ss->n_open++;
@@ -138,6 +144,7 @@ file_ensure(struct sink *s)
 	if (s->fd >= 0) {
 		/* An open file keeps its inode number, so equal numbers are the same file. */
 		if (lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino) {
+			s->size = (uint64_t) st.st_size; /* another may have cut it */
 			file_touch(s);
 			return 0;
 		}
@@ -146,25 +153,104 @@ file_ensure(struct sink *s)
 	return file_open(s);
 }
 
+/* May one more warning be given? Many files fail for one reason: its first few are enough. */
+static bool
+warning_allowed(struct sinks *ss, usec_t now)
+{
+	while (ss->budget < WARN_BURST && now >= ss->budget_at + WARN_REFILL) {
+		ss->budget++;
+		ss->budget_at += WARN_REFILL;
+	}
+	if (ss->budget == WARN_BURST)
+		ss->budget_at = now;
+	if (ss->budget == 0) {
+		ss->suppressed++;
+		return false;
+	}
+	ss->budget--;
+	return true;
+}
+
+/* -- rotation ---------------------------------------------------------------- */
+
+/* How much of the output still goes to the open file, at the end of a line where possible. 0: none, it has become old.
+ */
+static size_t
+room_for(const struct sink *s, const char *p, size_t n)
+{
+	uint64_t left = s->rotate_at > s->size ? s->rotate_at - s->size : 0;
+	const char *end;
+
+	if (s->rotate_at == 0 || n <= left)
+		return n;
+	end = left > 0 ? memrchr(p, '\n', (size_t) left) : NULL;
+	if (end == NULL) {
+		/* A line that was begun, or is longer than a file may be, stays whole: within reason. */
+		if ((!s->mid_line && s->size > 0) || s->size / 2 >= s->rotate_at)
+			return 0;
+		end = memchr(p, '\n', n);
+	}
+	return end != NULL ? (size_t) (end - p) + 1 : n;
+}
+
+/* Make the open file an old one and open another. When it can't be moved it goes on growing. */
+static int
+file_rotate(struct sink *s, usec_t now)
+{
+	struct stat st;
+	bool known = fstat(s->fd, &st) == 0;
+	int r = old_files_shift(s->sinks->old, s->path, s->limits.keep);
+
+	if (r < 0) {
+		s->rotate_at = s->size + s->limits.max_size;
+		if (warning_allowed(s->sinks, now))
+			log_warn("Log file %s grows on: unable to begin another: %s", s->path, strerror(-r));
+		return 0;
+	}
+	file_close(s);
+	s->dev = 0;
+	s->ino = 0;
+	r = file_open(s);
+	if (r == 0 && known)
+		(void) fchmod(s->fd, st.st_mode & 0777);
+	if (s->limits.compress && s->limits.keep > 0)
+		old_files_compress(s->sinks->old, s->path);
+	return r;
+}
+
+void
+sink_limit(struct sink *s, const struct sink_limits *limits)
+{
+	s->limits = *limits;
+	s->rotate_at = limits->max_size;
+}
+
 /* Write all of it or fail; *done says how far it came. */
 static int
-file_write(struct sink *s, const char *p, size_t n, size_t *done)
+file_write(struct sink *s, const char *p, size_t n, size_t *done, usec_t now)
 {
 	int r = file_ensure(s);
 
 	*done = 0;
 	while (r == 0 && *done < n) {
-		ssize_t got = write(s->fd, p + *done, n - *done);
+		size_t piece = room_for(s, p + *done, n - *done);
+		ssize_t got;
 
-		if (got > 0)
+		if (piece == 0) {
+			r = file_rotate(s, now);
+			continue;
+		}
+		got = write(s->fd, p + *done, piece);
+		if (got > 0) {
 			*done += (size_t) got;
-		else if (got == 0)
+			s->size += (uint64_t) got;
+			s->mid_line = p[*done - 1] != '\n';
+		} else if (got == 0) {
 			r = -EIO;
-		else if (errno != EINTR)
+		} else if (errno != EINTR) {
 			r = -errno;
+		}
 	}
-	if (*done > 0)
-		s->mid_line = p[*done - 1] != '\n';
 	/* A full disk does not spoil the descriptor; anything else may have. */
 	if (r < 0 && r != -ENOSPC && r != -EDQUOT && r != -EAGAIN)
 		file_close(s);
@@ -191,24 +277,6 @@ keep(struct sink *s, const char *p, size_t n)
 {
 	store_queue_add(&s->queue, p, n);
 	update_waiting(s);
-}
-
-/* May one more warning be given? Many files fail for one reason: its first few are enough. */
-static bool
-warning_allowed(struct sinks *ss, usec_t now)
-{
-	while (ss->budget < WARN_BURST && now >= ss->budget_at + WARN_REFILL) {
-		ss->budget++;
-		ss->budget_at += WARN_REFILL;
-	}
-	if (ss->budget == WARN_BURST)
-		ss->budget_at = now;
-	if (ss->budget == 0) {
-		ss->suppressed++;
-		return false;
-	}
-	ss->budget--;
-	return true;
 }
 
 /* Waiting won't mend it: somebody has put something else where the file should be. */
@@ -266,7 +334,7 @@ note_success(struct sink *s, usec_t now)
 
 /* Tell the reader of the log what is missing there. */
 static int
-write_dropped(struct sink *s)
+write_dropped(struct sink *s, usec_t now)
 {
 	uint64_t dropped = store_queue_dropped(&s->queue);
 	char line[80];
@@ -280,7 +348,7 @@ write_dropped(struct sink *s)
 		return r;
 	n = snprintf(line, sizeof(line), "%s%llu bytes of output were dropped\n", s->mid_line ? "\n" : "",
 		     (unsigned long long) dropped);
-	r = file_write(s, line, (size_t) n, &done);
+	r = file_write(s, line, (size_t) n, &done, now);
 	if (r == 0)
 		store_queue_clear_dropped(&s->queue);
 	return r;
@@ -296,13 +364,13 @@ sink_flush(struct sink *s, usec_t now)
 	while (r == 0 && !store_queue_is_empty(&s->queue)) {
 		size_t n, done;
 
-		r = write_dropped(s);
+		r = write_dropped(s, now);
 		if (r < 0)
 			break;
 		n = store_queue_peek(&s->queue, buffer, MOVE_SIZE);
 		if (n == 0)
 			continue; /* nothing left, or some more was dropped */
-		r = file_write(s, buffer, n, &done);
+		r = file_write(s, buffer, n, &done, now);
 		store_queue_consume(&s->queue, done);
 	}
 	update_waiting(s);
@@ -408,7 +476,7 @@ sink_write(struct sink *s, const char *p, size_t n, usec_t now)
 			(void) sink_flush(s, now);
 		return;
 	}
-	r = file_write(s, p, n, &done);
+	r = file_write(s, p, n, &done, now);
 	if (r < 0) {
 		keep(s, p + done, n - done);
 		note_failure(s, r, now);
@@ -482,6 +550,7 @@ sinks_release(struct sinks *ss, usec_t now)
 		log_info("Kept until the end: output for %s and perhaps others: %s", path, strerror(-r));
 	while (close_oldest(ss))
 		continue;
+	old_files_cancel(ss->old);
 	ss->released = true;
 }
 
@@ -503,8 +572,11 @@ sinks_init(struct sinks *ss, struct store *store, usec_t now)
 
 	*ss = (struct sinks){ .store = store, .max_open = SIZE_MAX, .budget = WARN_BURST, .budget_at = now };
 	ss->buffer = malloc(MOVE_SIZE);
-	if (ss->buffer == NULL)
+	ss->old = old_files_new();
+	if (ss->buffer == NULL || ss->old == NULL) {
+		sinks_deinit(ss);
 		return -ENOMEM;
+	}
 	store_recover(store, found_cb, ss);
 	DL_FOREACH(ss->all, s)
 		update_waiting(s);
@@ -524,5 +596,6 @@ sinks_deinit(struct sinks *ss)
 	}
 	ss->all = ss->open = ss->waiting = NULL;
 	map_deinit(&ss->by_path);
+	ss->old = old_files_free(ss->old);
 	free(steal(&ss->buffer));
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "common/map.h"
+#include "logger/old.h"
 #include "logger/store.h"
 
 struct sink;
@@ -30,7 +31,8 @@ struct sinks {
 	unsigned budget;     /* warnings that may still be given */
 	usec_t budget_at;    /* when it was last filled up */
 	unsigned suppressed;
-	char *buffer; /* owned; for moving what waits */
+	char *buffer;	       /* owned; for moving what waits */
+	struct old_files *old; /* owned */
 };
 
 /* 0 or -ENOMEM. Takes over what `store` holds from before. `now` is any monotonic time, here and below. */
@@ -41,6 +43,14 @@ void sinks_deinit(struct sinks *ss); /* idempotent; what waits stays in the stor
 struct sink *sinks_get(struct sinks *ss, const char *path);
 /* One user less: without users a sink goes as soon as nothing waits in it. */
 void sink_put(struct sink *s);
+
+/* When its file becomes an old one (logger/old.h). The last one said holds for all who share the file. */
+struct sink_limits {
+	uint64_t max_size; /* bytes; 0: never */
+	uint64_t keep;	   /* old files */
+	bool compress;
+};
+void sink_limit(struct sink *s, const struct sink_limits *limits);
 
 /* Write, or keep until it can be written. Loses nothing silently. */
 void sink_write(struct sink *s, const char *p, size_t n, usec_t now);
@@ -58,5 +68,6 @@ usec_t sinks_next_retry(const struct sinks *ss);
 
 /* No more than `max` files open at a time (at least 1). */
 void sinks_limit_open(struct sinks *ss, size_t max);
-/* Write what can be written, close all files, and only buffer from now on until the next sinks_flush(). */
+/* Write what can be written, close all files, compress no more, and only buffer from now on until the next
+ * sinks_flush(). */
 void sinks_release(struct sinks *ss, usec_t now);

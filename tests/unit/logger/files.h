@@ -85,6 +85,16 @@ file_read(const char *path)
 	return text;
 }
 
+static inline void
+file_put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
 static inline bool
 file_is(const char *path, const char *expected)
 {
