@@ -7,14 +7,17 @@
 
 #include "init/servants.h"
 #include "init/state.h"
+#include "job/class.h"
 
 /* So many streams whose process is over wait for a logger; the oldest are let go. */
 #define ORPHANS_MAX 64
+#define KEEP_DEFAULT 7
 
 struct stream {
 	struct stream *prev, *next;
 	uint64_t id;
 	char *path; /* owned */
+	struct log_limits limits;
 	int fd;	    /* owned */
 	bool ended; /* its process is over */
 };
@@ -83,17 +86,34 @@ logs_path(const char *dir, const char *job, const char *instance)
 	return NULL;
 }
 
+struct log_limits
+logs_limits(const struct job_class *cls)
+{
+	return (struct log_limits){
+		.max_size = cls->log.max_size != LOG_UNSET ? cls->log.max_size : 0,
+		.keep = cls->log.keep != LOG_UNSET ? cls->log.keep : KEEP_DEFAULT,
+		.compress = cls->log.compress != LOG_COMPRESS_NONE,
+	};
+}
+
 static void
 note(struct init *init, const struct stream *s)
 {
-	STATE_NOTE(init, NOTE_STREAM, s->id, s->path, NOTE_FD(s->fd), s->ended);
+	STATE_NOTE(init, NOTE_STREAM, s->id, s->path, NOTE_FD(s->fd), s->ended, s->limits.max_size, s->limits.keep,
+		   s->limits.compress);
 }
 
 /* Tell the logger of a stream; a logger that is not there is told when it comes. */
 static void
 tell_open(struct init *init, const struct stream *s)
 {
-	struct msg_log_open open = { .stream = s->id, .path = s->path };
+	struct msg_log_open open = {
+		.stream = s->id,
+		.path = s->path,
+		.max_size = s->limits.max_size,
+		.keep = s->limits.keep,
+		.compress = s->limits.compress,
+	};
 
 	(void) !servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &open, &s->fd, 1);
 }
@@ -126,7 +146,7 @@ put(struct logs *l, uint64_t id, const char *path, int fd)
 }
 
 int
-logs_open(struct init *init, uint64_t process, const char *path, int fd)
+logs_open(struct init *init, uint64_t process, const char *path, const struct log_limits *limits, int fd)
 {
 	struct stream *s;
 
@@ -140,6 +160,7 @@ logs_open(struct init *init, uint64_t process, const char *path, int fd)
 		(void) close(fd);
 		return -ENOMEM;
 	}
+	s->limits = *limits;
 	note(init, s);
 	tell_open(init, s);
 	return 0;
@@ -225,6 +246,7 @@ logs_load(struct init *init, const struct note *n)
 	if (s == NULL)
 		return -ENOMEM;
 	s->ended = note_number(n, 1) != 0;
+	s->limits = (struct log_limits){ note_number(n, 2), note_number(n, 3), note_number(n, 4) != 0 };
 	init->logs->ended += s->ended ? 1 : 0;
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "init/init.h"
 
+struct job_class;
 struct note;
 
 int must_check logs_init(struct init *init);
@@ -16,8 +17,19 @@ void logs_deinit(struct init *init);
 /* "DIR/CLASS[-INSTANCE].log", slashes in names as '_' (runtime.md 13); owned; NULL when out of memory. */
 char *logs_path(const char *dir, const char *job, const char *instance);
 
+/* When a log file becomes an old one. */
+struct log_limits {
+	uint64_t max_size; /* bytes; 0: never */
+	uint64_t keep;	   /* old files */
+	bool compress;
+};
+
+/* What the `log` stanzas of a job say. Without `keep` and `compress`: seven old files, compressed. */
+struct log_limits logs_limits(const struct job_class *cls);
+
 /* A process has a terminal, whose master is owned from now on. 0 or a negative errno (fd is closed). */
-int must_check logs_open(struct init *init, uint64_t process, const char *path, int fd);
+int must_check logs_open(struct init *init, uint64_t process, const char *path, const struct log_limits *limits,
+			 int fd);
 /* Its process is over: read what is there, then close. Unknown ones are ignored. */
 void logs_finish(struct init *init, uint64_t process);
 /* The logger has closed the stream. */

@@ -51,6 +51,7 @@ struct proc {
 	unsigned killed;	/* how often the spawner died over it */
 	int failed;		/* errno: to be reported as soon as it can */
 	char *log_path;		/* owned; where its output is to go, until it has a terminal */
+	struct log_limits log_limits;
 };
 
 /* What spawn_local() did, to be handled as the spawner's answers are: between inputs. */
@@ -367,6 +368,7 @@ ask(struct proc *p, const struct effect_spawn *e)
 	r = open_pipes(p);
 	if (r < 0)
 		return fail(p, SPAWN_CLONE, -r);
+	p->log_limits = logs_limits(cls);
 	fds[0] = p->status_w;
 	fds[1] = p->gate_r;
 	r = spawn_request_fill(init, e, cls, p->name, &msg, fds, &n_fds);
@@ -477,7 +479,7 @@ open_log(struct proc *p, int pty)
 {
 	if (p->log_path == NULL)
 		(void) close(pty);
-	else if (logs_open(p->init, p->id, p->log_path, pty) < 0)
+	else if (logs_open(p->init, p->id, p->log_path, &p->log_limits, pty) < 0)
 		log_error("Out of memory: the output of %s is lost", p->name);
 	free(p->log_path);
 	p->log_path = NULL;

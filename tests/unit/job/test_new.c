@@ -122,9 +122,10 @@ test_not_yet(void **state)
 {
 	static const char *const without[] = { "while a\n",    "expect notify\n",  "expect timeout 5\n",
 					       "watchdog 1\n", "kill mode tree\n", "namespace net\n",
-					       "log keep 1\n", "hostname a\n" };
+					       "log format json\n", "hostname a\n" };
 	static const char *const with[] = { "expect fork\n", "expect none\n", "kill timeout 1\n",
-					    "import A\n",    "tmpfiles /a\n", "respawn\nrespawn delay 1\n" };
+					    "import A\n",    "tmpfiles /a\n", "respawn\nrespawn delay 1\n",
+					    "log keep 1\n",  "log max-size 1M\n", "log compress none\n" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
 		auto_parsed struct parsed p = parse_good(without[i]);
