@@ -32,6 +32,7 @@ core_new(const struct core_config *config)
 		return NULL;
 	core->config.resolve = config->resolve;
 	core->config.resolve_data = config->resolve_data;
+	core->config.policies = config->policies;
 	core->log_level = config->log_level;
 	if (strv_dup(&core->config.own_env, config->own_env) < 0 ||
 	    strv_dup(&core->config.job_env, config->job_env) < 0 || strv_dup(&core->job_env, config->job_env) < 0)

@@ -26,11 +26,20 @@ struct core;
 /* Finds the definition with that id: a new reference, or NULL. */
 typedef struct job_class *(*core_resolve_fn)(uint64_t class_id, void *data);
 
+/* Rules that differ from the usual ones where they are set (core_config.policies). They may not change between inputs. */
+enum core_policy {
+	CORE_POLICY_IMPORT_LISTED = 1,    /* of events and requests only variables that a job imports enter it */
+	CORE_POLICY_ZERO_EXIT_FAILS = 2,  /* a service that ends by itself has failed, unless `normal exit` has it */
+	CORE_POLICY_ABSENT_IS_UNEQUAL = 4, /* KEY!=VALUE matches an event without KEY */
+	CORE_POLICY_SECURITY_FAILS = 8     /* a profile that can't be loaded fails the start (D41) */
+};
+
 struct core_config {
 	char **own_env;        /* init's own environment, for `env KEY` */
 	char **job_env;        /* the initial job environment table */
 	char *session_address; /* NULL: not a session init */
 	int32_t log_level;     /* enum log_level */
+	uint32_t policies;     /* bits of enum core_policy */
 	core_resolve_fn resolve;
 	void *resolve_data;
 };

@@ -243,7 +243,9 @@ main_ended(struct core *core, struct job *job, int32_t status)
 	const struct job_class *cls = job->cls;
 	char display[JOB_DISPLAY_MAX];
 	bool unready = job->state == JOB_SPAWNED && cls->expect != EXPECT_NONE;
-	bool abnormal = (status != 0 || (cls->respawn && !cls->task)) && !job_class_exit_is_normal(cls, status);
+	bool zero_fails = (core->config.policies & CORE_POLICY_ZERO_EXIT_FAILS) != 0;
+	bool abnormal =
+	    (status != 0 || ((cls->respawn || zero_fails) && !cls->task)) && !job_class_exit_is_normal(cls, status);
 
 	if (job->state == JOB_KILLED) {
 		job_advance(core, job);
@@ -269,6 +271,13 @@ main_ended(struct core *core, struct job *job, int32_t status)
 		job_fail(core, job, PROCESS_MAIN, status);
 	}
 	main_stops(core, job);
+}
+
+/* Is a failure of the process that sets the stage one of the job? Without `tmpfiles` it never was (D41). */
+static bool
+security_matters(const struct core *core, const struct job_class *cls)
+{
+	return cls->tmpfiles != NULL || (core->config.policies & CORE_POLICY_SECURITY_FAILS) != 0;
 }
 
 /* Free the slot of a process that has ended and go on from there. */
@@ -304,7 +313,8 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 	}
 	if (!was_moving)
 		return;
-	if (status != 0 && (kind == PROCESS_PRE_START || kind == PROCESS_POST_STOP)) {
+	if (status != 0 && (kind == PROCESS_PRE_START || kind == PROCESS_POST_STOP ||
+			    (kind == PROCESS_SECURITY && security_matters(core, job->cls)))) {
 		job_fail(core, job, kind, status);
 		job_change_goal(core, job, GOAL_STOP);
 	}

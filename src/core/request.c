@@ -4,6 +4,7 @@
  * with a number gets exactly one answer, now or when what it waits for is there.
  */
 #include "core/internal.h"
+#include "core/policy.h"
 
 #include "common/log.h"
 #include "common/msg.h"
@@ -164,6 +165,7 @@ refuse_job(struct core *core, const struct asker *who, const char *error, const 
 int
 request_emit(struct core *core, const struct input_emit *in)
 {
+	auto_strv char **env = NULL;
 	const char *why = NULL;
 	struct asker who;
 	struct event *event;
@@ -178,7 +180,7 @@ request_emit(struct core *core, const struct input_emit *in)
 		fd_release(core, in->fd);
 		return r != 0 ? (r < 0 ? r : 0) : refuse(core, &who, ERR_INVALID_ARGS, why);
 	}
-	event = event_emit(core, in->name, in->env);
+	event = policy_client_env(&core->config, in->env, &env) == 0 ? event_emit(core, in->name, env) : NULL;
 	if (event == NULL) {
 		fd_release(core, in->fd);
 		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
@@ -222,7 +224,7 @@ select_instance(struct core *core, struct asked *a)
 	if (!env_is_valid(a->in->env))
 		return refuse(core, &a->who, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs") < 0 ? -ENOMEM : 1;
 	if (job_class_environment(a->slot->cls, core->job_env, core->config.own_env, &a->env) < 0 ||
-	    env_merge(&a->env, a->in->env) < 0)
+	    policy_merge(&core->config, a->slot->cls, &a->env, a->in->env) < 0)
 		return -ENOMEM;
 	r = env_expand(&a->instance, a->slot->cls->instance, a->env, &err);
 	if (r == -ENOMEM)
@@ -290,7 +292,7 @@ do_stop(struct core *core, struct asked *a)
 				  job_display(job, display, sizeof(display)));
 	job->stop_env = strv_free(job->stop_env);
 	if (a->in->kind == JOB_STOP)
-		core_oom(core, strv_dup(&job->stop_env, a->in->env));
+		core_oom(core, policy_merge(&core->config, job->cls, &job->stop_env, a->in->env));
 	job->restart = false;
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);

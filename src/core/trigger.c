@@ -7,6 +7,7 @@
  * the instances' stop on before the class's start on (runtime.md 2.3).
  */
 #include "core/internal.h"
+#include "core/policy.h"
 
 #include "common/log.h"
 
@@ -150,6 +151,7 @@ evaluate(struct core *core, const struct trigger *t, bool *used)
 static int
 collect(struct core *core, const struct trigger *t, const bool *used, const char *names_key, char ***env, struct u64v *fds)
 {
+	const struct job_class *cls = t->job != NULL ? t->job->cls : t->slot->cls;
 	auto_strv char **names = NULL;
 	auto_free char *joined = NULL;
 
@@ -158,7 +160,7 @@ collect(struct core *core, const struct trigger *t, const bool *used, const char
 
 		if (event == NULL)
 			continue;
-		if (env_merge(env, event->env) < 0 || strv_add(&names, event->name) < 0)
+		if (policy_merge(&core->config, cls, env, event->env) < 0 || strv_add(&names, event->name) < 0)
 			return -ENOMEM;
 		if (event->fd != 0 && fds != NULL && u64v_add(fds, event->fd) < 0)
 			return -ENOMEM;
@@ -270,6 +272,14 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	job_change_goal(core, job, GOAL_START);
 }
 
+static bool
+node_matches(const struct core *core, const struct condition_node *node, const char *name, char *const *env,
+	     char *const *vars)
+{
+	return condition_node_test(node, name, env, vars,
+				   (core->config.policies & CORE_POLICY_ABSENT_IS_UNEQUAL) != 0) == 1;
+}
+
 /* Do patterns of this leaf speak of variables? Then they need an environment. */
 static bool
 needs_env(const struct condition_node *node)
@@ -286,13 +296,13 @@ leaf_matches(struct core *core, const struct trigger *t, const struct condition_
 	auto_strv char **env = NULL;
 
 	if (t->job != NULL)
-		return condition_node_matches(node, event->name, event->env, t->job->env);
+		return node_matches(core, node, event->name, event->env, t->job->env);
 	if (needs_env(node) &&
 	    job_class_environment(t->slot->cls, core->job_env, core->config.own_env, &env) < 0) {
 		core->oom = true;
 		return false;
 	}
-	return condition_node_matches(node, event->name, event->env, env);
+	return node_matches(core, node, event->name, event->env, env);
 }
 
 void
@@ -418,7 +428,7 @@ trigger_someone_starts_on(const struct core *core, const char *name, char *const
 		return false;
 	DL_FOREACH(a->listeners, l)
 		if (l->trigger->job == NULL &&
-		    condition_node_matches(leaf_node(l->trigger, l->leaf), name, env, NULL))
+		    node_matches(core, leaf_node(l->trigger, l->leaf), name, env, NULL))
 			return true;
 	return false;
 }

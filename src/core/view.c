@@ -3,6 +3,7 @@
  * Looking in: what queries are answered from. Nothing here changes anything.
  */
 #include "core/internal.h"
+#include "core/policy.h"
 
 #include <errno.h>
 #include <string.h>
@@ -100,7 +101,7 @@ core_instance_name(const struct core *core, const char *job, char *const *env, c
 	if (!env_is_valid(env))
 		return error_set(err, -EINVAL, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
 	if (job_class_environment(slot->cls, core->job_env, core->config.own_env, &table) < 0 ||
-	    env_merge(&table, env) < 0)
+	    policy_merge(&core->config, slot->cls, &table, env) < 0)
 		return error_nomem(err);
 	r = env_expand(name, slot->cls->instance, table, err);
 	if (r == -EINVAL && slot->cls->usage != NULL) {

@@ -158,7 +158,7 @@ arguments(const struct init *init, int journal, char **word)
 	char **argv;
 	size_t at;
 
-	if (fd == NULL || strv_add(&first, "--restart") < 0)
+	if (fd == NULL || strv_add(&first, "--restart") < 0 || settings_arguments(&init->settings, &first) < 0)
 		return NULL;
 	if (journal >= 0 && (strv_add(&first, "--state-fd") < 0 || strv_add(&first, fd) < 0))
 		return NULL;

@@ -92,7 +92,13 @@ definitions_fd(const struct definitions *d)
 static void
 leave_out_security(struct job_class *cls)
 {
-	free(cls->process[PROCESS_SECURITY].command);
+	char *command = cls->process[PROCESS_SECURITY].command;
+
+	if (command != NULL && cls->tmpfiles != NULL) {
+		*command = '\0'; /* the slot is the one of `tmpfiles` too */
+		return;
+	}
+	free(command);
 	cls->process[PROCESS_SECURITY].command = NULL;
 }
 

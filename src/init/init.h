@@ -34,6 +34,7 @@
 #include "init/definitions.h"
 #include "init/journal.h"
 #include "init/options.h"
+#include "init/settings.h"
 #include "init/sink.h"
 #include "system/loop.h"
 
@@ -88,6 +89,7 @@ struct state {
 
 struct init {
 	struct options options;
+	struct settings settings;
 	enum init_mode mode;
 	enum phase phase;
 	bool again; /* this image followed another */

@@ -24,6 +24,8 @@ struct options {
 	char *console; /* as given; see default_console */
 	enum console_mode default_console;
 	char *startup_event;
+	char *import_policy, *oom_score, *settings; /* as given; see settings.h */
+	bool zero_exit_fails, absent_is_unequal, apparmor_must_load, forks_across_exec;
 	char *state_fd_text;
 	int state_fd; /* -1: none */
 	char *crash;  /* what an image that crashed says to its successor (crash.c) */

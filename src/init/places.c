@@ -9,7 +9,6 @@
 #include "init/sources.h"
 
 #define SYSTEM_CONFDIR "/etc/init"
-#define SYSTEM_SETTINGS "/etc/init.conf"
 #define SYSTEM_LOGDIR "/var/log/upstart"
 #define SESSION_CONFDIR "/usr/share/upstart/sessions"
 
@@ -129,7 +128,7 @@ add_system(struct init *init)
 {
 	const char *told = variable(init, "UPSTART_CONFDIR");
 
-	if (sources_add(init, SYSTEM_SETTINGS, true) < 0)
+	if (sources_add(init, SETTINGS_FILE, true) < 0)
 		return -ENOMEM;
 	if (init->options.confdirs != NULL)
 		return add_all(init, init->options.confdirs);

@@ -12,6 +12,7 @@ struct record_config {
 	char **job_env;
 	char *session_address;
 	int32_t log_level;
+	uint32_t policies;
 };
 
 extern const struct wire_schema record_config_schema;

@@ -189,6 +189,7 @@ setup_surroundings(struct init *init, int argc, char **argv)
 			init->own_path = process_own_path(init->argv[0]);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	settings_read(&init->settings, &init->options, init_is_system(init) ? SETTINGS_FILE : NULL);
 	r = crash_install(init);
 	if (r < 0)
 		log_warn("A crash would be the end: %s", strerror(-r));

@@ -248,6 +248,8 @@ tell_issues(const struct parse_report *report)
 
 		if (text == NULL)
 			log_error("%s: %s", report->issues[i].path, report->issues[i].message);
+		else if (report->issues[i].warning && strcmp(report->issues[i].id, "NOT_YET") == 0)
+			log_warn("%s", text); /* whoever wrote it relies on it */
 		else if (report->issues[i].warning)
 			log_info("%s", text);
 		else
@@ -437,37 +439,6 @@ override_changed(struct source *from, const char *path)
 
 /* -- reading all ------------------------------------------------------------------------------ */
 
-/* The file of global settings knows no stanzas yet (job-language.md 8.10). */
-static void
-check_settings(const char *path)
-{
-	auto_free char *text = NULL;
-	struct conffile_stamp stamp;
-	unsigned line = 1;
-	size_t len;
-	int r;
-
-	if (conffile_look(path, &stamp) != CONFFILE_PRESENT)
-		return;
-	r = conffile_read(path, &text, &len);
-	if (r < 0) {
-		log_error("%s: Error while loading configuration file: %s", path, strerror(-r));
-		return;
-	}
-	for (const char *p = text; *p != '\0';) {
-		p += strspn(p, " \t\r");
-		if (*p != '#' && *p != '\n' && *p != '\0') {
-			log_error("%s:%u: Unknown stanza", path, line);
-			return;
-		}
-		p += strcspn(p, "\n");
-		if (*p == '\n') {
-			p++;
-			line++;
-		}
-	}
-}
-
 static int
 walk_cb(const char *path, void *data)
 {
@@ -484,7 +455,7 @@ source_scan(struct source *source, bool force)
 	int r;
 
 	if (source->file) {
-		check_settings(source->path);
+		settings_check(source->path);
 		return;
 	}
 	log_info("Loading configuration from %s", source->path);

@@ -7,6 +7,8 @@
 #include "init/fdtable.h"
 #include "init/servants.h"
 
+#define TMPFILES "systemd-tmpfiles" /* looked for in the job's PATH */
+
 char *
 spawn_display(const struct effect_spawn *e)
 {
@@ -99,6 +101,37 @@ fill_fds(const struct init *init, const struct effect_spawn *e, struct msg_spawn
 	return 0;
 }
 
+/*
+ * `tmpfiles` before what loads a profile, if anything does. Where the helper is not there the job goes on without.
+ * 0 or -ENOMEM.
+ */
+static int
+fill_tmpfiles(const struct job_class *cls, const char *then, struct msg_spawn *msg)
+{
+	static const char script[] =
+	    "if command -v " TMPFILES " >/dev/null; then " TMPFILES " --create --remove \"$@\" || exit; "
+	    "else echo '" TMPFILES " is not there: nothing is done for tmpfiles' >&2; fi";
+	const char *const shell[] = { "/bin/sh", "-c" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shell); i++)
+		if (strv_add(&msg->argv, shell[i]) < 0)
+			return -ENOMEM;
+	if (strv_take(&msg->argv, str_printf("%s%s%s", script, *then != '\0' ? "\nexec " : "", then)) < 0 ||
+	    strv_add(&msg->argv, "tmpfiles") < 0)
+		return -ENOMEM;
+	return strv_extend(&msg->argv, cls->tmpfiles);
+}
+
+static int
+fill_command(const struct effect_spawn *e, const struct job_class *cls, struct msg_spawn *msg)
+{
+	const struct job_process *process = &cls->process[e->kind];
+
+	if (e->kind == PROCESS_SECURITY && cls->tmpfiles != NULL)
+		return fill_tmpfiles(cls, process->command, msg);
+	return job_process_command(process, &msg->argv, &msg->script);
+}
+
 int
 spawn_request_fill(const struct init *init, const struct effect_spawn *e, const struct job_class *cls, const char *name,
 		   struct msg_spawn *msg, int *fds, size_t *n_fds)
@@ -112,9 +145,9 @@ spawn_request_fill(const struct init *init, const struct effect_spawn *e, const 
 	msg->console = console_of(init, cls);
 	msg->umask = cls->umask != JOB_UMASK_UNSET ? cls->umask : init->umask;
 	msg->nice = cls->nice;
-	msg->oom_score_adj = cls->oom_score_adj;
+	msg->oom_score_adj = cls->oom_score_adj != JOB_OOM_UNSET ? cls->oom_score_adj : init->settings.oom_score;
 	if (copy(&msg->name, name != NULL ? name : "job") < 0 || strv_dup(&msg->env, e->env) < 0 ||
-	    job_process_command(&cls->process[e->kind], &msg->argv, &msg->script) < 0 ||
+	    fill_command(e, cls, msg) < 0 ||
 	    fill_limits(init, cls, &msg->limits) < 0)
 		return -ENOMEM;
 	r = fill_attributes(e, cls, msg);

@@ -236,6 +236,7 @@ state_core_config(struct init *init)
 		.job_env = init->job_env,
 		.session_address = init_is_session(init) ? init->address : NULL,
 		.log_level = (int32_t) init->level,
+		.policies = settings_policies(&init->settings),
 		.resolve = definitions_resolve,
 		.resolve_data = init->definitions,
 	};
@@ -246,7 +247,8 @@ state_record(struct init *init, const char *path)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 	const struct core_config core = state_core_config(init);
-	const struct record_config config = { core.own_env, core.job_env, core.session_address, core.log_level };
+	const struct record_config config = { core.own_env, core.job_env, core.session_address, core.log_level,
+					      core.policies };
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	struct journal *j;
 	int r;

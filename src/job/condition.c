@@ -62,6 +62,15 @@ value_of(const char *pair)
 	return equals != NULL ? equals + 1 : "";
 }
 
+/* KEY!=VALUE */
+static bool
+is_negated(const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+
+	return equals != NULL && equals > arg && equals[-1] == '!';
+}
+
 /*
  * One argument against the event's variables. *at is where the next positional
  * argument looks; it moves on. 1, 0, -ENOMEM, or another error that is no match, negated or
@@ -71,7 +80,7 @@ static int
 argument_test(const char *arg, char *const *env, int *at, char *const *vars)
 {
 	const char *equals = strchr(arg, '=');
-	bool negated = equals != NULL && equals > arg && equals[-1] == '!';
+	bool negated = is_negated(arg);
 	int i = *at;
 	int r;
 
@@ -85,7 +94,8 @@ argument_test(const char *arg, char *const *env, int *at, char *const *vars)
 }
 
 int
-condition_node_test(const struct condition_node *node, const char *name, char *const *env, char *const *vars)
+condition_node_test(const struct condition_node *node, const char *name, char *const *env, char *const *vars,
+		    bool absent_is_unequal)
 {
 	int at = 0;
 
@@ -94,6 +104,8 @@ condition_node_test(const struct condition_node *node, const char *name, char *c
 	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++) {
 		int r = argument_test(node->args[i], env, &at, vars);
 
+		if (r == -ENOENT && absent_is_unequal && is_negated(node->args[i]))
+			continue;
 		if (r != 1)
 			return r == -ENOMEM ? r : 0;
 	}
@@ -103,7 +115,7 @@ condition_node_test(const struct condition_node *node, const char *name, char *c
 bool
 condition_node_matches(const struct condition_node *node, const char *name, char *const *env, char *const *vars)
 {
-	return condition_node_test(node, name, env, vars) == 1;
+	return condition_node_test(node, name, env, vars, false) == 1;
 }
 
 /* truth */

@@ -42,9 +42,12 @@ struct condition *condition_free(struct condition *cond); /* takes NULL, returns
  */
 bool condition_node_matches(const struct condition_node *node, const char *name, char *const *env, char *const *vars);
 
-/* The same for those who must know when memory ran out: 1, 0, or -ENOMEM. Without a '$' in the leaf it never does. */
+/*
+ * The same for those who must know when memory ran out: 1, 0, or -ENOMEM. Without a '$' in the leaf it never does.
+ * With `absent_is_unequal` KEY!=VALUE matches an event that has no KEY; usually that is no match.
+ */
 int must_check condition_node_test(const struct condition_node *node, const char *name, char *const *env,
-				   char *const *vars);
+				   char *const *vars, bool absent_is_unequal);
 
 /*
  * The truth of the whole tree when leaf i is true where held[i]. For each leaf, *used[i] (may

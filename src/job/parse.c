@@ -123,6 +123,12 @@ parser_finish(struct parser *p, struct parse_report *report, struct job_class **
 	p->cls->tmpfiles = strlist_steal(&p->tmpfiles);
 	p->cls->isolation.readonly = strlist_steal(&p->readonly);
 	p->cls->isolation.hidden = strlist_steal(&p->hidden);
+	/* What `tmpfiles` does is done by the process of that slot. */
+	if (p->cls->tmpfiles != NULL && p->cls->process[PROCESS_SECURITY].command == NULL) {
+		p->cls->process[PROCESS_SECURITY].command = strdup("");
+		if (p->cls->process[PROCESS_SECURITY].command == NULL)
+			return -ENOMEM;
+	}
 	*cls = steal(&p->cls);
 	return 0;
 }

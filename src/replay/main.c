@@ -42,6 +42,7 @@ make_core(struct replay *r)
 		.job_env = r->config.job_env,
 		.session_address = r->config.session_address,
 		.log_level = r->config.log_level,
+		.policies = r->config.policies,
 		.resolve = definitions_resolve,
 		.resolve_data = r->definitions,
 	};

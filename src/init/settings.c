@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "core/core.h"
+#include "init/conffile.h"
+
+static void
+tell(const struct parse_report *report)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		auto_free char *text = parse_issue_text(&report->issues[i]);
+
+		if (!report->issues[i].warning)
+			log_error("%s", text != NULL ? text : report->issues[i].message);
+	}
+}
+
+/* Read one file over *s, if it is there. Its right lines count also when others are wrong. */
+static void
+read_file(struct settings *s, const char *path, bool quiet)
+{
+	struct parse_report report = { 0 };
+	auto_free char *text = NULL;
+	struct conffile_stamp stamp;
+	size_t len;
+	int r;
+
+	if (conffile_look(path, &stamp) != CONFFILE_PRESENT)
+		return;
+	r = conffile_read(path, &text, &len);
+	if (r == 0)
+		r = settings_parse(&(struct parse_source){ path, { text, len } }, s, &report);
+	if (r < 0 && r != -EINVAL && !quiet)
+		log_error("%s: Error while loading configuration file: %s", path, strerror(-r));
+	if (!quiet)
+		tell(&report);
+	parse_report_deinit(&report);
+}
+
+void
+settings_check(const char *path)
+{
+	struct settings none = { .oom_score = JOB_OOM_UNSET };
+
+	read_file(&none, path, false);
+}
+
+/* The override of PATH.conf; owned; NULL when out of memory. */
+static char *
+override_of(const char *path)
+{
+	size_t n = strlen(path) - strlen(CONF_SUFFIX);
+
+	return str_printf("%.*s" OVERRIDE_SUFFIX, (int) n, path);
+}
+
+static void
+set_option(struct settings *s, const char *name, const char *value)
+{
+	if (value != NULL && !settings_set(s, name, value))
+		log_error("invalid value for --%s: %s", name, value);
+}
+
+/* What settings_arguments() wrote: flags as digits, then the oom score or "-". */
+static bool
+read_handed_on(struct settings *s, const char *text)
+{
+	int import, zero, absent, load, forks, score;
+
+	*s = (struct settings){ .oom_score = JOB_OOM_UNSET };
+	if (sscanf(text, "%1d%1d%1d%1d%1d,%d", &import, &zero, &absent, &load, &forks, &score) < 5)
+		return false;
+	s->import_listed = import != 0;
+	s->zero_exit_fails = zero != 0;
+	s->absent_is_unequal = absent != 0;
+	s->apparmor_must_load = load != 0;
+	s->forks_across_exec = forks != 0;
+	if (strlen(text) > 6 && score >= -1000 && score <= 1000)
+		s->oom_score = score;
+	return true;
+}
+
+void
+settings_read(struct settings *s, const struct options *o, const char *file)
+{
+	if (o->settings != NULL && read_handed_on(s, o->settings))
+		return;
+	*s = (struct settings){ .oom_score = JOB_OOM_UNSET };
+	if (file != NULL) {
+		auto_free char *override = override_of(file);
+
+		read_file(s, file, true); /* sources.c tells what is wrong, when the log is there */
+		if (override != NULL)
+			read_file(s, override, true);
+	}
+	set_option(s, "import-policy", o->import_policy);
+	set_option(s, "default-oom-score", o->oom_score);
+	s->zero_exit_fails |= o->zero_exit_fails;
+	s->absent_is_unequal |= o->absent_is_unequal;
+	s->apparmor_must_load |= o->apparmor_must_load;
+	s->forks_across_exec |= o->forks_across_exec;
+}
+
+uint32_t
+settings_policies(const struct settings *s)
+{
+	return (s->import_listed ? CORE_POLICY_IMPORT_LISTED : 0u) |
+	       (s->zero_exit_fails ? CORE_POLICY_ZERO_EXIT_FAILS : 0u) |
+	       (s->absent_is_unequal ? CORE_POLICY_ABSENT_IS_UNEQUAL : 0u) |
+	       (s->apparmor_must_load ? CORE_POLICY_SECURITY_FAILS : 0u);
+}
+
+int
+settings_arguments(const struct settings *s, char ***argv)
+{
+	auto_free char *score = s->oom_score != JOB_OOM_UNSET ? str_printf(",%d", s->oom_score) : strdup("");
+
+	if (score == NULL)
+		return -ENOMEM;
+	return strv_take(argv, str_printf("--settings=%d%d%d%d%d%s", s->import_listed, s->zero_exit_fails,
+					  s->absent_is_unequal, s->apparmor_must_load, s->forks_across_exec, score));
+}
