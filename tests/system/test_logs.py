@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""The logs of jobs on disks that are full, read-only, late or replaced; rotation, from inside and outside."""
+
+import os
+import signal
+
+import pytest
+
+from conftest import WATCHES, wait_for
+
+TALKER = "script\n  while read -r line; do echo \"$line\"; done < {pipe}\nend script\n"
+
+
+class Talker:
+    """A job that says what it is told, and goes on until the end of the test."""
+
+    def __init__(self, init, name, stanzas=""):
+        self.pipe = init.path / f"{name}.pipe"
+        os.mkfifo(self.pipe)
+        init.job(name, stanzas + TALKER.format(pipe=self.pipe))
+        init.wait_job(name)
+        init.ctl("start", name)
+        self.end = os.open(self.pipe, os.O_RDWR)
+
+    def say(self, text):
+        os.write(self.end, text.encode())
+
+
+def old_logs(init, name):
+    return sorted(path.name for path in init.log.iterdir() if path.name.startswith(f"{name}.log."))
+
+
+def test_rotation_by_size(session):
+    talker = Talker(session, "job", "log max-size 1K\nlog keep 100\nlog compress none\n")
+    lines = [f"line {i:05}\n" for i in range(1000)]
+    for i in range(0, 1000, 10):
+        talker.say("".join(lines[i:i + 10]))
+    wait_for(lambda: session.log_of("job").endswith(lines[-1]), "the last line")
+    names = old_logs(session, "job")
+    assert names == sorted(f"job.log.{i}" for i in range(1, len(names) + 1)) and len(names) == 10
+    whole = "".join((session.log / f"job.log.{i}").read_text() for i in range(len(names), 0, -1)) + session.log_of("job")
+    assert whole == "".join(lines)
+    assert all((session.log / name).stat().st_size <= 1024 for name in names)
+
+
+def test_limits_outlive_the_logger_and_a_restart_of_init(session):
+    talker = Talker(session, "job", "log max-size 100\nlog keep 3\n")
+    line = "forty letters and no more, with the end\n"
+    compressed = lambda: [n for n in old_logs(session, "job") if n.endswith(".zst")]  # noqa: E731
+    talker.say(line * 3)
+    wait_for(lambda: compressed() == ["job.log.1.zst"], "the first old log")
+    assert (session.log / "job.log.1.zst").read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
+    if "upstart-logger" in session.servants():
+        first = session.servants()["upstart-logger"]
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: session.servants().get("upstart-logger", first) != first, "another logger")
+    talker.say(line * 2)
+    wait_for(lambda: len(compressed()) == 2, "the second old log")
+    session.manager(session.bus()).Restart()
+    wait_for(session.answers, "init to answer again")
+    for _ in range(6):
+        talker.say(line)
+    wait_for(lambda: compressed() == ["job.log.1.zst", "job.log.2.zst", "job.log.3.zst"], "three of them")
+    wait_for(lambda: old_logs(session, "job") == compressed(), "no others")
+
+
+def test_rotation_from_outside(session):
+    """As logrotate does it: rename, with or without another file in its place; copy and truncate; remove."""
+    talker = Talker(session, "job")
+    log = session.log / "job.log"
+    says = lambda text: (talker.say(text), wait_for(lambda: session.log_of("job") == text, text))  # noqa: E731
+    says("one\n")
+    log.rename(session.log / "renamed")
+    says("two\n")
+    log.rename(session.log / "again")
+    log.touch(0o600)
+    says("three\n")
+    assert log.stat().st_mode & 0o777 == 0o600
+    os.truncate(log, 0)
+    says("four\n")
+    log.unlink()
+    says("five\n")
+    assert (session.log / "renamed").read_text() == "one\n"
+    assert (session.log / "again").read_text() == "two\n"
+
+
+def test_full_disk(make_pid1):
+    """Output waits within its bound, is told of once, and comes in order when there is room."""
+    machine = make_pid1()
+    machine.start()
+    mounted = machine.command("mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", machine.log)
+    assert mounted.returncode == 0, mounted.stderr
+    inside = f"/proc/{machine.pid}/root{machine.log}"
+    talker = Talker(machine, "job")
+    talker.say("before\n")
+    wait_for(lambda: os.path.exists(f"{inside}/job.log"), "the log")
+    with pytest.raises(OSError):
+        with open(f"{inside}/filler", "wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+    lines = "".join(f"line {i:05}\n" for i in range(2000))
+    for i in range(0, len(lines), 1100):
+        talker.say(lines[i:i + 1100])
+    wait_for(lambda: machine.command("initctl", "notify-disk-writeable").returncode != 0, "the error")
+    said = lambda: (machine.messages() + machine.kmsg()).count("Failed to write to log file")  # noqa: E731
+    assert said() == 1
+    assert machine.command("mount", "-o", "remount,size=1m", machine.log).returncode == 0
+    machine.ctl("notify-disk-writeable")
+    wait_for(lambda: open(f"{inside}/job.log").read() == "before\n" + lines, "all of it")
+    talker.say("after\n")
+    wait_for(lambda: open(f"{inside}/job.log").read().endswith("after\n"), "more")
+    assert said() == 1
+
+
+def test_read_only_disk_and_one_that_appears_late(make_pid1):
+    machine = make_pid1()
+    machine.start()
+    assert machine.command("mount", "-t", "tmpfs", "-o", "ro", "tmpfs", machine.log).returncode == 0
+    talker = Talker(machine, "job")
+    talker.say("early\n")
+    wait_for(lambda: machine.command("initctl", "notify-disk-writeable").returncode != 0, "the error")
+    assert machine.command("mount", "-o", "remount,rw", machine.log).returncode == 0
+    machine.ctl("notify-disk-writeable")
+    inside = f"/proc/{machine.pid}/root{machine.log}"
+    wait_for(lambda: os.path.exists(f"{inside}/job.log") and open(f"{inside}/job.log").read() == "early\n", "the log")
+
+
+def test_folder_that_is_missing_and_replaced(session):
+    session.log.rename(session.path / "away")
+    talker = Talker(session, "job")
+    talker.say("one\n")
+    wait_for(lambda: session.command("initctl", "notify-disk-writeable").returncode != 0, "the error")
+    session.log.mkdir()
+    session.ctl("notify-disk-writeable")
+    wait_for(lambda: session.log_of("job") == "one\n", "what waited")
+    session.log.rename(session.path / "old")
+    session.log.mkdir()
+    talker.say("two\n")
+    wait_for(lambda: session.log_of("job") == "two\n", "the log in the new folder")
+    assert (session.path / "old" / "job.log").read_text() == "one\n"
+
+
+def test_names_that_are_long_or_mean_ill(session):
+    session.job("job", "instance $N\ntask\nexec echo said\n")
+    session.wait_job("job")
+    session.ctl("start", "job", "N=../../etc/shadow")
+    wait_for(lambda: session.log_of("job-.._.._etc_shadow") == "said\n", "a name in the log's folder")
+    for end in "ab":
+        session.ctl("start", "job", "N=" + "x" * 300 + end)
+    wait_for(lambda: len([p for p in session.log.iterdir() if "xxx" in p.name and p.read_text() == "said\n"]) == 2, "two logs")
+    session.ctl("start", "job", "N=a\ninit: forged \x1b[2J")
+    wait_for(lambda: "said\n" == session.log_of("job-a\ninit: forged \x1b[2J"), "its log")
+    session.ctl("log-priority", "info")
+    session.ctl("start", "job", "N=b\ninit: forged \x1b[2J")
+    wait_for(lambda: "(b\\ninit: forged \\x1b[2J)" in session.messages(), "the message about it")
+    assert "\ninit: forged" not in session.messages() and "\x1b" not in session.messages()
+
+
+@pytest.mark.skipif(not WATCHES, reason="the portable build has no filter")
+def test_logger_is_confined(pid1):
+    logger = pid1.wait_servants()["upstart-logger"]
+    status = dict(line.split(":\t", 1) for line in open(f"/proc/{logger}/status").read().splitlines() if ":\t" in line)
+    assert int(status["CapEff"], 16) & ~2 == 0 and status["NoNewPrivs"] == "1"
