@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: MIT
+"""Where job files are read from, and what happens when they change while jobs run, conditions are half met and events held."""
+
+import os
+import pathlib
+import shutil
+import signal
+
+import pytest
+
+import conftest
+from conftest import WATCHES, is_alive, wait_for
+
+SLEEP = "exec sleep 1000\n"
+
+pytestmark = pytest.mark.skipif(not WATCHES, reason="this platform does not tell of changed files")
+
+
+def put(directory, name, text):
+    """A file, renamed into place."""
+    target = pathlib.Path(directory) / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name("." + target.name + ".new")
+    draft.write_text(text)
+    draft.rename(target)
+    return target
+
+
+def usage(init, name):
+    """What the file that counts says of itself."""
+    done = init.command("initctl", "usage", name)
+    return done.stdout.strip().removeprefix("Usage: ") if done.returncode == 0 else None
+
+
+def wait_usage(init, name, text):
+    wait_for(lambda: usage(init, name) == text, f"{name} to be {text}, it is {usage(init, name)}")
+
+
+def held(init, *words):
+    """An emit that waits; it has been heard, by another job too, when this returns."""
+    init.job("heard", f"start on {words[0]}\ntask\nexec echo heard\n")
+    init.wait_job("heard")
+    emit = init.background("emit", *words)
+    wait_for(lambda: init.log_of("heard"), "the event to be heard")
+    return emit
+
+
+# -- which directories, and which of them wins
+
+
+def test_order_of_options_does_not_matter_but_their_kind_does(make_session):
+    init = make_session()
+    for name in ("pre1", "pre2", "conf", "conf2", "app"):
+        put(init.path / name, "every.conf", f"usage {name}\n")
+        put(init.path / name, f"{name}.conf", f"usage {name}\n")
+    p = init.path
+    init.start("--append-confdir", p / "app", "--confdir", p / "conf2", "--prepend-confdir", p / "pre1", "--prepend-confdir", p / "pre2")
+    assert sorted(init.jobs()) == ["app", "conf", "conf2", "every", "pre1", "pre2"]
+    for name in ("pre1", "pre2", "conf", "conf2", "app"):
+        wait_usage(init, "every", name)
+        (init.path / name / "every.conf").unlink()
+    wait_usage(init, "every", None)
+    put(p / "app", "every.conf", "usage last\n")
+    wait_usage(init, "every", "last")
+    put(p / "pre2", "every.conf", "usage first\n")
+    wait_usage(init, "every", "first")
+
+
+def test_user_directories(make_session):
+    init = make_session()
+    home, xdg = init.path / "home", init.path / "home" / "xdg"
+    places = [home / ".config" / "upstart", home / ".init", xdg / "upstart", init.path / "more" / "upstart"]
+    for i, place in enumerate(places[1:], 1):
+        put(place, "j.conf", f"usage {i}\n")
+    init.start(confdir=False, env={"XDG_CONFIG_DIRS": f"{xdg}:relative:{init.path}/more"})
+    assert places[0].is_dir() and places[0].stat().st_mode & 0o777 == 0o700
+    put(places[0], "j.conf", "usage 0\n")
+    for i, place in enumerate(places):
+        wait_usage(init, "j", str(i))
+        (place / "j.conf").unlink()
+    wait_usage(init, "j", None)
+
+
+@pytest.mark.parametrize("home", [None, "relative", ""])
+def test_session_without_a_home_starts(make_session, home):
+    init = make_session()
+    env = init.env
+    env.pop("HOME")
+    env.pop("XDG_CONFIG_HOME")
+    if home is not None:
+        env["HOME"] = home
+    put(init.path / "home" / "xdg" / "upstart", "j.conf", "usage x\n")
+    init.start(confdir=False, env={"XDG_CONFIG_HOME": "not/absolute"})
+    assert usage(init, "j") == "x"
+
+
+def test_system_directories(make_pid1, monkeypatch):
+    init = make_pid1()
+    put(init.path / "told", "j.conf", "usage told\n")
+    put(init.path / "app", "k.conf", "usage app\n")
+    init.env["UPSTART_CONFDIR"] = str(init.path / "told")
+    init.start("--append-confdir", init.path / "app", confdir=False)
+    assert (usage(init, "j"), usage(init, "k")) == ("told", "app")
+
+
+def test_global_settings(make_pid1, monkeypatch):
+    init = make_pid1()
+    put(init.path / "etc", "init.conf", "# settings\ndefault-oom-score 77\nzero-exit-fails\nwibble 1\nimport-policy some\n")
+    put(init.path / "etc", "init.override", "default-oom-score 78\n")
+    monkeypatch.setattr(conftest, "PREPARE", 'mount -t overlay -o "lowerdir=$D/etc:/etc" overlay /etc\n' + conftest.PREPARE)
+    init.job("j", SLEEP)
+    init.job("zero", "exec true\n")
+    init.job("see", "start on stopped zero RESULT=failed\n" + SLEEP)
+    init.start()
+    assert "/etc/init.conf:4: Unknown stanza" in init.kmsg()
+    assert "/etc/init.conf:5: Illegal policy, expected all or listed" in init.kmsg()
+    init.ctl("start", "j")
+    score = init.command("cat", f"/proc/{init.pid_of('j')}/oom_score_adj").stdout.strip()
+    assert score == "78"
+    init.command("initctl", "start", "zero")
+    init.wait_status("see", "start/running")
+
+
+# -- names
+
+
+def test_names_and_what_is_ignored(make_session):
+    init = make_session()
+    good = ["a", "a.b", "net/web", "sub.d/x", "with space", "x.bak", "conf.conf/deep/er", "ümläut"]
+    for name in good:
+        put(init.conf, f"{name}.conf", "task\n")
+    for name in (".hidden.conf", "x.conf~", "#x.conf#", "x.conf.dpkg-new", "x.CONF", "plain", ".conf", ".git/x.conf", "CVS/x.conf",
+                 "RCS/x.conf", "a~/x.conf", "a.bak/x.conf", "a.dpkg-new/x.conf", "a.rpmsave/x.conf", "a;0123abcd/x.conf", "x.swp/y.conf"):
+        put(init.conf, name, "task\n")
+    os.mkfifo(init.conf / "fifo.conf")
+    (init.conf / "dangling.conf").symlink_to("nowhere")
+    init.start()
+    listed = [line.rsplit(" ", 1)[0] for line in init.ctl("list").splitlines()]
+    assert sorted(listed) == sorted(good)
+
+
+# -- overrides
+
+
+def test_override_is_searched_from_the_highest_priority_down_to_the_file(make_session):
+    init = make_session()
+    for name in ("pre", "conf", "app"):
+        (init.path / name).mkdir(exist_ok=True)
+    put(init.conf, "j.conf", "usage file\nenv A=1\n" + SLEEP)
+    put(init.path / "app", "j.override", "usage app\n")
+    init.start("--prepend-confdir", init.path / "pre", "--append-confdir", init.path / "app")
+    assert usage(init, "j") == "file"
+    put(init.conf, "j.override", "usage same\n")
+    wait_usage(init, "j", "same")
+    put(init.path / "pre", "j.override", "usage above\n")
+    wait_usage(init, "j", "above")
+    (init.path / "pre" / "j.override").unlink()
+    wait_usage(init, "j", "same")
+    (init.conf / "j.override").unlink()
+    wait_usage(init, "j", "file")
+    put(init.path / "pre", "lonely.override", "usage none\n")
+    init.ctl("reload-configuration")
+    assert "lonely" not in init.jobs()
+
+
+def test_override_with_manual_and_a_running_instance(session):
+    session.job("j", "start on go\nusage file\n" + SLEEP)
+    session.wait_job("j")
+    session.ctl("emit", "go")
+    pid = session.pid_of("j")
+    put(session.conf, "j.override", "manual\nusage over\n")
+    session.ctl("emit", "go")
+    assert session.pid_of("j") == pid
+    session.ctl("stop", "j")
+    wait_usage(session, "j", "over")
+    session.ctl("emit", "go")
+    assert session.status("j") == "j stop/waiting"
+    (session.conf / "j.override").unlink()
+    wait_usage(session, "j", "file")
+    session.ctl("emit", "go")
+    assert "start/running" in session.status("j")
+
+
+def test_broken_override_is_ignored_whole_and_broken_file_is_no_job(session):
+    put(session.conf, "j.override", "usage over\nexec \"oops\n")
+    session.job("j", "usage file\n" + SLEEP)
+    wait_usage(session, "j", "file")
+    assert session.ctl("start", "j").startswith("j start/running")
+    put(session.conf, "k.override", "usage over\n" + SLEEP)
+    session.job("k", "wibble\n")
+    session.ctl("reload-configuration")
+    assert "k" not in session.jobs()
+
+
+# -- links and masks
+
+
+def test_masks_and_links(make_session):
+    init = make_session()
+    low = init.path / "low"
+    put(low, "j.conf", "usage low\n")
+    init.start("--append-confdir", low)
+    wait_usage(init, "j", "low")
+    (init.conf / "j.conf").symlink_to("/dev/null")
+    wait_usage(init, "j", None)
+    (init.conf / "j.conf").unlink()
+    wait_usage(init, "j", "low")
+    put(init.path / "else", "real", "usage linked\n")
+    (init.conf / "j.conf").symlink_to("../else/real")
+    wait_usage(init, "j", "linked")
+    (init.conf / "j.conf").unlink()
+    wait_usage(init, "j", "low")
+    put(init.path / "else", "over", "usage over\n")
+    (low / "j.override").symlink_to("../else/over")
+    wait_usage(init, "j", "over")
+    os.link(init.path / "else" / "real", init.conf / "hard.conf")
+    wait_usage(init, "hard", "linked")
+    (init.conf / "hard.conf").unlink()
+    (init.conf / "hard.conf").mkdir()
+    wait_usage(init, "hard", None)
+
+
+def test_link_to_a_directory_is_not_followed(make_session):
+    init = make_session()
+    put(init.path / "else", "x.conf", "task\n")
+    (init.conf / "d.conf").symlink_to("../else")
+    (init.conf / "loop.conf").symlink_to(".")
+    put(init.conf, "j.conf", "task\n")
+    init.start()
+    assert init.jobs() == ["j"]
+
+
+# -- files that come, change and go
+
+
+def test_written_in_place_touched_renamed_over_and_renamed_away(session):
+    target = session.conf / "j.conf"
+    with open(target, "w") as file:
+        file.write("usage one\n")
+    wait_usage(session, "j", "one")
+    target.write_text("usage two\n")
+    wait_usage(session, "j", "two")
+    session.job("j", "usage three\n")
+    wait_usage(session, "j", "three")
+    target.rename(session.conf / "k.conf")
+    wait_usage(session, "k", "three")
+    wait_usage(session, "j", None)
+    (session.conf / "k.conf").rename(session.path / "k.conf")
+    wait_usage(session, "k", None)
+    (session.path / "k.conf").rename(session.conf / "k.conf")
+    wait_usage(session, "k", "three")
+
+
+def test_replaced_and_deleted_under_a_running_instance(session):
+    session.job("j", "usage old\n" + SLEEP)
+    session.job("m", "instance $N\nusage old\n" + SLEEP)
+    session.wait_job("m")
+    session.ctl("start", "j")
+    session.ctl("start", "m", "N=1")
+    pid = session.pid_of("j")
+    session.job("j", "usage new\nexec sleep 2000\n")
+    session.job("m", "instance $N\nusage new\n" + SLEEP)
+    session.job("mark", "task\n")
+    session.wait_job("mark")
+    assert session.pid_of("j") == pid
+    session.ctl("stop", "j")
+    wait_usage(session, "j", "new")
+    session.ctl("start", "j")
+    pid = session.pid_of("j")
+    assert b"2000" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    # Deleted: what runs may finish, nothing new begins (decision 005).
+    (session.conf / "j.conf").unlink()
+    (session.conf / "m.conf").unlink()
+    put(session.conf, "mark2.conf", "task\n")
+    session.wait_job("mark2")
+    assert session.pid_of("j") == pid and is_alive(pid)
+    assert session.command("initctl", "start", "m", "N=2").returncode == 1
+    session.ctl("stop", "j")
+    session.ctl("stop", "m", "N=1")
+    wait_for(lambda: set(session.jobs()) == {"mark", "mark2"}, "the deleted to be gone")
+
+
+def test_bad_edit_keeps_the_last_good_definition(session):
+    session.job("j", "usage good\nstart on a and b\n" + SLEEP)
+    session.wait_job("j")
+    emit = held(session, "a")
+    session.job("j", "usage bad\nwibble\n")
+    wait_for(lambda: "j.conf:2: Unknown stanza" in session.messages(), "the message")
+    assert usage(session, "j") == "good"
+    session.ctl("emit", "b")
+    assert emit.wait(30) == 0
+    assert "start/running" in session.status("j")
+    session.ctl("reload-configuration")
+    assert usage(session, "j") == "good"
+    session.job("j", "usage better\n" + SLEEP)
+    session.ctl("stop", "j")
+    wait_usage(session, "j", "better")
+
+
+def test_cold_start_with_a_bad_file_has_no_job_until_it_is_mended(make_session):
+    init = make_session()
+    low = init.path / "low"
+    put(low, "k.conf", "usage low\n")
+    put(init.conf, "j.conf", "wibble\n")
+    put(init.conf, "k.conf", "wibble\n")
+    init.start("--append-confdir", low)
+    assert init.jobs() == ["k"] and usage(init, "k") == "low"
+    init.job("j", "usage mended\n")
+    wait_usage(init, "j", "mended")
+    init.job("k", "usage high\n")
+    wait_usage(init, "k", "high")
+
+
+# -- conditions half met, events held
+
+
+def test_half_met_condition_survives_an_edit_that_leaves_it(session):
+    session.job("j", "start on a and b\nusage one\n" + SLEEP)
+    session.wait_job("j")
+    emit = held(session, "a", "V=1")
+    session.job("j", "start on a and b\nusage two\n" + SLEEP)
+    wait_usage(session, "j", "two")
+    assert emit.poll() is None
+    session.ctl("reload-configuration")
+    assert emit.poll() is None
+    session.ctl("emit", "b")
+    assert emit.wait(30) == 0
+    assert "start/running" in session.status("j")
+
+
+@pytest.mark.parametrize("change", ["condition", "delete", "override"])
+def test_held_event_is_let_go_when_the_condition_goes(session, change):
+    session.job("j", "start on a and b\nusage one\n" + SLEEP)
+    session.wait_job("j")
+    emit = held(session, "a")
+    if change == "condition":
+        session.job("j", "start on c and b\nusage two\n" + SLEEP)
+    elif change == "delete":
+        (session.conf / "j.conf").unlink()
+    else:
+        put(session.conf, "j.override", "manual\n")
+    assert emit.wait(30) == 0
+    session.ctl("emit", "-n", "b")
+    assert change == "delete" or session.status("j") == "j stop/waiting"
+
+
+def test_definition_that_comes_late_hears_no_old_events(session):
+    session.ctl("emit", "go")
+    session.job("j", "start on go\n" + SLEEP)
+    session.wait_job("j")
+    assert session.status("j") == "j stop/waiting"
+    session.ctl("emit", "go")
+    assert "start/running" in session.status("j")
+
+
+# -- directories
+
+
+def test_directory_renamed_moved_out_in_and_deleted_with_running_jobs(session):
+    put(session.conf, "sub/deep/j.conf", SLEEP)
+    session.wait_job("sub/deep/j")
+    session.ctl("start", "sub/deep/j")
+    pid = session.pid_of("sub/deep/j")
+    (session.conf / "sub").rename(session.conf / "other")
+    session.wait_job("other/deep/j")
+    assert session.pid_of("sub/deep/j") == pid
+    session.ctl("stop", "sub/deep/j")
+    session.wait_job("sub/deep/j", False)
+    # The new place is watched.
+    put(session.conf, "other/deep/k.conf", "task\n")
+    session.wait_job("other/deep/k")
+    (session.conf / "other").rename(session.path / "out")
+    wait_for(lambda: session.jobs() == [], "all to be gone")
+    put(session.path / "out", "deep/l.conf", "task\n")
+    (session.path / "out").rename(session.conf / "back")
+    wait_for(lambda: sorted(session.jobs()) == ["back/deep/j", "back/deep/k", "back/deep/l"], "all to be back")
+    shutil.rmtree(session.conf / "back")
+    wait_for(lambda: session.jobs() == [], "all to be gone")
+
+
+def test_top_directory_deleted_and_made_again_with_a_running_job(session):
+    session.job("j", "usage one\n" + SLEEP)
+    session.wait_job("j")
+    session.ctl("start", "j")
+    pid = session.pid_of("j")
+    shutil.rmtree(session.conf)
+    wait_for(lambda: session.command("initctl", "start", "j").returncode == 1, "init to notice")
+    assert is_alive(pid)
+    put(session.conf, "j.conf", "usage two\n" + SLEEP)
+    put(session.conf, "k.conf", "task\n")
+    session.wait_job("k")
+    assert session.pid_of("j") == pid
+    session.ctl("stop", "j")
+    wait_usage(session, "j", "two")
+
+
+def test_missing_directory_deep_down_is_waited_for(make_session):
+    init = make_session()
+    far = init.path / "a" / "b" / "c"
+    init.start("--append-confdir", far)
+    put(far, "j.conf", "usage far\n")
+    wait_usage(init, "j", "far")
+
+
+def test_overflow_of_the_queue_is_a_rescan(session):
+    """More events than the kernel keeps, while init cannot read: it looks at everything."""
+    limit = int(pathlib.Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    if limit > 100000:
+        pytest.skip("the kernel keeps too many events")
+    for name in ("stays", "goes", "changes"):
+        session.job(name, f"usage {name}\n")
+    session.wait_jobs(3)
+    session.process.send_signal(signal.SIGSTOP)
+    try:
+        spare = session.conf / "spare"
+        for _ in range(limit // 3 + 1000):
+            os.close(os.open(spare, os.O_CREAT | os.O_WRONLY))
+            spare.unlink()
+        (session.conf / "goes.conf").unlink()
+        session.job("changes", "usage changed\n")
+        session.job("comes", "usage comes\n")
+        put(session.conf, "sub/deep.conf", "task\n")
+    finally:
+        session.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: sorted(session.jobs()) == ["changes", "comes", "stays", "sub/deep"], "all changes")
+    assert usage(session, "changes") == "changed"
+    # And goes on watching.
+    put(session.conf, "sub/later.conf", "task\n")
+    session.wait_job("sub/later")
+
+
+def test_explicit_reload_does_the_same(session):
+    session.job("j", "usage one\n" + SLEEP)
+    session.wait_job("j")
+    session.ctl("start", "j")
+    pid = session.pid_of("j")
+    for how in ("initctl", "hup"):
+        session.job(how, "task\n")
+        if how == "initctl":
+            session.ctl("reload-configuration")
+        else:
+            session.process.send_signal(signal.SIGHUP)
+        session.wait_job(how)
+    assert session.pid_of("j") == pid
