@@ -156,6 +156,73 @@ def life_in(machine, name, serves):
     return second
 
 
+def facts(machine, pid, file):
+    """Lines "Key:\tvalue …" or "Key   value …" of a file about a process, by their first word."""
+    done = machine.command("cat", f"/proc/{pid}/{file}")
+    assert done.returncode == 0, done.stderr
+    return {line.split("  ")[0].split(":")[0]: line.split("  ", 1)[-1].split(":\t")[-1].split() for line in done.stdout.splitlines()}
+
+
+def stop_in(machine, name, pid, serves):
+    assert machine.ctl("stop", name) == f"{name} stop/waiting\n"
+    assert machine.command("kill", "-0", str(pid)).returncode != 0
+    wait_for(lambda: not serves(), f"{name} to serve no more")
+
+
+def test_redis_as_another_user_with_limits(make_pid1, programs):
+    machine = make_pid1().start()
+    for words in (("mkdir", "-p", "/run/programs", "/run/redis"), ("mount", "--bind", programs, "/run/programs"),
+                  ("chown", "nobody:nogroup", "/run/redis")):
+        done = machine.command(*words)
+        assert done.returncode == 0, done.stderr
+    here = pathlib.Path("/run/programs")
+    sock = f"/proc/{machine.pid}/root/run/redis/sock"
+    serves = lambda: accepts(sock) and ask(sock, b"PING\r\n") == b"+PONG\r\n"  # noqa: E731
+    machine.job("redis", f"respawn\n{libraries(here)}setuid nobody\nchdir /run/redis\nlimit nofile 512 600\nnice 5\numask 077\n"
+                         f"exec {here}/usr/bin/redis-server --port 0 --unixsocket sock --maxclients 100 --save '' --daemonize no\n")
+    pid = life_in(machine, "redis", serves)
+    status = facts(machine, pid, "status")
+    assert status["Uid"] == ["65534"] * 4 and status["Gid"] == ["65534"] * 4 and "0" not in status["Groups"]
+    assert int(status["CapEff"][0], 16) == 0
+    assert facts(machine, pid, "limits")["Max open files"][:2] == ["512", "600"]
+    assert machine.command("stat", "-c", "%U %a", "/run/redis/sock").stdout == "nobody 700\n"
+    # It ignores SIGHUP: a reload does it no harm.
+    assert machine.ctl("reload", "redis") == "" and machine.pid_of("redis") == pid and serves()
+    stop_in(machine, "redis", pid, serves)
+
+
+def test_httpd_in_a_chroot(make_pid1, programs):
+    """The user is one of the chroot's own; the web server there re-reads its file on SIGHUP."""
+    machine = make_pid1().start()
+    root, busybox = machine.path / "root", programs / "bin/busybox"
+    for name in ("bin", "etc", "www"):
+        (root / name).mkdir(parents=True)
+    (root / "bin/busybox").write_bytes(busybox.read_bytes())
+    (root / "bin/busybox").chmod(0o755)
+    (root / "etc/passwd").write_text("web:x:4321:4322::/:\n")
+    (root / "etc/group").write_text("web:x:4322:\nmore:x:4323:web\n")
+    (root / "etc/httpd.conf").write_text("")
+    (root / "www/index.html").write_text("one\n")
+    root.chmod(0o755)
+    assert machine.command(busybox, "ip", "link", "set", "lo", "up").returncode == 0
+    get = lambda: machine.command(busybox, "wget", "-q", "-O", "-", "http://127.0.0.1:8080/")  # noqa: E731
+    serves = lambda: get().stdout == "one\n"  # noqa: E731
+    machine.job("httpd", f"respawn\nchroot {root}\nchdir /www\nsetuid web\nlimit nproc 50 50\n"
+                         "exec /bin/busybox httpd -f -p 127.0.0.1:8080 -h /www -c /etc/httpd.conf\n")
+    pid = life_in(machine, "httpd", serves)
+    status = facts(machine, pid, "status")
+    assert status["Uid"] == ["4321"] * 4 and status["Gid"] == ["4322"] * 4 and sorted(status["Groups"]) == ["4322", "4323"]
+    assert machine.command("readlink", f"/proc/{pid}/root").stdout.strip() == str(root)
+    (root / "etc/httpd.conf").write_text("/:user:secret\n")
+    assert machine.ctl("reload", "httpd") == ""
+    wait_for(lambda: "401" in get().stderr, "a password to be asked for")
+    assert machine.pid_of("httpd") == pid
+    (root / "etc/httpd.conf").write_text("")
+    machine.ctl("reload", "httpd")
+    wait_for(serves, "none to be asked for")
+    stop_in(machine, "httpd", pid, serves)
+
+
 def test_busybox_loop(session, programs):
     ticks = session.path / "ticks"
     count = lambda: len(ticks.read_text().split()) if ticks.exists() else 0  # noqa: E731
