@@ -409,6 +409,13 @@ collect_fds(struct msghdr *msg, int *fds, size_t *n)
 	}
 }
 
+static void
+close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void) close(fds[i]);
+}
+
 /* The body of a message that came as a file. */
 static int
 read_file(int fd, size_t len, char *body)
@@ -496,15 +503,23 @@ ipc_receive(struct ipc *ipc, struct ipc_message *m)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : errno == ECONNRESET ? -EPIPE : -errno;
 	collect_fds(&msg, fds, &n_fds);
 	first = head.flags & IPC_FLAG_FILE ? 1 : 0;
-	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || !packet_is_sound(&head, (size_t) size, n_fds, len) ||
-	    (first == 1 && read_file(fds[0], len, body) < 0)) {
-		for (size_t i = 0; i < n_fds; i++)
-			(void) close(fds[i]);
+	if ((msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == MSG_CTRUNC && first == 0) {
+		/* No numbers were left for them. Some without the others are of no use. */
+		close_all(fds, n_fds);
+		n_fds = head.n_fds;
+		m->lost_fds = true;
+	} else if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		close_all(fds, n_fds);
+		return -EBADMSG;
+	}
+	if (!packet_is_sound(&head, (size_t) size, n_fds, len) || (first == 1 && read_file(fds[0], len, body) < 0)) {
+		close_all(fds, m->lost_fds ? 0 : n_fds);
+		m->lost_fds = false;
 		return -EBADMSG;
 	}
 	if (first == 1)
 		(void) close(fds[0]);
-	for (size_t i = first; i < n_fds; i++)
+	for (size_t i = first; i < n_fds && !m->lost_fds; i++)
 		m->fds[m->n_fds++] = fds[i];
 	m->type = head.type;
 	m->id = head.id;

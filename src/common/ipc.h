@@ -30,6 +30,7 @@ struct ipc_message {
 	size_t len;
 	int fds[IPC_MAX_FDS]; /* owned: those the receiver does not take out (steal_fd) are closed by deinit */
 	size_t n_fds;
+	bool lost_fds; /* there were some, but this process may not open so many: n_fds is 0 */
 };
 
 /* A link over `fd`, which it owns from now on and makes non-blocking and close-on-exec. NULL: out of memory, fd is closed. */

@@ -245,7 +245,9 @@ handle_log_open(struct logger *lg, const void *body)
 		return 0; /* told again after a re-exec of init */
 	if (lg->held.n_fds != 1 || !path_is_usable(open->path)) {
 		log_error("Cannot log stream %llu: %s", (unsigned long long) open->stream,
-			  lg->held.n_fds != 1 ? "no terminal came with it" : "its file name is not absolute");
+			  lg->held.lost_fds	? strerror(EMFILE)
+			  : lg->held.n_fds != 1 ? "no terminal came with it"
+						: "its file name is not absolute");
 		return send_ended(lg, open->stream);
 	}
 	r = stream_new(&s, &lg->sinks, open->stream, lg->held.fds[0], open->path, lg->base, stream_ready_cb);

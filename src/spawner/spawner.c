@@ -2,6 +2,7 @@
 #include "spawner/spawner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -13,6 +14,10 @@
 #define STATUS_FD 0 /* places of a spawn request's descriptors */
 #define GATE_FD 1
 #define JOB_FDS 2
+
+/* Descriptors a spawn may need: two that the child and its terminal are known by, copies of both until init has taken
+ * the answer, and one or two in between. */
+#define HEADROOM 6
 
 #define INIT_GONE_WAIT_MS 2000 /* how long a dying init may take from closing the link to being dead */
 #define INIT_GONE_STEP_MS 10
@@ -102,6 +107,36 @@ answer_new(struct spawner *s, const struct msg_spawn *msg, struct spawn_result *
 	return send_answer(s, &answer, r->pidfd, r->pty);
 }
 
+/* 0, or a negative errno: too few descriptors are left to make a process and to tell of it. */
+static int
+check_headroom(const struct spawner *s)
+{
+	int fds[HEADROOM];
+	size_t n = 0;
+	int r = 0;
+
+	while (n < ARRAY_SIZE(fds) && r == 0) {
+		fds[n] = fcntl(ipc_fd(s->ipc), F_DUPFD_CLOEXEC, 0);
+		if (fds[n] < 0)
+			r = -errno;
+		else
+			n++;
+	}
+	while (n > 0)
+		(void) close(fds[--n]);
+	return r;
+}
+
+/* Say that there is no process: init has more running than it takes answers for, or the system is short. */
+static int
+refuse(struct spawner *s, const struct msg_spawn *msg, int error)
+{
+	struct spawn_result result = { .pidfd = -1, .pty = -1, .step = SPAWN_CLONE, .error = error };
+
+	log_debug("%s: no process: %s", name_of(msg), strerror(error));
+	return answer_new(s, msg, &result);
+}
+
 static int
 handle_spawn(struct spawner *s, struct ipc_message *m)
 {
@@ -115,8 +150,12 @@ handle_spawn(struct spawner *s, struct ipc_message *m)
 	known = answers_find(s->answers, msg.process);
 	if (known != NULL) {
 		r = repeat_answer(s, known);
+	} else if (m->lost_fds) {
+		r = refuse(s, &msg, EMFILE);
 	} else if (m->n_fds < JOB_FDS) {
 		r = -EBADMSG;
+	} else if ((r = check_headroom(s)) < 0) {
+		r = refuse(s, &msg, -r);
 	} else {
 		const struct spawn_request request = {
 			.msg = &msg,

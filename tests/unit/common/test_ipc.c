@@ -540,6 +540,42 @@ test_ipc_kept_message_waits_for_descriptors(void **state)
 	assert_nothing_comes(l->b);
 }
 
+/* Want of descriptors takes a message's own, not the message: whoever gets it can say so. */
+static void
+test_ipc_receive_without_descriptors_keeps_the_message(void **state)
+{
+	struct link *l = *state;
+	size_t before = open_fds();
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	int three[] = { l->raw_a, l->raw_a, l->raw_a };
+	struct rlimit old, none;
+	struct ipc_message m;
+	int r;
+
+	fill(&b, 100, 5);
+	assert_int_equal(ipc_send(l->a, 5, 77, &b, three, 3), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){ 1, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = ipc_receive(l->b, &m);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(r, 1);
+	assert_int_equal(m.type, 5);
+	assert_int_equal(m.id, 77);
+	assert_int_equal(m.len, 100);
+	assert_int_equal(m.n_fds, 0);
+	assert_true(m.lost_fds);
+	ipc_message_deinit(&m);
+	assert_int_equal(open_fds(), before);
+	/* One that is all there afterwards. */
+	assert_int_equal(ipc_send(l->a, 5, 78, &b, three, 3), 0);
+	assert_int_equal(ipc_receive(l->b, &m), 1);
+	assert_int_equal(m.n_fds, 3);
+	assert_false(m.lost_fds);
+	ipc_message_deinit(&m);
+	assert_int_equal(open_fds(), before);
+}
+
 /* Want of memory leaves a message in the socket, and it comes later. */
 static void
 test_ipc_receive_without_memory_loses_nothing(void **state)
@@ -632,6 +668,7 @@ main(void)
 		LINKED(test_ipc_too_short_a_file_is_damage),
 		cmocka_unit_test(test_ipc_new_without_a_descriptor_fails),
 		LINKED(test_ipc_kept_message_waits_for_descriptors),
+		LINKED(test_ipc_receive_without_descriptors_keeps_the_message),
 		LINKED(test_ipc_receive_without_memory_loses_nothing),
 		cmocka_unit_test(test_ipc_survives_want_of_memory),
 	};

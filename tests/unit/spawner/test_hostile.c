@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -195,6 +196,72 @@ test_waiting_at_the_gate_dies_by_signal(void **state)
 	world_stop(&w);
 }
 
+static bool
+with_few_descriptors(void)
+{
+	const struct rlimit few = { 24, 24 };
+
+	return setrlimit(RLIMIT_NOFILE, &few) == 0;
+}
+
+/*
+ * An init that takes no answers: they hold descriptors until the spawner has none. It then says so, about each request,
+ * and goes on when init does.
+ */
+static void
+test_spawner_without_descriptors_says_so(void **state)
+{
+	enum { COUNT = 40 };
+	const struct world_options options = { .before_exec = with_few_descriptors };
+	char *argv[] = { (char *) "/bin/true", NULL };
+	struct msg_spawn request = request_for(argv);
+	static struct process p[COUNT];
+	unsigned made = 0, without_terminal = 0, refused = 0;
+	struct msg_ack ack = { 0 };
+	struct world w;
+
+	(void) state;
+	if (!has_spawner() || is_wrapped() || !world_start(&w, WORLD_SPAWNER, &options))
+		skip_because("needs a spawner whose descriptors can be limited");
+	request.console = CONSOLE_LOG;
+	for (size_t i = 0; i < COUNT; i++)
+		process_request(&w, &p[i], &request, NULL, 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		struct msg_spawned answer;
+		struct ipc_message m;
+
+		await_message(&w, &m);
+		assert_int_equal(m.type, MSG_SPAWNED);
+		assert_int_equal(msg_decode(&m, &answer), 0);
+		assert_int_equal(answer.process, p[i].id);
+		p[i].pid = answer.pid;
+		made += answer.pid > 0;
+		without_terminal += answer.pid > 0 && answer.error != 0;
+		refused += answer.pid == 0;
+		if (answer.pid == 0 || answer.error != 0)
+			assert_int_equal(answer.error, EMFILE);
+		ack.upto = m.id;
+		ipc_message_deinit(&m);
+	}
+	assert_in_range(made, 3, COUNT - 10);
+	assert_in_range(refused, 10, COUNT - 3);
+	assert_in_range(without_terminal, 0, made);
+	assert_int_equal(msg_send(w.ipc, MSG_ACK, 0, &ack, NULL, 0), 0);
+	for (size_t i = 0; i < COUNT; i++) {
+		process_close_gate(&p[i]);
+		(void) close(p[i].status_r);
+		if (p[i].pid > 0)
+			(void) await_child(p[i].pid);
+	}
+	process_spawn(&w, &p[0], &request, NULL, 0);
+	assert_true(p[0].pid > 0);
+	assert_int_equal(p[0].error, 0);
+	assert_true(p[0].pty >= 0);
+	process_open_gate(&p[0]);
+	assert_int_equal(process_await_end(&p[0]), 0);
+	world_stop(&w);
+}
+
 int
 main(void)
 {
@@ -202,6 +269,7 @@ main(void)
 		cmocka_unit_test(test_chroot_runs_no_code_in_spawner),
 		cmocka_unit_test(test_chroot_runs_no_code_where_init_forks),
 		cmocka_unit_test(test_hanging_setup_dies_by_signal),
+		cmocka_unit_test(test_spawner_without_descriptors_says_so),
 		cmocka_unit_test(test_waiting_at_the_gate_dies_by_signal),
 	};
 
