@@ -17,6 +17,7 @@ struct lexer {
 	size_t pos;
 	unsigned line;     /* of pos */
 	size_t line_start; /* where that line starts */
+	size_t recovery;   /* bytes that were looked at in order to go on after faults */
 	bool cut;          /* the text goes on after n, but can't be read: its end says nothing */
 	const char *path;  /* borrowed */
 	struct parse_report *report;

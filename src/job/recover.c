@@ -9,6 +9,9 @@
 
 #include "job/block.h"
 
+/* A file that is wrong all over is not read again for each of its faults: after this many bytes for each of its own. */
+#define RECOVERY_FACTOR 4
+
 /*
  * Go behind the newline that ends this logical line, as a reader of words would;
  * with `parens` as a reader of event expressions would. False if the text ends
@@ -44,6 +47,26 @@ skip_logical_line(struct lexer *lex, bool parens)
 		}
 	}
 	return quote == '\0' && depth == 0;
+}
+
+static bool
+is_worth_it(const struct lexer *lex)
+{
+	return lex->recovery / RECOVERY_FACTOR <= lex->n;
+}
+
+/* The same as long as the file is worth it. */
+static bool
+skip_within_reason(struct lexer *lex, bool parens)
+{
+	size_t from = lex->pos;
+	bool found;
+
+	if (!is_worth_it(lex))
+		return false;
+	found = skip_logical_line(lex, parens);
+	lex->recovery += lex->pos - from;
+	return found;
 }
 
 /* Go behind the next newline without a backslash before it, whatever the quotes. */
@@ -87,13 +110,15 @@ lexer_recover(struct lexer *lex, const struct lexer_mark *start, bool may_open_b
 	bool condition = (span_is(first, "start") || span_is(first, "stop")) && span_is(second, "on");
 
 	lexer_return(lex, start);
-	if (!skip_logical_line(lex, condition) || lex->pos < fault.pos) {
+	if (!skip_within_reason(lex, condition) || lex->pos < fault.pos) {
 		lexer_return(lex, &fault);
 		/* A fault that was found at the end of a line has that newline behind it already, or right ahead. */
 		if (fault.pos == start->pos || lex->text[fault.pos - 1] != '\n')
 			skip_plain_line(lex);
 	}
 	/* "script …" or "WORD script …", if perhaps wrongly. */
-	if (may_open_block && (span_is(first, "script") || span_is(second, "script")))
+	if (may_open_block && (span_is(first, "script") || span_is(second, "script")) && is_worth_it(lex)) {
+		lex->recovery += lex->n - lex->pos;
 		block_skip(lex);
+	}
 }
