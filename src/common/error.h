@@ -21,6 +21,7 @@
 #define ERR_UNKNOWN_JOB_INSTANCE ERR_PREFIX "UnknownJobInstance"
 #define ERR_ALREADY_STARTED ERR_PREFIX "AlreadyStarted"
 #define ERR_ALREADY_STOPPED ERR_PREFIX "AlreadyStopped"
+#define ERR_CONDITION_NOT_MET ERR_PREFIX "ConditionNotMet"
 #define ERR_JOB_FAILED ERR_PREFIX "JobFailed"
 #define ERR_NOT_RUNNING ERR_PREFIX "NotRunning"
 #define ERR_EVENT_FAILED ERR_PREFIX "EventFailed"

@@ -135,8 +135,34 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 	check_processes(c, job);
 	check_trigger(c, &job->stop, slot->name);
 	for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
-		if ((job->waiters.p[i] & 0xff) == WAITER_EVENT)
+		if ((job->waiters.p[i] & 0xff) != WAITER_REQUEST)
 			count_blocker(c, job->waiters.p[i + 1], slot->name);
+}
+
+/* The law of `while`: the goal is start exactly when the instance is wanted. */
+static void
+check_wants(struct check *c, const struct slot *slot)
+{
+	const struct want *want;
+	const struct job *job;
+
+	if (!c->core->awake || !follow_is_following(slot))
+		return;
+	if (slot->in_list)
+		wrong(c, "%s: its while was not looked at", slot->name);
+	DL_FOREACH(slot->jobs, job)
+		if (want_get(slot, job->name) == NULL)
+			wrong(c, "%s (%s) runs without a record", slot->name, job->name);
+	DL_FOREACH(slot->wants, want) {
+		bool holds = want_holds(c->core, slot, want);
+		bool may_rise = !c->core->going_down && !(slot->has_successor && slot->successor == NULL);
+
+		job = job_find(slot, want->name);
+		if (holds && may_rise && (job == NULL || job->goal == GOAL_STOP))
+			wrong(c, "%s (%s) is wanted and its goal is stop", slot->name, want->name);
+		if (!holds && job != NULL && job->goal != GOAL_STOP)
+			wrong(c, "%s (%s) is not wanted and its goal is start", slot->name, want->name);
+	}
 }
 
 static void
@@ -195,6 +221,7 @@ core_check(const struct core *core, char *why, size_t size)
 		check_trigger(&c, &slot->start, slot->name);
 		DL_FOREACH(slot->jobs, job)
 			check_job(&c, slot, job);
+		check_wants(&c, slot);
 	}
 	check_events(&c);
 	check_outbox(&c);

@@ -34,6 +34,7 @@ core_new(const struct core_config *config)
 	core->config.resolve_data = config->resolve_data;
 	core->config.policies = config->policies;
 	core->log_level = config->log_level;
+	core->awake = config->awake;
 	if (strv_dup(&core->config.own_env, config->own_env) < 0 ||
 	    strv_dup(&core->config.job_env, config->job_env) < 0 || strv_dup(&core->job_env, config->job_env) < 0)
 		return core_free(core);
@@ -77,6 +78,8 @@ core_free(struct core *core)
 	map_deinit(&core->tokens_by_name);
 	map_deinit(&core->tokens_by_id);
 	map_deinit(&core->audiences);
+	map_deinit(&core->topics);
+	core->runlevel = strv_free(core->runlevel);
 	free(core->ready.p);
 	free(core->later.p);
 	u64v_deinit(&core->early);
@@ -153,6 +156,7 @@ core_apply(struct core *core, struct input *in)
 	core->oom = false;
 	core->broken = false;
 	r = dispatch(core, in);
+	follow_run(core);
 	event_drain(core);
 	session_look(core);
 	if (core->broken)

@@ -40,6 +40,7 @@ struct core_config {
 	char *session_address; /* NULL: not a session init */
 	int32_t log_level;     /* enum log_level */
 	uint32_t policies;     /* bits of enum core_policy */
+	bool awake;	       /* no `startup` event will come: states count from the first */
 	core_resolve_fn resolve;
 	void *resolve_data;
 };

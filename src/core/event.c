@@ -176,10 +176,14 @@ look_at(struct core *core, struct event *event)
 		event->progress = EVENT_HANDLING;
 		event_block(event); /* no one finishes it while it is handled */
 		trigger_dispatch(core, event);
+		state_runlevel(core, event);
+		if (strcmp(event->name, "startup") == 0)
+			follow_awake(core);
 		event->blockers--;
 	}
 	if (event->blockers == 0)
 		finish(core, event);
+	follow_run(core); /* what has risen by it has, before the next is handled */
 }
 
 void

@@ -10,6 +10,9 @@
  *   process.c    its processes: asked for, made, ended; failure, respawn, kill
  *   event.c      the queue: handling, blocking, finishing
  *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
+ *   state.c      what holds: instances that are up, how they ended
+ *   follow.c     `while`: which instances are wanted, and making it so
+ *   binding.c    the expression of a `while`: in which environments it holds
  *   registry.c   classes by name, and their replacement
  *   request.c    what clients ask, tokens, answers
  *   session.c    the end of a session
@@ -47,6 +50,43 @@ struct audience {
 	struct listener *listeners;
 };
 
+/* Those who follow the states of one name. */
+struct topic {
+	struct topic *prev, *next;
+	char *name; /* owned */
+	struct follower *followers;
+};
+
+/* A term of a `while` at work. */
+struct follower {
+	struct follower *prev, *next; /* the list of its topic */
+	struct topic *topic;	      /* borrowed */
+	struct slot *slot;	      /* borrowed */
+};
+
+/* What is known of an instance that a `while` may want; kept over stops and reloads. */
+struct want {
+	struct want *prev, *next; /* the slot's, in order of creation */
+	char *name;	/* owned: instance name */
+	char **arming;	/* owned: what it was armed with; NULL: nothing of its own */
+	char **binding; /* owned: the first that gave its name, while bound */
+	bool armed;	/* somebody wants it at all */
+	bool spent;	/* used up, for as long as `bound` does not change */
+	bool bound;	/* its `while` holds */
+	bool fell;	/* it was bound until this look */
+	bool seen;	/* this look found a binding, which is in: */
+	char **fresh;	/* owned */
+	uint64_t chain; /* the cause of its last rise; see job.cause */
+	uint32_t rises; /* by that cause */
+};
+
+/* An instance whose main process ended by itself. */
+struct ended {
+	struct ended *prev, *next; /* the slot's, oldest first */
+	char *name;		   /* owned */
+	bool failed;
+};
+
 /* A name for which there is, or was while instances live, a definition. */
 struct slot {
 	struct slot *prev, *next; /* all slots, in order of creation */
@@ -58,6 +98,18 @@ struct slot {
 	struct trigger start;
 	struct job *jobs;    /* owned list, in order of creation */
 	struct map by_name;  /* instance name -> job */
+
+	/* With a `while`: */
+	struct follower *followers; /* owned: one per term */
+	size_t n_followers;
+	struct want *wants; /* owned list */
+	struct map wants_by_name;
+	struct slot *look_prev, *look_next; /* core.to_look, */
+	bool in_list;			    /* if it is in it, */
+	struct u64v look_events;	    /* with the events that wait for what falls */
+	uint64_t look_cause;		    /* and what the change goes back to */
+	struct ended *ended;		    /* owned list */
+	size_t n_ended;
 };
 
 struct process {
@@ -70,7 +122,11 @@ struct process {
 #define FAILED_RESPAWN UINT32_MAX /* job.failed_kind: the respawn limit */
 
 /* Who waits for an instance: triples in job.waiters. */
-enum waiter_type { WAITER_EVENT, WAITER_REQUEST };
+enum waiter_type {
+	WAITER_EVENT,
+	WAITER_REQUEST,
+	WAITER_FALL, /* an event, until the instance has left post-stop */
+};
 #define WAITER_WORDS 3 /* type | request kind << 8, event or request id, token id or 0 */
 
 struct job {
@@ -97,6 +153,9 @@ struct job {
 	uint64_t kill_timer; /* 0: none */
 	uint64_t respawn_time;
 	uint32_t respawn_count;
+	bool up;	/* between its `started` and its `stopping` */
+	char **up_env;	/* what its states say */
+	uint64_t cause; /* what its last change goes back to, a number for a chain of causes; 0: something from outside */
 	bool restart; /* during pre-stop: go on to stopping although the goal is start */
 };
 
@@ -112,6 +171,7 @@ struct event {
 	bool failed;
 	uint32_t blockers;
 	uint64_t job;         /* the instance that waits for it, 0 = none */
+	uint64_t cause;       /* as job.cause */
 	struct u64v requests; /* pairs: request id, token id */
 };
 
@@ -163,6 +223,14 @@ struct core {
 	struct map tokens_by_name, tokens_by_id;
 	struct map audiences; /* event name -> audience */
 	struct audience *audience_list;
+
+	struct map topics; /* name of a state -> topic */
+	struct topic *topic_list;
+	struct slot *to_look; /* those whose `while` may have changed */
+	bool looking;
+	bool awake;	 /* the system has started: states count from now on */
+	bool going_down; /* runlevel 0 or 6: nothing rises */
+	char **runlevel; /* the state of that name; NULL: unknown */
 
 	struct event *events;
 	struct heap ready, later; /* event ids of this pass, and of the next */
@@ -225,6 +293,8 @@ void job_advance(struct core *core, struct job *job);
 void job_finish(struct core *core, struct job *job, bool failed);
 void job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status);
 int job_wait_event(struct core *core, struct job *job, struct event *event);
+/* The event waits until the instance is down, whatever becomes of it then. */
+int job_wait_fall(struct core *core, struct job *job, struct event *event);
 int job_wait_request(struct core *core, struct job *job, uint32_t kind, uint64_t request, uint64_t token);
 int job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fds); /* takes both */
 bool job_hangs_in_spawned(const struct job *job);
@@ -262,6 +332,52 @@ void trigger_adopt(struct core *core, struct trigger *to, const struct trigger *
 void trigger_look(struct core *core, struct trigger *t);
 void trigger_dispatch(struct core *core, struct event *event);
 bool trigger_someone_starts_on(const struct core *core, const char *name, char *const *env);
+
+/* state.c */
+typedef void (*state_fn)(char *const *env, void *data);
+/*
+ * Call `fn` with each state of that name; `present`: of a job also instances that are not up. False: nothing is known
+ * under the name.
+ */
+bool state_each(const struct core *core, const char *name, bool present, state_fn fn, void *data);
+/* A job of that name is known from now on, or no longer. */
+void state_known(struct core *core, const char *job);
+/* An instance begins (with its event), is up, begins to end (with its event), is gone. */
+void state_starting(struct core *core, struct job *job, struct event *event);
+void state_up(struct core *core, struct job *job);
+void state_stopping(struct core *core, struct job *job, struct event *event);
+void state_gone(struct core *core, const char *name, uint64_t cause);
+/* Its main process ended by itself. */
+void state_ended(struct core *core, struct job *job, bool failed);
+/* An event is handled: is it about the runlevel? */
+void state_runlevel(struct core *core, const struct event *event);
+struct ended *ended_free(struct ended *ended); /* returns NULL */
+
+/* follow.c */
+bool follow_is_following(const struct slot *slot); /* has it a `while`? */
+/* The class of the slot is new, or has a successor. 0 or -ENOMEM. */
+int follow_class(struct core *core, struct slot *slot);
+/* After loading; `in_list`: it was to be looked at. 0 or -ENOMEM. */
+int must_check follow_restore(struct core *core, struct slot *slot, bool in_list);
+void follow_forget(struct core *core, struct slot *slot); /* the slot goes */
+/* States of that name have changed; `cause`: see job.cause; `event` waits for those that fall by it. */
+void follow_changed(struct core *core, const char *name, uint64_t cause, const struct event *event);
+void follow_all(struct core *core);
+void follow_awake(struct core *core); /* the system has started */
+void follow_run(struct core *core);   /* look at what has changed */
+struct want *want_get(const struct slot *slot, const char *name);
+struct want *want_make(struct core *core, struct slot *slot, const char *name); /* NULL: oom */
+/* Should the instance run? */
+bool want_holds(const struct core *core, const struct slot *slot, const struct want *want);
+/* What the instance starts with: class, binding, arming. 0 or -ENOMEM. */
+int must_check want_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env);
+/* Somebody starts it; `anew`: it gets another chance. want->bound tells whether its `while` holds. NULL: oom. */
+struct want *follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew);
+void follow_disarm(struct slot *slot, const char *name);
+void follow_spend(struct slot *slot, const char *name);
+void follow_stopped(struct slot *slot, const char *name); /* it ended, or its stop on came true */
+/* The terms that do not hold; owned, NULL when out of memory. */
+char *follow_explain(struct core *core, const struct slot *slot, const struct want *want);
 
 /* request.c */
 int request_emit(struct core *core, const struct input_emit *in);

@@ -96,12 +96,48 @@ job_free(struct core *core, struct job *job)
 	job->env = strv_free(job->env);
 	job->next_env = strv_free(job->next_env);
 	job->stop_env = strv_free(job->stop_env);
+	job->up_env = strv_free(job->up_env);
 	u64v_deinit(&job->waiters);
 	free(job->name);
 	free(job);
 }
 
 /* -- who waits ------------------------------------------------------------------ */
+
+/*
+ * Does `job` wait, over any number of others, for the event? Then the event can't wait for it. Looked for from the event:
+ * the instance that waits for it, the events that wait for that instance, and so on.
+ */
+static bool
+waits_for(struct core *core, const struct event *event, const struct job *job)
+{
+	struct u64v seen = { 0 };
+	bool found = false;
+
+	if (event->job != 0)
+		core_oom(core, u64v_add(&seen, event->job));
+	for (size_t i = 0; i < seen.n && !found; i++) {
+		const struct job *waiting = job_get(core, seen.p[i]);
+
+		found = waiting == job;
+		for (size_t w = 0; waiting != NULL && w + WAITER_WORDS <= waiting->waiters.n; w += WAITER_WORDS) {
+			const struct event *e = (waiting->waiters.p[w] & 0xff) == WAITER_REQUEST
+						    ? NULL
+						    : event_get(core, waiting->waiters.p[w + 1]);
+			bool known = e == NULL || e->job == 0;
+
+			for (size_t k = 0; k < seen.n && !known; k++)
+				known = seen.p[k] == e->job;
+			if (!known)
+				core_oom(core, u64v_add(&seen, e->job));
+		}
+	}
+	u64v_deinit(&seen);
+	if (found)
+		core_log(core, LOG_LEVEL_WARN, "%s event does not wait for %s, which waits for it", event->name,
+			 job->slot->name);
+	return found;
+}
 
 static int
 add_waiter(struct job *job, uint64_t type, uint64_t id, uint64_t token)
@@ -120,6 +156,19 @@ job_wait_event(struct core *core, struct job *job, struct event *event)
 {
 	int r = add_waiter(job, WAITER_EVENT, event->id, 0);
 
+	if (r == 0)
+		event_block(event);
+	return r;
+}
+
+int
+job_wait_fall(struct core *core, struct job *job, struct event *event)
+{
+	int r;
+
+	if (waits_for(core, event, job))
+		return 0;
+	r = add_waiter(job, WAITER_FALL, event->id, 0);
 	if (r == 0)
 		event_block(event);
 	return r;
@@ -156,7 +205,9 @@ job_finish(struct core *core, struct job *job, bool failed)
 	for (size_t i = 0; i + WAITER_WORDS <= waiters.n; i += WAITER_WORDS) {
 		const uint64_t *w = &waiters.p[i];
 
-		if ((w[0] & 0xff) == WAITER_EVENT) {
+		if ((w[0] & 0xff) == WAITER_FALL) {
+			core_oom(core, add_waiter(job, w[0], w[1], w[2])); /* its time comes later */
+		} else if ((w[0] & 0xff) == WAITER_EVENT) {
 			struct event *event = event_get(core, w[1]);
 
 			if (event != NULL)
@@ -169,9 +220,29 @@ job_finish(struct core *core, struct job *job, bool failed)
 	u64v_deinit(&waiters);
 }
 
+/* It is down: events that waited for that go on. */
+static void
+release_falls(struct core *core, struct job *job)
+{
+	struct u64v waiters = job->waiters;
+
+	job->waiters = (struct u64v) { 0 };
+	for (size_t i = 0; i + WAITER_WORDS <= waiters.n; i += WAITER_WORDS) {
+		const uint64_t *w = &waiters.p[i];
+		struct event *event = (w[0] & 0xff) == WAITER_FALL ? event_get(core, w[1]) : NULL;
+
+		if ((w[0] & 0xff) != WAITER_FALL)
+			core_oom(core, add_waiter(job, w[0], w[1], w[2]));
+		else if (event != NULL)
+			event_unblock(core, event, false);
+	}
+	u64v_deinit(&waiters);
+}
+
 void
 job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status)
 {
+	follow_spend(job->slot, job->name);
 	if (job->failed)
 		return;
 	job->failed = true;
@@ -220,8 +291,8 @@ add_exports(const struct job *job, char ***env)
 	return 0;
 }
 
-/* Emit a job event; `blocks`: the instance waits for it. */
-static void
+/* Emit a job event; `blocks`: the instance waits for it. NULL: oom. */
+static struct event *
 emit(struct core *core, struct job *job, const char *name, bool with_result, bool blocks)
 {
 	auto_strv char **env = NULL;
@@ -232,10 +303,14 @@ emit(struct core *core, struct job *job, const char *name, bool with_result, boo
 		core->oom = true;
 	else
 		event = event_emit(core, name, env);
-	if (event != NULL && blocks) {
+	if (event == NULL)
+		return NULL;
+	event->cause = job->cause;
+	if (blocks) {
 		event->job = job->id;
 		job->blocker = event->id;
 	}
+	return event;
 }
 
 /* -- entering states: each tells whether the instance goes on at once ------------- */
@@ -256,7 +331,8 @@ enter_starting(struct core *core, struct job *job)
 	job->failed_kind = 0;
 	job->exit_status = -1;
 	job->restart = false;
-	emit(core, job, "starting", false, true);
+	release_falls(core, job);
+	state_starting(core, job, emit(core, job, "starting", false, true));
 	return false;
 }
 
@@ -328,8 +404,15 @@ enter_pre_stop(struct core *core, struct job *job)
 static bool
 enter_stopping(struct core *core, struct job *job)
 {
+	struct event *event;
+	bool crashed;
+
 	job->restart = false;
-	emit(core, job, "stopping", true, true);
+	event = emit(core, job, "stopping", true, true);
+	/* Of one that crashed and comes again there is nothing left to protect: nobody needs to be down first. */
+	crashed = job->goal != GOAL_STOP && job->cls->process[PROCESS_MAIN].command != NULL &&
+		  !process_live(job, PROCESS_MAIN);
+	state_stopping(core, job, crashed ? NULL : event);
 	return false;
 }
 
@@ -360,9 +443,10 @@ static void
 arrive_running(struct core *core, struct job *job, enum job_state from)
 {
 	if (from == JOB_POST_START) {
-		emit(core, job, "started", false, false);
+		(void) emit(core, job, "started", false, false);
 		if (!job->cls->task)
 			job_finish(core, job, false);
+		state_up(core, job);
 	} else {
 		job->stop_env = strv_free(job->stop_env);
 		job_finish(core, job, false);
@@ -374,12 +458,19 @@ static void
 arrive_waiting(struct core *core, struct job *job)
 {
 	struct slot *slot = job->slot;
+	auto_free char *name = strdup(slot->name);
+	uint64_t cause = job->cause;
 
-	emit(core, job, "stopped", true, false);
+	(void) emit(core, job, "stopped", true, false);
 	job_finish(core, job, false);
+	release_falls(core, job);
 	core_notify(core, NOTIFY_INSTANCE_REMOVED, job, NULL, NULL, NULL, 0);
 	job_free(core, job);
 	registry_settle(core, slot);
+	if (name != NULL)
+		state_gone(core, name, cause);
+	else
+		core->oom = true;
 }
 
 static bool (*const enter[JOB_STATE_COUNT])(struct core *core, struct job *job) = {

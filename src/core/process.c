@@ -259,6 +259,7 @@ main_ended(struct core *core, struct job *job, int32_t status)
 		main_stops(core, job);
 		return;
 	}
+	job->cause = 0; /* it did so by itself */
 	if (abnormal && cls->respawn && !core->no_respawn) {
 		if (respawn_allowed(core, job)) {
 			main_respawns(core, job);
@@ -269,7 +270,10 @@ main_ended(struct core *core, struct job *job, int32_t status)
 		job_fail(core, job, FAILED_RESPAWN, 0);
 	} else if (abnormal || unready) {
 		job_fail(core, job, PROCESS_MAIN, status);
+	} else {
+		follow_stopped(job->slot, job->name);
 	}
+	state_ended(core, job, job->failed);
 	main_stops(core, job);
 }
 

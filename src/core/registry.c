@@ -45,6 +45,13 @@ slot_free(struct core *core, struct slot *slot)
 
 	DL_FOREACH_SAFE(slot->jobs, job, next)
 		job_free(core, job);
+	follow_forget(core, slot);
+	while (slot->ended != NULL) {
+		struct ended *ended = slot->ended;
+
+		DL_DELETE(slot->ended, ended);
+		(void) ended_free(ended);
+	}
 	trigger_deinit(core, &slot->start);
 	map_del(&core->slots_by_name, slot->name);
 	map_deinit(&slot->by_name);
@@ -76,6 +83,7 @@ install(struct core *core, struct slot *slot, struct job_class *cls)
 	(void) job_class_unref(slot->cls);
 	slot->cls = cls;
 	core_notify(core, NOTIFY_JOB_ADDED, NULL, slot->name, NULL, NULL, 0);
+	core_oom(core, follow_class(core, slot));
 	trigger_look(core, &slot->start); /* what was half of the old condition may be all of the new one */
 	return 0;
 }
@@ -83,8 +91,14 @@ install(struct core *core, struct slot *slot, struct job_class *cls)
 static void
 remove_class(struct core *core, struct slot *slot)
 {
+	auto_free char *name = strdup(slot->name);
+
 	core_notify(core, NOTIFY_JOB_REMOVED, NULL, slot->name, NULL, NULL, 0);
 	slot_free(core, slot);
+	if (name != NULL)
+		state_known(core, name);
+	else
+		core->oom = true;
 }
 
 int
@@ -108,7 +122,7 @@ registry_define(struct core *core, const struct input_define *in)
 		/* The definition it runs with has come back: nothing is to be replaced. */
 		slot->has_successor = cls->id != slot->cls->id;
 		slot->successor = slot->has_successor ? cls : job_class_unref(cls);
-		return 0;
+		return follow_class(core, slot);
 	}
 	r = install(core, slot, cls);
 	if (r < 0 && slot->cls == NULL)
@@ -129,7 +143,7 @@ registry_undefine(struct core *core, const struct input_undefine *in)
 	}
 	slot->successor = job_class_unref(slot->successor);
 	slot->has_successor = true;
-	return 0;
+	return follow_class(core, slot);
 }
 
 void

@@ -249,6 +249,30 @@ wait_or_answer(struct core *core, struct asked *a, struct job *job)
 	return 0;
 }
 
+/* A start of a job that follows states: 0: go on; 1: its states do not hold, which was said; -ENOMEM. */
+static int
+start_following(struct core *core, struct asked *a)
+{
+	const char *name = a->job != NULL ? a->job->name : a->instance;
+	const struct want *want = follow_arm(core, a->slot, name, a->in->env, true);
+	auto_free char *terms = NULL;
+	char **env = NULL;
+
+	if (want == NULL)
+		return -ENOMEM;
+	if (!want_holds(core, a->slot, want)) {
+		terms = follow_explain(core, a->slot, want);
+		if (terms == NULL)
+			return -ENOMEM;
+		return refuse_job(core, &a->who, ERR_CONDITION_NOT_MET, "Its 'while' does not hold: ", terms) < 0 ? -ENOMEM : 1;
+	}
+	if (want_environment(core, a->slot, want, &env) < 0)
+		return -ENOMEM;
+	a->env = strv_free(a->env);
+	a->env = env;
+	return 0;
+}
+
 static int
 do_start(struct core *core, struct asked *a)
 {
@@ -261,6 +285,12 @@ do_start(struct core *core, struct asked *a)
 				  job_display(job, display, sizeof(display)));
 	if (job == NULL && a->slot->has_successor && a->slot->successor == NULL)
 		return refuse_job(core, &a->who, ERR_UNKNOWN_JOB, "Unknown job: ", a->slot->name);
+	if (follow_is_following(a->slot)) {
+		r = start_following(core, a);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		job = job_find(a->slot, job != NULL ? job->name : a->instance);
+	}
 	if (job == NULL)
 		job = job_new(core, a->slot, a->instance);
 	if (job == NULL)
@@ -272,10 +302,32 @@ do_start(struct core *core, struct asked *a)
 		job->has_next_env = false;
 	}
 	job->restart = false;
+	job->cause = 0;
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);
 	job_change_goal(core, job, GOAL_START);
 	return r;
+}
+
+/*
+ * A job that follows states won't come back by itself after a stop. True: it was not running, and all is done. A stop
+ * while a hook brings it up is the hook's way to say "not now": that counts until its states have changed.
+ */
+static bool
+stop_following(struct core *core, struct asked *a)
+{
+	const char *name = a->job != NULL ? a->job->name : a->instance;
+	const struct want *want = want_get(a->slot, name);
+	bool is_up_to_now = a->job != NULL && a->job->state >= JOB_RUNNING;
+
+	if (a->job != NULL && !is_up_to_now)
+		follow_spend(a->slot, name);
+	else
+		follow_disarm(a->slot, name);
+	if (want == NULL || a->job != NULL)
+		return false;
+	request_answer(core, a->who.request, a->who.token, NULL, NULL, a->slot->name, name);
+	return true;
 }
 
 static int
@@ -285,6 +337,8 @@ do_stop(struct core *core, struct asked *a)
 	struct job *job = a->job;
 	int r;
 
+	if (follow_is_following(a->slot) && stop_following(core, a))
+		return 0;
 	if (job == NULL)
 		return refuse_job(core, &a->who, ERR_UNKNOWN_INSTANCE, "Unknown instance: ", a->instance);
 	if (job->goal == GOAL_STOP)
@@ -293,11 +347,20 @@ do_stop(struct core *core, struct asked *a)
 	job->stop_env = strv_free(job->stop_env);
 	if (a->in->kind == JOB_STOP)
 		core_oom(core, policy_merge(&core->config, job->cls, &job->stop_env, a->in->env));
+	job->cause = 0;
 	job->restart = false;
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);
 	job_change_goal(core, job, GOAL_STOP);
 	return r;
+}
+
+static bool
+is_wanted(const struct core *core, const struct slot *slot, const char *name)
+{
+	const struct want *want = want_get(slot, name);
+
+	return want != NULL && want_holds(core, slot, want);
 }
 
 static int
@@ -322,7 +385,9 @@ do_restart(struct core *core, struct asked *a)
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);
 	job_change_goal(core, job, GOAL_STOP);
-	job_change_goal(core, job, GOAL_START);
+	/* Its own stop may have ended what it follows. */
+	if (!follow_is_following(a->slot) || is_wanted(core, a->slot, job->name))
+		job_change_goal(core, job, GOAL_START);
 	/* With a pre-stop process at work the start must not read as "stop cancelled". */
 	job->restart = job->state == JOB_PRE_STOP;
 	return r;

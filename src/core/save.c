@@ -5,7 +5,7 @@
  * event heap, all indexes) is derived, so that a damaged or older snapshot can't contradict itself.
  *
  *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
- *   slot  = [{}, class id, successor id, [held], jobs []]
+ *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended []]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
 #include "core/internal.h"
@@ -16,6 +16,8 @@
 
 #define SAVE_VERSION 1
 #define SAVE_PARTS 8
+#define SLOT_PARTS 7
+#define SLOT_PARTS_MIN 5 /* an older release's */
 
 #define F(type, st, member) WIRE_FIELD(type, struct st, member)
 
@@ -25,6 +27,7 @@ static const struct wire_field core_fields[] = {
 	F(BOOL, core, control),      F(U64, core, yield_timer),   F(U64V, core, early),
 	F(U32, core, quiesce),       F(U64, core, quiesce_timer), F(U64, core, quiesce_start),
 	F(BOOL, core, quiesce_logout), F(BOOL, core, no_respawn), F(BOOL, core, finished),
+	F(BOOL, core, awake),        F(BOOL, core, going_down),   F(STRV, core, runlevel),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -32,6 +35,7 @@ static const struct wire_field slot_fields[] = {
 	F(U64, slot, order),
 	F(STR, slot, name),
 	F(BOOL, slot, has_successor),
+	F(BOOL, slot, in_list),      F(U64, slot, look_cause), F(U64V, slot, look_events),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
@@ -41,12 +45,23 @@ static const struct wire_field job_fields[] = {
 	F(U64V, job, fds),        F(U64V, job, next_fds),    F(U64, job, blocker),       F(U64V, job, waiters),
 	F(BOOL, job, failed),     F(U32, job, failed_kind),  F(I32, job, exit_status),   F(U64, job, kill_timer),
 	F(U64, job, respawn_time), F(U32, job, respawn_count), F(BOOL, job, restart),
+	F(BOOL, job, up),         F(STRV, job, up_env),      F(U64, job, cause),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
+
+static const struct wire_field want_fields[] = {
+	F(STR, want, name),   F(STRV, want, arming), F(STRV, want, binding), F(BOOL, want, armed),
+	F(BOOL, want, spent), F(BOOL, want, bound),  F(U64, want, chain),    F(U32, want, rises),
+};
+static const struct wire_schema want_schema = WIRE_SCHEMA("want", want_fields);
+
+static const struct wire_field ended_fields[] = { F(STR, ended, name), F(BOOL, ended, failed) };
+static const struct wire_schema ended_schema = WIRE_SCHEMA("ended", ended_fields);
 
 static const struct wire_field event_fields[] = {
 	F(U64, event, id),       F(STR, event, name),    F(STRV, event, env), F(U64, event, fd),
 	F(U32, event, progress), F(BOOL, event, failed), F(U64, event, job),  F(U64V, event, requests),
+	F(U64, event, cause),
 };
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 
@@ -87,12 +102,14 @@ put_job(struct strbuf *b, const struct job *job)
 static void
 put_slot(struct strbuf *b, const struct slot *slot)
 {
+	const struct ended *ended;
+	const struct want *want;
 	const struct job *job;
 	size_t n = 0;
 
 	DL_FOREACH(slot->jobs, job)
 		n++;
-	wire_put_array(b, 5);
+	wire_put_array(b, SLOT_PARTS);
 	wire_put_struct(b, &slot_schema, slot);
 	wire_put_uint(b, slot->cls->id);
 	wire_put_uint(b, slot->successor != NULL ? slot->successor->id : 0);
@@ -100,6 +117,15 @@ put_slot(struct strbuf *b, const struct slot *slot)
 	wire_put_array(b, n);
 	DL_FOREACH(slot->jobs, job)
 		put_job(b, job);
+	n = 0;
+	DL_FOREACH(slot->wants, want)
+		n++;
+	wire_put_array(b, n);
+	DL_FOREACH(slot->wants, want)
+		wire_put_struct(b, &want_schema, want);
+	wire_put_array(b, slot->n_ended);
+	DL_FOREACH(slot->ended, ended)
+		wire_put_struct(b, &ended_schema, ended);
 }
 
 void
@@ -237,22 +263,84 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 }
 
 static int
+get_want(struct core *core, struct wire_in *in, struct slot *slot)
+{
+	struct want flat = { 0 }, *want;
+	int r = wire_get_struct(in, &want_schema, &flat);
+
+	if (r == 0 && (flat.name == NULL || want_get(slot, flat.name) != NULL))
+		r = -EBADMSG;
+	want = r == 0 ? want_make(core, slot, flat.name) : NULL;
+	if (want == NULL) {
+		wire_free_struct(&want_schema, &flat);
+		return r < 0 ? r : -ENOMEM;
+	}
+	flat.prev = want->prev;
+	flat.next = want->next;
+	free(want->name);
+	*want = flat;
+	return 0;
+}
+
+static int
+get_ended(struct wire_in *in, struct slot *slot)
+{
+	struct ended *ended = calloc(1, sizeof(*ended));
+	int r;
+
+	if (ended == NULL)
+		return -ENOMEM;
+	r = wire_get_struct(in, &ended_schema, ended);
+	if (r == 0 && ended->name == NULL)
+		r = -EBADMSG;
+	if (r < 0) {
+		wire_free_struct(&ended_schema, ended);
+		free(ended);
+		return r;
+	}
+	DL_APPEND(slot->ended, ended);
+	slot->n_ended++;
+	return 0;
+}
+
+/* What a slot has behind its jobs; `parts` of them are there. */
+static int
+get_following(struct core *core, struct wire_in *in, struct slot *slot, size_t parts)
+{
+	size_t n = parts > 0 ? wire_get_array(in) : 0;
+	int r = 0;
+
+	for (; n > 0 && r == 0 && !in->bad; n--)
+		r = get_want(core, in, slot);
+	n = parts > 1 ? wire_get_array(in) : 0;
+	for (; n > 0 && r == 0 && !in->bad; n--)
+		r = get_ended(in, slot);
+	for (; parts > 2 && r == 0 && !in->bad; parts--)
+		wire_skip(in);
+	return r;
+}
+
+static int
 get_slot(struct core *core, struct wire_in *in)
 {
 	struct slot flat = { 0 }, *slot = NULL;
 	uint64_t class_id, successor;
-	size_t n;
-	int r = wire_get_array(in) == 5 ? wire_get_struct(in, &slot_schema, &flat) : -EBADMSG;
+	size_t n, parts = wire_get_array(in);
+	int r = parts >= SLOT_PARTS_MIN ? wire_get_struct(in, &slot_schema, &flat) : -EBADMSG;
 
 	if (r == 0 && (flat.name == NULL || slot_get(core, flat.name) != NULL))
 		r = -EBADMSG;
 	if (r == 0)
 		slot = slot_make(core, flat.name);
 	free(flat.name);
-	if (slot == NULL)
+	if (slot == NULL) {
+		u64v_deinit(&flat.look_events);
 		return r < 0 ? r : -ENOMEM;
+	}
 	slot->order = flat.order;
 	slot->has_successor = flat.has_successor;
+	slot->look_cause = flat.look_cause;
+	slot->look_events = flat.look_events;
 	class_id = wire_get_uint(in);
 	successor = wire_get_uint(in);
 	slot->cls = resolve(core, class_id);
@@ -261,8 +349,8 @@ get_slot(struct core *core, struct wire_in *in)
 		return -EBADMSG;
 	if (slot->cls == NULL) { /* a definition that can't be read any more: only what hangs from it is lost */
 		slot_free(core, slot);
-		wire_skip(in);
-		wire_skip(in);
+		for (n = 3; n < parts && !in->bad; n++)
+			wire_skip(in);
 		return in->bad ? -EBADMSG : 0;
 	}
 	r = trigger_init(core, &slot->start, slot->cls->start_on, slot, NULL);
@@ -272,6 +360,10 @@ get_slot(struct core *core, struct wire_in *in)
 	n = wire_get_array(in);
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_job(core, in, slot);
+	if (r == 0 && !in->bad)
+		r = follow_restore(core, slot, flat.in_list);
+	if (r == 0 && !in->bad)
+		r = get_following(core, in, slot, parts - SLOT_PARTS_MIN);
 	return in->bad ? -EBADMSG : r;
 }
 
@@ -401,7 +493,7 @@ link_all(struct core *core)
 		DL_FOREACH(slot->jobs, job) {
 			link_trigger(core, &job->stop);
 			for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS) {
-				event = (job->waiters.p[i] & 0xff) == WAITER_EVENT ? event_get(core, job->waiters.p[i + 1]) : NULL;
+				event = (job->waiters.p[i] & 0xff) == WAITER_REQUEST ? NULL : event_get(core, job->waiters.p[i + 1]);
 				if (event != NULL)
 					event_block(event);
 			}

@@ -198,6 +198,19 @@ attach(struct core *core, const struct trigger *t, const bool *used, struct job 
 	}
 }
 
+/* What the events of the true branches go back to. */
+static uint64_t
+cause_of(struct core *core, const struct trigger *t, const bool *used)
+{
+	for (int i = 0; i < t->cond->n_leaves; i++) {
+		const struct event *event = used[i] ? event_get(core, t->held[i]) : NULL;
+
+		if (event != NULL && event->cause != 0)
+			return event->cause;
+	}
+	return 0;
+}
+
 /* A stop on has come true. */
 static void
 fire_stop(struct core *core, struct job *job, const bool *used)
@@ -214,6 +227,8 @@ fire_stop(struct core *core, struct job *job, const bool *used)
 	job->stop_env = strv_free(job->stop_env);
 	job->stop_env = env;
 	job->restart = false;
+	follow_stopped(job->slot, job->name);
+	job->cause = cause_of(core, &job->stop, used);
 	job_finish(core, job, false);
 	attach(core, &job->stop, used, job);
 	job_change_goal(core, job, GOAL_STOP);
@@ -247,18 +262,44 @@ inducted(struct core *core, struct slot *slot, char *const *env)
 	return job_new(core, slot, name);
 }
 
+/*
+ * The start on of a job with a `while` only arms it. True if it is to start now; *env is what with then. Otherwise
+ * nothing waits for its states: the events are let go at once.
+ */
+static bool
+armed(struct core *core, struct slot *slot, char *const *brought, char ***env)
+{
+	struct error err = ERROR_INIT;
+	auto_free char *name = NULL;
+	const struct want *want;
+	int r = env_expand(&name, slot->cls->instance, *env, &err);
+
+	if (r < 0) {
+		core_oom(core, r == -ENOMEM ? r : 0);
+		return r != -ENOMEM; /* inducted() tells */
+	}
+	want = follow_arm(core, slot, name, brought, false);
+	if (want == NULL || !want_holds(core, slot, want) || core->going_down)
+		return false;
+	*env = strv_free(*env);
+	core_oom(core, want_environment(core, slot, want, env));
+	return *env != NULL;
+}
+
 /* A start on has come true (runtime.md 2.5). */
 static void
 fire_start(struct core *core, struct slot *slot, const bool *used)
 {
 	struct u64v fds = { 0 };
+	auto_strv char **brought = NULL;
 	char **env = NULL;
 	struct job *job = NULL;
 
 	if (job_class_environment(slot->cls, core->job_env, core->config.own_env, &env) < 0 ||
-	    collect(core, &slot->start, used, "UPSTART_EVENTS", &env, &fds) < 0 || set_fds_variable(&env, &fds) < 0)
+	    collect(core, &slot->start, used, "UPSTART_EVENTS", &brought, &fds) < 0 ||
+	    set_fds_variable(&brought, &fds) < 0 || env_merge(&env, brought) < 0)
 		core->oom = true;
-	else
+	else if (!follow_is_following(slot) || armed(core, slot, brought, &env))
 		job = inducted(core, slot, env);
 	if (job == NULL) {
 		env = strv_free(env);
@@ -267,6 +308,7 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	}
 	core_oom(core, job_set_next_env(core, job, env, &fds));
 	job->restart = false;
+	job->cause = cause_of(core, &slot->start, used);
 	job_finish(core, job, false);
 	attach(core, &slot->start, used, job);
 	job_change_goal(core, job, GOAL_START);

@@ -200,7 +200,7 @@ values_equal(const struct job_class *a, const struct job_class *b)
 	return a->expect == b->expect && a->readiness == b->readiness && a->expect_fd == b->expect_fd &&
 	       a->expect_timeout == b->expect_timeout && a->watchdog == b->watchdog && a->kill_mode == b->kill_mode &&
 	       a->cgroup_optional == b->cgroup_optional && a->cgroup_delegate == b->cgroup_delegate &&
-	       a->task == b->task && a->respawn == b->respawn && a->respawn_limit == b->respawn_limit &&
+	       a->task == b->task && a->manual == b->manual && a->respawn == b->respawn && a->respawn_limit == b->respawn_limit &&
 	       a->respawn_interval == b->respawn_interval && a->respawn_delay == b->respawn_delay &&
 	       a->respawn_delay_max == b->respawn_delay_max && a->kill_timeout == b->kill_timeout &&
 	       a->kill_signal == b->kill_signal && a->reload_signal == b->reload_signal && a->console == b->console &&

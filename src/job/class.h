@@ -115,6 +115,7 @@ struct job_class {
 
 	struct condition *start_on; /* owned; NULL: none */
 	struct condition *stop_on;
+	bool manual; /* `manual` was the last word about start_on */
 	struct condition *while_on; /* of states; NULL: none */
 	char **emits;
 

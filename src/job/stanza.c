@@ -180,6 +180,8 @@ parse_apparmor_load(struct parser *p, const struct stanza *s, const struct stanz
 static int
 parse_condition(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
+	if (outer->member == offsetof(struct job_class, start_on))
+		p->cls->manual = false;
 	return expression_read(&p->lex, false, member(p, outer));
 }
 
@@ -194,6 +196,7 @@ static int
 parse_manual(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
 	p->cls->start_on = condition_free(p->cls->start_on);
+	p->cls->manual = true;
 	return keyword_end(p, s);
 }
 
@@ -435,9 +438,8 @@ static const struct stanza stanzas[] = {
 	  .doc = "the variables the job wants, for initctl usage" },
 	{ "start", .sub = condition_stanzas, .member = MEMBER(start_on), .doc = "start the job" },
 	{ "stop", .sub = condition_stanzas, .member = MEMBER(stop_on), .doc = "stop the job" },
-	{ "while", parse_while, print_condition, .member = MEMBER(while_on), .flags = STANZA_NOT_YET,
-	  .usage = "EXPRESSION | none", .doc = "run the job as long as these states hold" },
-	{ "manual", parse_manual, .flags = STANZA_MORE, .usage = "", .doc = "forget any 'start on' above" },
+	{ "while", parse_while, print_condition, .member = MEMBER(while_on), .usage = "EXPRESSION | none", .doc = "run the job as long as these states hold" },
+	{ "manual", parse_manual, print_flag, .member = MEMBER(manual), .flags = STANZA_MORE, .usage = "", .doc = "forget any 'start on' above" },
 	{ "emits", parse_emits, print_words, .member = MEMBER(emits), .usage = "EVENT...",
 	  .doc = "events the job emits, for documentation" },
 	{ "task", parse_flag, print_flag, .member = MEMBER(task), .usage = "",

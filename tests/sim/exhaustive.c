@@ -44,6 +44,10 @@ static const struct {
 	  "start on stopping a or ev-b\n" },
 	{ "ready", "expect stop\nrespawn\nkill timeout 1\nexec a\n",
 	  "start on starting a or ev-a\nstop on ev-b\nexec b\n" },
+	{ "while", "start on ev-a\nstop on ev-b\nrespawn\nexec a\n", "while a\npre-stop exec q\nexec b\n" },
+	{ "while not", "start on ev-a\nstop on ev-b\npre-start exec p\nexec a\n", "while not a\npost-stop exec q\nexec b\n" },
+	{ "armed", "start on ev-a\nwhile b\nexec a\n", "start on ev-a\nstop on ev-b\nrespawn\nrespawn limit 1 10\nexec b\n" },
+	{ "contradiction", "while not b\nexec a\n", "while a\nexec b\n" },
 };
 
 struct proc {
@@ -499,7 +503,7 @@ search(size_t world, unsigned depth, unsigned asks, size_t limit, uint64_t *stat
 	unsigned reached = 0;
 	bool ok;
 
-	s.config = (struct core_config) { .log_level = 5, .resolve = store_resolve, .resolve_data = &s.store };
+	s.config = (struct core_config) { .log_level = 5, .awake = true, .resolve = store_resolve, .resolve_data = &s.store };
 	if (begin(&s, worlds[world].a, worlds[world].b))
 		while (s.done < s.n && s.depths[s.done] < depth && s.n < limit && !s.failed) {
 			reached = s.depths[s.done] + 1;

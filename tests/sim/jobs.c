@@ -138,12 +138,45 @@ leaf_example(const struct condition_node *node, char ***env)
 	}
 }
 
+/* A term of a `while`: what another job does. */
+static void
+write_term(struct rng *rng, unsigned below, struct strbuf *b)
+{
+	static const char *const ends[] = { "", "", "", "", "/done", "/failed" };
+	static const char *const matches[] = { "", "", "", " K=*", " K=1", " INSTANCE=" };
+
+	if (rng_chance(rng, 25))
+		strbuf_add(b, "not ");
+	strbuf_addf(b, "job%u%s%s", rng_below(rng, below), ends[rng_below(rng, ARRAY_SIZE(ends))],
+		    matches[rng_below(rng, ARRAY_SIZE(matches))]);
+}
+
+static void
+write_while(struct rng *rng, unsigned below, struct strbuf *b)
+{
+	if (below == 0)
+		return;
+	strbuf_add(b, "while ");
+	write_term(rng, below, b);
+	while (rng_chance(rng, 40)) {
+		strbuf_add(b, rng_chance(rng, 60) ? " and " : " or ");
+		write_term(rng, below, b);
+	}
+	strbuf_addc(b, '\n');
+	if (rng_chance(rng, 10))
+		strbuf_add(b, "manual\n");
+}
+
 /* -- whole files -------------------------------------------------------------------- */
 
 static void
 write_conditions(struct rng *rng, const struct job_plan *plan, unsigned index, struct strbuf *b)
 {
-	if (rng_chance(rng, 75)) {
+	bool follows = rng_chance(rng, 30);
+
+	if (follows)
+		write_while(rng, plan->loops ? plan->n_jobs : index, b);
+	if (rng_chance(rng, follows ? 25 : 75)) {
 		strbuf_add(b, "start on ");
 		write_condition(rng, plan->loops ? plan->n_jobs : index, b);
 		strbuf_addc(b, '\n');

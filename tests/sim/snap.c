@@ -3,7 +3,7 @@
  * The reader of snapshots. The form is the one that src/core/save.c writes down at its top:
  *
  *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
- *   slot  = [{}, class id, successor id, [held], jobs []]
+ *   slot  = [{}, class id, successor id, [held], jobs [], what follows states …]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
 #include "snap.h"
@@ -126,8 +126,8 @@ get_slot(struct snap *snap, struct wire_in *in)
 {
 	struct slot_part part = { 0 };
 	uint64_t class_id = 0;
-	size_t n = 0;
-	int r = wire_get_array(in) == 5 ? wire_get_struct(in, &slot_schema, &part) : -EBADMSG;
+	size_t n = 0, parts = wire_get_array(in);
+	int r = parts >= 5 ? wire_get_struct(in, &slot_schema, &part) : -EBADMSG;
 
 	if (r == 0) {
 		class_id = wire_get_uint(in);
@@ -138,6 +138,8 @@ get_slot(struct snap *snap, struct wire_in *in)
 		n = wire_get_array(in);
 	for (; r == 0 && n > 0; n--)
 		r = get_job(snap, in, part.name);
+	for (; r == 0 && parts > 5; parts--)
+		wire_skip(in);
 	wire_free_struct(&slot_schema, &part);
 	return in->bad ? -EBADMSG : r;
 }
@@ -259,7 +261,7 @@ snap_event_is_held(const struct snap *snap, uint64_t id)
 				return true;
 	for (size_t i = 0; i < snap->n_jobs; i++)
 		for (size_t k = 0; k + 2 < snap->jobs[i].waiters.n; k += 3)
-			if ((snap->jobs[i].waiters.p[k] & 0xff) == 0 && snap->jobs[i].waiters.p[k + 1] == id)
+			if ((snap->jobs[i].waiters.p[k] & 0xff) != 1 && snap->jobs[i].waiters.p[k + 1] == id)
 				return true;
 	return false;
 }

@@ -51,6 +51,7 @@ world_init(struct world *w, const struct world_options *options, struct totals *
 		.job_env = job_env,
 		.session_address = w->session ? (char *) "unix:abstract=/sim" : NULL,
 		.log_level = (int32_t) rng_below(&w->rng, 3),
+		.awake = rng_chance(&w->rng, 80),
 		.resolve = store_resolve,
 		.resolve_data = &w->store,
 	};

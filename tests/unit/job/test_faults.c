@@ -259,7 +259,7 @@ test_override_is_read_as_if_appended(void **state)
 		       "manual\nenv A=2\nscript\ny\nend script\nnormal exit 2\nlimit cpu 3 4\n"
 		       "emits f\ncgroup cpu g k 2\nrespawn\n");
 	auto_parsed struct parsed want =
-	    parse_good("stop on b\nenv A=1\nenv A=2\nscript\ny\nend script\nnormal exit 1 2\nlimit core 1 2\n"
+	    parse_good("manual\nstop on b\nenv A=1\nenv A=2\nscript\ny\nend script\nnormal exit 1 2\nlimit core 1 2\n"
 		       "limit cpu 3 4\nemits e f\nkill timeout 9\ncgroup cpu g k 2\nrespawn\nrespawn limit 3 4\n");
 
 	assert_int_equal(p.r, 0);

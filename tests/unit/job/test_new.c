@@ -120,7 +120,7 @@ test_refused(void **state)
 static void
 test_not_yet(void **state)
 {
-	static const char *const without[] = { "while a\n",    "expect notify\n",  "expect timeout 5\n",
+	static const char *const without[] = { "expect notify\n",  "expect timeout 5\n",
 					       "watchdog 1\n", "kill mode tree\n", "namespace net\n",
 					       "log format json\n", "hostname a\n" };
 	static const char *const with[] = { "expect fork\n", "expect none\n", "kill timeout 1\n",

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Following states: for each class with a `while`, which of its instances are wanted.
+ *
+ * The law: after every input the goal of each such instance is start exactly when it is wanted, which is: armed, not
+ * spent in this period of truth, and bound, that is, the expression has a binding that gives its name.
+ *
+ * A change of a state puts the classes that name it into a list; they are looked at in turn, never one
+ * within another, until the list is empty. What falls does so at once, and the event that announces the
+ * change waits for it; what rises is started at once, before any later event is handled.
+ */
+#include "core/binding.h"
+#include "core/policy.h"
+
+#include "common/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#define CONTRADICTIONS_MAX 3 /* so often an instance may rise by one cause */
+
+/* -- wants ------------------------------------------------------------------------------- */
+
+static const struct condition *
+while_of(const struct slot *slot)
+{
+	/* What was changed counts at once, for those that run too. */
+	const struct job_class *cls = slot->successor != NULL ? slot->successor : slot->cls;
+
+	return cls->while_on;
+}
+
+static const struct job_class *
+class_of(const struct slot *slot)
+{
+	return slot->successor != NULL ? slot->successor : slot->cls;
+}
+
+static bool
+is_gone(const struct slot *slot)
+{
+	return slot->has_successor && slot->successor == NULL;
+}
+
+struct want *
+want_get(const struct slot *slot, const char *name)
+{
+	return map_get(&slot->wants_by_name, name);
+}
+
+struct want *
+want_make(struct core *core, struct slot *slot, const char *name)
+{
+	struct want *want = want_get(slot, name);
+
+	if (want != NULL)
+		return want;
+	want = calloc(1, sizeof(*want));
+	if (want != NULL)
+		want->name = strdup(name);
+	if (want == NULL || want->name == NULL || map_put(&slot->wants_by_name, name, want) < 0) {
+		if (want != NULL)
+			free(want->name);
+		free(want);
+		core->oom = true;
+		return NULL;
+	}
+	DL_APPEND(slot->wants, want);
+	return want;
+}
+
+static void
+want_free(struct slot *slot, struct want *want)
+{
+	map_del(&slot->wants_by_name, want->name);
+	DL_DELETE(slot->wants, want);
+	(void) strv_free(want->arming);
+	(void) strv_free(want->binding);
+	(void) strv_free(want->fresh);
+	free(want->name);
+	free(want);
+}
+
+/* -- who listens to what ------------------------------------------------------------------- */
+
+static struct topic *
+topic_of(struct core *core, const char *name)
+{
+	struct topic *topic = map_get(&core->topics, name);
+
+	if (topic != NULL)
+		return topic;
+	topic = calloc(1, sizeof(*topic));
+	if (topic != NULL)
+		topic->name = strdup(name);
+	if (topic == NULL || topic->name == NULL || map_put(&core->topics, name, topic) < 0) {
+		if (topic != NULL)
+			free(topic->name);
+		free(topic);
+		return NULL;
+	}
+	DL_APPEND(core->topic_list, topic);
+	return topic;
+}
+
+static void
+unlisten(struct core *core, struct slot *slot)
+{
+	for (size_t i = 0; i < slot->n_followers; i++) {
+		struct follower *f = &slot->followers[i];
+		struct topic *topic = f->topic;
+
+		DL_DELETE(topic->followers, f);
+		if (topic->followers != NULL)
+			continue;
+		map_del(&core->topics, topic->name);
+		DL_DELETE(core->topic_list, topic);
+		free(topic->name);
+		free(topic);
+	}
+	free(slot->followers);
+	slot->followers = NULL;
+	slot->n_followers = 0;
+}
+
+static int
+listen(struct core *core, struct slot *slot, const struct condition *cond)
+{
+	size_t n = cond != NULL ? (size_t) cond->n_leaves : 0;
+
+	unlisten(core, slot);
+	if (n == 0)
+		return 0;
+	slot->followers = calloc(n, sizeof(*slot->followers));
+	if (slot->followers == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct topic *topic = topic_of(core, cond->nodes[cond->leaves[i]].name);
+
+		if (topic == NULL) {
+			unlisten(core, slot);
+			return -ENOMEM;
+		}
+		slot->followers[i] = (struct follower) { .topic = topic, .slot = slot };
+		DL_APPEND(topic->followers, &slot->followers[i]);
+		slot->n_followers++;
+	}
+	return 0;
+}
+
+/* -- looking ---------------------------------------------------------------------------------- */
+
+/* The environment in which patterns are expanded, and in which an instance starts. */
+static int
+environment(struct core *core, const struct slot *slot, char *const *binding, char *const *arming, char ***env)
+{
+	if (job_class_environment(class_of(slot), core->job_env, core->config.own_env, env) < 0 ||
+	    policy_merge(&core->config, class_of(slot), env, binding) < 0 ||
+	    policy_merge(&core->config, class_of(slot), env, arming) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* The instance that a binding speaks of; owned. NULL: none (told), or out of memory. */
+static char *
+name_of(struct core *core, const struct slot *slot, char *const *binding, char *const *arming)
+{
+	struct error err = ERROR_INIT;
+	auto_strv char **env = NULL;
+	char *name = NULL;
+	int r = environment(core, slot, binding, arming, &env);
+
+	if (r == 0)
+		r = env_expand(&name, class_of(slot)->instance, env, &err);
+	if (r == -ENOMEM)
+		core->oom = true;
+	else if (r < 0)
+		core_log(core, LOG_LEVEL_WARN, "Failed to obtain %s instance: %s", slot->name, err.text);
+	return r < 0 ? NULL : name;
+}
+
+/* The first binding that gives a want its name is its; takes it. */
+static void
+bind(struct want *want, char **binding)
+{
+	if (want->seen) {
+		(void) strv_free(binding);
+		return;
+	}
+	want->seen = true;
+	want->fresh = strv_free(want->fresh);
+	want->fresh = binding;
+}
+
+/* Find bindings with what `only` was armed with, or of all instances that need no arming (NULL). */
+static void
+find_for(struct core *core, struct slot *slot, struct want *only)
+{
+	char *const *arming = only != NULL ? only->arming : NULL;
+	struct bindings found = { 0 };
+	auto_strv char **env = NULL;
+
+	if (environment(core, slot, NULL, arming, &env) < 0) {
+		core->oom = true;
+		return;
+	}
+	(void) binding_find(core, while_of(slot), env, &found);
+	for (size_t i = 0; i < found.n; i++) {
+		auto_free char *name = name_of(core, slot, found.p[i], arming);
+		struct want *want = name != NULL ? want_get(slot, name) : NULL;
+
+		if (name == NULL || (only != NULL && want != only))
+			continue;
+		if (want == NULL) {
+			want = want_make(core, slot, name);
+			if (want == NULL)
+				continue;
+			want->armed = true;
+		}
+		/* One that was armed with something of its own is found by that. */
+		if (only != NULL || want->arming == NULL)
+			bind(want, steal(&found.p[i]));
+	}
+	bindings_deinit(&found);
+}
+
+/* Do instances come about without an event that starts them? */
+static bool
+arms_itself(const struct slot *slot)
+{
+	return class_of(slot)->start_on == NULL && !class_of(slot)->manual;
+}
+
+/* Which wants have a binding now; a period of truth begins or ends with it. */
+static void
+find_bindings(struct core *core, struct slot *slot)
+{
+	struct want *want;
+	struct job *job;
+
+	/* Those that ran before there was a `while` are under it from now on. */
+	DL_FOREACH(slot->jobs, job) {
+		if (want_get(slot, job->name) != NULL)
+			continue;
+		want = want_make(core, slot, job->name);
+		if (want != NULL)
+			want->armed = want->bound = true;
+	}
+	DL_FOREACH(slot->wants, want)
+		want->seen = false;
+	if (arms_itself(slot))
+		find_for(core, slot, NULL);
+	DL_FOREACH(slot->wants, want)
+		if (want->arming != NULL || !arms_itself(slot))
+			find_for(core, slot, want);
+	DL_FOREACH(slot->wants, want) {
+		if (want->seen != want->bound)
+			want->spent = false;
+		want->fell = want->bound && !want->seen;
+		want->bound = want->seen;
+		if (want->seen) {
+			(void) strv_free(want->binding);
+			want->binding = steal(&want->fresh);
+		}
+	}
+}
+
+bool
+want_holds(const struct core *core, const struct slot *slot, const struct want *want)
+{
+	if (core->quiesce != QUIESCE_NOT || (core->going_down && class_of(slot)->stop_on == NULL))
+		return false;
+	return want->armed && !want->spent && want->bound;
+}
+
+/* The names that made it true, for the instance. */
+static int
+add_names(char ***env, const struct condition *cond)
+{
+	auto_strv char **names = NULL;
+	auto_free char *joined = NULL;
+
+	for (int i = 0; i < cond->n_leaves; i++) {
+		const char *name = cond->nodes[cond->leaves[i]].name;
+
+		if (!strv_has(names, name) && strv_add(&names, name) < 0)
+			return -ENOMEM;
+	}
+	joined = strv_join(names, " ");
+	return joined == NULL ? -ENOMEM : env_set_value(env, "UPSTART_STATES", joined);
+}
+
+int
+want_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env)
+{
+	auto_strv char **made = NULL;
+
+	if (environment(core, slot, want->binding, want->arming, &made) < 0 || add_names(&made, while_of(slot)) < 0)
+		return -ENOMEM;
+	*env = steal(&made);
+	return 0;
+}
+
+/*
+ * Has this want risen over and over by one and the same cause? Then it makes itself fall, or others and itself in turn; it
+ * is not tried again for that cause.
+ */
+static bool
+contradicts_itself(struct core *core, const struct slot *slot, struct want *want, uint64_t cause)
+{
+	if (want->chain != cause) {
+		want->chain = cause;
+		want->rises = 0;
+	}
+	if (want->rises < CONTRADICTIONS_MAX) {
+		want->rises++;
+		return false;
+	}
+	want->spent = true;
+	if (want->rises++ == CONTRADICTIONS_MAX)
+		core_log(core, LOG_LEVEL_ERROR, "%s%s%s%s contradicts itself: whenever it starts, its 'while' ceases to hold",
+			 slot->name, *want->name ? " (" : "", want->name, *want->name ? ")" : "");
+	if (want->rises == UINT32_MAX)
+		want->rises--;
+	return true;
+}
+
+static void
+rise(struct core *core, struct slot *slot, struct want *want, uint64_t cause)
+{
+	struct job *job = job_find(slot, want->name);
+	char **env = NULL;
+
+	if (is_gone(slot) || core->going_down)
+		return;
+	cause = cause != 0 ? cause : core_new_id(core);
+	if (contradicts_itself(core, slot, want, cause))
+		return;
+	if (want_environment(core, slot, want, &env) < 0) {
+		core->oom = true;
+		return;
+	}
+	if (job == NULL)
+		job = job_new(core, slot, want->name);
+	if (job == NULL) {
+		(void) strv_free(env);
+		return;
+	}
+	core_oom(core, job_set_next_env(core, job, env, NULL));
+	job->cause = cause;
+	/* What has begun to stop goes on to its end, then starts with the new binding. */
+	job->restart = job->state == JOB_PRE_STOPPING || job->state == JOB_PRE_STOP;
+	job_finish(core, job, false);
+	job_change_goal(core, job, GOAL_START);
+}
+
+static void
+fall(struct core *core, struct job *job, uint64_t cause, const struct u64v *events)
+{
+	for (size_t i = 0; i < events->n; i++) {
+		struct event *event = event_get(core, events->p[i]);
+
+		if (event != NULL)
+			core_oom(core, job_wait_fall(core, job, event));
+	}
+	if (job->goal == GOAL_STOP)
+		return;
+	job->cause = cause != 0 ? cause : core_new_id(core);
+	job->restart = false;
+	job_finish(core, job, false);
+	job_change_goal(core, job, GOAL_STOP);
+}
+
+/* One want, by name: what is done about one may end others. */
+static void
+follow_want(struct core *core, struct slot *slot, struct want *want, uint64_t cause, const struct u64v *events)
+{
+	struct job *job = job_find(slot, want->name);
+
+	if (want_holds(core, slot, want)) {
+		if (job == NULL || job->goal == GOAL_STOP)
+			rise(core, slot, want, cause);
+	} else if (job != NULL && (want->fell || job->goal != GOAL_STOP)) {
+		fall(core, job, cause, events);
+	}
+	want->fell = false;
+}
+
+static void
+look(struct core *core, struct slot *slot)
+{
+	struct u64v events = slot->look_events;
+	uint64_t cause = slot->look_cause;
+	struct want *want, *next;
+
+	slot->look_events = (struct u64v) { 0 };
+	slot->look_cause = 0;
+	if (while_of(slot) == NULL) {
+		/* No `while` any more: what runs goes on as any other job. */
+		DL_FOREACH_SAFE(slot->wants, want, next)
+			want_free(slot, want);
+		u64v_deinit(&events);
+		return;
+	}
+	find_bindings(core, slot);
+	/* Nothing that is done about a job removes a want, or its slot, at once: instances end in the event queue. */
+	DL_FOREACH_SAFE(slot->wants, want, next)
+		follow_want(core, slot, want, cause, &events);
+	u64v_deinit(&events);
+}
+
+void
+follow_run(struct core *core)
+{
+	if (core->looking || !core->awake)
+		return;
+	core->looking = true;
+	while (core->to_look != NULL) {
+		struct slot *slot = core->to_look;
+
+		DL_DELETE2(core->to_look, slot, look_prev, look_next);
+		slot->in_list = false;
+		look(core, slot);
+	}
+	core->looking = false;
+}
+
+/* The list is in the order of the classes, so that it does not matter in which order they came to listen. */
+static void
+put_in_list(struct core *core, struct slot *slot)
+{
+	struct slot *before = core->to_look != NULL ? core->to_look->look_prev : NULL; /* the last */
+
+	if (slot->in_list)
+		return;
+	slot->in_list = true;
+	while (before != NULL && before->order > slot->order)
+		before = before != core->to_look ? before->look_prev : NULL;
+	if (before != NULL)
+		DL_APPEND_ELEM2(core->to_look, before, slot, look_prev, look_next);
+	else
+		DL_PREPEND2(core->to_look, slot, look_prev, look_next);
+}
+
+void
+follow_changed(struct core *core, const char *name, uint64_t cause, const struct event *event)
+{
+	const struct topic *topic = map_get(&core->topics, name);
+	struct follower *f;
+
+	if (topic == NULL)
+		return;
+	DL_FOREACH(topic->followers, f) {
+		put_in_list(core, f->slot);
+		if (cause != 0)
+			f->slot->look_cause = cause;
+		if (event != NULL)
+			core_oom(core, u64v_add(&f->slot->look_events, event->id));
+	}
+	follow_run(core);
+}
+
+void
+follow_all(struct core *core)
+{
+	struct slot *slot;
+
+	DL_FOREACH(core->slots, slot)
+		if (slot->n_followers > 0)
+			put_in_list(core, slot);
+	follow_run(core);
+}
+
+void
+follow_awake(struct core *core)
+{
+	if (core->awake)
+		return;
+	core->awake = true;
+	follow_run(core);
+}
+
+int
+follow_restore(struct core *core, struct slot *slot, bool in_list)
+{
+	if (in_list)
+		put_in_list(core, slot);
+	return listen(core, slot, while_of(slot));
+}
+
+int
+follow_class(struct core *core, struct slot *slot)
+{
+	int r = listen(core, slot, while_of(slot));
+
+	if (slot->n_followers > 0 || slot->wants != NULL)
+		put_in_list(core, slot);
+	state_known(core, slot->name);
+	return r;
+}
+
+void
+follow_forget(struct core *core, struct slot *slot)
+{
+	struct want *want, *next;
+
+	unlisten(core, slot);
+	if (slot->in_list)
+		DL_DELETE2(core->to_look, slot, look_prev, look_next);
+	slot->in_list = false;
+	u64v_deinit(&slot->look_events);
+	DL_FOREACH_SAFE(slot->wants, want, next)
+		want_free(slot, want);
+	map_deinit(&slot->wants_by_name);
+}
+
+/* -- what changes a want ------------------------------------------------------------------------ */
+
+bool
+follow_is_following(const struct slot *slot)
+{
+	return while_of(slot) != NULL;
+}
+
+struct want *
+follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew)
+{
+	struct want *want = want_make(core, slot, name);
+	char **copy = NULL;
+
+	if (want == NULL || strv_dup(&copy, arming) < 0) {
+		core->oom = true;
+		return NULL;
+	}
+	want->arming = strv_free(want->arming);
+	want->arming = copy;
+	want->armed = true;
+	if (anew)
+		want->spent = false;
+	want->seen = false;
+	find_for(core, slot, want);
+	if (want->seen) {
+		want->bound = true;
+		(void) strv_free(want->binding);
+		want->binding = steal(&want->fresh);
+	} else {
+		want->bound = false;
+	}
+	return want;
+}
+
+void
+follow_disarm(struct slot *slot, const char *name)
+{
+	struct want *want = want_get(slot, name);
+
+	if (want != NULL)
+		want->armed = false;
+}
+
+void
+follow_spend(struct slot *slot, const char *name)
+{
+	struct want *want = want_get(slot, name);
+
+	if (want != NULL && want->bound)
+		want->spent = true;
+}
+
+void
+follow_stopped(struct slot *slot, const char *name)
+{
+	if (class_of(slot)->start_on != NULL)
+		follow_disarm(slot, name);
+	else
+		follow_spend(slot, name);
+}
+
+char *
+follow_explain(struct core *core, const struct slot *slot, const struct want *want)
+{
+	auto_strv char **env = NULL;
+
+	if (environment(core, slot, NULL, want->arming, &env) < 0)
+		return NULL;
+	return binding_explain(core, while_of(slot), env);
+}
