@@ -13,6 +13,7 @@ struct record_config {
 	char *session_address;
 	int32_t log_level;
 	uint32_t policies;
+	bool awake;
 };
 
 extern const struct wire_schema record_config_schema;

@@ -228,6 +228,13 @@ state_turn(struct init *init)
 
 /* -- recording ---------------------------------------------------------------------------------- */
 
+/* No event called startup will come for states to wait for. */
+static bool
+starts_awake(const struct options *options)
+{
+	return options->no_startup_event || (options->startup_event != NULL && strcmp(options->startup_event, "startup") != 0);
+}
+
 struct core_config
 state_core_config(struct init *init)
 {
@@ -237,6 +244,7 @@ state_core_config(struct init *init)
 		.session_address = init_is_session(init) ? init->address : NULL,
 		.log_level = (int32_t) init->level,
 		.policies = settings_policies(&init->settings),
+		.awake = starts_awake(&init->options),
 		.resolve = definitions_resolve,
 		.resolve_data = init->definitions,
 	};
@@ -248,7 +256,7 @@ state_record(struct init *init, const char *path)
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 	const struct core_config core = state_core_config(init);
 	const struct record_config config = { core.own_env, core.job_env, core.session_address, core.log_level,
-					      core.policies };
+					      core.policies, core.awake };
 	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
 	struct journal *j;
 	int r;

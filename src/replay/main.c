@@ -43,6 +43,7 @@ make_core(struct replay *r)
 		.session_address = r->config.session_address,
 		.log_level = r->config.log_level,
 		.policies = r->config.policies,
+		.awake = r->config.awake,
 		.resolve = definitions_resolve,
 		.resolve_data = r->definitions,
 	};
