@@ -82,7 +82,6 @@ __wrap_free(void *p)
 }
 
 /* A file: what it begins with, what is repeated (%N is the number of the repetition), what it ends with. */
- */
 static const struct {
 	const char *first, *again, *last;
 } shapes[] = {
