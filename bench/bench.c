@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Figures, never tests: how long a thousand services take to start beside a bare vfork+exec loop of
- * the same program, events per second with many jobs that do not listen, memory of each process.
+ * the same program, events per second with many jobs that do not listen, memory of each process, and job files read per
+ * second beside a loop that reads the same files and touches every byte.
  *
  *     bench --init PATH [--services N] [--rounds N]
  *
@@ -275,7 +276,38 @@ load_idle_jobs(const struct bench *b, int n)
 	}
 }
 
-static void
+/* What reading costs at least: the same files, every byte touched. Files per second, of the best of three rounds. */
+static double
+bare_reading(const struct bench *b, int n)
+{
+	static volatile unsigned sum;
+	double best = 0;
+
+	for (int round = 0; round < 3; round++) {
+		double begin = now(), rate;
+
+		for (int i = 0; i < n; i++) {
+			char path[256], text[4096];
+			size_t got;
+			FILE *f;
+
+			(void) snprintf(path, sizeof(path), "%s/conf/idle%05d.conf", b->dir, i);
+			f = fopen(path, "r");
+			if (f == NULL)
+				die("%s: %s", path, strerror(errno));
+			while ((got = fread(text, 1, sizeof(text), f)) > 0)
+				for (size_t k = 0; k < got; k++)
+					sum += (unsigned char) text[k];
+			(void) fclose(f);
+		}
+		rate = n / (now() - begin);
+		best = rate > best ? rate : best;
+	}
+	return best;
+}
+
+/* Prints it all; gives the resident size in KiB. */
+static long
 print_memory(const char *what, pid_t pid, int jobs)
 {
 	char path[64], line[256];
@@ -285,7 +317,7 @@ print_memory(const char *what, pid_t pid, int jobs)
 	(void) snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int) pid);
 	f = fopen(path, "r");
 	if (f == NULL)
-		return;
+		return 0;
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (sscanf(line, "Rss: %ld", &value) == 1)
 			rss = value;
@@ -296,17 +328,19 @@ print_memory(const char *what, pid_t pid, int jobs)
 	}
 	(void) fclose(f);
 	(void) printf("memory-%s-%d-jobs RSS %ld PSS %ld private %ld KiB\n", what, jobs, rss, pss, private);
+	return rss;
 }
 
 /* init and its children that are servants. */
-static void
+static long
 print_all_memory(const struct bench *b, int jobs)
 {
 	char path[300], comm[64];
 	struct dirent *d;
 	DIR *proc = opendir("/proc");
 
-	print_memory("init", b->pid, jobs);
+	long rss = print_memory("init", b->pid, jobs);
+
 	while (proc != NULL && (d = readdir(proc)) != NULL) {
 		int ppid = 0;
 		FILE *f;
@@ -317,11 +351,12 @@ print_all_memory(const struct bench *b, int jobs)
 			continue;
 		if (fscanf(f, "%*d (%63[^)]) %*c %d", comm, &ppid) == 2 && ppid == b->pid &&
 		    strncmp(comm, "upstart-", 8) == 0)
-			print_memory(comm + 8, atoi(d->d_name), jobs);
+			(void) print_memory(comm + 8, atoi(d->d_name), jobs);
 		(void) fclose(f);
 	}
 	if (proc != NULL)
 		(void) closedir(proc);
+	return rss;
 }
 
 /* One after the other: each round trip is client, control, init and back. */
@@ -363,15 +398,25 @@ events_together(struct bench *b, int n)
 static void
 bench_jobs(struct bench *b, int jobs, int events)
 {
-	double begin;
+	static long rss_of_none;
+	static double time_of_none;
+	double begin, taken;
+	long rss;
 
 	make_dirs(b);
 	load_idle_jobs(b, jobs);
 	begin = now();
 	start_init(b);
-	(void) printf("load-%d-jobs %.1f ms\n", jobs, (now() - begin) * 1e3);
-	print_all_memory(b, jobs);
-	if (jobs > 0) {
+	taken = now() - begin;
+	(void) printf("load-%d-jobs %.1f ms\n", jobs, taken * 1e3);
+	rss = print_all_memory(b, jobs);
+	if (jobs == 0) {
+		rss_of_none = rss;
+		time_of_none = taken;
+	} else {
+		(void) printf("job-files-%d %.0f per second, only read and touched %.0f per second\n", jobs,
+			      jobs / (taken > time_of_none ? taken - time_of_none : taken), bare_reading(b, jobs));
+		(void) printf("memory-per-job-of-%d %.0f bytes of RSS\n", jobs, (double) (rss - rss_of_none) * 1024 / jobs);
 		(void) printf("events-in-turn-%d-jobs %.0f per second\n", jobs, events_in_turn(b, events));
 		(void) printf("events-together-%d-jobs %.0f per second\n", jobs, events_together(b, events));
 	}
