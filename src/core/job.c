@@ -119,7 +119,7 @@ waits_for(struct core *core, const struct event *event, const struct job *job)
 	for (size_t i = 0; i < seen.n && !found; i++) {
 		const struct job *waiting = job_get(core, seen.p[i]);
 
-		found = waiting == job;
+		found = waiting != NULL && waiting == job;
 		for (size_t w = 0; waiting != NULL && w + WAITER_WORDS <= waiting->waiters.n; w += WAITER_WORDS) {
 			const struct event *e = (waiting->waiters.p[w] & 0xff) == WAITER_REQUEST
 						    ? NULL

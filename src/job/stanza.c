@@ -438,8 +438,10 @@ static const struct stanza stanzas[] = {
 	  .doc = "the variables the job wants, for initctl usage" },
 	{ "start", .sub = condition_stanzas, .member = MEMBER(start_on), .doc = "start the job" },
 	{ "stop", .sub = condition_stanzas, .member = MEMBER(stop_on), .doc = "stop the job" },
-	{ "while", parse_while, print_condition, .member = MEMBER(while_on), .usage = "EXPRESSION | none", .doc = "run the job as long as these states hold" },
-	{ "manual", parse_manual, print_flag, .member = MEMBER(manual), .flags = STANZA_MORE, .usage = "", .doc = "forget any 'start on' above" },
+	{ "while", parse_while, print_condition, .member = MEMBER(while_on), .usage = "EXPRESSION | none",
+	  .doc = "run the job as long as these states hold" },
+	{ "manual", parse_manual, print_flag, .member = MEMBER(manual), .flags = STANZA_MORE, .usage = "",
+	  .doc = "forget any 'start on' above" },
 	{ "emits", parse_emits, print_words, .member = MEMBER(emits), .usage = "EVENT...",
 	  .doc = "events the job emits, for documentation" },
 	{ "task", parse_flag, print_flag, .member = MEMBER(task), .usage = "",
@@ -552,7 +554,7 @@ read_inner(struct parser *p, const struct stanza *outer, const struct stanza **i
 	struct word w;
 	int r;
 
-	if ((outer->flags & STANZA_WORDS) == 0)
+	if ((outer->flags & STANZA_WORDS) == 0 || outer->parse == NULL)
 		return read_keyword(p, outer->sub, inner);
 	r = lexer_keyword(&p->lex, &w);
 	if (r < 0)
@@ -582,7 +584,7 @@ stanza_read(struct parser *p, const struct stanza **found)
 			return lexer_fault(&p->lex, FAULT_EXPECTED_TOKEN, lexer_place(&p->lex), SPAN_NONE);
 		r = read_inner(p, outer, &inner);
 	}
-	if (r == 0)
+	if (r == 0 && inner->parse != NULL)
 		r = inner->parse(p, inner, outer);
 	if (r == 0 && ((inner->flags | outer->flags) & STANZA_NOT_YET) != 0)
 		r = lexer_warn(&p->lex, FAULT_NOT_YET, at, span_of(outer->name));

@@ -183,7 +183,7 @@ test_only_so_many_stay(void **state)
 {
 	struct fixture *f = *state;
 	struct sink *s = limited(f, 4, 3, false);
-	char line[8];
+	char line[16];
 
 	for (int i = 1; i <= 7; i++) {
 		snprintf(line, sizeof(line), "l%d\n", i);
