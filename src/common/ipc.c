@@ -43,8 +43,10 @@ struct ipc {
 	int fd;
 	struct packet *queue; /* unnumbered, not sent yet */
 	struct packet *kept;  /* numbered, not acknowledged; those not sent yet are the last ones */
-	size_t unsent;        /* packets in either list that the kernel has not taken */
-	size_t backlog;
+	size_t unsent;        /* packets in either list that the kernel has not taken, */
+	size_t bytes;	      /* their bytes */
+	size_t backlog;       /* packets in both lists */
+	bool is_short;	 /* the kernel refuses the first of them for want of something */
 	uint64_t number; /* the last one given */
 };
 
@@ -238,6 +240,20 @@ packet_new(const struct ipc_header *head, const struct strbuf *body, const int *
 	return p;
 }
 
+static void
+wait_for_kernel(struct ipc *ipc, const struct packet *p)
+{
+	ipc->unsent++;
+	ipc->bytes += sizeof(p->head) + p->head.len;
+}
+
+static void
+taken(struct ipc *ipc, const struct packet *p)
+{
+	ipc->unsent--;
+	ipc->bytes -= sizeof(p->head) + p->head.len;
+}
+
 static int
 check(const struct strbuf *body, size_t n_fds)
 {
@@ -267,7 +283,7 @@ ipc_send(struct ipc *ipc, uint32_t type, uint64_t id, const struct strbuf *body,
 	if (p == NULL)
 		return errno == EMFILE ? -EMFILE : -ENOMEM;
 	DL_APPEND(ipc->queue, p);
-	ipc->unsent++;
+	wait_for_kernel(ipc, p);
 	ipc->backlog++;
 	return 0;
 }
@@ -288,7 +304,7 @@ ipc_send_kept(struct ipc *ipc, uint32_t type, const struct strbuf *body, const i
 	ipc->number++;
 	DL_APPEND(ipc->kept, p);
 	ipc->backlog++;
-	ipc->unsent++;
+	wait_for_kernel(ipc, p);
 	r = ipc_flush(ipc);
 	return r < 0 ? r : 0;
 }
@@ -304,7 +320,7 @@ ipc_acknowledged(struct ipc *ipc, uint64_t number)
 		DL_DELETE(ipc->kept, p);
 		ipc->backlog--;
 		if (!p->sent)
-			ipc->unsent--;
+			taken(ipc, p);
 		packet_free(p);
 	}
 }
@@ -318,7 +334,7 @@ ipc_resend(struct ipc *ipc, uint64_t number)
 	ipc_acknowledged(ipc, number);
 	DL_FOREACH(ipc->kept, p) {
 		if (p->sent)
-			ipc->unsent++;
+			wait_for_kernel(ipc, p);
 		p->sent = false;
 	}
 	r = ipc_flush(ipc);
@@ -334,14 +350,38 @@ ipc_backlog(const struct ipc *ipc)
 bool
 ipc_wants_write(const struct ipc *ipc)
 {
-	return ipc->unsent > 0;
+	return ipc->unsent > 0 && !ipc->is_short;
 }
 
-/* What ipc_flush() says of a packet that was not taken: only an end that is gone makes waiting useless. */
-static int
-not_taken(int r)
+bool
+ipc_is_short(const struct ipc *ipc)
 {
-	return r == -EPIPE ? r : 1;
+	return ipc->is_short;
+}
+
+size_t
+ipc_queued_bytes(const struct ipc *ipc)
+{
+	return ipc->bytes;
+}
+
+/* What ipc_flush() says of a packet that was not taken. One that never will be makes the link useless. */
+static int
+not_taken(struct ipc *ipc, int r)
+{
+	switch (r) {
+	case -EAGAIN:
+		return 1;
+	case -ENOMEM:
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOSPC:
+	case -ETOOMANYREFS:
+		ipc->is_short = true;
+		return 1;
+	default:
+		return -EPIPE;
+	}
 }
 
 int
@@ -350,15 +390,16 @@ ipc_flush(struct ipc *ipc)
 	struct packet *p, *next;
 	int r;
 
+	ipc->is_short = false;
 	if (ipc->unsent == 0)
 		return 0;
 	DL_FOREACH_SAFE(ipc->queue, p, next) {
 		r = transmit(ipc, &p->head, p->body, p->fds);
 		if (r < 0)
-			return not_taken(r);
+			return not_taken(ipc, r);
 		DL_DELETE(ipc->queue, p);
+		taken(ipc, p);
 		packet_free(p);
-		ipc->unsent--;
 		ipc->backlog--;
 	}
 	DL_FOREACH(ipc->kept, p) {
@@ -366,9 +407,9 @@ ipc_flush(struct ipc *ipc)
 			continue;
 		r = transmit(ipc, &p->head, p->body, p->fds);
 		if (r < 0)
-			return not_taken(r);
+			return not_taken(ipc, r);
 		p->sent = true;
-		ipc->unsent--;
+		taken(ipc, p);
 	}
 	return 0;
 }

@@ -56,12 +56,18 @@ int must_check ipc_send_kept(struct ipc *ipc, uint32_t type, const struct strbuf
 void ipc_acknowledged(struct ipc *ipc, uint64_t number);
 /* Send again what was kept and is above `number` (on MSG_HELLO). 0 or as ipc_send(). */
 int must_check ipc_resend(struct ipc *ipc, uint64_t number);
-/* Messages kept or queued: for tests and limits. */
+/* Messages kept or queued, and the bytes of those that the kernel has not taken: for tests and limits. */
 size_t ipc_backlog(const struct ipc *ipc);
+size_t ipc_queued_bytes(const struct ipc *ipc);
 
-/* Try to send what is queued. 1: some is left, wait until writable; 0: nothing left; -EPIPE. */
+/*
+ * Try to send what is queued. 1: some is left; 0: nothing left; -EPIPE: the other end is gone, or the link is of no
+ * use any more. What is left waits until the socket is writable (ipc_wants_write()), or, when the kernel is short of
+ * something (ipc_is_short()), for a while: to wait for the socket would be a busy loop then.
+ */
 int must_check ipc_flush(struct ipc *ipc);
 bool ipc_wants_write(const struct ipc *ipc);
+bool ipc_is_short(const struct ipc *ipc);
 
 /*
  * Take one message: 1 and *m filled (ipc_message_deinit() it), 0: none now, -EPIPE: the other end is
