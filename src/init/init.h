@@ -64,6 +64,10 @@ struct servant {
 	usec_t delay;	   /* before the next start */
 	unsigned failures; /* ends in a row, each soon after its start */
 	bool proved;	   /* this one has answered */
+	struct loop_timer *patience; /* owned; set while an answer is owed */
+	usec_t asked_at;	     /* since when; 0: nothing is owed */
+	unsigned cut;		     /* messages in a row whose descriptors found no room here */
+	bool again;		     /* it is to be asked to tell what is not acknowledged once more */
 };
 
 struct brain {

@@ -2,16 +2,21 @@
 #include "init/logs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "init/servants.h"
 #include "init/state.h"
 #include "job/class.h"
+#include "system/clock.h"
 
 /* So many streams whose process is over wait for a logger; the oldest are let go. */
 #define ORPHANS_MAX 64
 #define KEEP_DEFAULT 7
+#define RETRY (100 * USEC_PER_MSEC)
+#define DRAIN_PER_TURN 16
 
 struct stream {
 	struct stream *prev, *next;
@@ -20,19 +25,28 @@ struct stream {
 	struct log_limits limits;
 	int fd;	    /* owned */
 	bool ended; /* its process is over */
+	bool told;  /* the logger was */
+	struct loop_fd *drain; /* owned; read here, while there is no logger */
 };
 
 struct logs {
 	struct stream *list; /* in order of opening */
 	struct map by_id;
 	size_t ended;
+	struct loop_timer *retry; /* what the logger could not be told */
+	bool draining;
 };
+
+static void retry_cb(void *data);
 
 int
 logs_init(struct init *init)
 {
 	init->logs = calloc(1, sizeof(*init->logs));
-	return init->logs != NULL ? 0 : -ENOMEM;
+	if (init->logs == NULL)
+		return -ENOMEM;
+	init->logs->retry = loop_timer_new(init->loop, retry_cb, init);
+	return init->logs->retry != NULL ? 0 : -ENOMEM;
 }
 
 static void
@@ -41,6 +55,7 @@ stream_free(struct logs *l, struct stream *s)
 	map_del_id(&l->by_id, s->id);
 	DL_DELETE(l->list, s);
 	l->ended -= s->ended ? 1 : 0;
+	s->drain = loop_fd_free(s->drain);
 	if (s->fd >= 0)
 		(void) close(s->fd);
 	free(s->path);
@@ -57,6 +72,7 @@ logs_deinit(struct init *init)
 	DL_FOREACH_SAFE(init->logs->list, s, next)
 		stream_free(init->logs, s);
 	map_deinit(&init->logs->by_id);
+	(void) loop_timer_free(init->logs->retry);
 	free(init->logs);
 	init->logs = NULL;
 }
@@ -105,7 +121,7 @@ note(struct init *init, const struct stream *s)
 
 /* Tell the logger of a stream; a logger that is not there is told when it comes. */
 static void
-tell_open(struct init *init, const struct stream *s)
+tell_open(struct init *init, struct stream *s)
 {
 	struct msg_log_open open = {
 		.stream = s->id,
@@ -115,15 +131,98 @@ tell_open(struct init *init, const struct stream *s)
 		.compress = s->limits.compress,
 	};
 
-	(void) !servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &open, &s->fd, 1);
+	int r;
+
+	r = servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &open, &s->fd, 1);
+	s->told = r == 0;
+	if (r < 0 && r != -ENOTCONN)
+		(void) !loop_timer_set(init->logs->retry, clock_now() + RETRY);
 }
 
 static void
-tell_finish(struct init *init, const struct stream *s)
+tell_finish(struct init *init, struct stream *s)
 {
 	struct msg_log_finish finish = { .stream = s->id };
+	int r = s->told ? servants_send(init, SERVANT_LOGGER, MSG_LOG_FINISH, 0, &finish, NULL, 0) : 0;
 
-	(void) !servants_send(init, SERVANT_LOGGER, MSG_LOG_FINISH, 0, &finish, NULL, 0);
+	/* Told as a whole again then. */
+	if (r < 0 && r != -ENOTCONN) {
+		s->told = false;
+		(void) !loop_timer_set(init->logs->retry, clock_now() + RETRY);
+	}
+}
+
+static void
+tell(struct init *init, struct stream *s)
+{
+	tell_open(init, s);
+	if (s->ended)
+		tell_finish(init, s);
+}
+
+static void
+retry_cb(void *data)
+{
+	struct init *init = data;
+	struct stream *s;
+
+	DL_FOREACH(init->logs->list, s)
+		if (!s->told)
+			tell(init, s);
+}
+
+/* -- without a logger ------------------------------------------------------------------------ */
+
+/* A job must not wait for a reader that may never come. */
+static void
+drain_cb(unsigned events, void *data)
+{
+	struct stream *s = data;
+	char buffer[4096];
+	ssize_t n;
+
+	(void) events;
+	for (int i = 0; i < DRAIN_PER_TURN; i++) {
+		n = read(s->fd, buffer, sizeof(buffer));
+		if (n <= 0)
+			break;
+	}
+	/* All ends of the terminal are closed: it would be readable for ever. */
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		s->drain = loop_fd_free(s->drain);
+}
+
+static void
+drain(struct init *init, struct stream *s)
+{
+	if (s->drain != NULL || s->ended)
+		return;
+	(void) fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
+	s->drain = loop_fd_new(init->loop, s->fd, LOOP_READ, drain_cb, s);
+	if (s->drain == NULL)
+		log_error("Out of memory: what is printed for %s waits", s->path);
+}
+
+void
+logs_do_without(struct init *init)
+{
+	struct stream *s;
+
+	if (!init->logs->draining)
+		log_error("There is no logger: what jobs print is lost until there is one");
+	init->logs->draining = true;
+	DL_FOREACH(init->logs->list, s)
+		drain(init, s);
+}
+
+static void
+drain_no_more(struct init *init)
+{
+	struct stream *s;
+
+	init->logs->draining = false;
+	DL_FOREACH(init->logs->list, s)
+		s->drain = loop_fd_free(s->drain);
 }
 
 static struct stream *
@@ -163,6 +262,8 @@ logs_open(struct init *init, uint64_t process, const char *path, const struct lo
 	s->limits = *limits;
 	note(init, s);
 	tell_open(init, s);
+	if (servants_hopeless(init, SERVANT_LOGGER) && !servants_present(init, SERVANT_LOGGER))
+		logs_do_without(init);
 	return 0;
 }
 
@@ -213,13 +314,11 @@ logs_ended(struct init *init, uint64_t process)
 void
 logs_logger_came(struct init *init)
 {
-	const struct stream *s;
+	struct stream *s;
 
-	DL_FOREACH(init->logs->list, s) {
-		tell_open(init, s);
-		if (s->ended)
-			tell_finish(init, s);
-	}
+	drain_no_more(init);
+	DL_FOREACH(init->logs->list, s)
+		tell(init, s);
 }
 
 void

@@ -25,6 +25,9 @@
 #define HOPELESS 3		       /* so many in a row */
 #define RETRY (100 * USEC_PER_MSEC)    /* a message that found no memory */
 #define MESSAGES_PER_TURN 64
+#define PATIENCE (30 * USEC_PER_SEC)	   /* a servant that owes an answer for so long hangs */
+#define CUT_MAX 20			   /* so often a message is asked for again, for its descriptors */
+#define QUEUED_BYTES_MAX (64 * 1024 * 1024) /* a servant that leaves so much unread hangs */
 
 static int on_spawned(struct servant *s, struct ipc_message *m);
 static int on_log_ended(struct servant *s, struct ipc_message *m);
@@ -65,6 +68,7 @@ static const struct handler *const handlers[SERVANT_COUNT] = {
 
 static void readable_cb(unsigned events, void *data);
 static void timer_cb(void *data);
+static void patience_cb(void *data);
 
 static void
 note(const struct servant *s)
@@ -83,7 +87,8 @@ servants_init(struct init *init)
 		s->init = init;
 		s->loaded_fd = -1;
 		s->timer = loop_timer_new(init->loop, timer_cb, s);
-		if (s->timer == NULL)
+		s->patience = loop_timer_new(init->loop, patience_cb, s);
+		if (s->timer == NULL || s->patience == NULL)
 			return -ENOMEM;
 	}
 	return 0;
@@ -95,6 +100,9 @@ close_link(struct servant *s)
 	s->source = loop_fd_free(s->source);
 	s->ipc = ipc_free(s->ipc);
 	ipc_message_deinit(&s->held);
+	s->asked_at = 0;
+	s->cut = 0;
+	s->again = false;
 }
 
 void
@@ -103,6 +111,7 @@ servants_deinit(struct init *init)
 	for (int i = 0; i < SERVANT_COUNT; i++) {
 		close_link(&init->servants[i]);
 		init->servants[i].timer = loop_timer_free(init->servants[i].timer);
+		init->servants[i].patience = loop_timer_free(init->servants[i].patience);
 	}
 }
 
@@ -225,6 +234,18 @@ launch(struct servant *s)
 	return 0;
 }
 
+/* Nobody can say when it will be back: what waits for it goes on as it can. */
+static void
+do_without(struct servant *s)
+{
+	if (!servants_hopeless(s->init, s->id))
+		return;
+	if (s->id == SERVANT_SPAWNER)
+		spawn_pump(s->init);
+	else if (s->id == SERVANT_LOGGER)
+		logs_do_without(s->init);
+}
+
 static void
 start(struct servant *s)
 {
@@ -243,6 +264,7 @@ start(struct servant *s)
 		log_warn("Unable to start %s: %s", servant_name(s->id), strerror(-r));
 		if (s->pid == 0)
 			start_later(s);
+		do_without(s);
 		return;
 	}
 	greet(s, true);
@@ -305,8 +327,7 @@ servants_exited(struct init *init, pid_t pid, int status)
 		lost(s);
 		note(s);
 		start_later(s);
-		if (servants_hopeless(init, s->id) && s->id == SERVANT_SPAWNER)
-			spawn_pump(init);
+		do_without(s);
 		return true;
 	}
 	return false;
@@ -317,10 +338,46 @@ timer_cb(void *data)
 {
 	struct servant *s = data;
 
-	if (s->ipc == NULL)
+	if (s->ipc == NULL) {
 		start(s);
+		return;
+	}
+	if (s->again) {
+		s->again = false;
+		servants_say_hello(s->init, s->id);
+	}
+	if (ipc_flush(s->ipc) == -EPIPE)
+		lost(s);
 	else
-		readable_cb(LOOP_READ, s); /* a message is held */
+		readable_cb(LOOP_READ, s); /* a message may be held */
+}
+
+/* Something it should have answered was not: it hangs. All it was asked is asked again of the next one. */
+static void
+patience_cb(void *data)
+{
+	struct servant *s = data;
+	usec_t now = clock_now();
+
+	if (s->asked_at == 0 || s->ipc == NULL || s->init->phase >= PHASE_LEAVING)
+		return;
+	if (now < s->asked_at + PATIENCE) {
+		(void) !loop_timer_set(s->patience, s->asked_at + PATIENCE);
+		return;
+	}
+	log_error("%s (%d) does not answer, killing it", servant_name(s->id), (int) s->pid);
+	lost(s);
+}
+
+/* It has been given something that it must answer. */
+static void
+expect_answer(struct servant *s, uint32_t type)
+{
+	if (s->asked_at != 0 || (type != MSG_SPAWN && type != MSG_NOTIFY && type != MSG_REPLY && type != MSG_LOG_FLUSH))
+		return;
+	s->asked_at = clock_now();
+	if (!loop_timer_is_set(s->patience))
+		(void) !loop_timer_set(s->patience, s->asked_at + PATIENCE);
 }
 
 /* -- messages ----------------------------------------------------------------------------- */
@@ -403,6 +460,9 @@ on_ack(struct servant *s, struct ipc_message *m)
 
 	if (r < 0)
 		return r;
+	/* What was never sent can't have been taken. */
+	if (ack.upto > core_last_effect(s->init->core))
+		ack.upto = core_last_effect(s->init->core);
 	if (ack.upto > b->acked[TARGET_CONTROL]) {
 		in.ack.target = TARGET_CONTROL;
 		in.ack.upto = ack.upto;
@@ -428,8 +488,19 @@ handle(struct servant *s, struct ipc_message *m)
 		return 0;
 	}
 	s->proved = true;
+	s->asked_at = 0;
 	if (h->fn == NULL || (h->kept && m->id <= s->received))
 		return 0; /* told again, because we hadn't said that we know */
+	if (h->kept && m->id != s->received + 1)
+		return 0; /* one before it was not taken: both come again */
+	if (h->kept && m->lost_fds && ++s->cut <= CUT_MAX) {
+		if (s->cut == 1)
+			log_warn("Out of descriptors: what %s sends is asked for again", servant_name(s->id));
+		s->again = true;
+		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+		return 0;
+	}
+	s->cut = 0;
 	r = h->fn(s, m);
 	if (r == -EBADMSG) {
 		log_error("A %s message of %s is damaged", msg_type_name(m->type), servant_name(s->id));
@@ -452,6 +523,8 @@ readable_cb(unsigned events, void *data)
 		return;
 	if ((events & LOOP_WRITE) != 0)
 		r = ipc_flush(s->ipc) == -EPIPE ? -EPIPE : 0;
+	if (ipc_is_short(s->ipc) && !loop_timer_is_set(s->timer))
+		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
 	for (int i = 0; r >= 0 && i < MESSAGES_PER_TURN && s->ipc != NULL; i++) {
 		if (s->held.type == 0) {
 			r = ipc_receive(s->ipc, &s->held);
@@ -487,9 +560,18 @@ servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t eff
 		/* Its death is on its way to us: all that follows from it is done then. */
 		return -ENOTCONN;
 	}
-	if (r == 0 && ipc_wants_write(s->ipc))
+	if (r < 0)
+		return r;
+	expect_answer(s, type);
+	if (ipc_is_short(s->ipc) && !loop_timer_is_set(s->timer))
+		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+	else if (ipc_wants_write(s->ipc))
 		(void) !watch_link(s);
-	return r;
+	if (ipc_queued_bytes(s->ipc) > QUEUED_BYTES_MAX && s->pid > 0) {
+		log_error("%s (%d) does not read what it is sent, killing it", servant_name(s->id), (int) s->pid);
+		(void) kill(s->pid, SIGKILL); /* the rest follows when its end is noticed */
+	}
+	return 0;
 }
 
 int

@@ -25,11 +25,13 @@
 
 #define ASKED_MAX 64 /* more wait here, where they cost no descriptors */
 #define ASKED_LOW 32 /* then more are asked for */
-#define KILLED_MAX 2
+#define KILLED_MAX 2 /* so many spawners a request may take with it */
+#define TRIES_MAX 5  /* of a request for which something was lacking */
 #define RETRY (100 * USEC_PER_MSEC)
 
 #define FLAG_READY 1u /* the byte before execve has been read */
 #define FLAG_LOCAL 2u /* made here: nobody remembers the request */
+#define FLAG_SUSPECT 4u
 #define FLAG_KILLED_SHIFT 8
 
 enum stage { STAGE_QUEUED, STAGE_ASKED, STAGE_SETUP, STAGE_RUNNING };
@@ -48,7 +50,9 @@ struct proc {
 	struct spawn_status status;
 	struct loop_fd *source; /* owned; of status_r */
 	bool local;		/* made here, not by the spawner */
-	unsigned killed;	/* how often the spawner died over it */
+	bool suspect;		/* a spawner died that had been asked for this and others */
+	unsigned killed;	/* how often one died that had been asked for this alone */
+	unsigned tries;		/* that failed for want of something */
 	int failed;		/* errno: to be reported as soon as it can */
 	char *log_path;		/* owned; where its output is to go, until it has a terminal */
 	struct log_limits log_limits;
@@ -66,14 +70,18 @@ struct spawns {
 	struct proc *list;  /* in order of the effects */
 	struct proc *queue; /* those in STAGE_QUEUED, in the same order */
 	struct map by_id, by_pid;
-	size_t asked;
+	size_t asked, suspects_asked;
+	bool unwatched; /* a status pipe waits for memory to be watched */
 	struct local_answer *answers;
 	struct loop_timer *retry;
 };
 
+static void watch_again(struct init *init);
+
 static void
 retry_cb(void *data)
 {
+	watch_again(data);
 	spawn_pump(data);
 }
 
@@ -114,8 +122,10 @@ set_stage(struct proc *p, enum stage stage)
 	if (p->stage == STAGE_QUEUED)
 		DL_DELETE2(s->queue, p, queue_prev, queue_next);
 	s->asked -= p->stage == STAGE_ASKED ? 1 : 0;
+	s->suspects_asked -= p->stage == STAGE_ASKED && p->suspect ? 1 : 0;
 	p->stage = stage;
 	s->asked += p->stage == STAGE_ASKED ? 1 : 0;
+	s->suspects_asked += p->stage == STAGE_ASKED && p->suspect ? 1 : 0;
 	if (p->stage == STAGE_QUEUED)
 		DL_APPEND2(s->queue, p, queue_prev, queue_next);
 }
@@ -195,7 +205,7 @@ note(const struct proc *p)
 	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
 		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
 		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) |
-		       (uint64_t) p->killed << FLAG_KILLED_SHIFT,
+		       (p->suspect ? FLAG_SUSPECT : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
 		   p->effect);
 }
 
@@ -350,6 +360,20 @@ send_request(struct proc *p, const struct effect_spawn *e, const struct msg_spaw
 	return 0;
 }
 
+/* Is this a want that may pass? */
+static bool
+is_lack(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -EAGAIN || r == -ENOMEM;
+}
+
+/* Something was lacking: a few times that is a reason to wait, then the job is told. As for a request below. */
+static int
+lacked(struct proc *p, int r)
+{
+	return ++p->tries < TRIES_MAX ? r : fail(p, SPAWN_CLONE, -r);
+}
+
 /* Ask for one process. 0, or a negative errno: try again later. */
 static int
 ask(struct proc *p, const struct effect_spawn *e)
@@ -367,7 +391,7 @@ ask(struct proc *p, const struct effect_spawn *e)
 		return fail(p, SPAWN_EXEC, ENOENT);
 	r = open_pipes(p);
 	if (r < 0)
-		return fail(p, SPAWN_CLONE, -r);
+		return lacked(p, r);
 	p->log_limits = logs_limits(cls);
 	fds[0] = p->status_w;
 	fds[1] = p->gate_r;
@@ -377,7 +401,7 @@ ask(struct proc *p, const struct effect_spawn *e)
 	else if (r == 0)
 		r = send_request(p, e, &msg, fds, n_fds);
 	wire_free_struct(msg_schema(MSG_SPAWN), &msg);
-	return r == -EMFILE || r == -ENFILE ? fail(p, SPAWN_CLONE, -r) : r;
+	return is_lack(r) ? lacked(p, r) : r;
 }
 
 /* One of the queue. `*e` is a place in the outbox from which the search goes on. 0, or a negative errno: later. */
@@ -397,6 +421,13 @@ pump_one(struct proc *p, const struct effect **e)
 	return p->failed != 0 ? fail(p, SPAWN_SERVANT, p->failed) : ask(p, &(*e)->spawn);
 }
 
+/* A request that a spawner may have died over is asked for alone: then it is known. */
+static bool
+may_ask(const struct spawns *s)
+{
+	return s->suspects_asked == 0 && s->asked < (s->queue->suspect ? 1 : ASKED_MAX);
+}
+
 void
 spawn_pump(struct init *init)
 {
@@ -409,7 +440,7 @@ spawn_pump(struct init *init)
 		return;
 	/* What comes of it is not applied before we are done: the outbox and the queue are ours. */
 	init->brain.busy = true;
-	while (r == 0 && s->queue != NULL && s->asked < ASKED_MAX)
+	while (r == 0 && s->queue != NULL && may_ask(s))
 		r = pump_one(s->queue, &e);
 	init->brain.busy = busy;
 	if (r < 0 && r != -ENOTCONN)
@@ -422,6 +453,17 @@ spawn_pump(struct init *init)
 
 static void status_cb(unsigned events, void *data);
 
+/* Hear of what its status pipe says; when that fails for want of memory, a little later. */
+static void
+watch(struct proc *p)
+{
+	p->source = loop_fd_new(p->init->loop, p->status_r, LOOP_READ, status_cb, p);
+	if (p->source != NULL)
+		return;
+	p->init->spawns->unwatched = true;
+	pump_later(p->init);
+}
+
 /* Its pid is journaled and the core knows it: let it run. */
 static void
 open_gate(struct proc *p)
@@ -433,10 +475,22 @@ open_gate(struct proc *p)
 	close_fd(&p->gate_r);
 	close_fd(&p->status_w);
 	set_stage(p, STAGE_SETUP);
-	p->source = loop_fd_new(p->init->loop, p->status_r, LOOP_READ, status_cb, p);
-	if (p->source == NULL)
-		log_error("Out of memory: the start of %s is noticed late", p->name);
+	watch(p);
 	note(p);
+}
+
+/* Those whose pipe could not be watched. */
+static void
+watch_again(struct init *init)
+{
+	struct proc *p;
+
+	if (!init->spawns->unwatched)
+		return;
+	init->spawns->unwatched = false;
+	DL_FOREACH(init->spawns->list, p)
+		if (p->stage == STAGE_SETUP && p->source == NULL)
+			watch(p);
 }
 
 /* The spawner could not make it. */
@@ -485,6 +539,18 @@ open_log(struct proc *p, int pty)
 	p->log_path = NULL;
 }
 
+/* The spawner is believed only as far as it can be right: no process that is something else already. */
+static bool
+is_plausible(const struct init *init, const struct proc *p, pid_t pid)
+{
+	const struct proc *other = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
+
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid == pid)
+			return false;
+	return pid > 1 && (other == NULL || other == p);
+}
+
 int
 spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t n_fds, uint64_t number)
 {
@@ -492,13 +558,29 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	int pidfd, pty, r;
 
 	/* Told twice, or given up meanwhile: a gate that closes unopened ends it. */
-	if (p == NULL || p->stage != STAGE_ASKED) {
-		if (p != NULL && p->stage == STAGE_QUEUED)
-			log_debug("An answer about a process that was not asked for: %s", p->name);
+	if (p == NULL || (p->stage != STAGE_ASKED && (p->stage != STAGE_QUEUED || p->status_r < 0)))
+		return 0;
+	/* Asked for by the last image: with its pipes open it is the same process. */
+	if (p->stage == STAGE_QUEUED)
+		set_stage(p, STAGE_ASKED);
+	if (m->pid <= 0 && m->step == SPAWN_CLONE && is_lack(-m->error) && ++p->tries < TRIES_MAX) {
+		close_pipes(p);
+		set_stage(p, STAGE_QUEUED);
+		note(p);
+		pump_later(init);
 		return 0;
 	}
 	if (m->pid <= 0)
 		return answered_failure(init, m, number);
+	if (!is_plausible(init, p, m->pid)) {
+		struct msg_spawned refused = *m;
+
+		log_error("The spawner says that %s is process %d, which can't be", p->name, (int) m->pid);
+		refused.pid = 0;
+		refused.step = SPAWN_SERVANT;
+		refused.error = ECHILD;
+		return answered_failure(init, &refused, number);
+	}
 	if (m->step == SPAWN_PTY)
 		log_error("Failed to create pty - disabling logging for job");
 	/* The log is open before the core can hear of the end. */
@@ -529,23 +611,23 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 void
 spawn_servant_gone(struct init *init)
 {
-	struct proc *p, *next;
-	bool first = true;
-
 	struct proc *waiting = init->spawns->queue;
+	bool alone = init->spawns->asked == 1;
+	struct proc *p, *next;
 
 	/* They go in front of those that were not asked for yet, in their order. */
 	init->spawns->queue = NULL;
 	DL_FOREACH_SAFE(init->spawns->list, p, next) {
-		if (p->stage != STAGE_ASKED)
+		if (p->stage != STAGE_ASKED && (p->stage != STAGE_QUEUED || p->status_r < 0))
 			continue;
 		/* A child that exists nevertheless sees its gate close and exits. */
 		close_pipes(p);
-		set_stage(p, STAGE_QUEUED);
-		/* Requests are handled in order: the first one is what it died over, if it died over one. */
-		if (first && ++p->killed >= KILLED_MAX)
-			p->failed = EPIPE;
-		first = false;
+		if (p->stage == STAGE_ASKED) {
+			set_stage(p, STAGE_QUEUED);
+			p->suspect = true;
+			if (alone && ++p->killed >= KILLED_MAX)
+				p->failed = EPIPE;
+		}
 		note(p);
 	}
 	if (waiting != NULL)
@@ -703,6 +785,7 @@ spawns_load(struct init *init, const struct note *n)
 	p->pidfd = note_fd(n, 5);
 	p->status.ready = (flags & FLAG_READY) != 0;
 	p->local = (flags & FLAG_LOCAL) != 0;
+	p->suspect = (flags & FLAG_SUSPECT) != 0;
 	p->killed = (unsigned) (flags >> FLAG_KILLED_SHIFT);
 	p->name = n->text != NULL ? strdup(n->text) : NULL;
 	if (p->pid > 0 && map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p) < 0)
@@ -719,9 +802,14 @@ spawns_load(struct init *init, const struct note *n)
 void
 spawns_start(struct init *init)
 {
+	struct proc *waiting = init->spawns->queue;
 	struct proc *p, *next;
 
+	/* What the last image had asked for goes in front: its answers may be on their way. */
+	init->spawns->queue = NULL;
 	DL_FOREACH_SAFE(init->spawns->list, p, next) {
+		if (p->stage == STAGE_QUEUED)
+			continue;
 		if (!core_process_is_live(init->core, p->id)) {
 			proc_free(p);
 		} else if (p->stage == STAGE_ASKED && core_process_of_pid(init->core, p->pid) == p->id && p->pid > 0) {
@@ -734,9 +822,11 @@ spawns_start(struct init *init)
 				close_pipes(p);
 			set_stage(p, STAGE_QUEUED);
 		} else if (p->stage == STAGE_SETUP) {
-			p->source = loop_fd_new(init->loop, p->status_r, LOOP_READ, status_cb, p);
+			watch(p);
 		}
 	}
+	if (waiting != NULL)
+		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);
 }
 
 void
