@@ -56,3 +56,11 @@ steal_fd(int *fd)
 	*fd = -1;
 	return got;
 }
+
+/* Close *fd unless it is -1, which it is afterwards. */
+static inline void
+fd_close(int *fd)
+{
+	macro_close_p(fd);
+	*fd = -1;
+}

@@ -8,6 +8,7 @@
 #include "init/fdtable.h"
 #include "init/logs.h"
 #include "init/session.h"
+#include "init/proc.h"
 #include "init/spawn.h"
 #include "init/timers.h"
 #include "job/signals.h"
@@ -40,10 +41,10 @@ carry_out_kill(struct init *init, const struct effect_kill *e)
 	if (group != 0)
 		r = kill(-group, e->signal) < 0 ? -errno : 0;
 	else
-		r = process_signal(e->pid, spawn_pidfd(init, e->process), e->signal);
+		r = process_signal(e->pid, proc_pidfd(init, e->process), e->signal);
 	if (r < 0 && r != -ESRCH)
 		log_warn("Failed to send %s signal to %s process (%d): %s", name != NULL ? name : "a",
-			 spawn_name(init, e->process), (int) e->pid, strerror(-r));
+			 proc_name(init, e->process), (int) e->pid, strerror(-r));
 	return 0;
 }
 

@@ -16,6 +16,8 @@
 #define ORPHANS_MAX 64
 #define KEEP_DEFAULT 7
 #define RETRY (100 * USEC_PER_MSEC)
+/* For so long jobs that print may wait for a logger; from then on what they print is lost. */
+#define PATIENCE (10 * USEC_PER_SEC)
 #define DRAIN_PER_TURN 16
 
 struct stream {
@@ -33,11 +35,13 @@ struct logs {
 	struct stream *list; /* in order of opening */
 	struct map by_id;
 	size_t ended;
-	struct loop_timer *retry; /* what the logger could not be told */
+	struct loop_timer *retry;    /* what the logger could not be told */
+	struct loop_timer *patience; /* runs while there is no logger */
 	bool draining;
 };
 
 static void retry_cb(void *data);
+static void patience_cb(void *data);
 
 int
 logs_init(struct init *init)
@@ -46,7 +50,8 @@ logs_init(struct init *init)
 	if (init->logs == NULL)
 		return -ENOMEM;
 	init->logs->retry = loop_timer_new(init->loop, retry_cb, init);
-	return init->logs->retry != NULL ? 0 : -ENOMEM;
+	init->logs->patience = loop_timer_new(init->loop, patience_cb, init);
+	return init->logs->retry != NULL && init->logs->patience != NULL ? 0 : -ENOMEM;
 }
 
 static void
@@ -73,6 +78,7 @@ logs_deinit(struct init *init)
 		stream_free(init->logs, s);
 	map_deinit(&init->logs->by_id);
 	(void) loop_timer_free(init->logs->retry);
+	(void) loop_timer_free(init->logs->patience);
 	free(init->logs);
 	init->logs = NULL;
 }
@@ -203,16 +209,25 @@ drain(struct init *init, struct stream *s)
 		log_error("Out of memory: what is printed for %s waits", s->path);
 }
 
-void
-logs_do_without(struct init *init)
+static void
+patience_cb(void *data)
 {
+	struct init *init = data;
 	struct stream *s;
 
-	if (!init->logs->draining)
-		log_error("There is no logger: what jobs print is lost until there is one");
+	if (!servants_hopeless(init, SERVANT_LOGGER))
+		return;
+	log_error("There is no logger: what jobs print is lost until there is one");
 	init->logs->draining = true;
 	DL_FOREACH(init->logs->list, s)
 		drain(init, s);
+}
+
+void
+logs_do_without(struct init *init)
+{
+	if (!init->logs->draining && !loop_timer_is_set(init->logs->patience))
+		(void) !loop_timer_set(init->logs->patience, clock_now() + PATIENCE);
 }
 
 static void
@@ -262,8 +277,8 @@ logs_open(struct init *init, uint64_t process, const char *path, const struct lo
 	s->limits = *limits;
 	note(init, s);
 	tell_open(init, s);
-	if (servants_hopeless(init, SERVANT_LOGGER) && !servants_present(init, SERVANT_LOGGER))
-		logs_do_without(init);
+	if (init->logs->draining)
+		drain(init, s);
 	return 0;
 }
 

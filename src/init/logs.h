@@ -34,7 +34,10 @@ int must_check logs_open(struct init *init, uint64_t process, const char *path, 
 void logs_finish(struct init *init, uint64_t process);
 /* The logger has closed the stream. */
 void logs_ended(struct init *init, uint64_t process);
-/* There is no logger, and none to be expected: read what jobs print, so that none waits for ever, and drop it. */
+/*
+ * There is no logger, and none to be expected. After some seconds what jobs print is read and dropped, so that none of
+ * them waits for ever; until one comes after all.
+ */
 void logs_do_without(struct init *init);
 /* A new logger is there: tell it of all. */
 void logs_logger_came(struct init *init);

@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Stages of a process: it waits (QUEUED), the spawner has been asked (ASKED), its pid is known and journaled and its
- * gate open (SETUP), it runs its own program (RUNNING). Only ASKED ones are limited in number.
- */
 #include "init/spawn.h"
 
 #include <errno.h>
@@ -15,6 +11,7 @@
 #include "init/brain.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/proc.h"
 #include "init/servants.h"
 #include "init/spawn_request.h"
 #include "init/state.h"
@@ -28,53 +25,6 @@
 #define KILLED_MAX 2 /* so many spawners a request may take with it */
 #define TRIES_MAX 5  /* of a request for which something was lacking */
 #define RETRY (100 * USEC_PER_MSEC)
-
-#define FLAG_READY 1u /* the byte before execve has been read */
-#define FLAG_LOCAL 2u /* made here: nobody remembers the request */
-#define FLAG_SUSPECT 4u
-#define FLAG_KILLED_SHIFT 8
-
-enum stage { STAGE_QUEUED, STAGE_ASKED, STAGE_SETUP, STAGE_RUNNING };
-
-struct proc {
-	struct proc *prev, *next;
-	struct proc *queue_prev, *queue_next;
-	struct init *init; /* borrowed */
-	uint64_t id;
-	uint64_t effect;
-	enum stage stage;
-	char *name; /* owned: "web main" */
-	pid_t pid;
-	int pidfd;
-	int status_r, status_w, gate_r, gate_w; /* -1: closed */
-	struct spawn_status status;
-	struct loop_fd *source; /* owned; of status_r */
-	bool local;		/* made here, not by the spawner */
-	bool suspect;		/* a spawner died that had been asked for this and others */
-	unsigned killed;	/* how often one died that had been asked for this alone */
-	unsigned tries;		/* that failed for want of something */
-	int failed;		/* errno: to be reported as soon as it can */
-	char *log_path;		/* owned; where its output is to go, until it has a terminal */
-	struct log_limits log_limits;
-};
-
-/* What spawn_local() did, to be handled as the spawner's answers are: between inputs. */
-struct local_answer {
-	struct local_answer *prev, *next;
-	struct msg_spawned m;
-	int fds[2]; /* owned */
-	size_t n_fds;
-};
-
-struct spawns {
-	struct proc *list;  /* in order of the effects */
-	struct proc *queue; /* those in STAGE_QUEUED, in the same order */
-	struct map by_id, by_pid;
-	size_t asked, suspects_asked;
-	bool unwatched; /* a status pipe waits for memory to be watched */
-	struct local_answer *answers;
-	struct loop_timer *retry;
-};
 
 static void watch_again(struct init *init);
 
@@ -96,63 +46,11 @@ spawns_init(struct init *init)
 }
 
 static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void) close(*fd);
-	*fd = -1;
-}
-
-static void
-close_pipes(struct proc *p)
-{
-	p->source = loop_fd_free(p->source);
-	close_fd(&p->status_r);
-	close_fd(&p->status_w);
-	close_fd(&p->gate_r);
-	close_fd(&p->gate_w);
-	p->status = (struct spawn_status){ 0 };
-}
-
-static void
-set_stage(struct proc *p, enum stage stage)
-{
-	struct spawns *s = p->init->spawns;
-
-	if (p->stage == STAGE_QUEUED)
-		DL_DELETE2(s->queue, p, queue_prev, queue_next);
-	s->asked -= p->stage == STAGE_ASKED ? 1 : 0;
-	s->suspects_asked -= p->stage == STAGE_ASKED && p->suspect ? 1 : 0;
-	p->stage = stage;
-	s->asked += p->stage == STAGE_ASKED ? 1 : 0;
-	s->suspects_asked += p->stage == STAGE_ASKED && p->suspect ? 1 : 0;
-	if (p->stage == STAGE_QUEUED)
-		DL_APPEND2(s->queue, p, queue_prev, queue_next);
-}
-
-static void
-proc_free(struct proc *p)
-{
-	struct spawns *s = p->init->spawns;
-
-	set_stage(p, STAGE_RUNNING);
-	map_del_id(&s->by_id, p->id);
-	if (p->pid > 0 && map_get_id(&s->by_pid, (uint64_t) p->pid) == p)
-		map_del_id(&s->by_pid, (uint64_t) p->pid);
-	DL_DELETE(s->list, p);
-	close_pipes(p);
-	close_fd(&p->pidfd);
-	free(p->name);
-	free(p->log_path);
-	free(p);
-}
-
-static void
 answer_free(struct spawns *s, struct local_answer *a)
 {
 	DL_DELETE(s->answers, a);
-	close_fd(&a->fds[0]);
-	close_fd(&a->fds[1]);
+	fd_close(&a->fds[0]);
+	fd_close(&a->fds[1]);
 	free(a);
 }
 
@@ -175,46 +73,6 @@ spawns_deinit(struct init *init)
 	init->spawns = NULL;
 }
 
-static struct proc *
-proc_new(struct init *init, uint64_t id, uint64_t effect)
-{
-	struct proc *p = calloc(1, sizeof(*p));
-
-	if (p == NULL || map_put_id(&init->spawns->by_id, id, p) < 0) {
-		free(p);
-		return NULL;
-	}
-	*p = (struct proc){
-		.init = init,
-		.id = id,
-		.effect = effect,
-		.stage = STAGE_RUNNING,
-		.pidfd = -1,
-		.status_r = -1,
-		.status_w = -1,
-		.gate_r = -1,
-		.gate_w = -1,
-	};
-	DL_APPEND(init->spawns->list, p);
-	return p;
-}
-
-static void
-note(const struct proc *p)
-{
-	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
-		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
-		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) |
-		       (p->suspect ? FLAG_SUSPECT : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
-		   p->effect);
-}
-
-static void
-note_gone(struct init *init, uint64_t id)
-{
-	STATE_NOTE(init, NOTE_SPAWN_GONE, id, NULL, 0);
-}
-
 /* -- asking ------------------------------------------------------------------------ */
 
 int
@@ -227,7 +85,7 @@ spawn_effect(struct init *init, const struct effect *e)
 		p = proc_new(init, e->spawn.process, e->id);
 		if (p == NULL)
 			return -ENOMEM;
-		set_stage(p, STAGE_QUEUED);
+		proc_set_stage(p, STAGE_QUEUED);
 	}
 	p->effect = e->id;
 	if (p->name == NULL)
@@ -282,8 +140,8 @@ fail(struct proc *p, enum spawn_step step, int error)
 	/* The core's EFFECT_ENDED has freed it already, unless the input waits its turn. */
 	p = map_get_id(&init->spawns->by_id, id);
 	if (p != NULL) {
-		close_pipes(p);
-		set_stage(p, STAGE_RUNNING);
+		proc_close_pipes(p);
+		proc_set_stage(p, STAGE_RUNNING);
 	}
 	return 0;
 }
@@ -355,8 +213,8 @@ send_request(struct proc *p, const struct effect_spawn *e, const struct msg_spaw
 		r = servants_send(init, SERVANT_SPAWNER, MSG_SPAWN, p->effect, msg, fds, n_fds);
 	if (r < 0)
 		return r;
-	set_stage(p, STAGE_ASKED);
-	note(p);
+	proc_set_stage(p, STAGE_ASKED);
+	proc_note(p);
 	return 0;
 }
 
@@ -414,7 +272,7 @@ pump_one(struct proc *p, const struct effect **e)
 		*e = core_outbox(p->init->core, p->effect - 1);
 	if (*e == NULL || (*e)->id != p->effect || (*e)->type != EFFECT_SPAWN) {
 		/* The core has given it up meanwhile. */
-		note_gone(p->init, p->id);
+		proc_note_gone(p->init, p->id);
 		proc_free(p);
 		return 0;
 	}
@@ -471,12 +329,12 @@ open_gate(struct proc *p)
 	static const char byte = 'g';
 
 	(void) !write(p->gate_w, &byte, 1);
-	close_fd(&p->gate_w);
-	close_fd(&p->gate_r);
-	close_fd(&p->status_w);
-	set_stage(p, STAGE_SETUP);
+	fd_close(&p->gate_w);
+	fd_close(&p->gate_r);
+	fd_close(&p->status_w);
+	proc_set_stage(p, STAGE_SETUP);
 	watch(p);
-	note(p);
+	proc_note(p);
 }
 
 /* Those whose pipe could not be watched. */
@@ -562,11 +420,11 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 		return 0;
 	/* Asked for by the last image: with its pipes open it is the same process. */
 	if (p->stage == STAGE_QUEUED)
-		set_stage(p, STAGE_ASKED);
+		proc_set_stage(p, STAGE_ASKED);
 	if (m->pid <= 0 && m->step == SPAWN_CLONE && is_lack(-m->error) && ++p->tries < TRIES_MAX) {
-		close_pipes(p);
-		set_stage(p, STAGE_QUEUED);
-		note(p);
+		proc_close_pipes(p);
+		proc_set_stage(p, STAGE_QUEUED);
+		proc_note(p);
 		pump_later(init);
 		return 0;
 	}
@@ -586,7 +444,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	/* The log is open before the core can hear of the end. */
 	take_fds(m, fds, n_fds, &pidfd, &pty);
 	if (pidfd >= 0) { /* else this is the second try */
-		close_fd(&p->pidfd);
+		fd_close(&p->pidfd);
 		p->pidfd = pidfd;
 	}
 	if (pty >= 0)
@@ -594,7 +452,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	p->pid = m->pid;
 	r = map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p);
 	/* A successor that finds the input in the journal finds the descriptors, too. */
-	note(p);
+	proc_note(p);
 	if (r == 0)
 		r = answered_pid(init, m, number);
 	if (r < 0)
@@ -621,14 +479,14 @@ spawn_servant_gone(struct init *init)
 		if (p->stage != STAGE_ASKED && (p->stage != STAGE_QUEUED || p->status_r < 0))
 			continue;
 		/* A child that exists nevertheless sees its gate close and exits. */
-		close_pipes(p);
+		proc_close_pipes(p);
 		if (p->stage == STAGE_ASKED) {
-			set_stage(p, STAGE_QUEUED);
+			proc_set_stage(p, STAGE_QUEUED);
 			p->suspect = true;
 			if (alone && ++p->killed >= KILLED_MAX)
 				p->failed = EPIPE;
 		}
-		note(p);
+		proc_note(p);
 	}
 	if (waiting != NULL)
 		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);
@@ -659,9 +517,9 @@ conclude(struct proc *p, enum spawn_outcome outcome)
 		return r;
 	p = map_get_id(&init->spawns->by_id, id);
 	if (p != NULL) {
-		close_pipes(p);
-		set_stage(p, STAGE_RUNNING);
-		note(p);
+		proc_close_pipes(p);
+		proc_set_stage(p, STAGE_RUNNING);
+		proc_note(p);
 	}
 	return 0;
 }
@@ -674,7 +532,7 @@ read_status(struct proc *p)
 	enum spawn_outcome outcome = spawn_status_read(&p->status, p->status_r);
 
 	if (p->status.ready != ready)
-		note(p);
+		proc_note(p);
 	return outcome;
 }
 
@@ -715,7 +573,7 @@ spawn_ended(struct init *init, uint64_t process)
 
 	if (p == NULL)
 		return;
-	note_gone(init, process);
+	proc_note_gone(init, process);
 	proc_free(p);
 	if (init->spawns->asked <= ASKED_LOW)
 		spawn_pump(init);
@@ -729,75 +587,7 @@ spawn_is_open(const struct init *init)
 	return init->spawns->asked > 0;
 }
 
-int
-spawn_pidfd(const struct init *init, uint64_t process)
-{
-	const struct proc *p = map_get_id(&init->spawns->by_id, process);
-
-	return p != NULL ? p->pidfd : -1;
-}
-
-const char *
-spawn_name(const struct init *init, uint64_t process)
-{
-	const struct proc *p = map_get_id(&init->spawns->by_id, process);
-
-	return p != NULL && p->name != NULL ? p->name : "?";
-}
-
 /* -- over a re-exec ------------------------------------------------------------------------ */
-
-void
-spawns_save(struct init *init)
-{
-	const struct proc *p;
-
-	DL_FOREACH(init->spawns->list, p)
-		note(p);
-}
-
-/* Forget a process without closing what may be another's descriptors now. */
-static void
-forget(struct proc *p)
-{
-	p->pidfd = p->status_r = p->status_w = p->gate_r = p->gate_w = -1;
-	proc_free(p);
-}
-
-int
-spawns_load(struct init *init, const struct note *n)
-{
-	struct proc *p = map_get_id(&init->spawns->by_id, n->id);
-	uint64_t flags = note_number(n, 6);
-
-	if (p != NULL)
-		forget(p);
-	if (n->kind == NOTE_SPAWN_GONE)
-		return 0;
-	p = proc_new(init, n->id, note_number(n, 7));
-	if (p == NULL)
-		return -ENOMEM;
-	p->pid = (pid_t) note_number(n, 0);
-	p->status_r = note_fd(n, 1);
-	p->status_w = note_fd(n, 2);
-	p->gate_r = note_fd(n, 3);
-	p->gate_w = note_fd(n, 4);
-	p->pidfd = note_fd(n, 5);
-	p->status.ready = (flags & FLAG_READY) != 0;
-	p->local = (flags & FLAG_LOCAL) != 0;
-	p->suspect = (flags & FLAG_SUSPECT) != 0;
-	p->killed = (unsigned) (flags >> FLAG_KILLED_SHIFT);
-	p->name = n->text != NULL ? strdup(n->text) : NULL;
-	if (p->pid > 0 && map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p) < 0)
-		return -ENOMEM;
-	if (p->status_w >= 0)
-		set_stage(p, STAGE_ASKED);
-	else if (p->status_r >= 0)
-		set_stage(p, STAGE_SETUP);
-	else if (p->pid == 0)
-		set_stage(p, STAGE_QUEUED);
-	return 0;
-}
 
 void
 spawns_start(struct init *init)
@@ -819,26 +609,12 @@ spawns_start(struct init *init)
 			/* Asked for again: with the same pipes where the spawner may know of it, else a child at the
 			 * gate goes. */
 			if (p->local)
-				close_pipes(p);
-			set_stage(p, STAGE_QUEUED);
+				proc_close_pipes(p);
+			proc_set_stage(p, STAGE_QUEUED);
 		} else if (p->stage == STAGE_SETUP) {
 			watch(p);
 		}
 	}
 	if (waiting != NULL)
 		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);
-}
-
-void
-spawns_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
-{
-	const struct proc *p;
-
-	DL_FOREACH(init->spawns->list, p) {
-		const int fds[] = { p->pidfd, p->status_r, p->status_w, p->gate_r, p->gate_w };
-
-		for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-			if (fds[i] >= 0)
-				fn(fds[i], data);
-	}
 }

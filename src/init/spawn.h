@@ -9,8 +9,6 @@
 
 #include "init/init.h"
 
-struct note;
-
 int must_check spawns_init(struct init *init);
 void spawns_deinit(struct init *init);
 
@@ -33,11 +31,6 @@ void spawn_ended(struct init *init, uint64_t process);
 
 /* Is a process asked for whose pid is not known? */
 bool spawn_is_open(const struct init *init);
-int spawn_pidfd(const struct init *init, uint64_t process);	   /* borrowed; -1: none */
-const char *spawn_name(const struct init *init, uint64_t process); /* "web main", or "?" */
 
-void spawns_save(struct init *init);
-int must_check spawns_load(struct init *init, const struct note *note);
 /* Loading is over: watch pipes, ask again. */
 void spawns_start(struct init *init);
-void spawns_each(const struct init *init, void (*fn)(int fd, void *data), void *data);

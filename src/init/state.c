@@ -13,7 +13,7 @@
 #include "init/record.h"
 #include "init/servants.h"
 #include "init/sources.h"
-#include "init/spawn.h"
+#include "init/proc.h"
 #include "init/timers.h"
 #include "system/clock.h"
 #include "system/memfile.h"
@@ -157,7 +157,7 @@ save_notes(struct init *init)
 	STATE_NOTE(init, NOTE_NOFILE, 0, NULL, init->nofile.rlim_cur, init->nofile.rlim_max);
 	STATE_NOTE(init, NOTE_BUS, 0, init->bus_address, 0);
 	servants_save(init);
-	spawns_save(init);
+	procs_save(init);
 	logs_save(init);
 	fdtable_save(init);
 	timers_save(init);
@@ -327,7 +327,7 @@ load_here(struct init *init, const struct note *note)
 static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct note *note) = {
 	[NOTE_SERVANT] = servants_load, [NOTE_RECEIVED] = servants_load,
 	[NOTE_LISTEN] = load_here,	[NOTE_RING] = load_here,
-	[NOTE_SPAWN] = spawns_load,	[NOTE_SPAWN_GONE] = spawns_load,
+	[NOTE_SPAWN] = procs_load,	[NOTE_SPAWN_GONE] = procs_load,
 	[NOTE_STREAM] = logs_load,	[NOTE_STREAM_GONE] = logs_load,
 	[NOTE_EVENT_FD] = fdtable_load, [NOTE_EVENT_FD_GONE] = fdtable_load,
 	[NOTE_TIMER] = timers_load,	[NOTE_BUS] = load_here,
@@ -477,7 +477,7 @@ each_descriptor(const struct init *init, void (*fn)(int fd, void *data), void *d
 	fn(journal_fd(init->state.journal), data);
 	fn(definitions_fd(init->definitions), data);
 	servants_each(init, fn, data);
-	spawns_each(init, fn, data);
+	procs_each(init, fn, data);
 	logs_each(init, fn, data);
 	fdtable_each(init, fn, data);
 }

@@ -159,7 +159,11 @@ class Init:
             return []
 
     def wait_servants(self):
-        return wait_for(lambda: len(self.servants()) == SERVANTS and self.servants(), "all servants")
+        def all_of_them():
+            found = self.servants()
+            return found if len(found) == SERVANTS else None
+
+        return wait_for(all_of_them, "all servants")
 
     def answers(self):
         return self.command(INITCTL, "version").returncode == 0

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What is kept of each process of a job, and how it is kept over a re-exec. Only spawn.c changes what is in it.
+ *
+ * Stages of a process: it waits (QUEUED), the spawner has been asked (ASKED), its pid is known and journaled and its
+ * gate open (SETUP), it runs its own program (RUNNING). Only ASKED ones are limited in number.
+ */
+
+#include "init/init.h"
+#include "init/logs.h"
+#include "system/spawn_status.h"
+
+struct note;
+
+enum proc_stage { STAGE_QUEUED, STAGE_ASKED, STAGE_SETUP, STAGE_RUNNING };
+
+struct proc {
+	struct proc *prev, *next;
+	struct proc *queue_prev, *queue_next;
+	struct init *init; /* borrowed */
+	uint64_t id;
+	uint64_t effect;
+	enum proc_stage stage;
+	char *name; /* owned: "web main" */
+	pid_t pid;
+	int pidfd;
+	int status_r, status_w, gate_r, gate_w; /* -1: closed */
+	struct spawn_status status;
+	struct loop_fd *source; /* owned; of status_r */
+	bool local;		/* made here, not by the spawner */
+	bool suspect;		/* a spawner died that had been asked for this and others */
+	unsigned killed;	/* how often one died that had been asked for this alone */
+	unsigned tries;		/* that failed for want of something */
+	int failed;		/* errno: to be reported as soon as it can */
+	char *log_path;		/* owned; where its output is to go, until it has a terminal */
+	struct log_limits log_limits;
+};
+
+/* What spawn_local() did, to be handled as the spawner's answers are: between inputs. */
+struct local_answer {
+	struct local_answer *prev, *next;
+	struct msg_spawned m;
+	int fds[2]; /* owned */
+	size_t n_fds;
+};
+
+struct spawns {
+	struct proc *list;  /* in order of the effects */
+	struct proc *queue; /* those in STAGE_QUEUED, in the same order */
+	struct map by_id, by_pid;
+	size_t asked, suspects_asked;
+	bool unwatched; /* a status pipe waits for memory to be watched */
+	struct local_answer *answers;
+	struct loop_timer *retry;
+};
+
+/* A record in STAGE_RUNNING without descriptors, the last of the list; NULL: out of memory. */
+struct proc *proc_new(struct init *init, uint64_t id, uint64_t effect);
+/* Forget it; its descriptors are closed. */
+void proc_free(struct proc *p);
+/* Close both ends of both pipes and stop watching them. */
+void proc_close_pipes(struct proc *p);
+/* The only way to change its stage: the counts and the queue follow. */
+void proc_set_stage(struct proc *p, enum proc_stage stage);
+/* Write to the journal what it is now; that it is no more. */
+void proc_note(const struct proc *p);
+void proc_note_gone(struct init *init, uint64_t id);
+
+int proc_pidfd(const struct init *init, uint64_t process);	  /* borrowed; -1: none */
+const char *proc_name(const struct init *init, uint64_t process); /* "web main", or "?" */
+
+void procs_save(struct init *init);
+/* From a note of the journal. 0 or -ENOMEM. */
+int must_check procs_load(struct init *init, const struct note *note);
+/* Each descriptor held for a process. */
+void procs_each(const struct init *init, void (*fn)(int fd, void *data), void *data);
