@@ -23,7 +23,7 @@
 #define ASKED_MAX 64 /* more wait here, where they cost no descriptors */
 #define ASKED_LOW 32 /* then more are asked for */
 #define KILLED_MAX 2 /* so many spawners a request may take with it */
-#define TRIES_MAX 5  /* of a request for which something was lacking */
+#define TRIES_MAX 20 /* of a request for which something was lacking */
 #define RETRY (100 * USEC_PER_MSEC)
 
 static void watch_again(struct init *init);
@@ -225,11 +225,20 @@ is_lack(int r)
 	return r == -EMFILE || r == -ENFILE || r == -EAGAIN || r == -ENOMEM;
 }
 
+/* Count a want; is it worth another try? */
+static bool
+may_wait(struct proc *p, int r)
+{
+	if (p->tries == 0)
+		log_warn("%s waits to be started: %s", p->name, strerror(-r));
+	return ++p->tries < TRIES_MAX;
+}
+
 /* Something was lacking: a few times that is a reason to wait, then the job is told. As for a request below. */
 static int
 lacked(struct proc *p, int r)
 {
-	return ++p->tries < TRIES_MAX ? r : fail(p, SPAWN_CLONE, -r);
+	return may_wait(p, r) ? r : fail(p, SPAWN_CLONE, -r);
 }
 
 /* Ask for one process. 0, or a negative errno: try again later. */
@@ -421,7 +430,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	/* Asked for by the last image: with its pipes open it is the same process. */
 	if (p->stage == STAGE_QUEUED)
 		proc_set_stage(p, STAGE_ASKED);
-	if (m->pid <= 0 && m->step == SPAWN_CLONE && is_lack(-m->error) && ++p->tries < TRIES_MAX) {
+	if (m->pid <= 0 && m->step == SPAWN_CLONE && is_lack(-m->error) && may_wait(p, -m->error)) {
 		proc_close_pipes(p);
 		proc_set_stage(p, STAGE_QUEUED);
 		proc_note(p);
