@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "bridges/daemon.h"
-#include "bridges/dbus_loop.h"
 #include "bridges/peer.h"
 #include "bridges/queue.h"
 #include "bridges/scan.h"
 #include "bridges/sender.h"
+#include "bus/library.h"
 #include "common/log.h"
 
 #define SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
@@ -283,7 +283,7 @@ bridge_make(struct bridge *bridge, struct error *err)
 {
 	static const struct timeval limit = { START_LIMIT_SECONDS, 0 };
 
-	dbus_loop_prepare();
+	library_prepare();
 	bridge->base = loop_new();
 	if (!bridge->base)
 		return error_set(err, -ENOMEM, NULL, "Unable to make an event loop");

@@ -103,26 +103,6 @@ filter_name(const struct filter *filter, struct span name)
 
 /* -- values ------------------------------------------------------------------- */
 
-/* The length of the UTF-8 character at the start of s, or 0 if none is there. */
-static size_t
-character_length(struct span s)
-{
-	const unsigned char *p = (const unsigned char *) s.p;
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (n > s.n)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) /* overlong; surrogates */
-		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) /* overlong; beyond U+10FFFF */
-		return 0;
-	return n;
-}
-
 unsigned
 filter_value(const struct filter *filter, struct span value, struct strbuf *out)
 {
@@ -131,7 +111,7 @@ filter_value(const struct filter *filter, struct span value, struct strbuf *out)
 	unsigned change = 0;
 
 	while (value.n > 0) {
-		struct span piece = { value.p, character_length(value) };
+		struct span piece = { value.p, span_utf8(value) };
 		size_t taken = piece.n > 0 ? piece.n : 1;
 
 		if (piece.n == 0 || *value.p == '\0') {

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bridges/dbus_loop.h"
 #include "bridges/timing.h"
+#include "bus/watch.h"
 #include "common/log.h"
 #include "common/str.h"
 
@@ -43,7 +43,7 @@ struct peer {
 	usec_t pause;           /* before the next try */
 	struct event *turn;     /* owned */
 	DBusConnection *dbus;   /* owned; NULL unless opening, up or lost */
-	struct dbus_loop *loop; /* owned */
+	struct watch *watch; /* owned */
 };
 
 static void
@@ -60,7 +60,7 @@ peer_close(struct peer *peer)
 {
 	if (!peer->dbus)
 		return;
-	peer->loop = dbus_loop_detach(peer->loop);
+	peer->watch = watch_free(peer->watch);
 	dbus_connection_close(peer->dbus);
 	dbus_connection_unref(peer->dbus);
 	peer->dbus = NULL;
@@ -270,8 +270,8 @@ peer_open(struct peer *peer, struct error *err)
 	if (!dbus_connection_add_filter(peer->dbus, message_cb, peer, NULL)) {
 		r = -ENOMEM;
 	} else {
-		peer->loop = dbus_loop_attach(peer->base, peer->dbus);
-		r = peer->loop ? say_hello(peer) : -ENOMEM;
+		peer->watch = watch_connection(peer->base, peer->dbus);
+		r = peer->watch ? say_hello(peer) : -ENOMEM;
 	}
 	if (r == 0) {
 		schedule(peer, OPENING_LIMIT);

@@ -24,6 +24,10 @@ struct span span_of(const char *s);
 bool span_is(struct span a, const char *s);
 /* A terminated copy the caller frees; NULL when out of memory. */
 char *span_dup(struct span s);
+/* The length of the UTF-8 character at the start of s, or 0 if none is there. */
+size_t span_utf8(struct span s);
+/* The value of a lower-case hexadecimal digit, or -1. */
+int hex_value(char c);
 
 /*
  * A growing buffer. A failed allocation sets `failed` and later calls do

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/libdbus.h"
 
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/error.h"
@@ -12,17 +10,6 @@
 #define RECEIVED_MAX (32L * 1024 * 1024) /* bytes of unhandled messages of one client */
 #define MESSAGE_FDS_MAX 4
 #define RECEIVED_FDS_MAX 32
-
-void
-libdbus_init(void)
-{
-	/* Should a check fail in spite of all below: a message on stderr, and on we go. */
-	if (setenv("DBUS_FATAL_WARNINGS", "0", 1) < 0)
-		log_warn("Unable to make the D-Bus library lenient");
-	/* It sets SIGPIPE behind our back otherwise; we want it ignored in any case. */
-	dbus_connection_set_change_sigpipe(FALSE);
-	(void) signal(SIGPIPE, SIG_IGN);
-}
 
 void
 libdbus_harden(DBusConnection *dbus)
@@ -38,23 +25,6 @@ libdbus_harden(DBusConnection *dbus)
 
 /* -- text --------------------------------------------------------------------- */
 
-/* The length of the UTF-8 character at s, or 0 if none starts there. */
-static size_t
-utf8_length(const char *s)
-{
-	const unsigned char *p = (const unsigned char *) s;
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) /* overlong; surrogates */
-		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) /* overlong; beyond U+10FFFF */
-		return 0;
-	return n;
-}
-
 const char *
 libdbus_text(const char *s, enum text_style style, char **owned)
 {
@@ -63,29 +33,20 @@ libdbus_text(const char *s, enum text_style style, char **owned)
 	*owned = NULL;
 	if (dbus_validate_utf8(s, NULL))
 		return s;
-	while (*s != '\0') {
-		size_t n = utf8_length(s);
+	for (struct span rest = span_of(s); rest.n > 0;) {
+		size_t n = span_utf8(rest);
 
 		if (n > 0)
-			strbuf_addn(&b, s, n);
+			strbuf_addn(&b, rest.p, n);
 		else if (style == TEXT_ESCAPE)
-			strbuf_addf(&b, "\\x%02x", (unsigned char) *s);
+			strbuf_addf(&b, "\\x%02x", (unsigned char) *rest.p);
 		else
 			strbuf_add(&b, "\xef\xbf\xbd");
-		s += n > 0 ? n : 1;
+		n = n > 0 ? n : 1;
+		rest = (struct span){ rest.p + n, rest.n - n };
 	}
 	*owned = strbuf_steal(&b);
 	return *owned;
-}
-
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
 }
 
 char *

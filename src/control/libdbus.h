@@ -11,8 +11,6 @@
 
 #include "control/control.h"
 
-/* Before anything else of the library is used. */
-void libdbus_init(void);
 /* Every connection goes through this: never exit, our own limits, Peer calls come to us. */
 void libdbus_harden(DBusConnection *dbus);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bus/library.h"
 #include "common/log.h"
 #include "control/libdbus.h"
 
@@ -114,7 +115,7 @@ main(int argc, char **argv)
 	(void) signal(SIGINT, SIG_IGN);
 	(void) signal(SIGHUP, SIG_IGN);
 	(void) signal(SIGQUIT, SIG_IGN);
-	libdbus_init();
+	library_prepare();
 	r = control_init(&control);
 	if (r < 0)
 		log_error("Unable to start: %s", strerror(-r));

@@ -45,17 +45,6 @@ path_instance(const char *job, const char *instance)
 	return strbuf_steal(&b);
 }
 
-/* The value of a lower-case hexadecimal digit, or -1. */
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
-
 /*
  * Undo path_escape() on one component. 1 and *name (the caller's), 0 if it is not what
  * path_escape() makes of any name, or -ENOMEM.

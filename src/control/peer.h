@@ -9,7 +9,7 @@
  */
 
 #include "control/control.h"
-#include "control/watch.h"
+#include "bus/watch.h"
 
 struct peer {
 	struct peer *prev, *next;

@@ -10,25 +10,6 @@
 
 #include "init/sources.h"
 
-/* The length of the UTF-8 sequence at p, 0 if it is none. */
-static size_t
-utf8_length(const unsigned char *p)
-{
-	size_t n = *p < 0x80		     ? 1
-		   : *p >= 0xc2 && *p < 0xe0 ? 2
-		   : (*p & 0xf0) == 0xe0     ? 3
-		   : *p >= 0xf0 && *p < 0xf5 ? 4
-					     : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-	    (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
 static void
 put_string(struct strbuf *b, const char *s)
 {
@@ -37,18 +18,19 @@ put_string(struct strbuf *b, const char *s)
 		return;
 	}
 	strbuf_addc(b, '"');
-	while (*s != '\0') {
-		size_t n = utf8_length((const unsigned char *) s);
+	for (struct span rest = span_of(s); rest.n > 0;) {
+		size_t n = span_utf8(rest);
 
 		if (n == 0)
 			strbuf_add(b, "\\ufffd");
-		else if (*s == '"' || *s == '\\')
-			strbuf_addf(b, "\\%c", *s);
-		else if ((unsigned char) *s < 0x20 || *s == 0x7f)
-			strbuf_addf(b, "\\u%04x", (unsigned) (unsigned char) *s);
+		else if (*rest.p == '"' || *rest.p == '\\')
+			strbuf_addf(b, "\\%c", *rest.p);
+		else if ((unsigned char) *rest.p < 0x20 || *rest.p == 0x7f)
+			strbuf_addf(b, "\\u%04x", (unsigned) (unsigned char) *rest.p);
 		else
-			strbuf_addn(b, s, n);
-		s += n == 0 ? 1 : n;
+			strbuf_addn(b, rest.p, n);
+		n = n > 0 ? n : 1;
+		rest = (struct span){ rest.p + n, rest.n - n };
 	}
 	strbuf_addc(b, '"');
 }

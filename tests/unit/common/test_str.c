@@ -230,6 +230,47 @@ test_str_survives_want_of_memory(void **state)
 	assert_true(failalloc_each(many_strings, NULL) > 20);
 }
 
+static void
+test_span_utf8(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+	} cases[] = {
+		{ "", 0 },
+		{ "a", 1 },
+		{ "\x7f", 1 },
+		{ "\x80", 0 },
+		{ "\xc1\xbf", 0 },
+		{ "\xc3\xa9", 2 },
+		{ "\xc3", 0 },
+		{ "\xc3z", 0 },
+		{ "\xe0\x9f\xbf", 0 },
+		{ "\xe2\x82\xac", 3 },
+		{ "\xed\xa0\x80", 0 },
+		{ "\xf0\x8f\xbf\xbf", 0 },
+		{ "\xf0\x9f\x98\x80", 4 },
+		{ "\xf4\x90\x80\x80", 0 },
+		{ "\xf5\x80\x80\x80", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(span_utf8(span_of(cases[i].text)), cases[i].n);
+	assert_int_equal(span_utf8((struct span){ "\xe2\x82\xac", 2 }), 0);
+}
+
+static void
+test_hex_value(void **state)
+{
+	assert_int_equal(hex_value('0'), 0);
+	assert_int_equal(hex_value('9'), 9);
+	assert_int_equal(hex_value('a'), 10);
+	assert_int_equal(hex_value('f'), 15);
+	assert_int_equal(hex_value('g'), -1);
+	assert_int_equal(hex_value('A'), -1);
+	assert_int_equal(hex_value('\0'), -1);
+}
+
 int
 main(void)
 {
@@ -248,6 +289,8 @@ main(void)
 		cmocka_unit_test(test_strv_equal_compares_all),
 		cmocka_unit_test(test_strv_join_puts_separators_between),
 		cmocka_unit_test(test_str_survives_want_of_memory),
+		cmocka_unit_test(test_span_utf8),
+		cmocka_unit_test(test_hex_value),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "bus/library.h"
 #include "control/libdbus.h"
 #include "control/path.h"
 
@@ -188,7 +189,7 @@ test_error_reply_survives_bad_name_and_text(void **state)
 	DBusMessage *error;
 	const char *text;
 
-	libdbus_init();
+	library_prepare();
 	dbus_message_set_serial(call, 7);
 	error = libdbus_error(call, "not an error name", "caf\xe9");
 	assert_non_null(error);
@@ -207,7 +208,7 @@ test_library_does_not_abort_on_a_failed_check(void **state)
 	DBusMessage *m;
 	DBusMessageIter it;
 
-	libdbus_init();
+	library_prepare();
 	assert_string_equal(getenv("DBUS_FATAL_WARNINGS"), "0");
 	assert_null(dbus_message_new_method_call(NULL, "not/a/path", "a.b", "C"));
 	m = dbus_message_new_method_call(NULL, "/", "a.b", "C");

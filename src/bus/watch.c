@@ -4,7 +4,7 @@
  * connection's dispatch status an event that is activated when messages wait. The events of watches
  * and timeouts belong to libdbus (set_data with a free function); the dispatch event belongs to struct watch.
  */
-#include "control/watch.h"
+#include "bus/watch.h"
 
 #include <errno.h>
 #include <stdbool.h>

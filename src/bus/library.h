@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Make libdbus harmless to a daemon: no aborts for bad arguments, no meddling with SIGPIPE. Before all other use of it. */
+void library_prepare(void);
