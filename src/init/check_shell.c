@@ -88,7 +88,7 @@ check_shell(const struct job_process *process, char **says)
 	r = job_process_command(process, &argv, &script);
 	if (r == 0)
 		r = shell_text(process, argv, &text);
-	if (r <= 0)
+	if (r <= 0 || text == NULL)
 		return r;
 	in = tmpfile();
 	out = tmpfile();

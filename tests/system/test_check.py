@@ -70,7 +70,7 @@ def test_verbose_shows_line_and_caret(files):
     ("manual task\n", "Text after this keyword is read as another stanza: manual"),
     ("normal exit 300\n", "Exit status above 255 cannot occur: 300"),
     ("limit core 2 1\n", "Soft limit is above the hard limit: core"),
-    ("while a\n", "Understood, but this version does nothing with it yet: while"),
+    ("namespace net\n", "Understood, but this version does nothing with it yet: namespace"),
 ])
 def test_warnings_are_no_errors(files, text, says):
     done = check("a.conf", cwd=files({"a.conf": text}))
