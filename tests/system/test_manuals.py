@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""init(5) and the editor files know every stanza, and the examples in the manual are right."""
+
+import re
+import subprocess
+
+import pytest
+
+from conftest import BUILD, INIT, LIMIT, ROOT
+
+LIST = BUILD / "tests" / "unit" / "job" / "list_stanzas"
+NOT_YET = "Understood, but this version does nothing with it yet"
+
+
+@pytest.fixture(scope="module")
+def stanzas():
+    """Pairs of first and second word, the second may be empty."""
+    if not LIST.exists():
+        pytest.skip("list_stanzas is not built")
+    lines = subprocess.run([LIST], capture_output=True, text=True, check=True, timeout=LIMIT).stdout.splitlines()
+    return [tuple(line.split("\t")[:2]) for line in lines]
+
+
+def plain(text):
+    for escape, char in (("\\(ga", "`"), ("\\(dq", '"'), ("\\(aq", "'"), ("\\-", "-"), ("\\&", ""), ("\\e", "\\")):
+        text = text.replace(escape, char)
+    return text
+
+
+def examples(section):
+    """The literal blocks of a section of init(5)."""
+    manual = (ROOT / "man" / "init.5").read_text()
+    body = re.search(rf"^\.Sh {section}\n(.*?)(?=^\.Sh |\Z)", manual, re.S | re.M).group(1)
+    return [plain(block) for block in re.findall(r"^\.Bd -literal[^\n]*\n(.*?)^\.Ed", body, re.S | re.M)]
+
+
+def test_examples_of_the_manual_are_right(tmp_path):
+    blocks = examples("EXAMPLES")
+    assert len(blocks) >= 5
+    for i, block in enumerate(blocks):
+        (tmp_path / f"{i}.conf").write_text(block)
+    done = subprocess.run([INIT, "--check", tmp_path], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    surprising = [line for line in done.stderr.splitlines() if "warning:" in line and NOT_YET not in line]
+    assert surprising == []
+
+
+def test_examples_of_the_manual_show_every_stanza(stanzas):
+    lines = "\n".join(examples("EXAMPLES"))
+    missing = [" ".join(pair).strip() for pair in stanzas
+               if not re.search(rf"^\s*{pair[0]}{chr(92) + 's+' + pair[1] if pair[1] else ''}(\s|$)", lines, re.M)]
+    assert missing == []
+
+
+def test_the_manual_describes_every_stanza(stanzas):
+    """As an item of one of its lists."""
+    items = [re.sub(r"\b(Cm|Ar|Op|Oo|Oc|Ns|Li|It)\b", " ", line).split()
+             for line in (ROOT / "man" / "init.5").read_text().splitlines() if line.startswith(".It ")]
+    heads = {(words[1] if len(words) > 1 else "", words[2] if len(words) > 2 else "") for words in items}
+    # `pre-start exec` and the others of its kind are described once, for all four.
+    missing = [pair for pair in stanzas if pair not in heads and (pair[0], "") not in {(h[0], "") for h in heads}
+               and not re.match(r"(pre|post)-(start|stop)$", pair[0])]
+    assert missing == []
+
+
+def test_the_editor_file_knows_every_stanza(stanzas):
+    syntax = (ROOT / "completions" / "vim" / "syntax" / "upstart.vim").read_text()
+    missing = [pair for pair in stanzas if not all(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", syntax) for word in pair if word)]
+    assert missing == []
