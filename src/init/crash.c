@@ -352,7 +352,7 @@ crash_rescue(void)
 	}
 }
 
-#ifdef UPSTART_STRICT
+#ifdef UPSTART_CRASH_POINTS
 void
 crash_point(void)
 {

@@ -38,10 +38,10 @@ void crash_close_strangers(crash_keep_fn keep, void *data);
 void crash_rescue(void) __attribute__((noreturn));
 
 /*
- * Test builds: a place where init may crash. With UPSTART_TEST_CRASH=N in its environment the first image of init does
- * so at the N-th place it comes to.
+ * The init-faulty of the tests: a place where init may crash. With UPSTART_TEST_CRASH=N in its environment the first image
+ * of init does so at the N-th place it comes to.
  */
-#ifdef UPSTART_STRICT
+#ifdef UPSTART_CRASH_POINTS
 void crash_point(void);
 #else
 #define crash_point() ((void) 0)
