@@ -176,6 +176,13 @@ str_printf(const char *fmt, ...)
 	return p;
 }
 
+int
+str_copy(char **to, const char *from)
+{
+	*to = from != NULL ? strdup(from) : NULL;
+	return from != NULL && *to == NULL ? -ENOMEM : 0;
+}
+
 size_t
 strv_len(char *const *v)
 {
@@ -228,9 +235,24 @@ strv_add(char ***v, const char *s)
 int
 strv_extend(char ***v, char *const *from)
 {
-	for (size_t i = 0; from != NULL && from[i] != NULL; i++)
-		if (strv_add(v, from[i]) < 0)
+	size_t n = strv_len(*v);
+	size_t more = strv_len(from);
+	char **grown;
+
+	if (more == 0)
+		return 0;
+	grown = strv_new(n + more);
+	if (grown == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		grown[i] = (*v)[i];
+	free(*v);
+	*v = grown;
+	for (size_t i = 0; i < more; i++) {
+		grown[n + i] = strdup(from[i]);
+		if (grown[n + i] == NULL)
 			return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -53,6 +53,8 @@ char *strbuf_steal(struct strbuf *b);
 
 #define auto_strbuf __attribute__((cleanup(strbuf_deinit)))
 
+/* A copy of `from` (NULL stays NULL) into *to. 0 or -ENOMEM. */
+int must_check str_copy(char **to, const char *from);
 /* A formatted owned string; NULL when out of memory. */
 char *str_printf(const char *fmt, ...) printf_like(1, 2);
 

@@ -322,6 +322,11 @@ wire_get_strv(struct wire_in *in, char ***v)
 		return -EBADMSG;
 	if (n == 0)
 		return 0;
+	/* Each costs more here than on the wire. */
+	if (n > WIRE_MAX_STRINGS) {
+		in->bad = true;
+		return -EBADMSG;
+	}
 	made = strv_new(n);
 	if (made == NULL)
 		return -ENOMEM;

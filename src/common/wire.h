@@ -20,6 +20,7 @@
 
 #define WIRE_MAX_FRAME (1024 * 1024)
 #define WIRE_MAX_DEPTH 32
+#define WIRE_MAX_STRINGS 65536 /* of one vector */
 
 void wire_put_nil(struct strbuf *b);
 void wire_put_bool(struct strbuf *b, bool v);
@@ -46,7 +47,7 @@ int64_t wire_get_int(struct wire_in *in);
 struct span wire_get_span(struct wire_in *in); /* borrowed from the frame */
 /* An owned copy; NULL for nil, and (with bad set) on damage or -ENOMEM. Embedded NULs are damage. */
 char *wire_get_cstr(struct wire_in *in);
-/* 0, -ENOMEM, or -EBADMSG (bad is set). An empty array gives NULL. */
+/* 0, -ENOMEM, or -EBADMSG (bad is set). An empty array gives NULL, one of more than WIRE_MAX_STRINGS is damage. */
 int must_check wire_get_strv(struct wire_in *in, char ***v);
 /* Number of elements (pairs) that follow; 0 when bad. Never more than bytes are left. */
 size_t wire_get_array(struct wire_in *in);

@@ -16,6 +16,7 @@
 
 #define CALLS_MAX 65536			     /* calls that wait at one time */
 #define CALL_BYTES_MAX (128UL * 1024 * 1024) /* and what their arguments may take */
+#define STRANGER_CALLS_MAX 1024		     /* of one user who is neither root nor init's own */
 #define ERR_LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
 
 struct call *
@@ -161,13 +162,28 @@ call_finish_list(struct call *call, const struct msg_reply *reply)
 
 /* -- asking init -------------------------------------------------------------- */
 
+/* Does a user of the bus have so many calls waiting that others would suffer? */
+static bool
+is_greedy(const struct call *call)
+{
+	const struct control *control = call->control;
+	const struct call *other;
+	size_t n = 0;
+
+	if (call->uid == 0 || (call->uid != -1 && (uid_t) call->uid == control->uid) || control->n_calls <= STRANGER_CALLS_MAX)
+		return false;
+	DL_FOREACH(control->calls, other)
+		n += other->uid == call->uid ? 1 : 0;
+	return n > STRANGER_CALLS_MAX;
+}
+
 /* Count what the call makes us keep; false when that is too much. */
 static bool
 admit(struct call *call, size_t bytes)
 {
 	struct control *control = call->control;
 
-	if (control->n_calls > CALLS_MAX || bytes > CALL_BYTES_MAX - control->call_bytes)
+	if (is_greedy(call) || control->n_calls > CALLS_MAX || bytes > CALL_BYTES_MAX - control->call_bytes)
 		return false;
 	call->cost = bytes;
 	control->call_bytes += bytes;
@@ -196,6 +212,8 @@ ask(struct call *call, const struct msg_request *request, int fd)
 	wire_put_struct(&body, msg_schema(MSG_REQUEST), request);
 	if (body.failed)
 		return -ENOMEM;
+	if (strv_len(request->env) > WIRE_MAX_STRINGS)
+		return -E2BIG;
 	if (!admit(call, body.len))
 		return -EDQUOT;
 	r = map_put_id(&control->by_number, request->request, call);
@@ -226,6 +244,8 @@ call_ask(struct call *call, struct msg_request *request, call_finish_fn finish, 
 	r = ask(call, request, fd);
 	if (r == -ENOMEM)
 		call_error(call, ERR_NO_MEMORY, "Out of Memory");
+	else if (r == -E2BIG)
+		call_error(call, ERR_LIMITS, "More than %d variables", WIRE_MAX_STRINGS);
 	else if (r == -EDQUOT)
 		call_error(call, ERR_LIMITS, "Too many calls are waiting");
 	else if (r < 0)

@@ -10,12 +10,14 @@
 #include "control/notify.h"
 
 #define LINK_TURN 256 /* messages taken before clients get their turn */
+#define SHORT_PAUSE_USEC 100000L
 
 struct link {
 	struct control *control; /* borrowed */
 	struct ipc *ipc;	 /* owned */
 	struct event *readable;	 /* owned */
 	struct event *writable;	 /* owned */
+	struct event *again;	 /* owned; a timer: the socket lacks something other than room */
 	uint64_t seen;		 /* the highest effect id */
 	uint64_t acknowledged;
 };
@@ -24,6 +26,10 @@ struct link {
 static void
 update(const struct link *link)
 {
+	const struct timeval pause = { 0, SHORT_PAUSE_USEC };
+
+	if (ipc_is_short(link->ipc))
+		(void) event_add(link->again, &pause);
 	if (ipc_wants_write(link->ipc))
 		(void) event_add(link->writable, NULL);
 	else
@@ -239,8 +245,9 @@ link_open(struct control *control, int fd)
 	if (link->ipc != NULL) {
 		link->readable = event_new(control->base, fd, EV_READ | EV_PERSIST, readable_cb, link);
 		link->writable = event_new(control->base, fd, EV_WRITE | EV_PERSIST, writable_cb, link);
+		link->again = event_new(control->base, -1, 0, writable_cb, link);
 	}
-	if (link->readable == NULL || link->writable == NULL || event_add(link->readable, NULL) < 0) {
+	if (link->readable == NULL || link->writable == NULL || link->again == NULL || event_add(link->readable, NULL) < 0) {
 		link_close(control);
 		return -ENOMEM;
 	}
@@ -258,6 +265,8 @@ link_close(struct control *control)
 		event_free(link->readable);
 	if (link->writable != NULL)
 		event_free(link->writable);
+	if (link->again != NULL)
+		event_free(link->again);
 	link->ipc = ipc_free(link->ipc);
 	free(link);
 	control->link = NULL;

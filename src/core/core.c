@@ -16,6 +16,16 @@ core_new_id(struct core *core)
 	return ++core->last_id;
 }
 
+char *
+core_copy(struct core *core, const char *s)
+{
+	char *c = s != NULL ? strdup(s) : NULL;
+
+	if (s != NULL && c == NULL)
+		core->oom = true;
+	return c;
+}
+
 void
 core_oom(struct core *core, int r)
 {

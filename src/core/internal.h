@@ -273,6 +273,7 @@ void outbox_remove(struct core *core, struct effect *e);
 /* core.c */
 uint64_t core_new_id(struct core *core);
 void core_oom(struct core *core, int r); /* r < 0: sets oom */
+char *core_copy(struct core *core, const char *s); /* owned; NULL stays NULL, and is the answer when out of memory: sets oom */
 
 /* registry.c */
 struct slot *slot_get(const struct core *core, const char *name);

@@ -59,17 +59,6 @@ outbox_acknowledge(struct core *core, uint32_t target, uint64_t upto)
 		core->acked[target] = upto < core->last_effect ? upto : core->last_effect;
 }
 
-/* A copy of s for an effect; NULL stays NULL. */
-static char *
-copy(struct core *core, const char *s)
-{
-	char *c = s != NULL ? strdup(s) : NULL;
-
-	if (s != NULL && c == NULL)
-		core->oom = true;
-	return c;
-}
-
 void
 core_log(struct core *core, int level, const char *fmt, ...)
 {
@@ -87,7 +76,7 @@ core_log(struct core *core, int level, const char *fmt, ...)
 	if (e == NULL)
 		return;
 	e->log.level = level;
-	e->log.text = copy(core, text);
+	e->log.text = core_copy(core, text);
 }
 
 void
@@ -102,9 +91,9 @@ core_notify(struct core *core, uint32_t type, const struct job *job, const char 
 	if (e == NULL)
 		return;
 	e->notify.type = type;
-	e->notify.job = copy(core, job != NULL ? job->slot->name : job_name);
-	e->notify.instance = copy(core, job != NULL ? job->name : NULL);
-	e->notify.text = copy(core, text);
+	e->notify.job = core_copy(core, job != NULL ? job->slot->name : job_name);
+	e->notify.instance = core_copy(core, job != NULL ? job->name : NULL);
+	e->notify.text = core_copy(core, text);
 	core_oom(core, strv_dup(&e->notify.env, env));
 	e->notify.value = value;
 }
@@ -121,10 +110,10 @@ core_reply(struct core *core, uint64_t request, const char *error, const char *t
 	if (e == NULL)
 		return;
 	e->reply.request = request;
-	e->reply.error = copy(core, error);
-	e->reply.text = copy(core, text);
-	e->reply.job = copy(core, job);
-	e->reply.instance = copy(core, instance);
+	e->reply.error = core_copy(core, error);
+	e->reply.text = core_copy(core, text);
+	e->reply.job = core_copy(core, job);
+	e->reply.instance = core_copy(core, instance);
 }
 
 void

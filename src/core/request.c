@@ -65,16 +65,6 @@ token_new(struct core *core, const char *name)
 	return t;
 }
 
-static char *
-copy(struct core *core, const char *s)
-{
-	char *c = s != NULL ? strdup(s) : NULL;
-
-	if (s != NULL && c == NULL)
-		core->oom = true;
-	return c;
-}
-
 /*
  * Answers are remembered for a minute, the last few for longer: so long may a client take to come back,
  * however many others were answered meanwhile.
@@ -104,10 +94,10 @@ request_answer(struct core *core, uint64_t request, uint64_t token, const char *
 	for (size_t i = 0; i < t->requests.n; i++)
 		core_reply(core, t->requests.p[i], error, text, job, instance);
 	u64v_deinit(&t->requests);
-	t->error = copy(core, error);
-	t->text = copy(core, text);
-	t->job = copy(core, job);
-	t->instance = copy(core, instance);
+	t->error = core_copy(core, error);
+	t->text = core_copy(core, text);
+	t->job = core_copy(core, job);
+	t->instance = core_copy(core, instance);
 	token_done(core, t);
 }
 

@@ -54,6 +54,7 @@ brain_deinit(struct init *init)
 static int
 deliver(struct init *init, const struct effect *e)
 {
+	crash_at(effect_type_name(e->type));
 	switch (effect_target_of(e->type)) {
 	case TARGET_LOCAL:
 		return effect_local(init, e);
@@ -64,6 +65,21 @@ deliver(struct init *init, const struct effect *e)
 	default:
 		return 0;
 	}
+}
+
+/* It made init crash twice: done without. A process that was to be made has failed. 0, or a negative errno: later. */
+static int
+give_up(struct init *init, const struct effect *e)
+{
+	struct input in = { .type = INPUT_SPAWN_FAILED };
+
+	log_error("Effect %s made init crash twice and is left out", effect_type_name(e->type));
+	if (e->type != EFFECT_SPAWN)
+		return 0;
+	in.spawn_failed.process = e->spawn.process;
+	in.spawn_failed.step = SPAWN_SERVANT;
+	in.spawn_failed.error = EFAULT;
+	return brain_feed(init, &in);
 }
 
 static void
@@ -77,7 +93,9 @@ deliver_target(struct init *init, enum effect_target target)
 		if (effect_target_of(e->type) != target)
 			continue;
 		crash_point();
-		r = deliver(init, e);
+		crash_in_hand(CRASH_EFFECT(e->id));
+		r = crash_is_condemned(CRASH_EFFECT(e->id)) ? give_up(init, e) : deliver(init, e);
+		crash_in_hand(0);
 		crash_point();
 		if (r < 0) {
 			if (!loop_timer_is_set(init->brain.retry))
@@ -133,6 +151,7 @@ apply(struct init *init, struct input *in, enum servant_id from, uint64_t number
 		return r;
 	if (from != SERVANT_NONE)
 		init->servants[from].received = number;
+	crash_at(input_type_name(in->type));
 	judge(init, in, core_apply(init->core, in));
 	crash_in_hand(0);
 	deliver_all(init);

@@ -76,8 +76,10 @@ clients_deinit(struct init *init)
 static void
 send_reply(struct init *init, const struct msg_reply *reply)
 {
-	/* Without memory there is no answer: better one that says so, which may be small enough. */
-	if (servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, NULL, 0) == -ENOMEM) {
+	int r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, NULL, 0);
+
+	/* Without memory, or a descriptor for a long one, there is no answer: better one that says so, which is short. */
+	if (r < 0 && r != -ENOTCONN) {
 		const struct msg_reply sorry = { .request = reply->request,
 						 .error = (char *) (uintptr_t) ERR_NO_MEMORY };
 
@@ -120,11 +122,12 @@ clients_refuse_crashed(struct init *init)
 
 /* -- requests ------------------------------------------------------------------------------- */
 
+/* A token is its user's: another's that is the same by chance or design is another. 0 or -ENOMEM. */
 static int
-copy(char **to, const char *from)
+copy_token(char **to, const struct msg_request *m)
 {
-	*to = from != NULL ? strdup(from) : NULL;
-	return from != NULL && *to == NULL ? -ENOMEM : 0;
+	*to = m->token != NULL ? str_printf("%d:%s", (int) m->uid, m->token) : NULL;
+	return m->token != NULL && *to == NULL ? -ENOMEM : 0;
 }
 
 /* Feed what is complete (r is 0), or refuse for lack of memory. */
@@ -148,7 +151,7 @@ do_emit(struct init *init, const struct msg_request *m, int *fd, uint64_t number
 		r = fdtable_add(init, steal_fd(fd), &in.emit.fd);
 	in.emit.request = m->request;
 	in.emit.wait = m->wait;
-	if (r == 0 && (copy(&in.emit.name, m->name) < 0 || copy(&in.emit.token, m->token) < 0))
+	if (r == 0 && (str_copy(&in.emit.name, m->name) < 0 || copy_token(&in.emit.token, m) < 0))
 		r = -ENOMEM;
 	if (r == 0)
 		r = strv_dup(&in.emit.env, m->env);
@@ -176,8 +179,8 @@ do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 	in.request.request = m->request;
 	in.request.kind = kinds[m->action];
 	in.request.wait = m->wait;
-	if (copy(&in.request.job, m->job) < 0 || copy(&in.request.instance, m->instance) < 0 ||
-	    copy(&in.request.token, m->token) < 0 || strv_dup(&in.request.env, m->env) < 0)
+	if (str_copy(&in.request.job, m->job) < 0 || str_copy(&in.request.instance, m->instance) < 0 ||
+	    copy_token(&in.request.token, m) < 0 || strv_dup(&in.request.env, m->env) < 0)
 		r = -ENOMEM;
 	return feed(init, m, number, &in, r);
 }
@@ -228,7 +231,7 @@ do_end_session(struct init *init, const struct msg_request *m, int *fd, uint64_t
 	if (!init_is_session(init))
 		return succeed(init, m);
 	(void) succeed(init, m);
-	if (copy(&in.session_end.type, "logout") < 0 || brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
+	if (str_copy(&in.session_end.type, "logout") < 0 || brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -247,7 +250,7 @@ do_env(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 			    : m->action == REQUEST_UNSET_ENV ? ENV_UNSET
 							     : ENV_RESET;
 	in.set_env.replace = m->replace;
-	if (copy(&in.set_env.job, m->job) < 0 || copy(&in.set_env.instance, m->instance) < 0 ||
+	if (str_copy(&in.set_env.job, m->job) < 0 || str_copy(&in.set_env.instance, m->instance) < 0 ||
 	    strv_dup(&in.set_env.env, m->env) < 0)
 		r = -ENOMEM;
 	return feed(init, m, number, &in, r);
@@ -283,7 +286,7 @@ do_bus_address(struct init *init, const struct msg_request *m, int *fd, uint64_t
 
 	(void) fd;
 	(void) number;
-	if (copy(&address, m->name) < 0)
+	if (str_copy(&address, m->name) < 0)
 		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
 	free(init->bus_address);
 	init->bus_address = address;

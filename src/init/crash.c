@@ -40,7 +40,7 @@ static struct {
 	bool pid1, installed;
 	/* What the last image said. */
 	unsigned count;	  /* crashes in a row */
-	uint64_t suspect; /* the record that was in hand */
+	uint64_t suspect; /* what was in hand */
 	bool again;	  /* … at the crash before that, too: it is condemned */
 	int signal;
 	usec_t began;
@@ -117,6 +117,20 @@ describe(char *p, unsigned count, uint64_t record, int number)
 	*p = '\0';
 }
 
+/* Process 1 of a machine may not end; not even now. */
+static void
+handler_crashed(void)
+{
+	if (!crash.pid1)
+		_exit(EXIT_CRASHED);
+	if (crash.handling == 1) {
+		crash.handling = 2;
+		crash_rescue();
+	}
+	for (;;)
+		(void) sleep(1);
+}
+
 static void
 handler(int number, siginfo_t *info, void *context)
 {
@@ -126,7 +140,7 @@ handler(int number, siginfo_t *info, void *context)
 
 	(void) context;
 	if (crash.handling != 0)
-		_exit(EXIT_CRASHED); /* the handler crashed */
+		handler_crashed();
 	crash.handling = 1;
 	leave_core(number);
 	/* All signals are blocked here, over the exec as well: it waits for the next image. */
@@ -280,15 +294,15 @@ crash_signal_in_hand(int number)
 }
 
 void
-crash_in_hand(uint64_t record)
+crash_in_hand(uint64_t what)
 {
-	crash.in_hand = record;
+	crash.in_hand = what;
 }
 
 bool
-crash_is_condemned(uint64_t record)
+crash_is_condemned(uint64_t what)
 {
-	return crash.again && record == crash.suspect;
+	return crash.again && what == crash.suspect;
 }
 
 void
@@ -317,10 +331,15 @@ static pid_t
 start_shell(void)
 {
 	static const char *const shells[] = { "/sbin/sulogin", "/bin/sh" };
+	sigset_t none;
 	pid_t pid = fork();
 
 	if (pid != 0)
 		return pid;
+	/* All are blocked here, in a handler. */
+	(void) sigemptyset(&none);
+	(void) sigprocmask(SIG_SETMASK, &none, NULL);
+	(void) signal(SIGPIPE, SIG_DFL);
 	(void) setsid();
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		(void) close(fd);
@@ -360,6 +379,15 @@ crash_point(void)
 	const char *at = crash.count == 0 && crash.installed ? getenv("UPSTART_TEST_CRASH") : NULL;
 
 	if (at != NULL && ++passed == strtoul(at, NULL, 10))
+		__builtin_trap();
+}
+
+void
+crash_at(const char *name)
+{
+	const char *at = crash.installed ? getenv("UPSTART_TEST_CRASH_AT") : NULL;
+
+	if (at != NULL && strcmp(at, name) == 0)
 		__builtin_trap();
 }
 #endif

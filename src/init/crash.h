@@ -21,10 +21,14 @@ void crash_set_journal(struct init *init);
 
 /* The signal that is being handled; 0: none. The next image finds it again. */
 void crash_signal_in_hand(int number);
-/* The record of the input that is being applied; 0: none. */
-void crash_in_hand(uint64_t record);
-/* Is that record to be left out? */
-bool crash_is_condemned(uint64_t record);
+/*
+ * What is being done: an input, by its record's mark (journal_next_mark()), or an effect, as CRASH_EFFECT(id); 0: neither. What
+ * was in hand at two crashes in a row is condemned.
+ */
+#define CRASH_EFFECT(id) ((id) | UINT64_C(1) << 63)
+void crash_in_hand(uint64_t what);
+/* Is it to be left out? */
+bool crash_is_condemned(uint64_t what);
 /* Tell what has happened, once the log can hear it. */
 void crash_report(void);
 /* At the end of each turn: after a while of good life earlier crashes are forgotten. */
@@ -43,6 +47,9 @@ void crash_rescue(void) __attribute__((noreturn));
  */
 #ifdef UPSTART_CRASH_POINTS
 void crash_point(void);
+/* With UPSTART_TEST_CRASH_AT=NAME every image does so whenever it comes to an input or effect of this name. */
+void crash_at(const char *name);
 #else
 #define crash_point() ((void) 0)
+#define crash_at(name) ((void) (name))
 #endif

@@ -13,11 +13,17 @@
 #define CHUNK ((off_t) 64 * 1024)   /* set aside at a time */
 #define RESERVE ((off_t) 16 * 1024) /* of it for what is vital */
 
+/* A mark is made of the file's inode and the record's number; its highest bit is for others. */
+#define MARK_SHIFT 32
+#define MARK_NUMBER UINT64_C(0xffffffff)
+#define MARK_OTHER (UINT64_C(1) << 63)
+
 struct journal {
 	int fd;
 	bool reserve;
 	off_t size;	 /* end of the last good record */
 	off_t set_aside; /* the file system has promised this much */
+	uint64_t mark; /* of its file */
 	uint64_t number;
 };
 
@@ -104,6 +110,7 @@ struct journal *
 journal_new(int fd, bool reserve)
 {
 	struct journal *j = calloc(1, sizeof(*j));
+	struct stat st;
 
 	if (j == NULL) {
 		(void) close(fd);
@@ -111,6 +118,8 @@ journal_new(int fd, bool reserve)
 	}
 	j->fd = fd;
 	j->reserve = reserve;
+	if (fstat(fd, &st) == 0)
+		j->mark = (uint64_t) st.st_ino << MARK_SHIFT & ~MARK_OTHER;
 	return j;
 }
 
@@ -134,6 +143,12 @@ uint64_t
 journal_number(const struct journal *j)
 {
 	return j->number;
+}
+
+uint64_t
+journal_next_mark(const struct journal *j)
+{
+	return j->mark | ((j->number + 1) & MARK_NUMBER);
 }
 
 off_t

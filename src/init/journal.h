@@ -37,6 +37,8 @@ struct journal *journal_free(struct journal *j); /* takes NULL, returns NULL */
 int journal_fd(const struct journal *j);
 /* The number of the last good record. */
 uint64_t journal_number(const struct journal *j);
+/* The record after it, told apart from those of other journals, over a re-exec as well. */
+uint64_t journal_next_mark(const struct journal *j);
 /* Bytes of good records. */
 off_t journal_size(const struct journal *j);
 

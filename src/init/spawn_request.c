@@ -66,19 +66,12 @@ fill_limits(const struct init *init, const struct job_class *cls, struct u64v *l
 }
 
 static int
-copy(char **to, const char *from)
-{
-	*to = from != NULL ? strdup(from) : NULL;
-	return from != NULL && *to == NULL ? -ENOMEM : 0;
-}
-
-static int
 fill_attributes(const struct effect_spawn *e, const struct job_class *cls, struct msg_spawn *msg)
 {
 	struct error err = ERROR_INIT;
 
-	if (copy(&msg->chroot, cls->chroot) < 0 || copy(&msg->chdir, cls->chdir) < 0 ||
-	    copy(&msg->setuid, cls->setuid) < 0 || copy(&msg->setgid, cls->setgid) < 0)
+	if (str_copy(&msg->chroot, cls->chroot) < 0 || str_copy(&msg->chdir, cls->chdir) < 0 ||
+	    str_copy(&msg->setuid, cls->setuid) < 0 || str_copy(&msg->setgid, cls->setgid) < 0)
 		return -ENOMEM;
 	if (cls->apparmor_switch == NULL || e->kind != PROCESS_MAIN)
 		return 0;
@@ -146,7 +139,7 @@ spawn_request_fill(const struct init *init, const struct effect_spawn *e, const 
 	msg->umask = cls->umask != JOB_UMASK_UNSET ? cls->umask : init->umask;
 	msg->nice = cls->nice;
 	msg->oom_score_adj = cls->oom_score_adj != JOB_OOM_UNSET ? cls->oom_score_adj : init->settings.oom_score;
-	if (copy(&msg->name, name != NULL ? name : "job") < 0 || strv_dup(&msg->env, e->env) < 0 ||
+	if (str_copy(&msg->name, name != NULL ? name : "job") < 0 || strv_dup(&msg->env, e->env) < 0 ||
 	    fill_command(e, cls, msg) < 0 ||
 	    fill_limits(init, cls, &msg->limits) < 0)
 		return -ENOMEM;

@@ -115,16 +115,18 @@ int
 state_input(struct init *init, const struct input *in, enum servant_id from, uint64_t number)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
+	uint64_t mark;
 	int r;
 
 	wire_put_uint(&b, from);
 	wire_put_uint(&b, number);
 	input_pack(&b, in);
+	mark = journal_next_mark(init->state.journal);
 	crash_point();
 	r = journal_append(init->state.journal, RECORD_INPUT, &b, is_vital(in), NULL);
 	crash_point();
 	if (r == 0)
-		crash_in_hand(journal_number(init->state.journal));
+		crash_in_hand(mark);
 	else
 		init->state.damaged = true; /* another file may do better, or a shorter one */
 	if (r == 0 && init->state.record != NULL &&
@@ -412,6 +414,7 @@ apply_again(struct init *init, struct input *in, uint64_t record)
 		return 0;
 	}
 	crash_in_hand(record);
+	crash_at(input_type_name(in->type));
 	r = core_apply(init->core, in);
 	crash_in_hand(0);
 	return r;
@@ -438,8 +441,8 @@ load_input(struct init *init, const void *p, size_t n)
 	if (input.type == INPUT_TIMER)
 		(void) !timers_set(init, input.timer.timer, 0);
 	before = core_last_effect(init->core);
-	/* journal_number() is still that of the record before. */
-	r = apply_again(init, &input, journal_number(init->state.journal) + 1);
+	/* It is the one after those that were read. */
+	r = apply_again(init, &input, journal_next_mark(init->state.journal));
 	input_free(&input);
 	if (r == -ENOMEM)
 		return r;
@@ -558,6 +561,8 @@ state_load(struct init *init, int fd)
 	s->journal = journal_new(fd, true);
 	if (s->journal == NULL)
 		return -ENOMEM;
+	/* What crashed the last image may crash this one, too: the next must find the journal as well. */
+	crash_set_journal(init);
 	s->loading = true;
 	r = load_definitions(init);
 	if (r == 0)

@@ -40,6 +40,7 @@ struct logger {
 	struct ipc *ipc;		   /* owned; NULL once init is gone */
 	struct event *readable, *writable; /* of the link; owned */
 	struct event *retry;		   /* timer: sinks; owned */
+	struct event *again;		   /* timer: the link lacks something other than room; owned */
 	struct event *resume;		   /* timer: the held message; owned */
 	struct event *compress;		   /* timer: the next piece of old files; owned */
 	struct event *linger;		   /* timer: the end; owned */
@@ -113,6 +114,7 @@ link_lost(struct logger *lg)
 	(void) event_del(lg->readable);
 	(void) event_del(lg->writable);
 	(void) event_del(lg->resume);
+	(void) event_del(lg->again);
 	lg->ipc = ipc_free(lg->ipc);
 	ipc_message_deinit(&lg->held);
 	if (lg->streams == NULL)
@@ -129,6 +131,8 @@ link_flush(struct logger *lg)
 
 	if (r < 0)
 		link_lost(lg);
+	else if (r > 0 && ipc_is_short(lg->ipc))
+		timer_set(lg->again, NOMEM_WAIT);
 	else if (r > 0)
 		(void) event_add(lg->writable, NULL);
 }
@@ -412,6 +416,12 @@ writable_cb(evutil_socket_t fd unused, short what unused, void *data)
 }
 
 static void
+again_cb(evutil_socket_t fd unused, short what unused, void *data)
+{
+	link_flush(data);
+}
+
+static void
 resume_cb(evutil_socket_t fd unused, short what unused, void *data)
 {
 	struct logger *lg = data;
@@ -469,8 +479,8 @@ static int
 events_new(struct logger *lg)
 {
 	const struct timeval far = { 3600, 0 };
-	struct event **const timers[] = { &lg->retry, &lg->resume, &lg->compress, &lg->linger };
-	const event_callback_fn callbacks[] = { retry_cb, resume_cb, compress_cb, linger_cb };
+	struct event **const timers[] = { &lg->retry, &lg->resume, &lg->again, &lg->compress, &lg->linger };
+	const event_callback_fn callbacks[] = { retry_cb, resume_cb, again_cb, compress_cb, linger_cb };
 
 	lg->readable = event_new(lg->base, ipc_fd(lg->ipc), EV_READ | EV_PERSIST, readable_cb, lg);
 	lg->writable = event_new(lg->base, ipc_fd(lg->ipc), EV_WRITE, writable_cb, lg);
@@ -495,7 +505,8 @@ events_new(struct logger *lg)
 static void
 events_free(struct logger *lg)
 {
-	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume, lg->compress, lg->linger };
+	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume, lg->again, lg->compress,
+					  lg->linger };
 
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		if (events[i] != NULL)

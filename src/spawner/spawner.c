@@ -21,6 +21,7 @@
 
 #define INIT_GONE_WAIT_MS 2000 /* how long a dying init may take from closing the link to being dead */
 #define INIT_GONE_STEP_MS 10
+#define SHORT_WAIT_MS 100
 #define NO_MEMORY_WAIT_MS 100
 
 int
@@ -299,7 +300,8 @@ spawner_run(struct spawner *s)
 
 		if (ipc_wants_write(s->ipc))
 			p.events |= POLLOUT;
-		if (poll(&p, 1, -1) < 0 && errno != EINTR)
+		/* The link can take bytes but lacks something else: no use in waiting for the link. */
+		if (poll(&p, 1, ipc_is_short(s->ipc) ? SHORT_WAIT_MS : -1) < 0 && errno != EINTR)
 			return -errno;
 		r = ipc_flush(s->ipc);
 		if (r >= 0)

@@ -110,6 +110,56 @@ def test_process_one_survives(pid1):
     pid1.ctl("stop", "a")
 
 
+# -- what crashes it again and again --------------------------------------------------------------------
+
+
+def start_faulty(make_session, name):
+    """A session init that crashes whenever it comes to an input or effect of that name."""
+    session = make_session()
+    session.program = INIT.parent / "init-faulty"
+    session.job("a", SLEEP)
+    session.job("b", "start on go\n" + SLEEP)
+    session.start(env={"UPSTART_TEST_CRASH_AT": name})
+    session.wait_jobs(2)
+    return session
+
+
+def test_an_input_that_crashes_init_twice_is_left_out(make_session):
+    session = start_faulty(make_session, "EMIT")
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    done = session.command("initctl", "emit", "go")
+    assert (done.returncode, done.stderr) == (1, "initctl: The request made init crash and was left out\n")
+    # The second time it was reading the journal.
+    assert session.messages().count("going on from the journal") == 1
+    assert "Input EMIT made init crash twice and is left out" in session.messages()
+    assert session.pid_of("a") == pid and is_alive(pid)
+    session.ctl("start", "b")
+    assert session.end() == 0
+
+
+def test_an_effect_that_crashes_init_twice_is_left_out(make_session):
+    """A process that can't be made: its job fails, and all others stay."""
+    session = start_faulty(make_session, "SPAWN")
+    done = session.command("initctl", "start", "a")
+    assert (done.returncode, done.stderr) == (1, "initctl: Job failed to start\n")
+    assert session.messages().count("going on from the journal") == 2
+    assert "Effect SPAWN made init crash twice and is left out" in session.messages()
+    assert session.status("a") == "a stop/waiting"
+    assert session.end() == 0
+
+
+def test_crashes_over_different_things_condemn_none(make_session):
+    """The numbers of records begin anew in each image's journal: what they stand for must not be mixed up."""
+    session = start_faulty(make_session, "none of them")
+    for i in range(4):
+        session.ctl("start", "a")
+        crash(session, signal.SIGSEGV)
+        session.ctl("stop", "a")
+    assert "left out" not in session.messages()
+    assert session.end() == 0
+
+
 # -- at every point -----------------------------------------------------------------------------------
 
 # Before and after each write to the journal and each effect; the story below passes a little more than a thousand of them.

@@ -436,3 +436,20 @@ def test_init_keeps_few_descriptors_for_a_job(session):
     for i in range(20):
         session.ctl("stop", f"j{i}")
     wait_for(lambda: len(os.listdir(f"/proc/{session.pid}/fd")) <= before, "none of them to be left")
+
+
+def test_more_variables_than_init_takes_are_refused(session):
+    """With an answer that says so, and for this caller only."""
+    import dbus
+    session.job("a", "exec sleep 1000\n")
+    session.wait_job("a")
+    bus = session.bus()
+    path = session.manager(bus).GetJobByName("a")
+    job = dbus.Interface(bus.get_object("com.ubuntu.Upstart", path, introspect=False), "com.ubuntu.Upstart0_6.Job")
+    many = dbus.Array([f"V{i}=" for i in range(65537)], signature="s")
+    with pytest.raises(dbus.DBusException) as refusal:
+        job.Start(many, True)
+    assert refusal.value.get_dbus_name() == "org.freedesktop.DBus.Error.LimitsExceeded"
+    assert refusal.value.get_dbus_message() == "More than 65536 variables"
+    job.Start(many[:1000], True)
+    assert "damaged" not in session.messages()

@@ -558,6 +558,28 @@ test_wire_want_of_memory_sets_bad(void **state)
 	assert_true(in.bad);
 }
 
+/* Empty strings cost a byte there and forty here. */
+static void
+test_wire_strv_is_limited(void **state)
+{
+	static const size_t sizes[] = { WIRE_MAX_STRINGS, WIRE_MAX_STRINGS + 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		auto_strbuf struct strbuf b = STRBUF_INIT;
+		struct wire_in in;
+		char **v = NULL;
+
+		wire_put_array(&b, sizes[i]);
+		for (size_t k = 0; k < sizes[i]; k++)
+			wire_put_cstr(&b, "");
+		in = reader_of(&b);
+		assert_int_equal(wire_get_strv(&in, &v), i == 0 ? 0 : -EBADMSG);
+		assert_int_equal(strv_len(v), i == 0 ? sizes[i] : 0);
+		assert_int_equal(in.bad, i == 1);
+		(void) strv_free(v);
+	}
+}
+
 int
 main(void)
 {
@@ -582,6 +604,7 @@ main(void)
 		cmocka_unit_test(test_wire_struct_damaged_is_survived),
 		cmocka_unit_test(test_wire_survives_want_of_memory),
 		cmocka_unit_test(test_wire_want_of_memory_sets_bad),
+		cmocka_unit_test(test_wire_strv_is_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
