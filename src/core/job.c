@@ -548,12 +548,14 @@ job_advance(struct core *core, struct job *job)
 	job_enter(core, job, next_state(core, job));
 }
 
-/* Its program runs but is not ready: nothing else would heed a stop. */
+/*
+ * Main is not ready, or has not come to its program yet: it may never do, for a name service that does not answer or a
+ * directory that hangs, and nothing else would heed a stop.
+ */
 bool
 job_hangs_in_spawned(const struct job *job)
 {
-	return job->state == JOB_SPAWNED && job->cls->expect == EXPECT_STOP && process_live(job, PROCESS_MAIN) &&
-	       job->process[PROCESS_MAIN].exec_done;
+	return job->state == JOB_SPAWNED && process_live(job, PROCESS_MAIN);
 }
 
 /* Has main ended while a hook runs? Carrying on would not make it again: only the way through stopping does. */

@@ -9,8 +9,8 @@
  * The goal is changed by requests, by conditions and by failures; the state follows by itself,
  * one row of the table at a time. A state waits for exactly one thing (its column "leaves when") or
  * for nothing, and then the instance goes on at once. Two states also heed a change of the
- * goal itself: waiting (goal start) and running (goal stop); and so does spawned once its program
- * runs but does not get ready (`expect`), so that stop works there at once.
+ * goal itself: waiting (goal start) and running (goal stop); and so does spawned, whose main process may
+ * hang before its program or not get ready (`expect`), so that stop works there at once.
  * In all others a changed goal takes effect at the next move.
  *
  * Names that end in -ing, but for waiting, starting, running and stopping, are passed within

@@ -447,16 +447,20 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 	struct job *job = owner_of(core, in->process, &kind);
 	char display[JOB_DISPLAY_MAX], text[256];
 	enum job_state state;
+	bool by_stop;
 
 	if (job == NULL)
 		return 0;
 	state = job->state;
+	/* A stop that came before its program did: that is no failure. */
+	by_stop = kind == PROCESS_MAIN && state == JOB_KILLED && in->step == SPAWN_SETUP && job->process[kind].pid != 0;
 	spawn_step_text(in->step, in->arg, in->error, text, sizeof(text));
-	core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s", job_display(job, display, sizeof(display)),
-		 process_kind_name(kind), text);
+	if (!by_stop)
+		core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s",
+			 job_display(job, display, sizeof(display)), process_kind_name(kind), text);
 	process_forget_timer(core, job);
 	forget(core, job, kind);
-	if (kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP) {
+	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP) {
 		job_fail(core, job, kind, -1);
 		job_change_goal(core, job, GOAL_STOP);
 	}

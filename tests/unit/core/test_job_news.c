@@ -274,11 +274,27 @@ test_job_stop_before_main_is_made(void **state)
 	rig_show(r, RIG_WORK | RIG_REPLIES);
 	(void) rig_stop(r, "web", NULL);
 	rig_expect(r, "reply 1 ok web\n");
-	rig_assert_state(r, "web", "stop/spawned");
+	rig_assert_state(r, "web", "stop/killed");
 	rig_made(r, "web", "main");
-	rig_executed(r, "web", "main");
 	rig_expect(r, "kill web main TERM\nkill web main CONT\ntimer 5\n");
 	rig_exit(r, "web", "main", JOB_EXIT_SIGNAL(15));
+	rig_expect(r, "timer off\nreply 2 ok web\n");
+}
+
+/* It hangs in its set-up, for a directory on a dead server: it is killed there, and that is no failure. */
+static void
+test_job_stop_while_main_hangs_in_its_setup(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_made(r, "web", "main");
+	rig_show(r, RIG_WORK | RIG_REPLIES | RIG_LOG);
+	(void) rig_stop(r, "web", NULL);
+	rig_assert_state(r, "web", "stop/killed");
+	rig_forget(r);
+	rig_fail(r, "web", "main", SPAWN_SETUP, 0);
 	rig_expect(r, "timer off\nreply 2 ok web\n");
 }
 
@@ -384,6 +400,7 @@ main(void)
 		BENCHED(test_job_exit_of_strangers_is_ignored),
 		BENCHED(test_job_news_told_twice_changes_nothing),
 		BENCHED(test_job_stop_before_main_is_made),
+		BENCHED(test_job_stop_while_main_hangs_in_its_setup),
 		BENCHED(test_job_view_settles_when_the_pid_is_known),
 		BENCHED(test_job_expect_stop_is_ready_when_stopped),
 		BENCHED(test_job_stop_before_ready_kills),
