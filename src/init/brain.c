@@ -155,6 +155,7 @@ apply(struct init *init, struct input *in, enum servant_id from, uint64_t number
 	judge(init, in, core_apply(init->core, in));
 	crash_in_hand(0);
 	deliver_all(init);
+	crash_carried_through();
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 
 #define STACK_SIZE ((size_t) 64 * 1024)
 #define FORGET_AFTER (60 * USEC_PER_SEC) /* of good life */
+#define PROGRESS 32			 /* so many inputs carried through are good life, too */
 #define TRIES_WITH_STATE 10u
 #define TRIES 15u
 #define FD_GAP 1024 /* so many closed ones in a row: there are no more above */
@@ -32,19 +33,22 @@ static struct {
 	int exe;	  /* the running image; -1: by its path */
 	const char *path; /* borrowed */
 	char **argv;	  /* owned: for the next image, with the journal */
-	char **stateless; /* owned: without; the rescuer's, when those have crashed too */
+	char **stateless; /* owned: without */
+	char *rescue[3];  /* borrowed: of the last resort */
 	char *words[2];	  /* borrowed from both: "COUNT:RECORD:AGAIN:SIGNAL", the values of --crash */
 	volatile sig_atomic_t handling;
 	volatile uint64_t in_hand;
 	volatile sig_atomic_t signal_in_hand;
 	bool pid1, installed;
 	/* What the last image said. */
-	unsigned count;	  /* crashes in a row */
+	unsigned count;	  /* crashes in a row, without progress between them */
 	uint64_t suspect; /* what was in hand */
 	bool again;	  /* … at the crash before that, too: it is condemned */
 	int signal;
 	usec_t began;
-	int *inherited; /* owned: descriptors open at the start */
+	volatile sig_atomic_t lives; /* this image has come to the end of its first turn */
+	volatile unsigned inputs;    /* it has carried through since */
+	int *inherited;		     /* owned: descriptors open at the start */
 	size_t n_inherited;
 } crash = { .exe = -1 };
 
@@ -117,6 +121,12 @@ describe(char *p, unsigned count, uint64_t record, int number)
 	*p = '\0';
 }
 
+static void
+say(const char *text)
+{
+	(void) !write(STDERR_FILENO, text, strlen(text));
+}
+
 /* Process 1 of a machine may not end; not even now. */
 static void
 handler_crashed(void)
@@ -135,8 +145,10 @@ static void
 handler(int number, siginfo_t *info, void *context)
 {
 	/* Sent by somebody: nothing that init was doing is to blame. */
-	uint64_t record = info->si_code > 0 || info->si_pid == getpid() ? crash.in_hand : 0;
-	unsigned count = crash.count + 1;
+	bool sent = info->si_code <= 0 && info->si_pid != getpid();
+	uint64_t record = sent ? 0 : crash.in_hand;
+	bool progress = crash.lives && (sent || crash.inputs >= PROGRESS);
+	unsigned count = progress ? 1 : crash.count + 1;
 
 	(void) context;
 	if (crash.handling != 0)
@@ -144,7 +156,7 @@ handler(int number, siginfo_t *info, void *context)
 	crash.handling = 1;
 	leave_core(number);
 	/* All signals are blocked here, over the exec as well: it waits for the next image. */
-	if (crash.count == 0 && crash.signal_in_hand != 0)
+	if (count == 1 && crash.signal_in_hand != 0)
 		(void) kill(getpid(), crash.signal_in_hand);
 	for (int i = 0; i < 2; i++)
 		if (crash.words[i] != NULL)
@@ -155,8 +167,11 @@ handler(int number, siginfo_t *info, void *context)
 	}
 	if (count <= TRIES)
 		execute(crash.stateless);
-	if (crash.pid1)
+	if (crash.pid1) {
+		execute(crash.rescue);
 		crash_rescue();
+	}
+	say("init: keeps crashing, giving up\n");
 	_exit(EXIT_CRASHED);
 }
 
@@ -268,6 +283,8 @@ crash_install(struct init *init)
 	crash.began = clock_now();
 	crash.pid1 = getpid() == 1;
 	crash.path = init->own_path;
+	crash.rescue[0] = init->argv[0];
+	crash.rescue[1] = (char *) (uintptr_t) "--rescue";
 	crash.stateless = arguments(init, -1, &crash.words[1]);
 	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
@@ -299,6 +316,13 @@ crash_in_hand(uint64_t what)
 	crash.in_hand = what;
 }
 
+void
+crash_carried_through(void)
+{
+	if (crash.lives)
+		crash.inputs++;
+}
+
 bool
 crash_is_condemned(uint64_t what)
 {
@@ -306,18 +330,22 @@ crash_is_condemned(uint64_t what)
 }
 
 void
-crash_report(void)
+crash_report(const struct init *init)
 {
 	if (crash.count > 0)
-		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; going on from the journal",
+		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s",
 			  crash.signal == SIGSEGV   ? "segmentation fault"
 			  : crash.signal == SIGABRT ? "abort"
-						    : strsignal(crash.signal));
+						    : strsignal(crash.signal),
+			  init->options.state_fd >= 0 ? "going on from the journal"
+						      : "after so many crashes the state is dropped");
 }
 
 void
 crash_turn(void)
 {
+	crash_at(crash.count > 0 ? "TURN" : "");
+	crash.lives = true;
 	if (crash.count == 0 || clock_now() - crash.began < FORGET_AFTER)
 		return;
 	crash.count = 0;
@@ -355,12 +383,13 @@ start_shell(void)
 void
 crash_rescue(void)
 {
-	static const char text[] = "init: keeps crashing; this shell is all that is left\n";
 	pid_t shell;
 
-	if (getenv("container") != NULL)
+	if (getenv("container") != NULL) {
+		say("init: keeps crashing, and ends with its container\n");
 		_exit(EXIT_CRASHED);
-	(void) !write(STDERR_FILENO, text, sizeof(text) - 1);
+	}
+	say("init: keeps crashing; this shell is all that is left\n");
 	for (shell = start_shell();; shell = start_shell()) {
 		pid_t pid;
 

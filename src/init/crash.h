@@ -7,7 +7,9 @@
  * (state.c). A signal that somebody sent condemns no input.
  *
  * An image that keeps crashing without getting anywhere first drops its state, then (a machine's process 1) becomes
- * a rescuer: it reaps, and runs a shell on the console. A session or a container ends.
+ * a rescuer: it reaps, and runs a shell on the console. A session or a container ends. An image gets somewhere when after
+ * its first turn it carries through some inputs, lives for a minute, or is hit by a signal from outside: that says
+ * nothing about its state.
  */
 
 #include "init/init.h"
@@ -27,10 +29,12 @@ void crash_signal_in_hand(int number);
  */
 #define CRASH_EFFECT(id) ((id) | UINT64_C(1) << 63)
 void crash_in_hand(uint64_t what);
+/* An input and its effects are done with. */
+void crash_carried_through(void);
 /* Is it to be left out? */
 bool crash_is_condemned(uint64_t what);
 /* Tell what has happened, once the log can hear it. */
-void crash_report(void);
+void crash_report(const struct init *init);
 /* At the end of each turn: after a while of good life earlier crashes are forgotten. */
 void crash_turn(void);
 
@@ -38,7 +42,7 @@ void crash_turn(void);
 typedef bool (*crash_keep_fn)(int fd, void *data);
 void crash_close_strangers(crash_keep_fn keep, void *data);
 
-/* The last resort of process 1; never returns. */
+/* The last resort of process 1, and what `--rescue` does: reaps, runs a shell; never returns. Ends with a container. */
 void crash_rescue(void) __attribute__((noreturn));
 
 /*
@@ -47,7 +51,10 @@ void crash_rescue(void) __attribute__((noreturn));
  */
 #ifdef UPSTART_CRASH_POINTS
 void crash_point(void);
-/* With UPSTART_TEST_CRASH_AT=NAME every image does so whenever it comes to an input or effect of this name. */
+/*
+ * With UPSTART_TEST_CRASH_AT=NAME every image does so whenever it comes to an input or effect of this name; with TURN
+ * every image that follows a crash, at the end of its first turn.
+ */
 void crash_at(const char *name);
 #else
 #define crash_point() ((void) 0)

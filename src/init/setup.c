@@ -90,6 +90,18 @@ become_telinit(const struct init *init, char **argv)
 	return 1;
 }
 
+/* Nothing but the last resort: by hand, or after too many crashes. */
+static int
+rescue(void)
+{
+	if (getpid() != 1) {
+		log_write(LOG_LEVEL_FATAL, "Only process 1 can come to the rescue");
+		return 1;
+	}
+	boot_prepare(false);
+	crash_rescue();
+}
+
 int
 setup_options(struct init *init, int argc, char **argv)
 {
@@ -107,6 +119,8 @@ setup_options(struct init *init, int argc, char **argv)
 		return print_help(init);
 	if (init->options.version)
 		return print_version(init);
+	if (init->options.rescue)
+		return rescue();
 	if (init->options.check) {
 		if (r < 0)
 			log_error("%s", r == -ENOMEM ? "Out of memory" : err.text);
@@ -339,7 +353,7 @@ setup_work(struct init *init)
 	bool no_reaper = become_reaper(init);
 
 	leave_console(init);
-	crash_report();
+	crash_report(init);
 	timers_start(init);
 	spawns_start(init); /* before any input: what the outbox holds is asked for with what was kept */
 	/* What arrived before the exec comes first: servants send again what was not acknowledged. */

@@ -256,14 +256,16 @@ exec "$@"
 class Machine(Init):
     """init as process 1 of PID, mount and network namespaces, with a /dev of its own."""
 
-    def start(self, *options, startup=False, confdir=True):
+    program = INIT
+
+    def start(self, *options, startup=False, confdir=True, env=None):
         (self.path / "dev").mkdir(exist_ok=True)
-        words = [INIT, "--logdir", self.log, *(["--confdir", self.conf] if confdir else []), *([] if startup else ["--no-startup-event"])]
+        words = [self.program, "--logdir", self.log, *(["--confdir", self.conf] if confdir else []), *([] if startup else ["--no-startup-event"])]
         with open(self.out, "ab") as out:
             self.shell = subprocess.Popen(
                 ["unshare", "--fork", "--pid", "--mount", "--net", "--mount-proc", "--kill-child", "sh", "-c", PREPARE, "sh", *words,
-                 *options], env={**self.env, "D": str(self.path), "PTS": "" if WATCHES else "yes"}, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/",
-                start_new_session=True)
+                 *options], env={**self.env, "D": str(self.path), "PTS": "" if WATCHES else "yes", **(env or {})},
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True)
         self.one = wait_for(self.find, "init as process 1")
         self.prefix = ["nsenter", "-t", str(self.one), "-m", "-p", "-n"]
         wait_for(self.answers, "init to answer")
@@ -273,7 +275,7 @@ class Machine(Init):
         kids = pathlib.Path(f"/proc/{self.shell.pid}/task/{self.shell.pid}/children")
         try:
             kid = int(kids.read_text().split()[0])
-            return kid if os.path.realpath(f"/proc/{kid}/exe") == os.path.realpath(INIT) else None
+            return kid if os.path.realpath(f"/proc/{kid}/exe") == os.path.realpath(self.program) else None
         except (OSError, IndexError):
             return None
 

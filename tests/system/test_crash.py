@@ -2,12 +2,13 @@
 """init crashes, and goes on from its journal."""
 
 import os
+import pathlib
 import signal
-import time
+import subprocess
 
 import pytest
 
-from conftest import INIT, is_alive, wait_for
+from conftest import INIT, is_alive, process_state, wait_for
 
 SLEEP = "exec sleep 1000\n"
 FATAL = [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL]
@@ -81,19 +82,54 @@ def test_starts_in_flight_are_neither_lost_nor_doubled(session):
     assert [i for i in range(count) if (session.path / f"ran.{i}").read_text() != "run\n"] == []
 
 
-def test_one_that_only_crashes_ends(session):
-    """A session does not crash for ever."""
+def test_crashes_that_get_somewhere_drop_no_state(session):
+    """More of them than may follow each other without any progress."""
     session.job("a", SLEEP)
     session.wait_job("a")
-    deadline = time.monotonic() + 60
-    while session.process.poll() is None:
-        assert time.monotonic() < deadline
-        try:
-            os.kill(session.pid, signal.SIGSEGV)
-        except OSError:
-            pass
-        time.sleep(0.02)
-    assert session.process.returncode != 0
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    for _ in range(20):
+        crash(session, signal.SIGSEGV)
+    assert session.pid_of("a") == pid and is_alive(pid)
+    assert "the state is dropped" not in session.messages()
+    session.ctl("stop", "a")
+
+
+def test_one_that_only_crashes_ends(make_session):
+    """A session does not crash for ever."""
+    session = make_session()
+    session.program = INIT.parent / "init-faulty"
+    session.job("a", SLEEP)
+    session.start(env={"UPSTART_TEST_CRASH_AT": "TURN"})
+    session.ctl("start", "a")
+    os.kill(session.pid, signal.SIGSEGV)
+    assert session.process.wait(60) == 70
+    assert "after so many crashes the state is dropped" in session.messages()
+    assert "init: keeps crashing, giving up\n" in session.messages()
+
+
+def test_process_one_that_only_crashes_comes_to_the_rescue(make_pid1):
+    """It reaps, offers a shell, and leaves the jobs alone."""
+    machine = make_pid1()
+    machine.program = INIT.parent / "init-faulty"
+    machine.job("a", SLEEP)
+    machine.start(env={"UPSTART_TEST_CRASH_AT": "TURN"})
+    machine.ctl("start", "a")
+    pid = machine.pid_of("a")
+    os.kill(machine.pid, signal.SIGSEGV)
+    console = pathlib.Path(f"/proc/{machine.pid}/root/dev/console")
+    wait_for(lambda: "this shell is all that is left" in console.read_text(errors="replace"), "the rescuer")
+    assert b"--rescue" in pathlib.Path(f"/proc/{machine.pid}/cmdline").read_bytes()
+    assert pathlib.Path(f"/proc/{machine.pid}/root/proc/{pid}").exists()
+    # Orphans do not pile up; the shell's own end comes again and again here, where it has nothing to read.
+    machine.command("sh", "-c", "for i in 1 2 3 4 5; do (true &); done")
+    wait_for(lambda: [process_state(c) for c in machine.children()].count("Z") == 0, "no zombies")
+    assert machine.shell.poll() is None
+
+
+def test_only_process_one_comes_to_the_rescue():
+    done = subprocess.run([INIT, "--rescue"], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (1, "init: Only process 1 can come to the rescue\n")
 
 
 def test_process_one_survives(pid1):
