@@ -45,6 +45,7 @@ add(struct bindings *b, char **env)
 static bool
 is_over(struct evaluation *x)
 {
+	core_visit(x->core);
 	if (++x->steps > BINDING_STEPS_MAX)
 		x->too_long = true;
 	return x->too_long || x->nomem;

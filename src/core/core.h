@@ -123,5 +123,7 @@ bool core_process_is_live(const struct core *core, uint64_t process);
 /* Counts for status and tests. */
 struct core_counts {
 	size_t classes, instances, events, requests, outbox;
+	/* Jobs, instances, conditions, leaves and states looked at since the core was made: what an input costs. */
+	uint64_t visits;
 };
 void core_counts(const struct core *core, struct core_counts *counts);

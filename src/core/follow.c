@@ -241,6 +241,7 @@ find_bindings(struct core *core, struct slot *slot)
 
 	/* Those that ran before there was a `while` are under it from now on. */
 	DL_FOREACH(slot->jobs, job) {
+		core_visit(core);
 		if (want_get(slot, job->name) != NULL)
 			continue;
 		want = want_make(core, slot, job->name);
@@ -378,6 +379,7 @@ follow_want(struct core *core, struct slot *slot, struct want *want, uint64_t ca
 {
 	struct job *job = job_find(slot, want->name);
 
+	core_visit(core);
 	if (want_holds(core, slot, want)) {
 		if (job == NULL || job->goal == GOAL_STOP)
 			rise(core, slot, want, cause);
@@ -403,6 +405,7 @@ look(struct core *core, struct slot *slot)
 		u64v_deinit(&events);
 		return;
 	}
+	core_visit(core);
 	find_bindings(core, slot);
 	/* Nothing that is done about a job removes a want, or its slot, at once: instances end in the event queue. */
 	DL_FOREACH_SAFE(slot->wants, want, next)
@@ -452,6 +455,7 @@ follow_changed(struct core *core, const char *name, uint64_t cause, const struct
 	if (topic == NULL)
 		return;
 	DL_FOREACH(topic->followers, f) {
+		core_visit(core);
 		put_in_list(core, f->slot);
 		if (cause != 0)
 			f->slot->look_cause = cause;
@@ -464,11 +468,14 @@ follow_changed(struct core *core, const char *name, uint64_t cause, const struct
 void
 follow_all(struct core *core)
 {
-	struct slot *slot;
+	const struct topic *topic;
+	struct follower *f;
 
-	DL_FOREACH(core->slots, slot)
-		if (slot->n_followers > 0)
-			put_in_list(core, slot);
+	DL_FOREACH(core->topic_list, topic)
+		DL_FOREACH(topic->followers, f) {
+			core_visit(core);
+			put_in_list(core, f->slot);
+		}
 	follow_run(core);
 }
 

@@ -248,12 +248,21 @@ struct core {
 	size_t n_answers;
 	struct fdref *fds;
 
+	uint64_t visits; /* see core_counts.visits; not saved */
+
 	uint32_t quiesce;
 	uint64_t quiesce_timer, quiesce_start, quiesce_due;
 	bool quiesce_logout;
 	bool no_respawn;
 	bool finished;
 };
+
+/* One more job, instance, condition, leaf or state was looked at. */
+static inline void
+core_visit(struct core *core)
+{
+	core->visits++;
+}
 
 /* outbox.c */
 struct effect *effect_add(struct core *core, enum effect_type type); /* NULL: oom is set */

@@ -21,9 +21,11 @@ stop_all(struct core *core)
 	struct job *job;
 
 	/* A change of the goal never removes an instance at once: only the event queue does. */
-	DL_FOREACH(core->slots, slot)
+	DL_FOREACH(core->slots, slot) {
+		core_visit(core);
 		DL_FOREACH(slot->jobs, job)
 			job_change_goal(core, job, GOAL_STOP);
+	}
 }
 
 static void
@@ -117,18 +119,10 @@ session_timer(struct core *core, uint64_t timer)
 void
 session_look(struct core *core)
 {
-	bool instances = false, processes = false;
-	struct slot *slot;
-	struct job *job;
+	bool instances = map_count(&core->jobs_by_id) > 0, processes = map_count(&core->process_to_job) > 0;
 
 	if (core->quiesce == QUIESCE_NOT || core->finished)
 		return;
-	DL_FOREACH(core->slots, slot)
-		DL_FOREACH(slot->jobs, job) {
-			instances = true;
-			for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
-				processes = processes || job->process[i].id != 0;
-		}
 	if (!instances || (core->quiesce == QUIESCE_KILL && !processes))
 		leave(core);
 	else if (core->quiesce == QUIESCE_WAIT && !processes) {

@@ -374,7 +374,9 @@ feed(struct core *core, struct trigger *t, struct event *event)
 {
 	bool matched = false;
 
+	core_visit(core);
 	for (int i = 0; i < t->cond->n_leaves; i++) {
+		core_visit(core);
 		if (t->held[i] != 0 || !leaf_matches(core, t, leaf_node(t, i), event))
 			continue;
 		t->held[i] = event->id;
@@ -406,14 +408,16 @@ turn_compare(const void *a, const void *b)
 
 /* All conditions with a leaf of that event name, in their order, each once. */
 static struct turn *
-turns_of(const struct audience *a, size_t *count)
+turns_of(struct core *core, const struct audience *a, size_t *count)
 {
 	const struct listener *l;
 	struct turn *turns;
 	size_t n = 0, kept = 0;
 
-	DL_FOREACH(a->listeners, l)
+	DL_FOREACH(a->listeners, l) {
+		core_visit(core);
 		n++;
+	}
 	turns = calloc(n, sizeof(*turns));
 	if (turns == NULL)
 		return NULL;
@@ -440,7 +444,7 @@ trigger_dispatch(struct core *core, struct event *event)
 
 	if (a == NULL)
 		return;
-	turns = turns_of(a, &n);
+	turns = turns_of(core, a, &n);
 	if (turns == NULL) {
 		core->oom = true;
 		return;

@@ -140,7 +140,7 @@ core_counts(const struct core *core, struct core_counts *counts)
 {
 	const struct event *event;
 
-	*counts = (struct core_counts) { .outbox = core->outbox_count };
+	*counts = (struct core_counts) { .outbox = core->outbox_count, .visits = core->visits };
 	counts->classes = map_count(&core->slots_by_name);
 	counts->instances = map_count(&core->jobs_by_id);
 	DL_FOREACH(core->events, event) {
