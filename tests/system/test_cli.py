@@ -140,6 +140,7 @@ class Rig:
             path.write_text(text.replace("<W>", str(self.scratch)))
         for name in "initctl", "start", "stop", "restart", "reload", "status":
             (self.scratch / "bin" / name).symlink_to(BUILD / "src/initctl/initctl")
+        (self.scratch / "bin" / "initctl2dot").symlink_to(BUILD / "src/initctl/initctl2dot")
         for name in "telinit", "runlevel", "shutdown", "reboot":
             (self.scratch / "bin" / name).symlink_to(BUILD / "src/sysv" / name)
         for name in "halt", "poweroff":
