@@ -217,21 +217,33 @@ add_text(struct strbuf *b, const struct condition_node *node, bool negated, enum
 		strbuf_add(b, " (unknown)");
 }
 
+int
+binding_term(struct core *core, const struct condition *cond, int leaf, char *const *env, bool *negated, enum truth *truth,
+	     struct bindings *found)
+{
+	struct evaluation x = { .core = core, .cond = cond };
+
+	*negated = is_negated(cond, cond->leaves[leaf]);
+	*truth = find_term(&x, &cond->nodes[cond->leaves[leaf]], env, *negated, found);
+	return x.nomem ? -ENOMEM : 0;
+}
+
 char *
 binding_explain(struct core *core, const struct condition *cond, char *const *env)
 {
-	struct evaluation x = { .core = core, .cond = cond };
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 
 	for (int i = 0; i < cond->n_leaves; i++) {
-		const struct condition_node *node = &cond->nodes[cond->leaves[i]];
-		bool negated = is_negated(cond, cond->leaves[i]);
 		struct bindings found = { 0 };
-		enum truth truth = find_term(&x, node, env, negated, &found);
+		enum truth truth;
+		bool negated;
+		int r = binding_term(core, cond, i, env, &negated, &truth, &found);
 
 		bindings_deinit(&found);
+		if (r < 0)
+			return NULL;
 		if (truth == TRUTH_UNKNOWN || (truth == TRUTH_TRUE) == negated)
-			add_text(&b, node, negated, truth);
+			add_text(&b, &cond->nodes[cond->leaves[i]], negated, truth);
 	}
-	return x.nomem ? NULL : strbuf_steal(&b);
+	return strbuf_steal(&b);
 }

@@ -36,6 +36,13 @@ void bindings_deinit(struct bindings *b); /* idempotent */
 enum truth binding_find(struct core *core, const struct condition *cond, char *const *env, struct bindings *found);
 
 /*
+ * One term, by its number from the left: is it asked for the contrary, is it true itself, and which states match it.
+ * *found as above. 0 or -ENOMEM.
+ */
+int must_check binding_term(struct core *core, const struct condition *cond, int leaf, char *const *env, bool *negated,
+			    enum truth *truth, struct bindings *found);
+
+/*
  * The terms that keep an expression from holding, as text: "bar, not gdm". Owned; NULL when out of memory.
  */
 char *binding_explain(struct core *core, const struct condition *cond, char *const *env);

@@ -124,6 +124,15 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 		wrong(c, "%s rests in %s", slot->name, job_state_name(job->state));
 	if (waits_for_event != (own != NULL))
 		wrong(c, "%s is in %s and waits for %s", slot->name, job_state_name(job->state), own ? own->name : "nothing");
+	for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS) {
+		const struct event *event = event_get(c->core, job->waiters.p[i + 1]);
+		bool known = (job->waiters.p[i] & 0xff) == WAITER_REQUEST || event == NULL;
+
+		for (size_t k = 0; !known && k < event->holders.n; k++)
+			known = event->holders.p[k] == job->id;
+		if (!known)
+			wrong(c, "%s event does not know that it waits for %s", event->name, slot->name);
+	}
 	if (own != NULL && own->job != job->id)
 		wrong(c, "%s waits for an event of another", slot->name);
 	if (job->state == JOB_RUNNING && job->goal != GOAL_START)

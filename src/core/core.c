@@ -42,6 +42,8 @@ core_new(const struct core_config *config)
 		return NULL;
 	core->config.resolve = config->resolve;
 	core->config.resolve_data = config->resolve_data;
+	core->config.step = config->step;
+	core->config.step_data = config->step_data;
 	core->config.policies = config->policies;
 	core->log_level = config->log_level;
 	core->awake = config->awake;

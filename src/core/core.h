@@ -34,6 +34,32 @@ enum core_policy {
 	CORE_POLICY_SECURITY_FAILS = 8     /* a profile that can't be loaded fails the start (D41) */
 };
 
+/*
+ * What happens within an input, in order, for those who look on: a prediction, say. Pointers are good during the call.
+ * Events are spoken of by number (core/explain.h has more).
+ */
+enum core_step_type {
+	CORE_STEP_HANDLED,  /* an event has its turn */
+	CORE_STEP_HELD,	    /* it has had it, and waits for somebody */
+	CORE_STEP_FINISHED, /* it is over */
+	CORE_STEP_GOAL,	    /* an instance has another goal */
+	CORE_STEP_STATE,    /* or is in another state */
+};
+
+struct core_step {
+	enum core_step_type type;
+	uint64_t event;	      /* of the first three, else 0 */
+	const char *job;      /* of the others, else NULL */
+	const char *instance;
+	enum job_goal goal;
+	enum job_state state;
+	char *const *start_env; /* what it starts with next, or did */
+	char *const *stop_env;	/* what it stops with */
+};
+
+struct core;
+typedef void (*core_step_fn)(const struct core *core, const struct core_step *step, void *data);
+
 struct core_config {
 	char **own_env;        /* init's own environment, for `env KEY` */
 	char **job_env;        /* the initial job environment table */
@@ -43,6 +69,8 @@ struct core_config {
 	bool awake;	       /* no `startup` event will come: states count from the first */
 	core_resolve_fn resolve;
 	void *resolve_data;
+	core_step_fn step; /* NULL: nobody looks on */
+	void *step_data;
 };
 
 /* An empty core; the configuration is copied. NULL when out of memory. */

@@ -110,6 +110,7 @@ event_free(struct core *core, struct event *event)
 	free(event->name);
 	event->env = strv_free(event->env);
 	u64v_deinit(&event->requests);
+	u64v_deinit(&event->holders);
 	free(event);
 }
 
@@ -117,6 +118,13 @@ void
 event_block(struct event *event)
 {
 	event->blockers++;
+}
+
+void
+event_block_for(struct core *core, struct event *event, uint64_t job)
+{
+	event_block(event);
+	core_oom(core, u64v_add(&event->holders, job));
 }
 
 void
@@ -145,6 +153,7 @@ finish(struct core *core, struct event *event)
 {
 	struct job *job = job_get(core, event->job);
 
+	step_event(core, CORE_STEP_FINISHED, event);
 	event->job = 0;
 	if (job != NULL && job->blocker == event->id) {
 		job->blocker = 0;
@@ -174,12 +183,15 @@ look_at(struct core *core, struct event *event)
 	if (event->progress == EVENT_PENDING) {
 		core_log(core, LOG_LEVEL_INFO, "Handling %s event", event->name);
 		event->progress = EVENT_HANDLING;
+		step_event(core, CORE_STEP_HANDLED, event);
 		event_block(event); /* no one finishes it while it is handled */
 		trigger_dispatch(core, event);
 		state_runlevel(core, event);
 		if (strcmp(event->name, "startup") == 0)
 			follow_awake(core);
 		event->blockers--;
+		if (event->blockers > 0)
+			step_event(core, CORE_STEP_HELD, event);
 	}
 	if (event->blockers == 0)
 		finish(core, event);

@@ -584,6 +584,20 @@ follow_stopped(struct slot *slot, const char *name)
 		follow_spend(slot, name);
 }
 
+const struct condition *
+follow_condition(const struct slot *slot)
+{
+	return while_of(slot);
+}
+
+int
+follow_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env)
+{
+	bool bound = want != NULL && want->bound;
+
+	return environment(core, slot, bound ? want->binding : NULL, want != NULL ? want->arming : NULL, env);
+}
+
 char *
 follow_explain(struct core *core, const struct slot *slot, const struct want *want)
 {

@@ -19,7 +19,8 @@
  *   outbox.c     making effects; the outbox
  *   save.c       writing and reading the whole
  *   check.c      what must hold
- *   view.c       looking in
+ *   past.c       how processes and instances ended, for those who ask why
+ *   view.c       looking in; explain.c: looking in deeper; step.c: looking on
  *
  * Memory: a failed allocation sets core->oom and the step at hand is done as far as it goes;
  * core_apply() then returns -ENOMEM.
@@ -87,6 +88,16 @@ struct ended {
 	bool failed;
 };
 
+/* An instance that is gone. */
+struct past {
+	struct past *prev, *next; /* the slot's, oldest first */
+	char *name;		  /* owned */
+	struct u64v exits;	  /* as job.exits */
+	bool failed;
+	uint32_t failed_kind;
+	usec_t at;
+};
+
 /* A name for which there is, or was while instances live, a definition. */
 struct slot {
 	struct slot *prev, *next; /* all slots, in order of creation */
@@ -110,6 +121,9 @@ struct slot {
 	uint64_t look_cause;		    /* and what the change goes back to */
 	struct ended *ended;		    /* owned list */
 	size_t n_ended;
+
+	struct past *pasts; /* owned list */
+	size_t n_pasts;
 };
 
 struct process {
@@ -157,6 +171,8 @@ struct job {
 	char **up_env;	/* what its states say */
 	uint64_t cause; /* what its last change goes back to, a number for a chain of causes; 0: something from outside */
 	bool restart; /* during pre-stop: go on to stopping although the goal is start */
+	usec_t since; /* it is in its state */
+	struct u64v exits; /* how its processes ended last: see past.c */
 };
 
 enum event_progress { EVENT_PENDING, EVENT_HANDLING };
@@ -173,6 +189,7 @@ struct event {
 	uint64_t job;         /* the instance that waits for it, 0 = none */
 	uint64_t cause;       /* as job.cause */
 	struct u64v requests; /* pairs: request id, token id */
+	struct u64v holders;  /* instances it waits for, or did: derived from job.waiters */
 };
 
 /* A heap of event ids: those that something can be done about. */
@@ -328,6 +345,7 @@ struct event *event_get(const struct core *core, uint64_t id);
 /* Queue an event; name and env are copied. NULL: oom. */
 struct event *event_emit(struct core *core, const char *name, char *const *env);
 void event_block(struct event *event);
+void event_block_for(struct core *core, struct event *event, uint64_t job); /* until that instance lets it go */
 void event_unblock(struct core *core, struct event *event, bool failed);
 void event_drain(struct core *core);
 void event_free(struct core *core, struct event *event);
@@ -386,8 +404,24 @@ struct want *follow_arm(struct core *core, struct slot *slot, const char *name, 
 void follow_disarm(struct slot *slot, const char *name);
 void follow_spend(struct slot *slot, const char *name);
 void follow_stopped(struct slot *slot, const char *name); /* it ended, or its stop on came true */
+/* The expression that counts; NULL: none. */
+const struct condition *follow_condition(const struct slot *slot);
+/* What variables of its terms speak of; `want` may be NULL. 0 or -ENOMEM. */
+int must_check follow_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env);
 /* The terms that do not hold; owned, NULL when out of memory. */
 char *follow_explain(struct core *core, const struct slot *slot, const struct want *want);
+
+/* past.c */
+/* A process ended with that status, or (`step` is not PAST_ENDED) could not be made with that errno. */
+void past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, int32_t value);
+void past_add(struct core *core, const struct job *job); /* the instance goes */
+struct past *past_free(struct past *past);		 /* returns NULL */
+#define EXIT_WORDS 3					/* of each entry in job.exits */
+#define PAST_ENDED UINT32_MAX				 /* `step` of a process that ended */
+
+/* step.c: tell who looks on; nothing when nobody does. */
+void step_event(struct core *core, uint32_t type, const struct event *event);
+void step_job(struct core *core, uint32_t type, const struct job *job);
 
 /* request.c */
 int request_emit(struct core *core, const struct input_emit *in);

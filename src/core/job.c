@@ -98,6 +98,7 @@ job_free(struct core *core, struct job *job)
 	job->stop_env = strv_free(job->stop_env);
 	job->up_env = strv_free(job->up_env);
 	u64v_deinit(&job->waiters);
+	u64v_deinit(&job->exits);
 	free(job->name);
 	free(job);
 }
@@ -157,7 +158,7 @@ job_wait_event(struct core *core, struct job *job, struct event *event)
 	int r = add_waiter(job, WAITER_EVENT, event->id, 0);
 
 	if (r == 0)
-		event_block(event);
+		event_block_for(core, event, job->id);
 	return r;
 }
 
@@ -170,7 +171,7 @@ job_wait_fall(struct core *core, struct job *job, struct event *event)
 		return 0;
 	r = add_waiter(job, WAITER_FALL, event->id, 0);
 	if (r == 0)
-		event_block(event);
+		event_block_for(core, event, job->id);
 	return r;
 }
 
@@ -465,6 +466,7 @@ arrive_waiting(struct core *core, struct job *job)
 	job_finish(core, job, false);
 	release_falls(core, job);
 	core_notify(core, NOTIFY_INSTANCE_REMOVED, job, NULL, NULL, NULL, 0);
+	past_add(core, job);
 	job_free(core, job);
 	registry_settle(core, slot);
 	if (name != NULL)
@@ -501,6 +503,7 @@ set_goal(struct core *core, struct job *job, enum job_goal goal)
 	core_log(core, LOG_LEVEL_INFO, "%s goal changed from %s to %s", job_display(job, display, sizeof(display)),
 		 job_goal_name(job->goal), job_goal_name(goal));
 	job->goal = goal;
+	step_job(core, CORE_STEP_GOAL, job);
 	core_notify(core, NOTIFY_GOAL_CHANGED, job, NULL, job_goal_name(goal), NULL, 0);
 }
 
@@ -527,6 +530,8 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 		core_log(core, LOG_LEVEL_INFO, "%s state changed from %s to %s",
 			 job_display(job, display, sizeof(display)), job_state_name(from), job_state_name(state));
 		job->state = state;
+		job->since = core->now;
+		step_job(core, CORE_STEP_STATE, job);
 		core_notify(core, NOTIFY_STATE_CHANGED, job, NULL, job_state_name(state), NULL, 0);
 		if (state == JOB_WAITING) {
 			arrive_waiting(core, job);

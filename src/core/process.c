@@ -292,6 +292,7 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 
 	if (kind == PROCESS_MAIN)
 		process_forget_timer(core, job);
+	past_exit(core, job, kind, PAST_ENDED, status);
 	forget(core, job, kind);
 	switch (kind) {
 	case PROCESS_MAIN:
@@ -459,6 +460,8 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 		core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s",
 			 job_display(job, display, sizeof(display)), process_kind_name(kind), text);
 	process_forget_timer(core, job);
+	if (!by_stop)
+		past_exit(core, job, kind, in->step, in->error);
 	forget(core, job, kind);
 	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP) {
 		job_fail(core, job, kind, -1);

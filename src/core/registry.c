@@ -52,6 +52,12 @@ slot_free(struct core *core, struct slot *slot)
 		DL_DELETE(slot->ended, ended);
 		(void) ended_free(ended);
 	}
+	while (slot->pasts != NULL) {
+		struct past *past = slot->pasts;
+
+		DL_DELETE(slot->pasts, past);
+		(void) past_free(past);
+	}
 	trigger_deinit(core, &slot->start);
 	map_del(&core->slots_by_name, slot->name);
 	map_deinit(&slot->by_name);

@@ -5,7 +5,7 @@
  * event heap, all indexes) is derived, so that a damaged or older snapshot can't contradict itself.
  *
  *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
- *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended []]
+ *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended [], pasts []]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
 #include "core/internal.h"
@@ -16,7 +16,7 @@
 
 #define SAVE_VERSION 1
 #define SAVE_PARTS 8
-#define SLOT_PARTS 7
+#define SLOT_PARTS 8
 #define SLOT_PARTS_MIN 5 /* an older release's */
 
 #define F(type, st, member) WIRE_FIELD(type, struct st, member)
@@ -46,6 +46,7 @@ static const struct wire_field job_fields[] = {
 	F(BOOL, job, failed),     F(U32, job, failed_kind),  F(I32, job, exit_status),   F(U64, job, kill_timer),
 	F(U64, job, respawn_time), F(U32, job, respawn_count), F(BOOL, job, restart),
 	F(BOOL, job, up),         F(STRV, job, up_env),      F(U64, job, cause),
+	F(U64, job, since),       F(U64V, job, exits),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 
@@ -57,6 +58,11 @@ static const struct wire_schema want_schema = WIRE_SCHEMA("want", want_fields);
 
 static const struct wire_field ended_fields[] = { F(STR, ended, name), F(BOOL, ended, failed) };
 static const struct wire_schema ended_schema = WIRE_SCHEMA("ended", ended_fields);
+
+static const struct wire_field past_fields[] = {
+	F(STR, past, name), F(U64V, past, exits), F(BOOL, past, failed), F(U32, past, failed_kind), F(U64, past, at),
+};
+static const struct wire_schema past_schema = WIRE_SCHEMA("past", past_fields);
 
 static const struct wire_field event_fields[] = {
 	F(U64, event, id),       F(STR, event, name),    F(STRV, event, env), F(U64, event, fd),
@@ -103,6 +109,7 @@ static void
 put_slot(struct strbuf *b, const struct slot *slot)
 {
 	const struct ended *ended;
+	const struct past *past;
 	const struct want *want;
 	const struct job *job;
 	size_t n = 0;
@@ -126,6 +133,9 @@ put_slot(struct strbuf *b, const struct slot *slot)
 	wire_put_array(b, slot->n_ended);
 	DL_FOREACH(slot->ended, ended)
 		wire_put_struct(b, &ended_schema, ended);
+	wire_put_array(b, slot->n_pasts);
+	DL_FOREACH(slot->pasts, past)
+		wire_put_struct(b, &past_schema, past);
 }
 
 void
@@ -303,6 +313,27 @@ get_ended(struct wire_in *in, struct slot *slot)
 	return 0;
 }
 
+static int
+get_past(struct wire_in *in, struct slot *slot)
+{
+	struct past *past = calloc(1, sizeof(*past));
+	int r;
+
+	if (past == NULL)
+		return -ENOMEM;
+	r = wire_get_struct(in, &past_schema, past);
+	if (r == 0 && past->name == NULL)
+		r = -EBADMSG;
+	if (r < 0) {
+		wire_free_struct(&past_schema, past);
+		free(past);
+		return r;
+	}
+	DL_APPEND(slot->pasts, past);
+	slot->n_pasts++;
+	return 0;
+}
+
 /* What a slot has behind its jobs; `parts` of them are there. */
 static int
 get_following(struct core *core, struct wire_in *in, struct slot *slot, size_t parts)
@@ -315,7 +346,10 @@ get_following(struct core *core, struct wire_in *in, struct slot *slot, size_t p
 	n = parts > 1 ? wire_get_array(in) : 0;
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_ended(in, slot);
-	for (; parts > 2 && r == 0 && !in->bad; parts--)
+	n = parts > 2 ? wire_get_array(in) : 0;
+	for (; n > 0 && r == 0 && !in->bad; n--)
+		r = get_past(in, slot);
+	for (; parts > 3 && r == 0 && !in->bad; parts--)
 		wire_skip(in);
 	return r;
 }
@@ -495,7 +529,7 @@ link_all(struct core *core)
 			for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS) {
 				event = (job->waiters.p[i] & 0xff) == WAITER_REQUEST ? NULL : event_get(core, job->waiters.p[i + 1]);
 				if (event != NULL)
-					event_block(event);
+					event_block_for(core, event, job->id);
 			}
 		}
 	}

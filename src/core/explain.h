@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Looking in deeper: why an instance is as it is, and who waits for whom. As with core.h, what is handed out is
+ * borrowed until the next core_apply() unless it is said to be owned; nothing is changed. An instance is named by its
+ * job and its own name, "" for the unnamed one.
+ */
+
+#include "core/core.h"
+
+/* -- events ---------------------------------------------------------------------- */
+
+/* An event in the queue. */
+struct core_event {
+	uint64_t id;
+	const char *name;
+	char *const *env;
+	bool handled; /* its turn has come; it waits for somebody */
+	bool failed;
+	const char *job, *instance; /* the instance that waits for it; NULL: none */
+	size_t clients;		    /* emitters that wait for it */
+};
+
+/* 0, or -ENOENT: there is none of that number (any more). */
+int must_check core_event(const struct core *core, uint64_t id, struct core_event *view);
+/* All in the queue, in order of arrival; *ids (zeroed before) is the caller's. 0 or -ENOMEM. */
+int must_check core_events(const struct core *core, struct u64v *ids);
+
+/* Who keeps an event from being over. */
+struct core_holder {
+	const char *job;
+	const char *instance; /* NULL: the job's `start on` */
+	bool condition; /* a start on or stop on that is true in part; else the instance itself: it goes where the event
+			   sent it */
+};
+
+/* *holders is the caller's to free. 0, -ENOENT or -ENOMEM. */
+int must_check core_event_holders(const struct core *core, uint64_t id, struct core_holder **holders, size_t *n);
+
+/* -- instances --------------------------------------------------------------------- */
+
+/* How a process of a kind ended last. */
+struct core_exit {
+	bool known;
+	bool spawned;  /* it was made; else `step` and `value`, an errno, say what failed */
+	uint32_t step; /* enum spawn_step */
+	int32_t value; /* exit code, or signal << 8; or errno */
+	usec_t at;
+};
+
+enum core_definition { CORE_DEFINITION_CURRENT, CORE_DEFINITION_REPLACED, CORE_DEFINITION_REMOVED };
+
+/* What there is to know of a live instance, or of one that is gone but remembered. */
+struct core_past {
+	bool live;
+	struct core_exit exits[PROCESS_KIND_COUNT];
+	bool failed;
+	const char *failed_kind; /* a kind of process, or "respawn"; NULL unless failed */
+	usec_t since;		 /* it is in its state, or gone */
+	uint32_t respawns;	 /* within the window of the respawn limit */
+	usec_t window;		 /* when that began */
+	uint64_t event;		 /* its own event that it waits for; 0: none */
+	size_t clients;		 /* who wait for the instance */
+};
+
+/* 0, or -ENOENT: nothing is known of it. */
+int must_check core_past(const struct core *core, const char *job, const char *instance, struct core_past *view);
+/* Those of a job that are gone and remembered, oldest first; owned. NULL: out of memory, or no such job. */
+char **core_past_names(const struct core *core, const char *job);
+/* Events that wait for the instance; *ids (zeroed before) is the caller's. 0, -ENOENT or -ENOMEM. */
+int must_check core_instance_events(const struct core *core, const char *job, const char *instance, struct u64v *ids);
+/* Is a job's definition the one its file has, or does that wait until the last instance has stopped? */
+enum core_definition core_definition(const struct core *core, const char *job);
+
+/* -- conditions ---------------------------------------------------------------------- */
+
+struct core_condition {
+	const struct condition *cond; /* NULL: none */
+	const uint64_t *held;	      /* per leaf the event it holds, 0: none */
+};
+
+/* The start on of a job (instance NULL), or the stop on of an instance. 0 or -ENOENT. */
+int must_check core_condition(const struct core *core, const char *job, const char *instance,
+			      struct core_condition *view);
+
+/* -- while --------------------------------------------------------------------------- */
+
+/* The record of an instance under a `while`. */
+struct core_want {
+	bool armed, spent, bound;
+	bool wanted;	      /* its goal is start exactly when this is so */
+	char *const *arming;  /* what it was armed with */
+	char *const *binding; /* the states that hold for it, while bound */
+};
+
+/* 0, or -ENOENT: there is no record. */
+int must_check core_want(const struct core *core, const char *job, const char *instance, struct core_want *view);
+/* Names of all records of a job; owned. NULL: out of memory, or no such job. */
+char **core_want_names(const struct core *core, const char *job);
+/* The expression that counts for a job now; NULL: it has none. */
+const struct condition *core_while(const struct core *core, const char *job);
+
+enum core_truth { CORE_FALSE, CORE_UNKNOWN, CORE_TRUE };
+
+/* A term of a `while`, in the environment of an instance. */
+struct core_term {
+	const struct condition_node *node;
+	bool negated;	       /* an odd number of `not` stands over it */
+	enum core_truth truth; /* of the term itself */
+	char **states;	       /* owned: what matches it, "INSTANCE= PORT=80" */
+};
+
+/*
+ * The terms of a job's `while` from left to right, with what its instance (it need not exist) brings into them. *terms
+ * is the caller's to core_terms_free(). 0, -ENOENT: no such job, or no `while`; -ENOMEM.
+ */
+int must_check core_while_terms(struct core *core, const char *job, const char *instance, struct core_term **terms,
+				size_t *n);
+void core_terms_free(struct core_term *terms, size_t n); /* takes NULL */

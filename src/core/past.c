@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How processes and instances ended. Nothing is decided by it: it is for people who ask why something does not run.
+ *
+ * Exits are triples, one per kind of process: kind | step << 32, status or errno, when. `step` is PAST_ENDED for a
+ * process that ended, else where its making failed.
+ */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#define PASTS_MAX 8 /* instances of a class that are remembered */
+
+void
+past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, int32_t value)
+{
+	const uint64_t words[EXIT_WORDS] = { (uint64_t) kind | (uint64_t) step << 32, (uint64_t) (uint32_t) value,
+					     core->now };
+	struct u64v *v = &job->exits;
+	size_t at = 0, n = v->n;
+
+	while (at + EXIT_WORDS <= n && (v->p[at] & UINT32_MAX) != (uint64_t) kind)
+		at += EXIT_WORDS;
+	if (at + EXIT_WORDS <= n) {
+		memcpy(&v->p[at], words, sizeof(words));
+		return;
+	}
+	for (size_t i = 0; i < EXIT_WORDS; i++)
+		if (u64v_add(v, words[i]) < 0) {
+			v->n = n;
+			core->oom = true;
+			return;
+		}
+}
+
+struct past *
+past_free(struct past *past)
+{
+	free(past->name);
+	u64v_deinit(&past->exits);
+	free(past);
+	return NULL;
+}
+
+/* The one of that name is another's now. */
+static void
+drop(struct slot *slot, const char *name)
+{
+	struct past *past, *next;
+
+	DL_FOREACH_SAFE(slot->pasts, past, next) {
+		if (strcmp(past->name, name) != 0)
+			continue;
+		DL_DELETE(slot->pasts, past);
+		slot->n_pasts--;
+		(void) past_free(past);
+	}
+}
+
+void
+past_add(struct core *core, const struct job *job)
+{
+	struct slot *slot = job->slot;
+	struct past *past = calloc(1, sizeof(*past));
+
+	drop(slot, job->name);
+	if (past != NULL)
+		past->name = strdup(job->name);
+	if (past == NULL || past->name == NULL) {
+		free(past);
+		core->oom = true;
+		return;
+	}
+	for (size_t i = 0; i < job->exits.n; i++)
+		core_oom(core, u64v_add(&past->exits, job->exits.p[i]));
+	past->failed = job->failed;
+	past->failed_kind = job->failed_kind;
+	past->at = core->now;
+	DL_APPEND(slot->pasts, past);
+	if (++slot->n_pasts > PASTS_MAX) {
+		struct past *oldest = slot->pasts;
+
+		DL_DELETE(slot->pasts, oldest);
+		slot->n_pasts--;
+		(void) past_free(oldest);
+	}
+}
