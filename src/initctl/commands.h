@@ -8,6 +8,7 @@
 
 #include "initctl/initctl.h"
 
+/* clang-format off */
 #define COMMANDS(X)                   \
 	X(start)                      \
 	X(stop)                       \
@@ -16,6 +17,7 @@
 	X(status)                     \
 	X(list)                       \
 	X(emit)                       \
+	X(monitor)                    \
 	X(get_env)                    \
 	X(set_env)                    \
 	X(unset_env)                  \
@@ -32,6 +34,7 @@
 	X(notify_cgroup_manager_address) \
 	X(list_sessions)              \
 	X(help)
+/* clang-format on */
 
 #define X(name) extern const struct command command_##name;
 COMMANDS(X)
@@ -42,3 +45,5 @@ COMMANDS(X)
 	{ 'n', "no-wait", NULL, text, OPTION_FLAG, offsetof(struct initctl, no_wait) }
 #define OPTION_GLOBAL(text) \
 	{ 'g', "global", NULL, text, OPTION_FLAG, offsetof(struct initctl, global) }
+#define OPTION_JSON \
+	{ 0, "json", NULL, N_("print JSON"), OPTION_FLAG, offsetof(struct initctl, json) }

@@ -25,7 +25,9 @@ struct initctl {
 	bool warn;
 	bool global;
 	bool retain;
+	bool json;
 	char **ignore_events; /* owned */
+	char **filters;	      /* owned */
 };
 
 struct command {

@@ -75,6 +75,7 @@ main(int argc, char **argv)
 	status = dispatch(&ctl, &scan, operands);
 	ctl.upstart = upstart_free(ctl.upstart);
 	strv_free(ctl.ignore_events);
+	strv_free(ctl.filters);
 	options_deinit(&scan);
 	free(operands);
 	return tool_finish(&ctl.tool, status);

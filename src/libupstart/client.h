@@ -28,6 +28,8 @@ struct upstart {
 	bool resent;          /* the last call was sent more than once */
 	unsigned int quick;   /* ms */
 	unsigned int retry;   /* ms */
+	upstart_signal_fn signal; /* who hears of signals; NULL: nobody */
+	void *signal_data;
 };
 
 enum call_mode {
@@ -64,6 +66,14 @@ bool client_fall_back(const struct upstart *u, int r, struct upstart_error *ours
 /* Open u->dbus; whatever was there is closed. */
 int client_open(struct upstart *u, struct upstart_error *err);
 void client_close(struct upstart *u);
+
+/* Open it again after it was lost, patiently. False when patience has ended. */
+bool client_reopen(struct upstart *u);
+
+/* A signal has come: tell who wants to know. */
+void client_signal(struct upstart *u, DBusMessage *message);
+/* On a bus: ask for init's signals. 0, or -ENOMEM. */
+int client_match(const struct upstart *u, struct upstart_error *err);
 
 /* Make the call and wait for its answer; *reply (may be NULL: not wanted) is the caller's to unref. */
 int client_call(struct upstart *u, const struct call *call, DBusMessage **reply, struct upstart_error *err, ...);

@@ -28,6 +28,8 @@
 /* So many useless connections in a row mean that init does not want us. */
 #define USELESS_MAX 5u
 #define NO_DEADLINE INT64_MAX
+/* So long a server may take to let somebody in. */
+#define GREETING_MS 2000
 /* libdbus takes an int. */
 #define POLL_LONGEST_MS INT64_C(3600000)
 
@@ -76,8 +78,8 @@ error_lost(struct upstart_error *err)
 }
 
 /*
- * Signals are nobody's business here. That they come says that init is there; what libdbus makes up itself when a
- * connection is lost, Disconnected and errors for those who wait, does not.
+ * That signals come says that init is there; what libdbus makes up itself when a connection is lost, Disconnected and
+ * errors for those who wait, does not.
  */
 static DBusHandlerResult
 message_cb(DBusConnection *dbus unused, DBusMessage *message, void *data)
@@ -88,6 +90,7 @@ message_cb(DBusConnection *dbus unused, DBusMessage *message, void *data)
 	    dbus_message_has_interface(message, DBUS_INTERFACE_LOCAL))
 		return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
 	u->heard = true;
+	client_signal(u, message);
 	return DBUS_HANDLER_RESULT_HANDLED;
 }
 
@@ -127,6 +130,10 @@ client_open(struct upstart *u, struct upstart_error *err)
 	}
 	u->opened = now_ms();
 	u->heard = false;
+	if (u->signal && client_match(u, err) < 0) {
+		client_close(u);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -445,6 +452,26 @@ reconnect(struct upstart *u, struct retry *retry)
 	while (retry_pause(retry)) {
 		if (client_open(u, NULL) == 0)
 			return true;
+	}
+	return false;
+}
+
+bool
+client_reopen(struct upstart *u)
+{
+	struct retry retry = { 0 };
+
+	retry_judge(&retry, u, true);
+	while (reconnect(u, &retry)) {
+		int64_t until = now_ms() + GREETING_MS;
+
+		/* Init tells nothing to those who have not said who they are, and that takes several messages. */
+		while (!dbus_connection_get_is_authenticated(u->dbus) && now_ms() < until &&
+		       dbus_connection_read_write(u->dbus, (int) (until - now_ms())))
+			;
+		if (dbus_connection_get_is_authenticated(u->dbus))
+			return true;
+		retry.useless++;
 	}
 	return false;
 }

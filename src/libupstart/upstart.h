@@ -153,6 +153,53 @@ int upstart_emit(struct upstart *conn, const char *event, char *const *env, bool
 int upstart_emit_with_file(struct upstart *conn, const char *event, char *const *env, bool wait, int fd,
 			   struct upstart_error *err);
 
+/* ---- signals ---- */
+
+enum upstart_signal_type {
+	UPSTART_SIGNAL_EVENT,		 /* an event is over: `text` is its name, `env` its environment */
+	UPSTART_SIGNAL_JOB_ADDED,	 /* a job is known from now on, or again: `job` */
+	UPSTART_SIGNAL_JOB_REMOVED,	 /* `job` */
+	UPSTART_SIGNAL_INSTANCE_ADDED,	 /* `job`, `instance` */
+	UPSTART_SIGNAL_INSTANCE_REMOVED, /* `job`, `instance` */
+	UPSTART_SIGNAL_GOAL,		 /* `job`, `instance`; `text` is the new goal */
+	UPSTART_SIGNAL_STATE,		 /* `job`, `instance`; `text` is the new state */
+	UPSTART_SIGNAL_FAILED,		 /* `job`, `instance`; `status` as from wait(2), or 0 */
+	UPSTART_SIGNAL_RESTARTED,	 /* init has replaced itself */
+	UPSTART_SIGNAL_OTHER,		 /* one that this library does not know: `text` is its name */
+};
+
+/* Everything is borrowed until the function that was told returns; NULL or 0 where the type says nothing of it. */
+struct upstart_signal {
+	enum upstart_signal_type type;
+	const char *path; /* the object that sent it */
+	const char *job;
+	const char *instance; /* "" for the only one */
+	const char *text;
+	char *const *env;
+	int status;
+};
+
+typedef void (*upstart_signal_fn)(const struct upstart_signal *signal, void *data);
+
+/*
+ * Have `fn` called with every signal of init; NULL ends that. It is called from within upstart_dispatch(), and from
+ * within any other call on this connection that waits for init. It may not use the connection itself.
+ */
+int upstart_subscribe(struct upstart *conn, upstart_signal_fn fn, void *data, struct upstart_error *err);
+
+/*
+ * For an event loop: a descriptor that becomes readable when there is something for upstart_dispatch(); -1 when there is
+ * no connection. It changes when upstart_dispatch() returns 1. It stays the connection's.
+ */
+int upstart_fd(const struct upstart *conn);
+
+/*
+ * Take in what init has sent, after waiting for it for up to `timeout` milliseconds (0: not at all, negative: without
+ * limit). 0: done, whether or not something came. 1: the connection had been lost and is there again: what happened
+ * meanwhile was not told. -ENOTCONN: it could not be had back within the limit of upstart_set_limits().
+ */
+int upstart_dispatch(struct upstart *conn, int timeout, struct upstart_error *err);
+
 /* ---- init itself ---- */
 
 int upstart_version(struct upstart *conn, char **version, struct upstart_error *err);
