@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The list of cases of the job language (tests/data/language-cases.tsv): every row has the
- * result it names, but for those that tests/data/language-quirks.md lists with another.
+ * result it names, but for those that tests/data/language-quirks.md lists with another. Then the list of
+ * our own (tests/data/language-more.tsv), which also says how what is right is written.
  * Every row that is right is written and read back; every row survives every failing allocation.
  */
 #include "jobtest.h"
 
-#define ROWS_MAX 1000
+#define ROWS_MAX 2000
 
 struct row {
 	char *raw;  /* first column as it stands in the file */
@@ -16,6 +17,7 @@ struct row {
 	bool quirk;
 	const char *ours; /* borrowed from quirks */
 	bool is_new;
+	char *printed; /* how it is written; NULL: the list does not say */
 };
 
 struct quirk {
@@ -52,21 +54,35 @@ split(char *line, char **pieces, size_t n)
 		pieces[i] = strsep(&line, "\t");
 }
 
-static void
-unescape(struct row *row)
+/* The character behind a backslash; *p is moved to its last one. */
+static char
+escaped(const char **p)
 {
-	const char *p = row->raw;
+	const char digits[] = { (*p)[1], **p == 'x' ? (*p)[2] : '\0', '\0' };
 
-	row->text = malloc(strlen(p) + 1);
-	for (row->n = 0; *p != '\0'; p++) {
+	if (**p == 'x') {
+		*p += 2;
+		return (char) strtol(digits, NULL, 16);
+	}
+	return **p == 'n' ? '\n' : **p == 't' ? '\t' : **p == 'r' ? '\r' : **p == '0' ? '\0' : '\\';
+}
+
+static char *
+unescape(const char *p, size_t *n)
+{
+	char *text = malloc(strlen(p) + 1);
+
+	for (*n = 0; *p != '\0'; p++) {
 		char c = *p;
 
 		if (c == '\\') {
 			p++;
-			c = *p == 'n' ? '\n' : *p == 't' ? '\t' : *p == 'r' ? '\r' : *p == '0' ? '\0' : '\\';
+			c = escaped(&p);
 		}
-		row->text[row->n++] = c;
+		text[(*n)++] = c;
 	}
+	text[*n] = '\0';
+	return text;
 }
 
 static void
@@ -101,6 +117,30 @@ find_quirk(struct row *row)
 	}
 }
 
+/* The list of our own; a line without a tab is no row. */
+static void
+read_more(void)
+{
+	FILE *file = open_data("language-more.tsv");
+	char line[4096];
+	char *pieces[3];
+	size_t n;
+
+	while (fgets(line, sizeof(line), file) != NULL) {
+		struct row *row = &rows[n_rows];
+
+		split(line, pieces, 3);
+		if (pieces[1] == NULL)
+			continue;
+		assert_true(++n_rows < ROWS_MAX);
+		row->raw = strdup(pieces[0]);
+		row->want = strdup(pieces[1]);
+		row->text = unescape(row->raw, &row->n);
+		row->printed = pieces[2] != NULL ? unescape(pieces[2], &n) : NULL;
+	}
+	(void) fclose(file);
+}
+
 static int
 read_data(void **state)
 {
@@ -118,10 +158,11 @@ read_data(void **state)
 		row->raw = strdup(pieces[0]);
 		row->want = strdup(pieces[1]);
 		row->quirk = pieces[2] != NULL && strcmp(pieces[2], "quirk") == 0;
-		unescape(row);
+		row->text = unescape(row->raw, &row->n);
 		find_quirk(row);
 	}
 	(void) fclose(file);
+	read_more();
 	return 0;
 }
 
@@ -132,6 +173,7 @@ free_data(void **state)
 		free(rows[i].raw);
 		free(rows[i].text);
 		free(rows[i].want);
+		free(rows[i].printed);
 	}
 	for (size_t i = 0; i < n_quirks; i++) {
 		free(quirks[i].raw);
@@ -210,6 +252,28 @@ test_rows_print(void **state)
 	assert_true(n > 150);
 }
 
+/* What the list of our own says of how it is written. */
+static void
+test_rows_printed(void **state)
+{
+	size_t wrong = 0, n = 0;
+
+	for (size_t i = 0; i < n_rows; i++) {
+		auto_parsed struct parsed p = parse_span((struct span) { rows[i].text, rows[i].n });
+		auto_free char *text = p.r == 0 ? job_class_print(p.cls) : NULL;
+
+		if (rows[i].printed == NULL)
+			continue;
+		n++;
+		if (text != NULL && strcmp(text, rows[i].printed) == 0)
+			continue;
+		wrong++;
+		print_error("%s: is written as %s", rows[i].raw, text != NULL ? text : "nothing\n");
+	}
+	assert_int_equal(wrong, 0);
+	assert_true(n > 200);
+}
+
 /* Every row as an override: the job of the conf file stays, whatever is wrong. */
 static void
 test_rows_as_override(void **state)
@@ -263,6 +327,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_quirks),
 		cmocka_unit_test(test_rows_print),
+		cmocka_unit_test(test_rows_printed),
 		cmocka_unit_test(test_rows_as_override),
 		cmocka_unit_test(test_rows_without_memory),
 	};
