@@ -266,6 +266,17 @@ add_blanks(struct lexer *lex, bool newlines, struct strbuf *out)
 		strbuf_addn(out, lex->text + start, lex->pos - start);
 }
 
+/* At a backslash: a blank before it and an ordinary character behind it were garbled before 2.0 (D17). */
+static int
+warn_escape_after_blank(struct lexer *lex)
+{
+	char c = peek_second(lex);
+
+	if (!lexer_is_blank(lex->text[lex->pos - 1]) || c == '\\' || lexer_is_blank(c))
+		return 0;
+	return lexer_warn(lex, FAULT_ESCAPE_AFTER_BLANK, lexer_place(lex), (struct span){ lex->text + lex->pos, 2 });
+}
+
 /* A backslash and another character than newline, in a word: what is left of the two (1.3, D19). */
 static void
 add_escape(struct lexer *lex, struct quote *q, struct strbuf *out)
@@ -328,6 +339,8 @@ read_word(struct lexer *lex, enum word_kind kind, struct word *w, struct strbuf 
 			add_blanks(lex, true, out);
 		} else if (c == '\\') {
 			w->plain = false;
+			if (q.c != '\0' && warn_escape_after_blank(lex) < 0)
+				return -ENOMEM;
 			add_escape(lex, &q, out);
 		} else if (q.c != '\0' ? c == q.c : lexer_is_quote(c)) {
 			w->plain = false;
@@ -440,6 +453,8 @@ read_command(struct lexer *lex, struct strbuf *out)
 			add_blanks(lex, q.c != '\0', out);
 			continue;
 		}
+		if (c == '\\' && out->len > 0 && warn_escape_after_blank(lex) < 0)
+			return -ENOMEM;
 		strbuf_addc(out, c);
 		if (c == '\\') {
 			strbuf_addc(out, peek_second(lex));

@@ -34,6 +34,7 @@ parser_deinit(struct parser *p)
 	strlist_deinit(&p->tmpfiles);
 	strlist_deinit(&p->readonly);
 	strlist_deinit(&p->hidden);
+	exports_deinit(&p->export_places);
 	map_deinit(&p->cgroups);
 }
 
@@ -129,6 +130,8 @@ parser_finish(struct parser *p, struct parse_report *report, struct job_class **
 		if (p->cls->process[PROCESS_SECURITY].command == NULL)
 			return -ENOMEM;
 	}
+	if (exports_check(&p->export_places, p->cls, report) < 0)
+		return -ENOMEM;
 	*cls = steal(&p->cls);
 	return 0;
 }

@@ -30,10 +30,12 @@
 	X(EVENT_IN_WHILE, false, "An event's words, but 'while' takes states: write the job's name alone")             \
 	X(TOO_MANY_ERRORS, false, "Too many errors, the rest of the file was not read")                                \
 	X(COMMENT_IN_WORD, true, "'#' directly after a word starts a comment, quote it if it belongs to the word")     \
+	X(ESCAPE_AFTER_BLANK, true, "Taken as written; before 2.0 a backslash after a blank was garbled")               \
 	X(TEXT_AFTER_KEYWORD, true, "Text after this keyword is read as another stanza")                               \
 	X(MIXED_OPERATORS, true, "'and' and 'or' have equal precedence, use parentheses")                              \
 	X(ENV_WITHOUT_NAME, true, "Variable without a name has no effect")                                             \
 	X(EXPORT_WITH_VALUE, true, "Only names can be exported, so this has no effect")                                \
+	X(EXPORT_UNSET, true, "Exported, but nothing here sets it")                                                    \
 	X(EXIT_OUT_OF_RANGE, true, "Exit status above 255 cannot occur")                                               \
 	X(LIMIT_NEGATIVE, true, "Negative limit, write 'unlimited' instead of -1")                                     \
 	X(LIMIT_SOFT_ABOVE_HARD, true, "Soft limit is above the hard limit")                                           \

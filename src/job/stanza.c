@@ -59,12 +59,17 @@ parse_flag(struct parser *p, const struct stanza *s, const struct stanza *outer)
 	return keyword_end(p, s);
 }
 
-/* Is this word of `export` or `env` one that will do nothing? (D32) */
+/* Is this word of `export` or `env` one that will do nothing? (D32) What is exported may be set further down. */
 static int
 warn_useless(struct parser *p, const struct stanza *s, const struct word *w)
 {
-	if (s->member == offsetof(struct job_class, export) && strchr(w->text, '=') != NULL)
+	if (s->member == offsetof(struct job_class, export)) {
+		int r = exports_add(&p->export_places, p->lex.path, w->at);
+
+		if (r < 0 || strchr(w->text, '=') == NULL)
+			return r;
 		return lexer_warn(&p->lex, FAULT_EXPORT_WITH_VALUE, w->at, w->raw);
+	}
 	if (s->member == offsetof(struct job_class, env) && *w->text == '=')
 		return lexer_warn(&p->lex, FAULT_ENV_WITHOUT_NAME, w->at, w->raw);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include "common/map.h"
 #include "job/class.h"
+#include "job/exports.h"
 #include "job/lexer.h"
 #include "job/list.h"
 
@@ -29,6 +30,7 @@ struct parser {
 	size_t mounts_cap;
 	size_t exits_cap;
 	size_t cgroups_cap;
+	struct exports export_places; /* of the words in `export` */
 	struct map cgroups; /* "CONTROLLER\nNAME\nKEY" -> index in cls->cgroups + 1 */
 	/* The last `respawn limit`, for D42; path NULL: none. */
 	const char *respawn_limit_path;

@@ -66,6 +66,8 @@ def test_verbose_shows_line_and_caret(files):
     ("start on a or b and c\n", "'and' and 'or' have equal precedence, use parentheses: and"),
     ("env =x\n", "Variable without a name has no effect: =x"),
     ("export A=1\n", "Only names can be exported, so this has no effect: A=1"),
+    ("env A=1\nexport A B\n", "Exported, but nothing here sets it: B"),
+    ("exec echo \\$HOME\n", "Taken as written; before 2.0 a backslash after a blank was garbled: \\$"),
     ("respawn limit 1 2\n", "Respawn limit has no effect without respawn"),
     ("manual task\n", "Text after this keyword is read as another stanza: manual"),
     ("normal exit 300\n", "Exit status above 255 cannot occur: 300"),

@@ -44,8 +44,8 @@ test_messages(void **state)
 
 		assert_int_equal(p.r, -EINVAL);
 		assert_int_equal(p.report.errors, 1);
-		assert_string_equal(p.report.issues[0].message, messages[i].message);
-		assert_string_equal(p.report.issues[0].path, "test.conf");
+		assert_string_equal(first_error(&p.report)->message, messages[i].message);
+		assert_string_equal(first_error(&p.report)->path, "test.conf");
 	}
 }
 
@@ -214,7 +214,23 @@ test_warnings(void **state)
 		{ "start on (a or b) and c and (d or e or f)\n", NULL },
 		{ "start on (a or b) and c and (d or e and f)\n", "MIXED_OPERATORS" },
 		{ "env =x\n", "ENV_WITHOUT_NAME" },
-		{ "export A B=1\n", "EXPORT_WITH_VALUE" },
+		{ "env A\nexport A B=1\n", "EXPORT_WITH_VALUE" },
+		{ "export A\n", "EXPORT_UNSET" },
+		{ "env B=A\nexport A B\n", "EXPORT_UNSET" },
+		{ "export A\nstart on a\nmanual\n", "EXPORT_UNSET" },
+		{ "export A B C PATH TERM UPSTART_EVENTS\nenv A=\nenv B\nimport C\n", NULL },
+		{ "export A\nstart on a\n", NULL },
+		{ "export A\nwhile a\n", NULL },
+		{ "export A\ninstance $A\n", NULL },
+		{ "export A\nusage A=a\n", NULL },
+		{ "exec echo \\$HOME\n", "ESCAPE_AFTER_BLANK" },
+		{ "exec a '  \\b'\n", "ESCAPE_AFTER_BLANK" },
+		{ "description \"a \\\"b\"\n", "ESCAPE_AFTER_BLANK" },
+		{ "start on a \"b \\$c\"\n", "ESCAPE_AFTER_BLANK" },
+		{ "exec \\a b\\c \\\\ \\\n d\n", NULL },
+		{ "description \\$a\n", NULL },
+		{ "description \"a\\$b \\\\\"\n", NULL },
+		{ "script\n echo \\$a\nend script\n", NULL },
 		{ "normal exit 255\n", NULL },
 		{ "normal exit TERM\n", NULL },
 		{ "normal exit 256\n", "EXIT_OUT_OF_RANGE" },

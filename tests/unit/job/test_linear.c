@@ -95,6 +95,7 @@ static const struct {
 	{ "", "# x\n", "" },
 	{ "", "task#x\n", "" },
 	{ "", "env A%N=b\n", "" },
+	{ "env B\n", "export A%N B\n", "" },
 	{ "", "emits a b c\n", "" },
 	{ "emits", " a", "\n" },
 	{ "normal exit", " 1 TERM", "\n" },
