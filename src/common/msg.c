@@ -38,11 +38,11 @@ static const struct wire_field request_fields[] = {
 	F(STR, request, token),   F(I32, request, pid),    F(I32, request, uid),
 };
 static const struct wire_field reply_fields[] = {
-	F(U64, reply, request),     F(STR, reply, error),  F(STR, reply, text),     F(STR, reply, job),
-	F(STR, reply, instance),    F(STR, reply, value),  F(STRV, reply, list),    F(STR, reply, description),
-	F(STR, reply, author),      F(STR, reply, version), F(STR, reply, usage),   F(STRV, reply, start_on),
-	F(STRV, reply, stop_on),    F(STRV, reply, emits), F(STR, reply, goal),     F(STR, reply, state),
-	F(STRV, reply, processes),
+	F(U64, reply, request),	   F(STR, reply, error),   F(STR, reply, text),	 F(STR, reply, job),
+	F(STR, reply, instance),   F(STR, reply, value),   F(STRV, reply, list), F(STR, reply, description),
+	F(STR, reply, author),	   F(STR, reply, version), F(STR, reply, usage), F(STRV, reply, start_on),
+	F(STRV, reply, stop_on),   F(STRV, reply, emits),  F(STR, reply, goal),	 F(STR, reply, state),
+	F(STRV, reply, processes), F(STR, reply, path),	   F(STR, reply, fault), F(STR, reply, successor),
 };
 static const struct wire_field notify_fields[] = {
 	F(U32, notify, type), F(STR, notify, job), F(STR, notify, instance),

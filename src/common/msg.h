@@ -125,35 +125,36 @@ struct msg_log_flushed {
 
 /* What control asks of init. R: a request (changes something, journaled, answered once); Q: a query. */
 enum request_action {
-	REQUEST_EMIT,             /* R name env wait [fd]           -> - */
-	REQUEST_JOB_START,        /* R job env wait [token]         -> instance */
-	REQUEST_JOB_STOP,         /* R job env wait [token]         -> - */
-	REQUEST_JOB_RESTART,      /* R job env wait [token]         -> instance */
-	REQUEST_INSTANCE_START,   /* R job instance wait            -> - */
-	REQUEST_INSTANCE_STOP,    /* R job instance wait            -> - */
+	REQUEST_EMIT,		  /* R name env wait [fd]           -> - */
+	REQUEST_JOB_START,	  /* R job env wait [token]         -> instance */
+	REQUEST_JOB_STOP,	  /* R job env wait [token]         -> - */
+	REQUEST_JOB_RESTART,	  /* R job env wait [token]         -> instance */
+	REQUEST_INSTANCE_START,	  /* R job instance wait            -> - */
+	REQUEST_INSTANCE_STOP,	  /* R job instance wait            -> - */
 	REQUEST_INSTANCE_RESTART, /* R job instance wait            -> - */
 	REQUEST_INSTANCE_RELOAD,  /* R job instance                 -> - */
-	REQUEST_RELOAD_CONFIG,    /* R                              -> - */
+	REQUEST_RELOAD_CONFIG,	  /* R                              -> - */
 	REQUEST_SET_LOG_PRIORITY, /* R name                         -> - */
-	REQUEST_REEXEC,           /* R                              -> - (answered before it happens) */
-	REQUEST_END_SESSION,      /* R                              -> - */
-	REQUEST_SET_ENV,          /* R [job instance] env replace   -> - */
-	REQUEST_UNSET_ENV,        /* R [job instance] env (names)   -> - */
-	REQUEST_RESET_ENV,        /* R [job instance]               -> - */
-	REQUEST_NOTIFY_DISK,      /* R                              -> - */
-	REQUEST_BUS_ADDRESS,      /* R name: control has joined it; remembered for its successors */
+	REQUEST_REEXEC,		  /* R                              -> - (answered before it happens) */
+	REQUEST_END_SESSION,	  /* R                              -> - */
+	REQUEST_SET_ENV,	  /* R [job instance] env replace   -> - */
+	REQUEST_UNSET_ENV,	  /* R [job instance] env (names)   -> - */
+	REQUEST_RESET_ENV,	  /* R [job instance]               -> - */
+	REQUEST_NOTIFY_DISK,	  /* R                              -> - */
+	REQUEST_BUS_ADDRESS,	  /* R name: control has joined it; remembered for its successors */
 	REQUEST_LAST_CHANGE = REQUEST_BUS_ADDRESS,
-	REQUEST_GET_JOB,          /* Q job                          -> - or UnknownJob */
-	REQUEST_GET_JOBS,         /* Q                              -> list */
-	REQUEST_GET_INSTANCE,     /* Q job env                      -> instance or UnknownInstance */
+	REQUEST_GET_JOB,	      /* Q job                          -> - or UnknownJob */
+	REQUEST_GET_JOBS,	      /* Q                              -> list */
+	REQUEST_GET_INSTANCE,	      /* Q job env                      -> instance or UnknownInstance */
 	REQUEST_GET_INSTANCE_BY_NAME, /* Q job instance             -> - or UnknownInstance */
-	REQUEST_GET_INSTANCES,    /* Q job                          -> list */
-	REQUEST_JOB_PROPERTIES,   /* Q job                          -> properties; ERR_GONE if unknown */
-	REQUEST_INSTANCE_PROPERTIES, /* Q job instance              -> properties; ERR_GONE if unknown */
-	REQUEST_GET_LOG_PRIORITY, /* Q                              -> value */
-	REQUEST_GET_STATE,        /* Q                              -> value (JSON) */
-	REQUEST_GET_ENV,          /* Q [job instance] name          -> value */
-	REQUEST_LIST_ENV,         /* Q [job instance]               -> list */
+	REQUEST_GET_INSTANCES,	      /* Q job                          -> list */
+	REQUEST_JOB_PROPERTIES,	      /* Q job                          -> properties; ERR_GONE if unknown */
+	REQUEST_INSTANCE_PROPERTIES,  /* Q job instance              -> properties; ERR_GONE if unknown */
+	REQUEST_GET_LOG_PRIORITY,     /* Q                              -> value */
+	REQUEST_GET_STATE,	      /* Q                              -> value (JSON) */
+	REQUEST_GET_ENV,	      /* Q [job instance] name          -> value */
+	REQUEST_LIST_ENV,	      /* Q [job instance]               -> list */
+	REQUEST_GET_FAULTS,	      /* Q name (of a job, or "")       -> list */
 	REQUEST_ACTION_COUNT
 };
 
@@ -186,6 +187,9 @@ struct msg_reply {
 	char *description, *author, *version, *usage;
 	char **start_on, **stop_on; /* reverse Polish: for each node the number of its strings (decimal), then those */
 	char **emits;
+	char *path;	 /* the file it is from */
+	char *fault;	 /* what is wrong with its files now; "": nothing */
+	char *successor; /* "changed" or "deleted": from when the last instance has gone; else "" */
 	/* properties of an instance */
 	char *goal, *state;
 	char **processes; /* kind, pid, kind, pid … in the order of process kinds */

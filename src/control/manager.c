@@ -71,6 +71,23 @@ manager_reload_configuration(struct call *call)
 	request_simple(call, REQUEST_RELOAD_CONFIG, call_finish_empty);
 }
 
+/* Of the files of one job, or of all. */
+void
+manager_get_configuration_faults(struct call *call)
+{
+	struct msg_request request = { .action = REQUEST_GET_FAULTS };
+	struct args args;
+
+	args_init(&args, call);
+	call->name = libdbus_name(args_string(&args));
+	if (call->name == NULL) {
+		call_error(call, ERR_NO_MEMORY, "Out of Memory");
+		return;
+	}
+	request.name = call->name;
+	call_ask(call, &request, call_finish_list, -1);
+}
+
 static void
 finish_state(struct call *call, const struct msg_reply *reply)
 {

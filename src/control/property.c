@@ -113,6 +113,24 @@ property_put_emits(DBusMessageIter *it, const struct call *call, const struct ms
 }
 
 bool
+property_put_path(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->path);
+}
+
+bool
+property_put_fault(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->fault);
+}
+
+bool
+property_put_successor(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->successor);
+}
+
+bool
 property_put_instance_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
 	return put_text(it, call->object.instance);

@@ -59,6 +59,8 @@ const struct method methods[] = {
 
 	{ IFACE_MANAGER2, "EmitEventWithToken", "sasbs", "", "name env wait token",
 	  check_caller, "emit an event", manager_emit_event_with_token },
+	{ IFACE_MANAGER2, "GetConfigurationFaults", "s", "as", "job faults",
+	  check_caller, "check configuration", manager_get_configuration_faults },
 
 	{ IFACE_JOB, "GetInstance", "as", "o", "env instance", NULL, NULL, job_get_instance },
 	{ IFACE_JOB, "GetInstanceByName", "s", "o", "name instance", NULL, NULL, job_get_instance_by_name },
@@ -113,6 +115,9 @@ const struct property properties[] = {
 	{ IFACE_JOB, "start_on", "aas", false, property_put_start_on },
 	{ IFACE_JOB, "stop_on", "aas", false, property_put_stop_on },
 	{ IFACE_JOB, "emits", "as", false, property_put_emits },
+	{ IFACE_JOB2, "path", "s", false, property_put_path },
+	{ IFACE_JOB2, "fault", "s", false, property_put_fault },
+	{ IFACE_JOB2, "successor", "s", false, property_put_successor },
 	{ IFACE_INSTANCE, "name", "s", false, property_put_instance_name },
 	{ IFACE_INSTANCE, "goal", "s", false, property_put_goal },
 	{ IFACE_INSTANCE, "state", "s", false, property_put_state },

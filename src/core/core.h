@@ -109,6 +109,9 @@ int core_check(const struct core *core, char *why, size_t size);
 
 /* A class by name, or NULL. */
 const struct job_class *core_class(const struct core *core, const char *name);
+/* What becomes of the class when its last instance has gone: it stays, another definition waits, it goes. */
+enum core_successor { CORE_SUCCESSOR_NONE, CORE_SUCCESSOR_CHANGED, CORE_SUCCESSOR_DELETED };
+enum core_successor core_class_successor(const struct core *core, const char *name);
 /* All class names, in the order in which they came; NULL when out of memory. An empty list is not NULL. */
 char **core_class_names(const struct core *core);
 /* Names of the live instances of a class, in order of creation; NULL as above, or if there is no such class. */

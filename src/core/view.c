@@ -17,6 +17,16 @@ core_class(const struct core *core, const char *name)
 	return slot != NULL ? slot->cls : NULL;
 }
 
+enum core_successor
+core_class_successor(const struct core *core, const char *name)
+{
+	const struct slot *slot = slot_get(core, name);
+
+	if (slot == NULL || !slot->has_successor)
+		return CORE_SUCCESSOR_NONE;
+	return slot->successor != NULL ? CORE_SUCCESSOR_CHANGED : CORE_SUCCESSOR_DELETED;
+}
+
 char **
 core_class_names(const struct core *core)
 {

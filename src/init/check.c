@@ -95,23 +95,10 @@ json_fault(struct strbuf *b, const char *path, const char *id, const char *messa
 static void
 show_line(const struct source *s, const struct parse_issue *issue)
 {
-	const char *p = s->text, *end = s->text + s->len, *nl;
-	unsigned line = 1;
+	auto_free char *excerpt = parse_issue_excerpt(issue, (struct span){ s->text, s->len });
 
-	for (; p < end && line < issue->at_line; line++) {
-		nl = memchr(p, '\n', (size_t) (end - p));
-		p = nl != NULL ? nl + 1 : end;
-	}
-	nl = p < end ? memchr(p, '\n', (size_t) (end - p)) : NULL;
-	if (nl == NULL)
-		nl = end;
-	(void) fputs("    ", stderr);
-	for (const char *q = p; q < nl; q++)
-		(void) fputc((unsigned char) *q < ' ' && *q != '\t' ? ' ' : *q, stderr);
-	(void) fputs("\n    ", stderr);
-	for (unsigned i = 1; i < issue->column; i++)
-		(void) fputc(p + i - 1 < nl && p[i - 1] == '\t' ? '\t' : ' ', stderr);
-	(void) fputs("^\n", stderr);
+	if (excerpt != NULL)
+		(void) fputs(excerpt, stderr);
 }
 
 static void

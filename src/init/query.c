@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "init/dump.h"
+#include "init/sources.h"
 
 int
 query_refuse(struct msg_reply *reply, const char *name, const char *fmt, ...)
@@ -132,6 +133,22 @@ flatten(char ***list, const struct condition *cond)
 	return 0;
 }
 
+/* Where it is from, and what there is now. */
+static int
+job_file(const struct init *init, const struct job_class *cls, struct msg_reply *reply)
+{
+	static const char *const successors[] = {
+		[CORE_SUCCESSOR_NONE] = "",
+		[CORE_SUCCESSOR_CHANGED] = "changed",
+		[CORE_SUCCESSOR_DELETED] = "deleted",
+	};
+
+	return copy(&reply->path, cls->path) < 0 || copy(&reply->fault, sources_fault(init, cls->name)) < 0 ||
+		       copy(&reply->successor, successors[core_class_successor(init->core, cls->name)]) < 0
+		   ? -ENOMEM
+		   : 0;
+}
+
 static int
 job_properties(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 {
@@ -145,7 +162,7 @@ job_properties(struct init *init, const struct msg_request *m, struct msg_reply 
 	    copy(&reply->usage, cls->usage) < 0 || flatten(&reply->start_on, cls->start_on) < 0 ||
 	    flatten(&reply->stop_on, cls->stop_on) < 0 || strv_dup(&reply->emits, cls->emits) < 0)
 		return -ENOMEM;
-	return 0;
+	return job_file(init, cls, reply);
 }
 
 static int
@@ -183,6 +200,13 @@ get_state(struct init *init, const struct msg_request *m, struct msg_reply *repl
 	(void) m;
 	reply->value = dump_state(init);
 	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_faults(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	reply->list = sources_faults(init, m->name != NULL && *m->name != '\0' ? m->name : NULL);
+	return reply->list != NULL ? 0 : -ENOMEM;
 }
 
 /* The environment a query is about. 0, 1: refused, -ENOMEM. */
@@ -253,6 +277,7 @@ static const struct {
 	{ REQUEST_GET_STATE, get_state },
 	{ REQUEST_GET_ENV, get_env },
 	{ REQUEST_LIST_ENV, list_env },
+	{ REQUEST_GET_FAULTS, get_faults },
 };
 
 int

@@ -11,6 +11,7 @@
 
 #include "init/brain.h"
 #include "init/conffile.h"
+#include "init/faults.h"
 #include "init/places.h"
 #include "job/parse.h"
 #include "system/process.h"
@@ -27,6 +28,7 @@ struct conf {
 	struct conffile_stamp stamp;
 	char *override; /* owned: the path of the one that was applied; NULL: none */
 	struct conffile_stamp override_stamp;
+	struct faults faults; /* of the files as they are now */
 };
 
 struct source {
@@ -73,6 +75,7 @@ conf_free(struct source *source, struct conf *conf)
 	free(conf->name);
 	free(conf->path);
 	free(conf->override);
+	faults_deinit(&conf->faults);
 	free(conf);
 }
 
@@ -257,9 +260,17 @@ tell_issues(const struct parse_report *report)
 	}
 }
 
+/* A file that can't be read: say so, and remember it. */
+static void
+tell_unreadable(struct conf *conf, const char *path, int r)
+{
+	log_error("%s: Error while loading configuration file: %s", path, strerror(-r));
+	faults_set_unreadable(&conf->faults, path, strerror(-r));
+}
+
 /* The texts of a conf file and its override. 0 or a negative errno (told). */
 static int
-read_texts(const struct conf *conf, enum conffile_state override, struct definition_text *text, size_t *len,
+read_texts(struct conf *conf, enum conffile_state override, struct definition_text *text, size_t *len,
 	   size_t *override_len)
 {
 	int r = conffile_read(conf->path, &text->text, len);
@@ -268,7 +279,7 @@ read_texts(const struct conf *conf, enum conffile_state override, struct definit
 	text->name = conf->name;
 	text->path = conf->path;
 	if (r < 0) {
-		log_error("%s: Error while loading configuration file: %s", conf->path, strerror(-r));
+		tell_unreadable(conf, conf->path, r);
 		return r;
 	}
 	if (override == CONFFILE_ABSENT)
@@ -279,8 +290,7 @@ read_texts(const struct conf *conf, enum conffile_state override, struct definit
 	else
 		text->override_text = strdup("");
 	if (r < 0 || text->override_text == NULL) {
-		log_error("%s: Error while loading configuration file: %s", conf->override,
-			  strerror(r < 0 ? -r : ENOMEM));
+		tell_unreadable(conf, conf->override, r < 0 ? r : -ENOMEM);
 		text->override_path = NULL; /* as one with an error: ignored */
 	}
 	return 0;
@@ -295,35 +305,58 @@ inherited_id(const struct init *init, const struct conf *conf)
 	return cls != NULL && cls->path != NULL && strcmp(cls->path, conf->path) == 0 ? cls->id : 0;
 }
 
-/* Make a definition of what the files say. False: the last good one stays, they say nothing that makes sense. */
+/*
+ * Make a definition of the texts, unless they are those of `*id` (0: none). 0 and *id, or a negative errno: they say
+ * nothing that makes sense. What is wrong is told, but not once more of texts that are known.
+ */
+static int
+define_texts(struct init *init, struct conf *conf, const struct definition_text *text, size_t len, size_t override_len,
+	     uint64_t *id)
+{
+	struct parse_source source = { text->path, { text->text, len } };
+	struct parse_source over = { text->override_path, { text->override_text, override_len } };
+	const struct parse_source *override = text->override_path != NULL ? &over : NULL;
+	struct parse_report report = { 0 };
+	struct job_class *cls = NULL;
+	/* A text that holds a NUL byte is not what the store would keep of it: it never equals, and never parses. */
+	bool known = *id != 0 && strlen(text->text) == len && definitions_equal(init->definitions, *id, text);
+	int r;
+
+	if (known && override == NULL) {
+		faults_deinit(&conf->faults);
+		return 0;
+	}
+	r = job_parse(conf->name, &source, override, &cls, &report);
+	if (r == 0 || r == -EINVAL)
+		faults_set(&conf->faults, &report, &source, override);
+	if (known) {
+		cls = job_class_unref(cls); /* it was parsed for the faults of its override alone */
+	} else {
+		tell_issues(&report);
+		if (r == 0)
+			r = definitions_add(init->definitions, text, cls, id);
+		if (r < 0 && r != -EINVAL)
+			log_error("%s: Error while loading configuration file: %s", conf->path, strerror(-r));
+	}
+	parse_report_deinit(&report);
+	return known ? 0 : r;
+}
+
+/* Make a definition of what the files say. False: the last good one stays. */
 static bool
 define(struct init *init, struct conf *conf, enum conffile_state override)
 {
 	struct definition_text text = { .unconfined = !init->sources->confinable };
-	struct parse_report report = { 0 };
-	struct job_class *cls = NULL;
 	size_t len = 0, override_len = 0;
-	uint64_t known = conf->id != 0 ? conf->id : inherited_id(init, conf);
+	uint64_t id = conf->id != 0 ? conf->id : inherited_id(init, conf);
+	bool was_wrong = conf->faults.first != NULL;
 	int r = read_texts(conf, override, &text, &len, &override_len);
 
-	/* A text that holds a NUL byte is not what the store would keep of it: it never equals, and never parses. */
-	if (r == 0 && known != 0 && strlen(text.text) == len && definitions_equal(init->definitions, known, &text)) {
-		conf->id = known;
-	} else if (r == 0) {
-		struct parse_source source = { text.path, { text.text, len } };
-		struct parse_source over = { text.override_path, { text.override_text, override_len } };
-
-		r = job_parse(conf->name, &source, text.override_path != NULL ? &over : NULL, &cls, &report);
-		tell_issues(&report);
-		if (r == 0)
-			r = definitions_add(init->definitions, &text, cls, &known);
-		if (r < 0 && r != -EINVAL)
-			log_error("%s: Error while loading configuration file: %s", conf->path, strerror(-r));
-		conf->id = known;
-	} else {
-		conf->id = known;
-	}
-	parse_report_deinit(&report);
+	if (r == 0)
+		r = define_texts(init, conf, &text, len, override_len, &id);
+	conf->id = id;
+	if (r < 0 && id != 0 && !was_wrong)
+		log_info("%s: The last good definition stays", conf->path);
 	free(text.text);
 	free(text.override_text);
 	return r == 0;
@@ -340,6 +373,7 @@ conf_look(struct source *source, struct conf *conf, enum conffile_state state, c
 	enum conffile_state override_state;
 
 	if (state == CONFFILE_EMPTIED) {
+		faults_deinit(&conf->faults);
 		conf->masks = true;
 		conf->id = 0;
 		return true;
@@ -590,6 +624,37 @@ sources_paths(const struct init *init)
 		if (strv_add(&paths, source->path) < 0)
 			return strv_free(paths);
 	return paths;
+}
+
+const char *
+sources_fault(const struct init *init, const char *name)
+{
+	const struct source *source;
+
+	DL_FOREACH(init->sources->list, source) {
+		const struct conf *conf = map_get(&source->by_name, name);
+
+		if (conf != NULL && conf->faults.first != NULL)
+			return conf->faults.first;
+		if (conf != NULL && (conf->id != 0 || conf->masks))
+			return NULL; /* what is below does not count */
+	}
+	return NULL;
+}
+
+char **
+sources_faults(const struct init *init, const char *name)
+{
+	char **all = calloc(1, sizeof(*all));
+	const struct source *source;
+	const struct conf *conf;
+
+	DL_FOREACH(init->sources->list, source)
+		DL_FOREACH(source->confs, conf)
+			if ((name == NULL || strcmp(name, conf->name) == 0) &&
+			    (all == NULL || strv_extend(&all, conf->faults.shown) < 0))
+				return strv_free(all);
+	return all;
 }
 
 void

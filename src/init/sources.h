@@ -23,5 +23,9 @@ void sources_reload(struct init *init);
 
 /* Paths in order of priority; owned; NULL when out of memory or none. */
 char **sources_paths(const struct init *init);
+/* What is wrong with the files of a job, which may go on with an older definition; borrowed; NULL: nothing. */
+const char *sources_fault(const struct init *init, const char *name);
+/* All that is wrong in the files of a job, or (NULL) of all, with lines and carets; owned; NULL when out of memory. */
+char **sources_faults(const struct init *init, const char *name);
 /* Mark the definitions that files stand for (definitions.h). */
 void sources_mark(const struct init *init);

@@ -158,6 +158,25 @@ check_job(struct check *check, const struct upstart_job *job)
 	return start && stop;
 }
 
+/* What init found wrong in files, as far as it tells and tells us. EXIT_SUCCESS: nothing. */
+static int
+show_faults(const struct initctl *ctl, const char *job)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	char **faults = NULL;
+	int status;
+
+	if (upstart_config_faults(ctl->upstart, job, &faults, &err) < 0) {
+		upstart_error_clear(&err);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; faults[i]; i++)
+		tool_print(&ctl->tool, "%s\n", faults[i]);
+	status = faults[0] ? EXIT_FAILURE : EXIT_SUCCESS;
+	upstart_strv_free(faults);
+	return status;
+}
+
 static int
 run(struct initctl *ctl, char *const *operands)
 {
@@ -169,10 +188,13 @@ run(struct initctl *ctl, char *const *operands)
 
 	if (initctl_connect(ctl) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
+	status = show_faults(ctl, operands[0]);
 	if (definitions_read(&definitions, ctl->upstart, &err) < 0)
 		return initctl_failed(ctl, &err);
 	if (operands[0]) {
 		only = definitions_find(&definitions, operands[0]);
+		if (!only && status != EXIT_SUCCESS)
+			return status; /* there is no such job because its file is wrong */
 		if (!only) {
 			tool_error(&ctl->tool, _("Invalid job class: %s"), operands[0]);
 			return EXIT_FAILURE;
@@ -198,8 +220,9 @@ const struct command command_check_config = {
 	.name = "check-config",
 	.group = GROUP_OTHER,
 	.operands = "[JOB]",
-	.summary = N_("Look for conditions that can never come true."),
-	.help = N_("Events are known when a job says that it emits them or init emits them itself. Fails if it found "
+	.summary = N_("Look for errors in job files, and for conditions that can never come true."),
+	.help = N_("Errors are shown with the line they are in. Events are known when a job says that it emits them or "
+		   "init emits them itself. Fails if it found "
 		   "anything. "
 		   "Without JOB: checks all jobs."),
 	.options = options,

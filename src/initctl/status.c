@@ -1,7 +1,33 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "initctl/commands.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
+
+/*
+ * That another definition lies in the file than is in use is said beside the status, which scripts read word by word.
+ * An init that does not tell, or not us, has nothing to say.
+ */
+static void
+show_file(const struct initctl *ctl, const struct target *target)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	struct upstart_job_file *file;
+
+	if (upstart_job_file(ctl->upstart, target->job_path, &file, &err) < 0) {
+		upstart_error_clear(&err);
+		return;
+	}
+	if (*file->fault)
+		tool_warn(&ctl->tool, _("%s keeps its last good definition, the file is wrong: %s"), target->job,
+			  file->fault);
+	else if (strcmp(file->successor, "changed") == 0)
+		tool_warn(&ctl->tool, _("%s runs with an older definition than that in %s"), target->job, file->path);
+	else if (strcmp(file->successor, "deleted") == 0)
+		tool_warn(&ctl->tool, _("%s runs with a definition whose file is gone: %s"), target->job, file->path);
+	upstart_job_file_free(file);
+}
 
 static int
 run(struct initctl *ctl, char *const *operands)
@@ -16,7 +42,10 @@ run(struct initctl *ctl, char *const *operands)
 	    (target.env[0] || !upstart_error_is(&err, UPSTART_ERROR_UNKNOWN_INSTANCE)))
 		return initctl_failed(ctl, &err);
 	upstart_error_clear(&err);
-	return status_line_show(ctl, target.job, target.instance_path);
+	if (status_line_show(ctl, target.job, target.instance_path) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	show_file(ctl, &target);
+	return EXIT_SUCCESS;
 }
 
 const struct command command_status = {
@@ -26,7 +55,10 @@ const struct command command_status = {
 	.operands = "JOB [KEY=VALUE]...",
 	.summary = N_("Show the goal, the state and the processes of a job."),
 	.help =
-	    N_("KEY=VALUE pairs select the instance. Inside a job, without JOB, the instance of that job is meant."),
+	    N_("KEY=VALUE pairs select the instance. Inside a job, without JOB, the instance of that job is meant.\n"
+	       "\n"
+	       "If the job's file has changed but what is in use is an older definition, because the file is wrong or "
+	       "instances still run, that is said on the standard error."),
 	.options = options_none,
 	.run = run,
 };

@@ -55,3 +55,9 @@ char *parse_issue_text(const struct parse_issue *issue);
 
 /* "PATH:LINE:COLUMN: MESSAGE: WORD" with the exact place, for people; owned; NULL when out of memory. */
 char *parse_issue_text_long(const struct parse_issue *issue);
+
+/*
+ * The line of `text`, the file's, that the fault is in, and below it a caret at its column, each indented and ended
+ * by a newline; of a long line the part around the place. Owned; NULL when out of memory.
+ */
+char *parse_issue_excerpt(const struct parse_issue *issue, struct span text);

@@ -110,3 +110,62 @@ parse_issue_text_long(const struct parse_issue *issue)
 	return str_printf("%s:%u:%u: %s%s%s", issue->path, issue->at_line, issue->column, issue->message,
 			  issue->word != NULL ? ": " : "", issue->word != NULL ? issue->word : "");
 }
+
+#define EXCERPT_MAX 160u /* bytes of a line */
+#define EXCERPT_INDENT "    "
+
+/* Line number `line` of the text, without its newline; empty beyond the end. */
+static struct span
+line_of(struct span text, unsigned line)
+{
+	const char *p = text.p, *end = text.p + text.n, *nl = NULL;
+
+	for (; text.n > 0 && p < end; p = nl + 1) {
+		nl = memchr(p, '\n', (size_t) (end - p));
+		if (--line == 0)
+			return (struct span){ p, (size_t) ((nl != NULL ? nl : end) - p) };
+		if (nl == NULL)
+			break;
+	}
+	return (struct span){ "", 0 };
+}
+
+/* The part of a line around a column, which becomes that of the part; it begins and ends with whole characters. */
+static struct span
+part_of(struct span line, unsigned *column)
+{
+	size_t skip = *column > EXCERPT_MAX ? *column - EXCERPT_MAX / 2 : 0;
+
+	if (skip > line.n)
+		skip = line.n;
+	while (skip > 0 && skip < line.n && ((unsigned char) line.p[skip] & 0xc0) == 0x80)
+		skip--;
+	line.p += skip;
+	line.n -= skip;
+	*column -= (unsigned) skip;
+	if (line.n <= EXCERPT_MAX)
+		return line;
+	line.n = EXCERPT_MAX;
+	while (line.n > 0 && ((unsigned char) line.p[line.n] & 0xc0) == 0x80)
+		line.n--;
+	return line;
+}
+
+char *
+parse_issue_excerpt(const struct parse_issue *issue, struct span text)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	unsigned column = issue->column;
+	struct span line = part_of(line_of(text, issue->at_line), &column);
+
+	strbuf_add(&b, EXCERPT_INDENT);
+	for (size_t i = 0; i < line.n; i++)
+		strbuf_addc(
+		    &b, ((unsigned char) line.p[i] < ' ' && line.p[i] != '\t') || line.p[i] == 0x7f ? ' ' : line.p[i]);
+	strbuf_add(&b, "\n" EXCERPT_INDENT);
+	for (unsigned i = 0; i + 1 < column; i++)
+		if (i >= line.n || ((unsigned char) line.p[i] & 0xc0) != 0x80)
+			strbuf_addc(&b, i < line.n && line.p[i] == '\t' ? '\t' : ' ');
+	strbuf_add(&b, "^\n");
+	return strbuf_steal(&b);
+}

@@ -287,3 +287,51 @@ upstart_job_properties(struct upstart *conn, const char *job, struct upstart_job
 	*properties = got;
 	return 0;
 }
+
+/* ---- its file ---- */
+
+struct upstart_job_file *
+upstart_job_file_free(struct upstart_job_file *file)
+{
+	if (file) {
+		free(file->path);
+		free(file->fault);
+		free(file->successor);
+		free(file);
+	}
+	return NULL;
+}
+
+static int
+read_file_property(void *data, const char *name, DBusMessageIter *value, struct upstart_error *err)
+{
+	struct upstart_job_file *file = data;
+
+	if (strcmp(name, "path") == 0)
+		return read_string(value, &file->path, err);
+	if (strcmp(name, "fault") == 0)
+		return read_string(value, &file->fault, err);
+	return strcmp(name, "successor") == 0 ? read_string(value, &file->successor, err) : 0;
+}
+
+int
+upstart_job_file(struct upstart *conn, const char *job, struct upstart_job_file **file, struct upstart_error *err)
+{
+	struct upstart_job_file *got = calloc(1, sizeof(*got));
+	int r;
+
+	if (!got)
+		return client_nomem(err);
+	got->path = strdup("");
+	got->fault = strdup("");
+	got->successor = strdup("");
+	r = got->path && got->fault && got->successor ? 0 : client_nomem(err);
+	if (r == 0)
+		r = client_properties(conn, job, JOB2_INTERFACE, read_file_property, got, err);
+	if (r < 0) {
+		upstart_job_file_free(got);
+		return r;
+	}
+	*file = got;
+	return 0;
+}

@@ -72,6 +72,20 @@ upstart_reload_configuration(struct upstart *conn, struct upstart_error *err)
 }
 
 int
+upstart_config_faults(struct upstart *conn, const char *job, char ***faults, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "GetConfigurationFaults", CALL_AGAIN, "s" };
+	DBusMessage *reply;
+	int r = client_call(conn, &call, &reply, err, job ? job : "");
+
+	if (r < 0)
+		return r;
+	r = client_reply_strv(reply, DBUS_TYPE_STRING, faults, err);
+	dbus_message_unref(reply);
+	return r;
+}
+
+int
 upstart_state(struct upstart *conn, char **state, struct upstart_error *err)
 {
 	const struct call call = { MANAGER_PATH, MANAGER_INTERFACE, "GetState", CALL_AGAIN, "" };

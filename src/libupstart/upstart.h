@@ -119,6 +119,16 @@ int upstart_job_restart(struct upstart *conn, const char *job, char *const *env,
 
 struct upstart_job *upstart_job_free(struct upstart_job *job);
 
+/* Where a job comes from. An init older than 2 says nothing of it: all are "" then. */
+struct upstart_job_file {
+	char *path;
+	char *fault;	 /* what is wrong with the file now, so that an older definition goes on; "": nothing */
+	char *successor; /* what comes when the last instance has stopped: "changed", "deleted", or "" */
+};
+
+int upstart_job_file(struct upstart *conn, const char *job, struct upstart_job_file **file, struct upstart_error *err);
+struct upstart_job_file *upstart_job_file_free(struct upstart_job_file *file);
+
 /* ---- instances; `instance` is an object path ---- */
 
 struct upstart_process {
@@ -206,6 +216,8 @@ int upstart_version(struct upstart *conn, char **version, struct upstart_error *
 int upstart_log_priority(struct upstart *conn, char **priority, struct upstart_error *err);
 int upstart_set_log_priority(struct upstart *conn, const char *priority, struct upstart_error *err);
 int upstart_reload_configuration(struct upstart *conn, struct upstart_error *err);
+/* What is wrong with the files of a job, given by name, or (NULL) of all: texts of several lines. */
+int upstart_config_faults(struct upstart *conn, const char *job, char ***faults, struct upstart_error *err);
 /* The daemon's state as JSON. */
 int upstart_state(struct upstart *conn, char **state, struct upstart_error *err);
 /* Re-execute init; a lost connection or a missing answer counts as success. */

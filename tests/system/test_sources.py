@@ -297,6 +297,64 @@ def test_bad_edit_keeps_the_last_good_definition(session):
     wait_usage(session, "j", "better")
 
 
+def test_status_and_check_config_tell_of_a_bad_edit(session):
+    session.job("j", "usage good\n" + SLEEP)
+    session.wait_job("j")
+    assert session.command("initctl", "status", "j").stderr == ""
+    assert session.command("initctl", "check-config").returncode == 0
+    path = session.job("j", "usage bad\n  wibble x\numask\t9\n")
+    wait_for(lambda: "j.conf:2: Unknown stanza" in session.messages(), "the message")
+    done = session.command("initctl", "status", "j")
+    assert (done.returncode, done.stdout) == (0, "j stop/waiting\n")
+    assert done.stderr == f"initctl: j keeps its last good definition, the file is wrong: {path}:2: Unknown stanza\n"
+    shown = f"""{path}:2:3: Unknown stanza: wibble
+      wibble x
+      ^
+{path}:3:7: Illegal file creation mask, expected octal integer: 9
+    umask\t9
+         \t^
+"""
+    for words in ([], ["j"]):
+        done = session.command("initctl", "check-config", *words)
+        assert (done.returncode, done.stdout, done.stderr) == (1, shown, "")
+    # It runs, and what is wrong is known to the next image as well.
+    session.ctl("start", "j")
+    session.manager(session.bus()).Restart()
+    wait_for(session.answers, "init to answer")
+    wait_for(lambda: "last good" in session.command("initctl", "status", "j").stderr, "the warning")
+    assert session.command("initctl", "check-config", "j").stdout == shown
+    # A fault in the override alone is told too; one in a file that never was right also.
+    session.job("j", "usage better\n" + SLEEP)
+    override = put(session.conf, "j.override", "nice 99\n")
+    never = session.job("never", "exec 'oops\n")
+    wait_for(lambda: str(override) in session.command("initctl", "status", "j").stderr, "the warning")
+    done = session.command("initctl", "check-config", "never")
+    assert (done.returncode, done.stdout) == (1, f"{never}:1:6: Unterminated quoted string: 'oops\n    exec 'oops\n         ^\n")
+    assert session.command("initctl", "check-config", "other").stderr == "initctl: Invalid job class: other\n"
+    # Mended, all is quiet.
+    override.unlink()
+    never.unlink()
+    session.ctl("stop", "j")
+    wait_usage(session, "j", "better")
+    wait_for(lambda: session.command("initctl", "check-config").returncode == 0, "no faults")
+    assert session.command("initctl", "status", "j").stderr == ""
+
+
+def test_status_tells_that_another_definition_waits(session):
+    path = session.job("j", SLEEP)
+    session.wait_job("j")
+    session.ctl("start", "j")
+    session.job("j", "exec sleep 2000\n")
+    wait_for(lambda: session.command("initctl", "status", "j").stderr ==
+             f"initctl: j runs with an older definition than that in {path}\n", "the warning")
+    path.unlink()
+    wait_for(lambda: session.command("initctl", "status", "j").stderr ==
+             f"initctl: j runs with a definition whose file is gone: {path}\n", "the warning")
+    assert session.status("j").startswith("j start/running, process ")
+    session.job("j", SLEEP)
+    wait_for(lambda: session.command("initctl", "status", "j").stderr == "", "the same definition to be back")
+
+
 def test_cold_start_with_a_bad_file_has_no_job_until_it_is_mended(make_session):
     init = make_session()
     low = init.path / "low"

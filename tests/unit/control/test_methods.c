@@ -57,6 +57,7 @@ static const struct member {
 	{ MGR, I_MGR, "NotifyCGroupManagerAddress", "s", "", NO_REQUEST },
 	{ MGR, I_MGR, "EndSession", "", "", REQUEST_END_SESSION },
 	{ MGR, I_MGR2, "EmitEventWithToken", "sasbs", "", REQUEST_EMIT },
+	{ MGR, I_MGR2, "GetConfigurationFaults", "s", "as", REQUEST_GET_FAULTS },
 	{ JOB, I_JOB, "GetInstance", "as", "o", REQUEST_GET_INSTANCE },
 	{ JOB, I_JOB, "GetInstanceByName", "s", "o", REQUEST_GET_INSTANCE_BY_NAME },
 	{ JOB, I_JOB, "GetAllInstances", "", "ao", REQUEST_GET_INSTANCES },

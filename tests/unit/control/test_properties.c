@@ -148,12 +148,23 @@ test_job_properties(void **state)
 		{ "usage", "=" },     { "start_on", "=[[a,X=1],[b],[/OR]]" },
 		{ "stop_on", "=[]" }, { "emits", "=[e1,e\\xff]" },
 	};
+	static const char *const file[][2] = {
+		{ "path", "=/etc/init/web-x.conf" },
+		{ "fault", "=web-x.conf:1: Unknown stanza" },
+		{ "successor", "=deleted" },
+	};
+	struct msg_reply file_reply = { .path = "/etc/init/web-x.conf",
+					.fault = "web-x.conf:1: Unknown stanza",
+					.successor = "deleted" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
 		is_value(read_property(JOB, I_JOB, each[i][0], REQUEST_JOB_PROPERTIES, &job_reply), each[i][1]);
+	for (size_t i = 0; i < ARRAY_SIZE(file); i++)
+		is_value(read_property(JOB, "com.ubuntu.Upstart2.Job", file[i][0], REQUEST_JOB_PROPERTIES, &file_reply),
+			 file[i][1]);
 	is_value(read_property(JOB, "", NULL, REQUEST_JOB_PROPERTIES, &job_reply),
 		 "[name=web-x,description=d\\xff,author=a,version=v,usage=,start_on=[[a,X=1],[b],[/OR]],stop_on=[],"
-		 "emits=[e1,e\\xff]]");
+		 "emits=[e1,e\\xff],path=,fault=,successor=]");
 	rig_is_error(read_property(JOB, "", "goal", 0, NULL), UNKNOWN, GET_UNKNOWN);
 }
 

@@ -66,6 +66,58 @@ test_text_forms(void **state)
 	assert_string_equal(quote_long, "test.conf:3:8: Unterminated quoted string: \"x");
 }
 
+/* The line with a caret under the place; of a long one a part, of which no character is cut. */
+static void
+test_excerpts(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "task\n\tnice\t99 # x\n", "    \tnice\t99 # x\n    \t    \t^\n" },
+		{ "nice 99", "    nice 99\n    "
+			     "     ^\n" },
+		{ "nice\n", "    nice\n    "
+			    "    ^\n" },
+		{ "env \\\n", "    \n    ^\n" },
+		{ "\xc3\xa9 x\n", "    \xc3\xa9 x\n    ^\n" },
+		{ "emits \xc3\xa9\nnice '\xc3\xa9' x\n", "    nice '\xc3\xa9' x\n    "
+							 "     ^\n" },
+		{ "task \x1b[1m\x7f\r\n", "    task  [1m  \n    "
+					  "     ^\n" },
+		{ "task\nauthor \"x\n\n", "    author \"x\n    "
+					  "       ^\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_parsed struct parsed p = parse_text(cases[i].text);
+		auto_free char *got = parse_issue_excerpt(first_error(&p.report), span_of(cases[i].text));
+
+		assert_string_equal(got, cases[i].want);
+	}
+	for (size_t before = 0; before < 1000; before += 99) {
+		auto_strbuf struct strbuf b = STRBUF_INIT;
+
+		strbuf_add(&b, "emits a\nexec ");
+		for (size_t i = 0; i < before; i++)
+			strbuf_add(&b, "\xc3\xa9");
+		strbuf_add(&b, " \"open");
+		for (size_t i = 0; i < 1000; i++)
+			strbuf_add(&b, "\xc3\xa9");
+		auto_parsed struct parsed p = parse_text(b.p);
+		auto_free char *got = parse_issue_excerpt(first_error(&p.report), span_of(b.p));
+		char *caret = strchr(got, '^'), *second = strchr(got, '\n') + 1;
+		size_t column = 0;
+
+		assert_true(strlen(got) < 400);
+		for (struct span s = span_of(got); s.n > 0; s.p += span_utf8(s), s.n = strlen(s.p))
+			assert_true(span_utf8(s) > 0);
+		/* As many characters before the quote as blanks before the caret. */
+		for (const char *c = got; *c != '"'; c++)
+			column += ((unsigned char) *c & 0xc0) != 0x80;
+		assert_int_equal(caret - second, column);
+	}
+}
+
 static void
 test_all_errors_are_reported(void **state)
 {
@@ -352,6 +404,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_text_forms),
+		cmocka_unit_test(test_excerpts),
 		cmocka_unit_test(test_all_errors_are_reported),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_line_of_log),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/faults.h"
+
+#include <string.h>
+
+#define SHOWN_MAX 10 /* errors of one file */
+
+void
+faults_deinit(struct faults *faults)
+{
+	free(faults->first);
+	faults->first = NULL;
+	faults->shown = strv_free(faults->shown);
+}
+
+/* "PATH:LINE:COLUMN: MESSAGE: WORD", the line and a caret; owned; NULL when out of memory. */
+static char *
+show(const struct parse_issue *issue, struct span text)
+{
+	auto_free char *head = parse_issue_text_long(issue);
+	auto_free char *excerpt = parse_issue_excerpt(issue, text);
+
+	if (head == NULL || excerpt == NULL)
+		return NULL;
+	excerpt[strlen(excerpt) - 1] = '\0';
+	return str_printf("%s\n%s", head, excerpt);
+}
+
+void
+faults_set(struct faults *faults, const struct parse_report *report, const struct parse_source *conf,
+	   const struct parse_source *override)
+{
+	size_t n = 0;
+
+	faults_deinit(faults);
+	for (size_t i = 0; i < report->n && n < SHOWN_MAX; i++) {
+		const struct parse_issue *issue = &report->issues[i];
+		bool in_override = override != NULL && strcmp(issue->path, override->path) == 0;
+
+		if (issue->warning)
+			continue;
+		if (n++ == 0)
+			faults->first = parse_issue_text(issue);
+		if (strv_take(&faults->shown, show(issue, in_override ? override->text : conf->text)) < 0)
+			return;
+	}
+}
+
+void
+faults_set_unreadable(struct faults *faults, const char *path, const char *why)
+{
+	faults_deinit(faults);
+	faults->first = str_printf("%s: %s", path, why);
+	if (faults->first != NULL)
+		(void) !strv_add(&faults->shown, faults->first);
+}
