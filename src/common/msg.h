@@ -155,6 +155,7 @@ enum request_action {
 	REQUEST_GET_ENV,	      /* Q [job instance] name          -> value */
 	REQUEST_LIST_ENV,	      /* Q [job instance]               -> list */
 	REQUEST_GET_FAULTS,	      /* Q name (of a job, or "")       -> list */
+	REQUEST_LOG_PATH,	      /* Q job instance                 -> value */
 	REQUEST_ACTION_COUNT
 };
 

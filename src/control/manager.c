@@ -109,6 +109,26 @@ manager_get_state(struct call *call)
 	request_simple(call, REQUEST_GET_STATE, finish_state);
 }
 
+/* Only where the log is: the file's own mode says who may read it. */
+void
+manager_get_log_path(struct call *call)
+{
+	struct msg_request request = { .action = REQUEST_LOG_PATH };
+	auto_free char *instance = NULL;
+	struct args args;
+
+	args_init(&args, call);
+	call->name = libdbus_name(args_string(&args));
+	instance = libdbus_name(args_string(&args));
+	if (call->name == NULL || instance == NULL) {
+		call_error(call, ERR_NO_MEMORY, "Out of Memory");
+		return;
+	}
+	request.job = call->name;
+	request.instance = instance;
+	call_ask(call, &request, call_finish_value, -1);
+}
+
 /* Answered before it happens; the connections live on (D15). */
 void
 manager_restart(struct call *call)

@@ -23,6 +23,7 @@ void manager_reset_env(struct call *call);
 void manager_emit_event(struct call *call);
 void manager_emit_event_with_file(struct call *call);
 void manager_emit_event_with_token(struct call *call);
+void manager_get_log_path(struct call *call);
 void manager_notify_disk_writeable(struct call *call);
 void manager_notify_dbus_address(struct call *call);
 void manager_notify_cgroup_manager_address(struct call *call);

@@ -57,6 +57,7 @@ const struct method methods[] = {
 	  check_caller, "notify cgroup manager address", manager_notify_cgroup_manager_address },
 	{ IFACE_MANAGER, "EndSession", "", "", "", check_end_session, "end session", manager_end_session },
 
+	{ IFACE_MANAGER2, "GetLogPath", "ss", "s", "job instance path", NULL, NULL, manager_get_log_path },
 	{ IFACE_MANAGER2, "EmitEventWithToken", "sasbs", "", "name env wait token",
 	  check_caller, "emit an event", manager_emit_event_with_token },
 	{ IFACE_MANAGER2, "GetConfigurationFaults", "s", "as", "job faults",

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log_file.h"
 #include "init/dump.h"
+#include "init/logs.h"
 #include "init/sources.h"
 
 int
@@ -262,6 +264,22 @@ list_env(struct init *init, const struct msg_request *m, struct msg_reply *reply
 	return strv_dup(&reply->list, env);
 }
 
+/* Where the output of an instance is written, which need not be there (any more). Whoever may read the file reads it.
+ */
+static int
+log_path(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	auto_free char *path = NULL;
+
+	if (m->job == NULL || core_class(init->core, m->job) == NULL)
+		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", m->job != NULL ? m->job : "");
+	if (init->log_dir == NULL)
+		return query_refuse(reply, ERR_FAILED, "The output of jobs is not logged");
+	path = logs_path(init->log_dir, m->job, m->instance);
+	reply->value = path != NULL ? log_name(path) : NULL;
+	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
 static const struct {
 	uint32_t action;
 	int (*fn)(struct init *init, const struct msg_request *m, struct msg_reply *reply);
@@ -278,6 +296,7 @@ static const struct {
 	{ REQUEST_GET_ENV, get_env },
 	{ REQUEST_LIST_ENV, list_env },
 	{ REQUEST_GET_FAULTS, get_faults },
+	{ REQUEST_LOG_PATH, log_path },
 };
 
 int

@@ -16,6 +16,7 @@
 	X(reload)                     \
 	X(status)                     \
 	X(list)                       \
+	X(log)                        \
 	X(emit)                       \
 	X(monitor)                    \
 	X(get_env)                    \

@@ -26,6 +26,9 @@ struct initctl {
 	bool global;
 	bool retain;
 	bool json;
+	bool follow;
+	const char *lines;
+	const char *since;
 	char **ignore_events; /* owned */
 	char **filters;	      /* owned */
 };

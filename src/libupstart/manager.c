@@ -100,6 +100,20 @@ upstart_state(struct upstart *conn, char **state, struct upstart_error *err)
 }
 
 int
+upstart_log_path(struct upstart *conn, const char *job, const char *instance, char **path, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "GetLogPath", CALL_AGAIN, "ss" };
+	DBusMessage *reply;
+	int r = client_call(conn, &call, &reply, err, job, instance);
+
+	if (r < 0)
+		return r;
+	r = client_reply_string(reply, DBUS_TYPE_STRING, path, err);
+	dbus_message_unref(reply);
+	return r;
+}
+
+int
 upstart_reexec(struct upstart *conn, struct upstart_error *err)
 {
 	struct upstart_error ours = UPSTART_ERROR_INIT;

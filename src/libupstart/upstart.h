@@ -220,6 +220,13 @@ int upstart_reload_configuration(struct upstart *conn, struct upstart_error *err
 int upstart_config_faults(struct upstart *conn, const char *job, char ***faults, struct upstart_error *err);
 /* The daemon's state as JSON. */
 int upstart_state(struct upstart *conn, char **state, struct upstart_error *err);
+/*
+ * The file that the output of an instance ("" for the only one) is appended to. It need not be there. Logs that were
+ * rotated have ".1" and so on behind the name, and ".zst" when they are compressed. An init older than Upstart 2 does
+ * not know (UPSTART_ERROR_GONE).
+ */
+int upstart_log_path(struct upstart *conn, const char *job, const char *instance, char **path,
+		     struct upstart_error *err);
 /* Re-execute init; a lost connection or a missing answer counts as success. */
 int upstart_reexec(struct upstart *conn, struct upstart_error *err);
 int upstart_end_session(struct upstart *conn, struct upstart_error *err);

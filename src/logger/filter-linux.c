@@ -35,6 +35,7 @@ static const int allowed[] = {
 	SCMP_SYS(lseek), SCMP_SYS(_llseek), SCMP_SYS(fallocate), SCMP_SYS(fcntl), SCMP_SYS(fcntl64), SCMP_SYS(ioctl),
 	/* old log files */
 	SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(fchmod),
+	SCMP_SYS(utimensat), SCMP_SYS(utimensat_time64),
 	/* the link */
 	SCMP_SYS(sendmsg), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(memfd_create),
 	/* the event loop */

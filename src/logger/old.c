@@ -10,9 +10,9 @@
 #include <zstd.h>
 
 #include "common/log.h"
+#include "common/log_file.h"
 #include "common/str.h"
 
-#define COMPRESSED ".zst"
 #define PART ".part"
 #define LEVEL 3
 #define PIECE ((size_t) 256 * 1024) /* bytes read in one turn */
@@ -27,18 +27,14 @@ struct old_files {
 	struct task *tasks; /* the first is in work if `from` is open; owned */
 	/* What is in work. */
 	int from, to;
+	struct timespec written;      /* when `from` was written last */
+	struct log_origin origin;     /* which file it is */
 	char *source, *target, *part; /* owned */
 	ZSTD_CCtx *context;	      /* owned */
 	char *in, *out;		      /* owned; PIECE and ZSTD_CStreamOutSize() bytes */
 };
 
 /* -- names ------------------------------------------------------------------- */
-
-static char *
-old_name(const char *path, unsigned number, const char *end)
-{
-	return str_printf("%s.%u%s", path, number, end);
-}
 
 static bool
 is_there(const char *path)
@@ -55,7 +51,8 @@ first_gap(const char *path)
 	unsigned number = 1;
 
 	for (; number < NUMBER_MAX; number++) {
-		auto_free char *plain = old_name(path, number, ""), *compressed = old_name(path, number, COMPRESSED);
+		auto_free char *plain = log_old_name(path, number, ""),
+			       *compressed = log_old_name(path, number, LOG_COMPRESSED);
 
 		if (plain == NULL || compressed == NULL)
 			return 0;
@@ -69,7 +66,7 @@ first_gap(const char *path)
 static int
 move_on(const char *path, unsigned number, uint64_t keep, const char *end)
 {
-	auto_free char *from = old_name(path, number, end), *to = old_name(path, number + 1, end);
+	auto_free char *from = log_old_name(path, number, end), *to = log_old_name(path, number + 1, end);
 	int r;
 
 	if (from == NULL || to == NULL)
@@ -98,7 +95,7 @@ abandon(struct old_files *old)
 int
 old_files_shift(struct old_files *old, const char *path, uint64_t keep)
 {
-	auto_free char *first = old_name(path, 1, "");
+	auto_free char *first = log_old_name(path, 1, "");
 	unsigned gap = first_gap(path);
 	int r = 0;
 
@@ -110,7 +107,7 @@ old_files_shift(struct old_files *old, const char *path, uint64_t keep)
 	for (unsigned number = gap - 1; number > 0 && r == 0; number--) {
 		r = move_on(path, number, keep, "");
 		if (r == 0)
-			r = move_on(path, number, keep, COMPRESSED);
+			r = move_on(path, number, keep, LOG_COMPRESSED);
 	}
 	if (r < 0)
 		return r;
@@ -129,6 +126,22 @@ task_done(struct old_files *old)
 	free(task);
 }
 
+static int
+write_all(int fd, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t got = write(fd, p, n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		p += got;
+		n -= (size_t) got;
+	}
+	return 0;
+}
+
 /* Open the old file that is to be compressed, and a new one that nobody else has. 0 or a negative errno. */
 static int
 open_files(struct old_files *old)
@@ -144,6 +157,8 @@ open_files(struct old_files *old)
 	old->to = open(old->part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
 	if (old->to < 0 || fchmod(old->to, st.st_mode & 0777) < 0)
 		return -errno;
+	old->written = st.st_mtim;
+	old->origin = (struct log_origin){ st.st_dev, st.st_ino };
 	return 0;
 }
 
@@ -156,7 +171,7 @@ begin(struct old_files *old)
 	int r;
 
 	for (; number < gap; number++) {
-		old->source = old_name(path, number, "");
+		old->source = log_old_name(path, number, "");
 		if (old->source == NULL)
 			return -ENOMEM;
 		if (is_there(old->source))
@@ -165,8 +180,8 @@ begin(struct old_files *old)
 	}
 	if (number >= gap)
 		return gap > 0 ? 0 : -ENOMEM;
-	old->target = old_name(path, number, COMPRESSED);
-	old->part = old_name(path, number, COMPRESSED PART);
+	old->target = log_old_name(path, number, LOG_COMPRESSED);
+	old->part = log_old_name(path, number, LOG_COMPRESSED PART);
 	old->context = ZSTD_createCCtx();
 	old->in = malloc(PIECE);
 	old->out = malloc(ZSTD_CStreamOutSize());
@@ -177,22 +192,6 @@ begin(struct old_files *old)
 	(void) ZSTD_CCtx_setParameter(old->context, ZSTD_c_checksumFlag, 1);
 	r = open_files(old);
 	return r < 0 ? r : 1;
-}
-
-static int
-write_all(int fd, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t got = write(fd, p, n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got < 0 ? -errno : -EIO;
-		p += got;
-		n -= (size_t) got;
-	}
-	return 0;
 }
 
 /* Compress what lies in `in`; with `last` to the end. 0 or a negative errno. */
@@ -220,9 +219,18 @@ compress_piece(struct old_files *old, size_t n, bool last)
 static int
 finish(struct old_files *old)
 {
-	if (close(steal_fd(&old->to)) < 0 || rename(old->part, old->target) < 0) {
-		int r = -errno;
+	const struct timespec times[2] = { old->written, old->written };
+	char origin[LOG_ORIGIN_SIZE];
+	int r;
 
+	log_origin_put(origin, &old->origin);
+	r = write_all(old->to, origin, sizeof(origin));
+	if (r < 0)
+		return r;
+	/* Who looks for what was said since some time goes by it. */
+	(void) futimens(old->to, times);
+	if (close(steal_fd(&old->to)) < 0 || rename(old->part, old->target) < 0) {
+		r = -errno;
 		(void) unlink(old->part);
 		return r;
 	}

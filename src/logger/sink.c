@@ -16,7 +16,7 @@
 #include <utlist.h>
 
 #include "common/log.h"
-#include "logger/name.h"
+#include "common/log_file.h"
 
 #define FILE_MODE 0640
 #define MOVE_SIZE ((size_t) 16 * 1024)	/* bytes moved from the queue at a time */

@@ -381,7 +381,7 @@ def test_help(init, run):
     assert run(init, "initctl --help --bogus")[0] == 0
     listed = run(init, "initctl help")[1]
     names = sorted(line.split()[0] for line in listed.splitlines() if line[:2] == "  " and line[2] != " ")
-    assert set(names) >= set("check-config emit get-env help list list-env list-sessions log-priority "
+    assert set(names) >= set("check-config emit get-env help list list-env list-sessions log log-priority "
                      "notify-cgroup-manager-address notify-dbus-address notify-disk-writeable reload "
                      "reload-configuration reset-env restart set-env show-config start status stop unset-env usage "
                      "version".split())

@@ -56,6 +56,7 @@ static const struct member {
 	{ MGR, I_MGR, "NotifyDiskWriteable", "", "", REQUEST_NOTIFY_DISK },
 	{ MGR, I_MGR, "NotifyCGroupManagerAddress", "s", "", NO_REQUEST },
 	{ MGR, I_MGR, "EndSession", "", "", REQUEST_END_SESSION },
+	{ MGR, I_MGR2, "GetLogPath", "ss", "s", REQUEST_LOG_PATH },
 	{ MGR, I_MGR2, "EmitEventWithToken", "sasbs", "", REQUEST_EMIT },
 	{ MGR, I_MGR2, "GetConfigurationFaults", "s", "as", REQUEST_GET_FAULTS },
 	{ JOB, I_JOB, "GetInstance", "as", "o", REQUEST_GET_INSTANCE },
@@ -120,6 +121,8 @@ message_for(const struct member *m)
 	}
 	if (strcmp(m->interface, I_PROP) == 0)
 		return rig_message(m->path, m->interface, m->name, "ss", I_MGR, "version");
+	if (strcmp(m->in, "ss") == 0)
+		return rig_message(m->path, m->interface, m->name, m->in, "web-x", "in/1");
 	if (m->in[0] == 's') /* s, sasb, sasbs */
 		return rig_message(m->path, m->interface, m->name, m->in, "name", env_ab, 1, "token");
 	if (strcmp(m->in, "b") == 0)
@@ -156,6 +159,10 @@ check_request(const struct member *m, const struct said *said)
 		assert_null(r->token);
 	if (!manager || strncmp(m->in, "as", 2) == 0)
 		assert_string_equal(r->job, "web-x");
+	if (strcmp(m->in, "ss") == 0) {
+		assert_string_equal(r->job, "web-x");
+		assert_string_equal(r->instance, "in/1");
+	}
 	if (strcmp(m->interface, I_INST) == 0 || (manager && strncmp(m->in, "as", 2) == 0))
 		assert_string_equal(r->instance, "");
 	assert_int_equal(said->n_fds, strchr(m->in, 'h') != NULL);

@@ -10,8 +10,8 @@
 #include <sys/resource.h>
 
 #include "common/log.h"
+#include "common/log_file.h"
 #include "files.h"
-#include "logger/name.h"
 
 #define SEC USEC_PER_SEC
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "initctl/log_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#define NUMBER_MAX 100000u /* nobody has more old files */
+#define ATTEMPTS_MAX 100   /* rotations that hit while the files are opened */
+#define GZIP_SUFFIX ".gz"  /* as logrotate makes them */
+
+static void
+file_deinit(struct log_file *f)
+{
+	free(f->path);
+	fd_close(&f->fd);
+}
+
+void
+log_files_deinit(struct log_files *files)
+{
+	for (size_t i = 0; i < files->n; i++)
+		file_deinit(&files->file[i]);
+	free(files->file);
+	*files = (struct log_files) LOG_FILES_INIT;
+}
+
+/* What a file was, if it says so, else what it is; a gzip file is not known to be any. */
+static struct log_origin
+identify(const struct log_file *f, const struct stat *st)
+{
+	struct log_origin id = { 0, 0 };
+	char frame[LOG_ORIGIN_SIZE];
+
+	if (f->coding == LOG_PLAIN)
+		return (struct log_origin){ st->st_dev, st->st_ino };
+	if (f->coding == LOG_ZSTD && st->st_size >= (off_t) sizeof(frame) &&
+	    pread(f->fd, frame, sizeof(frame), st->st_size - (off_t) sizeof(frame)) == sizeof(frame))
+		(void) log_origin_get(frame, sizeof(frame), &id);
+	return id;
+}
+
+/* Open one; takes the path. Fails without memory or when there is no such file; other errors are noted. */
+static int
+add(struct log_files *files, char *path, enum log_coding coding, bool is_old)
+{
+	struct log_file f = { .path = path, .fd = -1, .coding = coding, .is_old = is_old };
+	struct log_file *grown;
+	struct stat st;
+
+	if (path == NULL)
+		return -ENOMEM;
+	f.fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (f.fd < 0)
+		f.error = -errno;
+	else if (fstat(f.fd, &st) < 0)
+		f.error = -errno;
+	else if (!S_ISREG(st.st_mode))
+		f.error = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	grown = f.error != -ENOENT ? reallocarray(files->file, files->n + 1, sizeof(f)) : NULL;
+	if (grown == NULL) {
+		file_deinit(&f);
+		return f.error == -ENOENT ? -ENOENT : -ENOMEM;
+	}
+	if (f.error != 0) {
+		fd_close(&f.fd);
+	} else {
+		f.id = identify(&f, &st);
+		f.written = st.st_mtim;
+	}
+	files->file = grown;
+	files->file[files->n++] = f;
+	return 0;
+}
+
+/* The old file of that number, in whichever form; while it is compressed there are two of them. */
+static int
+add_old(struct log_files *files, const char *path, unsigned number)
+{
+	static const struct {
+		const char *end;
+		enum log_coding coding;
+	} forms[] = { { "", LOG_PLAIN }, { LOG_COMPRESSED, LOG_ZSTD }, { GZIP_SUFFIX, LOG_GZIP } };
+	int r = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms) && r == -ENOENT; i++)
+		r = add(files, log_old_name(path, number, forms[i].end), forms[i].coding, true);
+	return r;
+}
+
+/* Which file has the name now; 0, 0: none. */
+static struct log_origin
+present(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return (struct log_origin){ 0, 0 };
+	return (struct log_origin){ st.st_dev, st.st_ino };
+}
+
+static bool
+same(const struct log_origin *a, const struct log_origin *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* 0, -EAGAIN: names changed meanwhile, or -ENOMEM. */
+static int
+open_all(struct log_files *files, const char *path)
+{
+	struct log_origin before = present(path), after;
+	int r = add(files, strdup(path), LOG_PLAIN, false);
+
+	if (r == -ENOENT)
+		r = 0;
+	for (unsigned number = 1; r == 0 && number < NUMBER_MAX; number++)
+		r = add_old(files, path, number);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	/* All move on by one with each new file, and that comes last. */
+	after = present(path);
+	return same(&before, &after) ? 0 : -EAGAIN;
+}
+
+int
+log_files_open(struct log_files *files, const char *path)
+{
+	int r = -EAGAIN;
+
+	for (int i = 0; r == -EAGAIN && i < ATTEMPTS_MAX; i++) {
+		log_files_deinit(files);
+		r = open_all(files, path);
+	}
+	if (r < 0 && r != -EAGAIN) {
+		log_files_deinit(files);
+		return r;
+	}
+	return files->n > 0 ? 0 : -ENOENT;
+}
+
+ssize_t
+log_files_find(const struct log_files *files, const struct log_origin *id)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (id->ino != 0 && same(&files->file[i].id, id))
+			return (ssize_t) i;
+	return -1;
+}
