@@ -118,9 +118,14 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 
 	if (job_get(c->core, job->id) != job || job_find(slot, job->name) != job || job->slot != slot)
 		wrong(c, "%s (%s) is not in the index", slot->name, job->name);
-	if (kind != PROCESS_KIND_COUNT && !process_live(job, kind))
+	bool rests = job->rest_timer != 0 && job->goal == GOAL_START &&
+		     (job->state == JOB_WAITING || (job->state == JOB_POST_STOP && !process_live(job, PROCESS_POST_STOP)));
+
+	if (job->rest_timer != 0 && !rests)
+		wrong(c, "%s rests in %s with goal %s", slot->name, job_state_name(job->state), job_goal_name(job->goal));
+	if (!rests && kind != PROCESS_KIND_COUNT && !process_live(job, kind))
 		wrong(c, "%s is in %s without the process that would end it", slot->name, job_state_name(job->state));
-	if (kind == PROCESS_KIND_COUNT && !waits_for_event && job->state != JOB_RUNNING)
+	if (!rests && kind == PROCESS_KIND_COUNT && !waits_for_event && job->state != JOB_RUNNING)
 		wrong(c, "%s rests in %s", slot->name, job_state_name(job->state));
 	if (waits_for_event != (own != NULL))
 		wrong(c, "%s is in %s and waits for %s", slot->name, job_state_name(job->state), own ? own->name : "nothing");
@@ -233,6 +238,8 @@ core_check(const struct core *core, char *why, size_t size)
 		check_wants(&c, slot);
 	}
 	check_events(&c);
+	if (wait_check(core) < 0)
+		wrong(&c, "waits close a circle");
 	check_outbox(&c);
 	map_deinit(&c.blockers);
 	return c.result;

@@ -95,6 +95,8 @@ core_free(struct core *core)
 	free(core->ready.p);
 	free(core->later.p);
 	u64v_deinit(&core->early);
+	u64v_deinit(&core->calls);
+	u64v_deinit(&core->woken);
 	core->job_env = strv_free(core->job_env);
 	core->config.own_env = strv_free(core->config.own_env);
 	core->config.job_env = strv_free(core->config.job_env);
@@ -110,7 +112,7 @@ timer_due(struct core *core, uint64_t timer)
 		return 0;
 	if (timer == core->yield_timer)
 		core->yield_timer = 0; /* the queue goes on below */
-	else if (!session_timer(core, timer))
+	else if (!session_timer(core, timer) && !pace_timer(core, timer))
 		(void) process_timer(core, timer);
 	return 0;
 }

@@ -147,6 +147,19 @@ failure_is_told(const char *name)
 	return strcmp(slash != NULL ? slash + 1 : name, "failed") != 0;
 }
 
+static void
+emit_failed(struct core *core, const struct event *event)
+{
+	auto_free char *name = str_printf("%s/failed", event->name);
+	struct event *failed = name != NULL ? event_emit(core, name, event->env) : NULL;
+
+	core->oom = core->oom || failed == NULL;
+	if (failed != NULL) {
+		failed->cause = event->cause;
+		failed->lineage = event->lineage;
+	}
+}
+
 /* The event is over: first those it blocked go on, last everybody hears of it. */
 static void
 finish(struct core *core, struct event *event)
@@ -164,14 +177,8 @@ finish(struct core *core, struct event *event)
 			       event->failed ? ERR_EVENT_FAILED : NULL, event->failed ? "Event failed" : NULL, NULL, NULL);
 	if (event->fd != 0)
 		fd_release(core, event->fd);
-	if (event->failed && failure_is_told(event->name)) {
-		auto_free char *name = str_printf("%s/failed", event->name);
-
-		if (name == NULL)
-			core->oom = true;
-		else
-			(void) event_emit(core, name, event->env);
-	}
+	if (event->failed && failure_is_told(event->name))
+		emit_failed(core, event);
 	core_notify(core, NOTIFY_EVENT_EMITTED, NULL, NULL, event->name, event->env, 0);
 	event_free(core, event);
 }
@@ -205,9 +212,12 @@ event_drain(struct core *core)
 
 	core->draining = true;
 	core->pass = 0;
-	while (core->ready.n > 0 || core->later.n > 0) {
+	while (core->woken.n > 0 || core->ready.n > 0 || core->later.n > 0) {
 		struct event *event;
 
+		pace_go_on(core);
+		if (core->ready.n == 0 && core->later.n == 0)
+			continue;
 		if (core->ready.n == 0) { /* the end of the queue: from the head again */
 			struct heap h = core->ready;
 

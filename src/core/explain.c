@@ -189,8 +189,8 @@ core_past(const struct core *core, const char *job_name, const char *instance, s
 		read_exits(&job->exits, view->exits);
 		view->failed_kind = failure(job->failed, job->failed_kind);
 		view->since = job->since;
-		view->respawns = job->respawn_count;
-		view->window = job->respawn_time;
+		view->respawns = pace_respawns(core, job, &view->window);
+		view->rests_until = job->rest_timer != 0 ? job->not_before : 0;
 		view->event = job->blocker;
 		for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
 			view->clients += (job->waiters.p[i] & 0xff) == WAITER_REQUEST ? 1 : 0;

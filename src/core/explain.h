@@ -59,7 +59,8 @@ struct core_past {
 	const char *failed_kind; /* a kind of process, or "respawn"; NULL unless failed */
 	usec_t since;		 /* it is in its state, or gone */
 	uint32_t respawns;	 /* within the window of the respawn limit */
-	usec_t window;		 /* when that began */
+	usec_t window;		 /* when the first of them was */
+	usec_t rests_until;	 /* it may not start before (respawn delay, or it starts itself over and over); 0: it may */
 	uint64_t event;		 /* its own event that it waits for; 0: none */
 	size_t clients;		 /* who wait for the instance */
 };

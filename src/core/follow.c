@@ -328,15 +328,15 @@ contradicts_itself(struct core *core, const struct slot *slot, struct want *want
 }
 
 static void
-rise(struct core *core, struct slot *slot, struct want *want, uint64_t cause)
+rise(struct core *core, struct slot *slot, struct want *want, struct origin from)
 {
 	struct job *job = job_find(slot, want->name);
 	char **env = NULL;
 
 	if (is_gone(slot) || core->going_down)
 		return;
-	cause = cause != 0 ? cause : core_new_id(core);
-	if (contradicts_itself(core, slot, want, cause))
+	from.cause = from.cause != 0 ? from.cause : core_new_id(core);
+	if (contradicts_itself(core, slot, want, from.cause))
 		return;
 	if (want_environment(core, slot, want, &env) < 0) {
 		core->oom = true;
@@ -349,7 +349,8 @@ rise(struct core *core, struct slot *slot, struct want *want, uint64_t cause)
 		return;
 	}
 	core_oom(core, job_set_next_env(core, job, env, NULL));
-	job->cause = cause;
+	job->cause = from.cause;
+	job->lineage = from.lineage;
 	/* What has begun to stop goes on to its end, then starts with the new binding. */
 	job->restart = job->state == JOB_PRE_STOPPING || job->state == JOB_PRE_STOP;
 	job_finish(core, job, false);
@@ -357,7 +358,7 @@ rise(struct core *core, struct slot *slot, struct want *want, uint64_t cause)
 }
 
 static void
-fall(struct core *core, struct job *job, uint64_t cause, const struct u64v *events)
+fall(struct core *core, struct job *job, struct origin from, const struct u64v *events)
 {
 	for (size_t i = 0; i < events->n; i++) {
 		struct event *event = event_get(core, events->p[i]);
@@ -367,7 +368,8 @@ fall(struct core *core, struct job *job, uint64_t cause, const struct u64v *even
 	}
 	if (job->goal == GOAL_STOP)
 		return;
-	job->cause = cause != 0 ? cause : core_new_id(core);
+	job->cause = from.cause != 0 ? from.cause : core_new_id(core);
+	job->lineage = from.lineage;
 	job->restart = false;
 	job_finish(core, job, false);
 	job_change_goal(core, job, GOAL_STOP);
@@ -375,16 +377,16 @@ fall(struct core *core, struct job *job, uint64_t cause, const struct u64v *even
 
 /* One want, by name: what is done about one may end others. */
 static void
-follow_want(struct core *core, struct slot *slot, struct want *want, uint64_t cause, const struct u64v *events)
+follow_want(struct core *core, struct slot *slot, struct want *want, struct origin from, const struct u64v *events)
 {
 	struct job *job = job_find(slot, want->name);
 
 	core_visit(core);
 	if (want_holds(core, slot, want)) {
 		if (job == NULL || job->goal == GOAL_STOP)
-			rise(core, slot, want, cause);
+			rise(core, slot, want, from);
 	} else if (job != NULL && (want->fell || job->goal != GOAL_STOP)) {
-		fall(core, job, cause, events);
+		fall(core, job, from, events);
 	}
 	want->fell = false;
 }
@@ -393,11 +395,12 @@ static void
 look(struct core *core, struct slot *slot)
 {
 	struct u64v events = slot->look_events;
-	uint64_t cause = slot->look_cause;
+	struct origin from = { slot->look_cause, slot->look_lineage };
 	struct want *want, *next;
 
 	slot->look_events = (struct u64v) { 0 };
 	slot->look_cause = 0;
+	slot->look_lineage = (struct lineage) { 0 };
 	if (while_of(slot) == NULL) {
 		/* No `while` any more: what runs goes on as any other job. */
 		DL_FOREACH_SAFE(slot->wants, want, next)
@@ -409,7 +412,7 @@ look(struct core *core, struct slot *slot)
 	find_bindings(core, slot);
 	/* Nothing that is done about a job removes a want, or its slot, at once: instances end in the event queue. */
 	DL_FOREACH_SAFE(slot->wants, want, next)
-		follow_want(core, slot, want, cause, &events);
+		follow_want(core, slot, want, from, &events);
 	u64v_deinit(&events);
 }
 
@@ -447,7 +450,7 @@ put_in_list(struct core *core, struct slot *slot)
 }
 
 void
-follow_changed(struct core *core, const char *name, uint64_t cause, const struct event *event)
+follow_changed(struct core *core, const char *name, struct origin from, const struct event *event)
 {
 	const struct topic *topic = map_get(&core->topics, name);
 	struct follower *f;
@@ -457,8 +460,10 @@ follow_changed(struct core *core, const char *name, uint64_t cause, const struct
 	DL_FOREACH(topic->followers, f) {
 		core_visit(core);
 		put_in_list(core, f->slot);
-		if (cause != 0)
-			f->slot->look_cause = cause;
+		if (from.cause != 0)
+			f->slot->look_cause = from.cause;
+		if (from.lineage.root != 0)
+			f->slot->look_lineage = from.lineage;
 		if (event != NULL)
 			core_oom(core, u64v_add(&f->slot->look_events, event->id));
 	}

@@ -10,11 +10,11 @@ static const struct wire_field define_fields[] = { F(U64, define, class_id) };
 static const struct wire_field undefine_fields[] = { F(STR, undefine, name) };
 static const struct wire_field emit_fields[] = {
 	F(U64, emit, request), F(STR, emit, name), F(STRV, emit, env),
-	F(BOOL, emit, wait),   F(U64, emit, fd),   F(STR, emit, token),
+	F(BOOL, emit, wait),   F(U64, emit, fd),   F(STR, emit, token), F(I32, emit, caller),
 };
 static const struct wire_field request_fields[] = {
 	F(U64, request, request), F(U32, request, kind),  F(STR, request, job),   F(STR, request, instance),
-	F(STRV, request, env),    F(BOOL, request, wait), F(STR, request, token),
+	F(STRV, request, env),    F(BOOL, request, wait), F(STR, request, token), F(I32, request, caller),
 };
 static const struct wire_field spawned_fields[] = { F(U64, spawned, process), F(I32, spawned, pid) };
 static const struct wire_field spawn_failed_fields[] = {

@@ -57,6 +57,7 @@ struct input_emit {
 	bool wait;
 	uint64_t fd;
 	char *token; /* the asker's own name for this request; see core/core.h */
+	int32_t caller; /* who asks, as its session: the pid of a job's process, where one does; 0: nobody known */
 };
 
 enum request_kind {
@@ -78,6 +79,7 @@ struct input_request {
 	char **env;
 	bool wait;
 	char *token;
+	int32_t caller; /* as in input_emit */
 };
 
 struct input_spawned {

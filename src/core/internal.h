@@ -6,7 +6,9 @@
  *
  *   core.c       the whole: making, applying an input, numbers
  *   lifecycle.c  the table
- *   job.c        an instance: goal, state, what entering a state does, who waits for it
+ *   job.c        an instance: goal, state, what entering a state does
+ *   pace.c       how fast instances may start again
+ *   wait.c       who waits for whom, without circles
  *   process.c    its processes: asked for, made, ended; failure, respawn, kill
  *   event.c      the queue: handling, blocking, finishing
  *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
@@ -98,6 +100,20 @@ struct past {
 	usec_t at;
 };
 
+/* What something goes back to (pace.c): which root, how often round a circle, over how many starts. */
+struct lineage {
+	uint64_t root; /* 0: from outside */
+	uint32_t loops, hops;
+};
+
+/* How fast a job starts itself. */
+struct pace {
+	struct lineage last; /* of its last start by an event */
+	uint64_t started;    /* and when that was, or is to be */
+	uint32_t most;	     /* loops, since that root */
+	uint32_t rounds;     /* fast ones, in a row */
+};
+
 /* A name for which there is, or was while instances live, a definition. */
 struct slot {
 	struct slot *prev, *next; /* all slots, in order of creation */
@@ -109,6 +125,7 @@ struct slot {
 	struct trigger start;
 	struct job *jobs;    /* owned list, in order of creation */
 	struct map by_name;  /* instance name -> job */
+	struct pace pace;
 
 	/* With a `while`: */
 	struct follower *followers; /* owned: one per term */
@@ -118,7 +135,8 @@ struct slot {
 	struct slot *look_prev, *look_next; /* core.to_look, */
 	bool in_list;			    /* if it is in it, */
 	struct u64v look_events;	    /* with the events that wait for what falls */
-	uint64_t look_cause;		    /* and what the change goes back to */
+	uint64_t look_cause;		    /* and what the change goes back to, */
+	struct lineage look_lineage;	    /* in two ways */
 	struct ended *ended;		    /* owned list */
 	size_t n_ended;
 
@@ -143,6 +161,13 @@ enum waiter_type {
 };
 #define WAITER_WORDS 3 /* type | request kind << 8, event or request id, token id or 0 */
 
+/* Who asks: one of the first two is what an answer goes to. */
+struct asker {
+	uint64_t request;
+	uint64_t token;
+	uint64_t process; /* of which job's process it is; 0: of none */
+};
+
 struct job {
 	struct job *prev, *next; /* the slot's */
 	uint64_t id;
@@ -165,11 +190,15 @@ struct job {
 	uint32_t failed_kind;
 	int32_t exit_status; /* -1: none */
 	uint64_t kill_timer; /* 0: none */
-	uint64_t respawn_time;
-	uint32_t respawn_count;
+	struct u64v respawns;	/* when it was respawned lately */
+	uint64_t respawn_delay; /* before the last one; 0: none yet */
+	uint64_t main_since;	/* its main process was asked for then */
+	uint64_t not_before;	/* it may not enter starting before */
+	uint64_t rest_timer;	/* 0: it does not rest for that */
 	bool up;	/* between its `started` and its `stopping` */
 	char **up_env;	/* what its states say */
 	uint64_t cause; /* what its last change goes back to, a number for a chain of causes; 0: something from outside */
+	struct lineage lineage;
 	bool restart; /* during pre-stop: go on to stopping although the goal is start */
 	usec_t since; /* it is in its state */
 	struct u64v exits; /* how its processes ended last: see past.c */
@@ -188,6 +217,7 @@ struct event {
 	uint32_t blockers;
 	uint64_t job;         /* the instance that waits for it, 0 = none */
 	uint64_t cause;       /* as job.cause */
+	struct lineage lineage;
 	struct u64v requests; /* pairs: request id, token id */
 	struct u64v holders;  /* instances it waits for, or did: derived from job.waiters */
 };
@@ -260,6 +290,8 @@ struct core {
 	uint64_t acked[TARGET_COUNT]; /* nothing of that target is left up to here */
 	size_t spawns_open; /* asked for, pid not known */
 	struct u64v early;  /* exits of pids not known yet: triples, see process.c */
+	struct u64v woken;  /* instances whose rest has ended: never any between inputs */
+	struct u64v calls;  /* that processes of jobs make and that are not answered: see wait.c */
 	struct token *tokens;  /* those that wait */
 	struct token *answers; /* those that were answered, in that order */
 	size_t n_answers;
@@ -317,15 +349,36 @@ struct job *job_find(const struct slot *slot, const char *name);
 const char *job_display(const struct job *job, char *buf, size_t size); /* "web" or "tty (1)" */
 void job_change_goal(struct core *core, struct job *job, enum job_goal goal);
 void job_advance(struct core *core, struct job *job);
-void job_finish(struct core *core, struct job *job, bool failed);
+void job_drop(struct core *core, struct job *job); /* it was to start, and has not begun */
 void job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status);
-int job_wait_event(struct core *core, struct job *job, struct event *event);
-/* The event waits until the instance is down, whatever becomes of it then. */
-int job_wait_fall(struct core *core, struct job *job, struct event *event);
-int job_wait_request(struct core *core, struct job *job, uint32_t kind, uint64_t request, uint64_t token);
 int job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fds); /* takes both */
 bool job_hangs_in_spawned(const struct job *job);
 #define JOB_DISPLAY_MAX 512
+
+/* wait.c: each gives 0 or -ENOMEM; a wait that would close a circle is not made, which is told. */
+int job_wait_event(struct core *core, struct job *job, struct event *event);
+/* The event waits until the instance is down, whatever becomes of it then. */
+int job_wait_fall(struct core *core, struct job *job, struct event *event);
+/* 1: there would be a circle; the caller answers at once. */
+int job_wait_request(struct core *core, struct job *job, uint32_t kind, const struct asker *who);
+int event_wait_request(struct core *core, struct event *event, const struct asker *who);
+/* The instance is where its waiters want it, or has failed: they go on. */
+void job_finish(struct core *core, struct job *job, bool failed);
+void job_release_falls(struct core *core, struct job *job); /* it is down: events that waited for that go on */
+void call_answered(struct core *core, uint64_t request, uint64_t token);
+void call_process_ended(struct core *core, uint64_t process);
+void call_forget_requests(struct core *core); /* nobody hears their answers */
+int wait_check(const struct core *core); /* -ELOOP: there is a circle */
+
+/* pace.c */
+uint32_t pace_respawns(const struct core *core, const struct job *job, usec_t *first); /* that count; the first was then */
+bool pace_respawn(struct core *core, struct job *job); /* may it be respawned? After how long is in job->not_before */
+/* It is started by that event, which goes back to `from`. */
+void pace_start(struct core *core, struct job *job, struct lineage from, const char *event);
+bool pace_rest(struct core *core, struct job *job); /* true: it has to rest before it may enter starting */
+void pace_wake(struct core *core, struct job *job); /* its rest is over */
+bool pace_timer(struct core *core, uint64_t timer); /* false: none of a rest */
+void pace_go_on(struct core *core);		    /* those whose rest is over */
 
 /* process.c */
 void process_spawn(struct core *core, struct job *job, enum process_kind kind);
@@ -361,7 +414,14 @@ void trigger_look(struct core *core, struct trigger *t);
 void trigger_dispatch(struct core *core, struct event *event);
 bool trigger_someone_starts_on(const struct core *core, const char *name, char *const *env);
 
+/* What a change of a state goes back to. */
+struct origin {
+	uint64_t cause; /* see job.cause */
+	struct lineage lineage;
+};
+
 /* state.c */
+struct origin origin_of(const struct job *job);
 typedef void (*state_fn)(char *const *env, void *data);
 /*
  * Call `fn` with each state of that name; `present`: of a job also instances that are not up. False: nothing is known
@@ -374,7 +434,7 @@ void state_known(struct core *core, const char *job);
 void state_starting(struct core *core, struct job *job, struct event *event);
 void state_up(struct core *core, struct job *job);
 void state_stopping(struct core *core, struct job *job, struct event *event);
-void state_gone(struct core *core, const char *name, uint64_t cause);
+void state_gone(struct core *core, const char *name, struct origin from);
 /* Its main process ended by itself. */
 void state_ended(struct core *core, struct job *job, bool failed);
 /* An event is handled: is it about the runlevel? */
@@ -388,8 +448,8 @@ int follow_class(struct core *core, struct slot *slot);
 /* After loading; `in_list`: it was to be looked at. 0 or -ENOMEM. */
 int must_check follow_restore(struct core *core, struct slot *slot, bool in_list);
 void follow_forget(struct core *core, struct slot *slot); /* the slot goes */
-/* States of that name have changed; `cause`: see job.cause; `event` waits for those that fall by it. */
-void follow_changed(struct core *core, const char *name, uint64_t cause, const struct event *event);
+/* States of that name have changed; `event` waits for those that fall by it. */
+void follow_changed(struct core *core, const char *name, struct origin from, const struct event *event);
 void follow_all(struct core *core);
 void follow_awake(struct core *core); /* the system has started */
 void follow_run(struct core *core);   /* look at what has changed */

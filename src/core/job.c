@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An instance: its goal, its state, who waits for it. job_enter() is the only writer of the
+ * An instance: its goal and its state. job_enter() is the only writer of the
  * state; it walks the table of lifecycle.h until a state has to wait for something, without
  * recursion.
  */
@@ -86,6 +86,8 @@ job_free(struct core *core, struct job *job)
 			map_del_id(&core->pid_to_process, (uint64_t) job->process[i].pid);
 	}
 	process_forget_timer(core, job);
+	map_del_id(&core->timer_to_job, job->rest_timer);
+	core_timer_cancel(core, &job->rest_timer);
 	trigger_deinit(core, &job->stop);
 	release_fds(core, &job->fds);
 	release_fds(core, &job->next_fds);
@@ -99,145 +101,9 @@ job_free(struct core *core, struct job *job)
 	job->up_env = strv_free(job->up_env);
 	u64v_deinit(&job->waiters);
 	u64v_deinit(&job->exits);
+	u64v_deinit(&job->respawns);
 	free(job->name);
 	free(job);
-}
-
-/* -- who waits ------------------------------------------------------------------ */
-
-/*
- * Does `job` wait, over any number of others, for the event? Then the event can't wait for it. Looked for from the event:
- * the instance that waits for it, the events that wait for that instance, and so on.
- */
-static bool
-waits_for(struct core *core, const struct event *event, const struct job *job)
-{
-	struct u64v seen = { 0 };
-	bool found = false;
-
-	if (event->job != 0)
-		core_oom(core, u64v_add(&seen, event->job));
-	for (size_t i = 0; i < seen.n && !found; i++) {
-		const struct job *waiting = job_get(core, seen.p[i]);
-
-		found = waiting != NULL && waiting == job;
-		for (size_t w = 0; waiting != NULL && w + WAITER_WORDS <= waiting->waiters.n; w += WAITER_WORDS) {
-			const struct event *e = (waiting->waiters.p[w] & 0xff) == WAITER_REQUEST
-						    ? NULL
-						    : event_get(core, waiting->waiters.p[w + 1]);
-			bool known = e == NULL || e->job == 0;
-
-			for (size_t k = 0; k < seen.n && !known; k++)
-				known = seen.p[k] == e->job;
-			if (!known)
-				core_oom(core, u64v_add(&seen, e->job));
-		}
-	}
-	u64v_deinit(&seen);
-	if (found)
-		core_log(core, LOG_LEVEL_WARN, "%s event does not wait for %s, which waits for it", event->name,
-			 job->slot->name);
-	return found;
-}
-
-static int
-add_waiter(struct job *job, uint64_t type, uint64_t id, uint64_t token)
-{
-	size_t n = job->waiters.n;
-
-	if (u64v_add(&job->waiters, type) < 0 || u64v_add(&job->waiters, id) < 0 || u64v_add(&job->waiters, token) < 0) {
-		job->waiters.n = n;
-		return -ENOMEM;
-	}
-	return 0;
-}
-
-int
-job_wait_event(struct core *core, struct job *job, struct event *event)
-{
-	int r = add_waiter(job, WAITER_EVENT, event->id, 0);
-
-	if (r == 0)
-		event_block_for(core, event, job->id);
-	return r;
-}
-
-int
-job_wait_fall(struct core *core, struct job *job, struct event *event)
-{
-	int r;
-
-	if (waits_for(core, event, job))
-		return 0;
-	r = add_waiter(job, WAITER_FALL, event->id, 0);
-	if (r == 0)
-		event_block_for(core, event, job->id);
-	return r;
-}
-
-int
-job_wait_request(struct core *core, struct job *job, uint32_t kind, uint64_t request, uint64_t token)
-{
-	return add_waiter(job, WAITER_REQUEST | (uint64_t) kind << 8, request, token);
-}
-
-static const char *
-failure_text(uint64_t kind)
-{
-	switch (kind) {
-	case JOB_STOP:
-	case INSTANCE_STOP:
-		return "Job failed while stopping";
-	case JOB_RESTART:
-	case INSTANCE_RESTART:
-		return "Job failed to restart";
-	default:
-		return "Job failed to start";
-	}
-}
-
-void
-job_finish(struct core *core, struct job *job, bool failed)
-{
-	struct u64v waiters = job->waiters;
-
-	/* Detached first: answering may lead back here. */
-	job->waiters = (struct u64v) { 0 };
-	for (size_t i = 0; i + WAITER_WORDS <= waiters.n; i += WAITER_WORDS) {
-		const uint64_t *w = &waiters.p[i];
-
-		if ((w[0] & 0xff) == WAITER_FALL) {
-			core_oom(core, add_waiter(job, w[0], w[1], w[2])); /* its time comes later */
-		} else if ((w[0] & 0xff) == WAITER_EVENT) {
-			struct event *event = event_get(core, w[1]);
-
-			if (event != NULL)
-				event_unblock(core, event, failed);
-		} else {
-			request_answer(core, w[1], w[2], failed ? ERR_JOB_FAILED : NULL,
-				       failed ? failure_text(w[0] >> 8) : NULL, job->slot->name, job->name);
-		}
-	}
-	u64v_deinit(&waiters);
-}
-
-/* It is down: events that waited for that go on. */
-static void
-release_falls(struct core *core, struct job *job)
-{
-	struct u64v waiters = job->waiters;
-
-	job->waiters = (struct u64v) { 0 };
-	for (size_t i = 0; i + WAITER_WORDS <= waiters.n; i += WAITER_WORDS) {
-		const uint64_t *w = &waiters.p[i];
-		struct event *event = (w[0] & 0xff) == WAITER_FALL ? event_get(core, w[1]) : NULL;
-
-		if ((w[0] & 0xff) != WAITER_FALL)
-			core_oom(core, add_waiter(job, w[0], w[1], w[2]));
-		else if (event != NULL)
-			event_unblock(core, event, false);
-	}
-	u64v_deinit(&waiters);
 }
 
 void
@@ -307,6 +173,7 @@ emit(struct core *core, struct job *job, const char *name, bool with_result, boo
 	if (event == NULL)
 		return NULL;
 	event->cause = job->cause;
+	event->lineage = job->lineage;
 	if (blocks) {
 		event->job = job->id;
 		job->blocker = event->id;
@@ -332,7 +199,7 @@ enter_starting(struct core *core, struct job *job)
 	job->failed_kind = 0;
 	job->exit_status = -1;
 	job->restart = false;
-	release_falls(core, job);
+	job_release_falls(core, job);
 	state_starting(core, job, emit(core, job, "starting", false, true));
 	return false;
 }
@@ -460,19 +327,31 @@ arrive_waiting(struct core *core, struct job *job)
 {
 	struct slot *slot = job->slot;
 	auto_free char *name = strdup(slot->name);
-	uint64_t cause = job->cause;
+	struct origin from = origin_of(job);
 
 	(void) emit(core, job, "stopped", true, false);
 	job_finish(core, job, false);
-	release_falls(core, job);
+	job_release_falls(core, job);
 	core_notify(core, NOTIFY_INSTANCE_REMOVED, job, NULL, NULL, NULL, 0);
 	past_add(core, job);
 	job_free(core, job);
 	registry_settle(core, slot);
 	if (name != NULL)
-		state_gone(core, name, cause);
+		state_gone(core, name, from);
 	else
 		core->oom = true;
+}
+
+void
+job_drop(struct core *core, struct job *job)
+{
+	struct slot *slot = job->slot;
+
+	job_finish(core, job, false);
+	job_release_falls(core, job);
+	core_notify(core, NOTIFY_INSTANCE_REMOVED, job, NULL, NULL, NULL, 0);
+	job_free(core, job);
+	registry_settle(core, slot);
 }
 
 static bool (*const enter[JOB_STATE_COUNT])(struct core *core, struct job *job) = {
@@ -527,6 +406,8 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 		enum job_state from = job->state;
 
 		invariant(state < JOB_STATE_COUNT, core->broken = true; return);
+		if (state == JOB_STARTING && pace_rest(core, job))
+			return;
 		core_log(core, LOG_LEVEL_INFO, "%s state changed from %s to %s",
 			 job_display(job, display, sizeof(display)), job_state_name(from), job_state_name(state));
 		job->state = state;
@@ -579,6 +460,8 @@ job_change_goal(struct core *core, struct job *job, enum job_goal goal)
 	if (job->goal == (uint32_t) goal)
 		return;
 	set_goal(core, job, goal);
+	if (goal == GOAL_STOP)
+		pace_wake(core, job);
 	if ((job->state == JOB_WAITING && goal == GOAL_START) || (job->state == JOB_RUNNING && goal == GOAL_STOP) ||
 	    (goal == GOAL_STOP && job_hangs_in_spawned(job)))
 		job_advance(core, job);

@@ -77,6 +77,8 @@ process_spawn(struct core *core, struct job *job, enum process_kind kind)
 	p->pid = 0;
 	p->exec_done = false;
 	p->asked = e;
+	if (kind == PROCESS_MAIN)
+		job->main_since = core->now;
 	core->spawns_open++;
 	e->spawn.process = p->id;
 	e->spawn.class_id = job->cls->id;
@@ -122,6 +124,7 @@ forget(struct core *core, struct job *job, enum process_kind kind)
 	struct effect *e;
 
 	answered(core, p);
+	call_process_ended(core, p->id);
 	map_del_id(&core->process_to_job, p->id);
 	if (p->pid > 0)
 		map_del_id(&core->pid_to_process, (uint64_t) p->pid);
@@ -184,22 +187,6 @@ process_timer(struct core *core, uint64_t timer)
 
 /* -- the end of a process ------------------------------------------------------------ */
 
-/* May the main process be started once more? Counts the respawn. */
-static bool
-respawn_allowed(struct core *core, struct job *job)
-{
-	uint32_t limit = job->cls->respawn_limit;
-	usec_t interval = job->cls->respawn_interval * USEC_PER_SEC;
-
-	if (limit == 0 || interval == 0)
-		return true;
-	if (job->respawn_count > 0 && core->now - job->respawn_time < interval)
-		return ++job->respawn_count <= limit;
-	job->respawn_time = core->now;
-	job->respawn_count = 1;
-	return true;
-}
-
 /* Is a hook running whose end moves the instance on? */
 static bool
 hook_is_running(const struct job *job)
@@ -261,7 +248,7 @@ main_ended(struct core *core, struct job *job, int32_t status)
 	}
 	job->cause = 0; /* it did so by itself */
 	if (abnormal && cls->respawn && !core->no_respawn) {
-		if (respawn_allowed(core, job)) {
+		if (pace_respawn(core, job)) {
 			main_respawns(core, job);
 			return;
 		}

@@ -88,6 +88,7 @@ request_answer(struct core *core, uint64_t request, uint64_t token, const char *
 {
 	struct token *t = token_by_id(core, token);
 
+	call_answered(core, request, token);
 	core_reply(core, request, error, text, job, instance);
 	if (t == NULL || t->done)
 		return;
@@ -101,22 +102,16 @@ request_answer(struct core *core, uint64_t request, uint64_t token, const char *
 	token_done(core, t);
 }
 
-/* Who asks, as long as a request is looked at: one of the two is what an answer goes to. */
-struct asker {
-	uint64_t request;
-	uint64_t token;
-};
-
 /*
  * Find out whether this is a request that was made before. 1: it is, and is dealt with; 0: a new
  * one, `who` is filled; -ENOMEM.
  */
 static int
-identify(struct core *core, uint64_t request, const char *token, struct asker *who)
+identify(struct core *core, uint64_t request, const char *token, int32_t caller, struct asker *who)
 {
 	struct token *t;
 
-	*who = (struct asker) { request, 0 };
+	*who = (struct asker) { request, 0, caller > 0 ? core_process_of_pid(core, caller) : 0 };
 	if (token == NULL || token[0] == '\0')
 		return 0;
 	t = map_get(&core->tokens_by_name, token);
@@ -129,7 +124,8 @@ identify(struct core *core, uint64_t request, const char *token, struct asker *w
 	t = token_new(core, token);
 	if (t == NULL || u64v_add(&t->requests, request) < 0)
 		return -ENOMEM;
-	*who = (struct asker) { 0, t->id };
+	who->request = 0;
+	who->token = t->id;
 	return 0;
 }
 
@@ -150,6 +146,15 @@ refuse_job(struct core *core, const struct asker *who, const char *error, const 
 	return refuse(core, who, error, text);
 }
 
+/* What is done for a job's process goes back to what that job goes back to. */
+static struct lineage
+caller_lineage(const struct core *core, const struct asker *who)
+{
+	const struct job *job = map_get_id(&core->process_to_job, who->process);
+
+	return job != NULL ? job->lineage : (struct lineage) { 0 };
+}
+
 /* -- events ----------------------------------------------------------------------------- */
 
 int
@@ -159,7 +164,7 @@ request_emit(struct core *core, const struct input_emit *in)
 	const char *why = NULL;
 	struct asker who;
 	struct event *event;
-	int r = identify(core, in->request, in->token, &who);
+	int r = identify(core, in->request, in->token, in->caller, &who);
 
 	fd_hold(core, in->fd);
 	if (in->name == NULL || in->name[0] == '\0')
@@ -176,10 +181,11 @@ request_emit(struct core *core, const struct input_emit *in)
 		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
 	}
 	event->fd = in->fd;
+	event->lineage = caller_lineage(core, &who);
 	if (!in->wait)
 		request_answer(core, who.request, who.token, NULL, NULL, NULL, NULL);
-	else if (u64v_add(&event->requests, who.request) < 0 || u64v_add(&event->requests, who.token) < 0)
-		return -ENOMEM;
+	else
+		return event_wait_request(core, event, &who);
 	return 0;
 }
 
@@ -233,8 +239,10 @@ select_instance(struct core *core, struct asked *a)
 static int
 wait_or_answer(struct core *core, struct asked *a, struct job *job)
 {
-	if (a->in->wait)
-		return job_wait_request(core, job, a->in->kind, a->who.request, a->who.token);
+	int r = a->in->wait ? job_wait_request(core, job, a->in->kind, &a->who) : 1;
+
+	if (r <= 0)
+		return r;
 	request_answer(core, a->who.request, a->who.token, NULL, NULL, job->slot->name, job->name);
 	return 0;
 }
@@ -293,6 +301,7 @@ do_start(struct core *core, struct asked *a)
 	}
 	job->restart = false;
 	job->cause = 0;
+	job->lineage = caller_lineage(core, &a->who);
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);
 	job_change_goal(core, job, GOAL_START);
@@ -338,6 +347,7 @@ do_stop(struct core *core, struct asked *a)
 	if (a->in->kind == JOB_STOP)
 		core_oom(core, policy_merge(&core->config, job->cls, &job->stop_env, a->in->env));
 	job->cause = 0;
+	job->lineage = caller_lineage(core, &a->who);
 	job->restart = false;
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);
@@ -412,7 +422,7 @@ request_apply(struct core *core, const struct input_request *in)
 
 	if (in->kind >= REQUEST_KIND_COUNT || in->job == NULL)
 		return -EINVAL;
-	r = identify(core, in->request, in->token, &a.who);
+	r = identify(core, in->request, in->token, in->caller, &a.who);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	a.slot = slot_get(core, in->job);
@@ -495,7 +505,7 @@ change_job_env(struct core *core, struct job *job, const struct input_set_env *i
 int
 request_set_env(struct core *core, const struct input_set_env *in)
 {
-	struct asker who = { in->request, 0 };
+	struct asker who = { .request = in->request };
 	auto_free char *text = NULL;
 	struct slot *slot;
 	struct job *job;
@@ -544,6 +554,7 @@ forget_requests(struct core *core)
 			event->requests.p[i] = 0;
 	DL_FOREACH(core->tokens, t)
 		u64v_deinit(&t->requests);
+	call_forget_requests(core);
 }
 
 void

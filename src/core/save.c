@@ -20,6 +20,7 @@
 #define SLOT_PARTS_MIN 5 /* an older release's */
 
 #define F(type, st, member) WIRE_FIELD(type, struct st, member)
+#define LINEAGE(st, member) F(U64, st, member.root), F(U32, st, member.loops), F(U32, st, member.hops)
 
 static const struct wire_field core_fields[] = {
 	F(U64, core, seq),           F(U64, core, last_effect),   F(U64, core, last_id),
@@ -28,6 +29,7 @@ static const struct wire_field core_fields[] = {
 	F(U32, core, quiesce),       F(U64, core, quiesce_timer), F(U64, core, quiesce_start),
 	F(BOOL, core, quiesce_logout), F(BOOL, core, no_respawn), F(BOOL, core, finished),
 	F(BOOL, core, awake),        F(BOOL, core, going_down),   F(STRV, core, runlevel),
+	F(U64V, core, calls),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -36,6 +38,8 @@ static const struct wire_field slot_fields[] = {
 	F(STR, slot, name),
 	F(BOOL, slot, has_successor),
 	F(BOOL, slot, in_list),      F(U64, slot, look_cause), F(U64V, slot, look_events),
+	LINEAGE(slot, look_lineage), LINEAGE(slot, pace.last), F(U64, slot, pace.started),
+	F(U32, slot, pace.most),     F(U32, slot, pace.rounds),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
@@ -44,8 +48,9 @@ static const struct wire_field job_fields[] = {
 	F(STRV, job, env),        F(STRV, job, next_env),    F(BOOL, job, has_next_env), F(STRV, job, stop_env),
 	F(U64V, job, fds),        F(U64V, job, next_fds),    F(U64, job, blocker),       F(U64V, job, waiters),
 	F(BOOL, job, failed),     F(U32, job, failed_kind),  F(I32, job, exit_status),   F(U64, job, kill_timer),
-	F(U64, job, respawn_time), F(U32, job, respawn_count), F(BOOL, job, restart),
-	F(BOOL, job, up),         F(STRV, job, up_env),      F(U64, job, cause),
+	F(U64V, job, respawns),   F(U64, job, respawn_delay), F(U64, job, main_since),   F(U64, job, not_before),
+	F(U64, job, rest_timer),  F(BOOL, job, restart),     F(BOOL, job, up),          F(STRV, job, up_env),
+	F(U64, job, cause),       LINEAGE(job, lineage),
 	F(U64, job, since),       F(U64V, job, exits),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
@@ -67,7 +72,7 @@ static const struct wire_schema past_schema = WIRE_SCHEMA("past", past_fields);
 static const struct wire_field event_fields[] = {
 	F(U64, event, id),       F(STR, event, name),    F(STRV, event, env), F(U64, event, fd),
 	F(U32, event, progress), F(BOOL, event, failed), F(U64, event, job),  F(U64V, event, requests),
-	F(U64, event, cause),
+	F(U64, event, cause),    LINEAGE(event, lineage),
 };
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 
@@ -267,7 +272,8 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 	}
 	DL_APPEND(slot->jobs, job);
 	if (map_put(&slot->by_name, job->name, job) < 0 || map_put_id(&core->jobs_by_id, job->id, job) < 0 ||
-	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0))
+	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0) ||
+	    (job->rest_timer != 0 && map_put_id(&core->timer_to_job, job->rest_timer, job) < 0))
 		return -ENOMEM;
 	return get_processes(core, in, job);
 }
@@ -374,6 +380,8 @@ get_slot(struct core *core, struct wire_in *in)
 	slot->order = flat.order;
 	slot->has_successor = flat.has_successor;
 	slot->look_cause = flat.look_cause;
+	slot->look_lineage = flat.look_lineage;
+	slot->pace = flat.pace;
 	slot->look_events = flat.look_events;
 	class_id = wire_get_uint(in);
 	successor = wire_get_uint(in);

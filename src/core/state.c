@@ -142,8 +142,14 @@ state_each(const struct core *core, const char *name, bool present, state_fn fn,
 
 /* -- changes --------------------------------------------------------------------------------- */
 
+struct origin
+origin_of(const struct job *job)
+{
+	return (struct origin) { job->cause, job->lineage };
+}
+
 static void
-changed_end(struct core *core, const char *job, uint64_t cause)
+changed_end(struct core *core, const char *job, struct origin from)
 {
 	auto_free char *done = str_printf("%s/done", job);
 	auto_free char *failed = str_printf("%s/failed", job);
@@ -152,15 +158,17 @@ changed_end(struct core *core, const char *job, uint64_t cause)
 		core->oom = true;
 		return;
 	}
-	follow_changed(core, done, cause, NULL);
-	follow_changed(core, failed, cause, NULL);
+	follow_changed(core, done, from, NULL);
+	follow_changed(core, failed, from, NULL);
 }
 
 void
 state_known(struct core *core, const char *job)
 {
-	follow_changed(core, job, 0, NULL);
-	changed_end(core, job, 0);
+	const struct origin outside = { 0 };
+
+	follow_changed(core, job, outside, NULL);
+	changed_end(core, job, outside);
 }
 
 void
@@ -168,8 +176,8 @@ state_starting(struct core *core, struct job *job, struct event *event)
 {
 	set_up_env(core, job);
 	forget_end(job->slot, job->name);
-	changed_end(core, job->slot->name, job->cause);
-	follow_changed(core, job->slot->name, job->cause, event);
+	changed_end(core, job->slot->name, origin_of(job));
+	follow_changed(core, job->slot->name, origin_of(job), event);
 }
 
 void
@@ -177,7 +185,7 @@ state_up(struct core *core, struct job *job)
 {
 	set_up_env(core, job);
 	job->up = true;
-	follow_changed(core, job->slot->name, job->cause, NULL);
+	follow_changed(core, job->slot->name, origin_of(job), NULL);
 }
 
 void
@@ -187,20 +195,20 @@ state_stopping(struct core *core, struct job *job, struct event *event)
 
 	job->up = false;
 	if (was_up)
-		follow_changed(core, job->slot->name, job->cause, event);
+		follow_changed(core, job->slot->name, origin_of(job), event);
 }
 
 void
-state_gone(struct core *core, const char *name, uint64_t cause)
+state_gone(struct core *core, const char *name, struct origin from)
 {
-	follow_changed(core, name, cause, NULL);
+	follow_changed(core, name, from, NULL);
 }
 
 void
 state_ended(struct core *core, struct job *job, bool failed)
 {
 	note_end(core, job, failed);
-	changed_end(core, job->slot->name, job->cause);
+	changed_end(core, job->slot->name, origin_of(job));
 }
 
 void
@@ -218,7 +226,7 @@ state_runlevel(struct core *core, const struct event *event)
 	if (env_get(event->env, "PREVLEVEL") != NULL &&
 	    env_set_value(&core->runlevel, "PREVLEVEL", env_get(event->env, "PREVLEVEL")) < 0)
 		core->oom = true;
-	follow_changed(core, RUNLEVEL, event->cause, NULL);
+	follow_changed(core, RUNLEVEL, (struct origin) { event->cause, event->lineage }, NULL);
 	down = level != NULL && (strcmp(level, "0") == 0 || strcmp(level, "6") == 0);
 	if (down != core->going_down) {
 		core->going_down = down;

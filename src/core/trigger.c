@@ -183,13 +183,23 @@ set_fds_variable(char ***env, const struct u64v *fds)
 	return b.failed ? -ENOMEM : env_set_value(env, "UPSTART_FDS", b.p);
 }
 
-/* The events of the true branches wait for the instance, each once. */
+/* Is the instance on its way to where the condition wants it, so that the events only wait with others? */
+static bool
+joins(const struct trigger *t, const struct job *job)
+{
+	return t->job != NULL ? job->goal == GOAL_STOP : job->goal != GOAL_STOP && job->state != JOB_RUNNING;
+}
+
+/*
+ * The events of the true branches wait for the instance, each once. One that the instance itself waits for does so only where
+ * it turns the instance round; where it asks for what is under way already there is nothing to tell.
+ */
 static void
 attach(struct core *core, const struct trigger *t, const bool *used, struct job *job)
 {
 	for (int i = 0; i < t->cond->n_leaves; i++) {
 		struct event *event = used[i] ? event_get(core, t->held[i]) : NULL;
-		bool again = false;
+		bool again = event != NULL && event->job == job->id && joins(t, job);
 
 		for (int j = 0; j < i; j++)
 			again = again || (used[j] && t->held[j] == t->held[i]);
@@ -211,14 +221,34 @@ cause_of(struct core *core, const struct trigger *t, const bool *used)
 	return 0;
 }
 
+/* Which of the events of the true branches has gone round most often, and what it goes back to. */
+static const struct event *
+foremost(struct core *core, const struct trigger *t, const bool *used)
+{
+	const struct event *best = NULL;
+
+	for (int i = 0; i < t->cond->n_leaves; i++) {
+		const struct event *event = used[i] ? event_get(core, t->held[i]) : NULL;
+
+		if (event != NULL && (best == NULL || event->lineage.loops > best->lineage.loops ||
+				      (event->lineage.loops == best->lineage.loops &&
+				       event->lineage.hops > best->lineage.hops)))
+			best = event;
+	}
+	return best;
+}
+
 /* A stop on has come true. */
 static void
 fire_stop(struct core *core, struct job *job, const bool *used)
 {
+	const struct event *first;
 	char **env = NULL;
 
-	if (job->goal == GOAL_STOP)
+	if (job->goal == GOAL_STOP) {
+		attach(core, &job->stop, used, job);
 		return;
+	}
 	if (collect(core, &job->stop, used, "UPSTART_STOP_EVENTS", &env, NULL) < 0) {
 		core->oom = true;
 		env = strv_free(env);
@@ -229,15 +259,15 @@ fire_stop(struct core *core, struct job *job, const bool *used)
 	job->restart = false;
 	follow_stopped(job->slot, job->name);
 	job->cause = cause_of(core, &job->stop, used);
+	first = foremost(core, &job->stop, used);
+	if (first != NULL)
+		job->lineage = first->lineage;
 	job_finish(core, job, false);
 	attach(core, &job->stop, used, job);
 	job_change_goal(core, job, GOAL_STOP);
 }
 
-/*
- * The instance that a start on speaks of, made when it is not there; NULL when it can't be (told) or
- * when it needs nothing.
- */
+/* The instance that a start on speaks of, made when it is not there; NULL when it can't be (told). */
 static struct job *
 inducted(struct core *core, struct slot *slot, char *const *env)
 {
@@ -256,7 +286,7 @@ inducted(struct core *core, struct slot *slot, char *const *env)
 	}
 	job = job_find(slot, name);
 	if (job != NULL)
-		return job->goal == GOAL_STOP ? job : NULL;
+		return job;
 	if (slot->has_successor && slot->successor == NULL)
 		return NULL; /* its file is gone: nothing new is made of it */
 	return job_new(core, slot, name);
@@ -292,6 +322,7 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 {
 	struct u64v fds = { 0 };
 	auto_strv char **brought = NULL;
+	const struct event *first;
 	char **env = NULL;
 	struct job *job = NULL;
 
@@ -301,7 +332,9 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 		core->oom = true;
 	else if (!follow_is_following(slot) || armed(core, slot, brought, &env))
 		job = inducted(core, slot, env);
-	if (job == NULL) {
+	if (job == NULL || job->goal != GOAL_STOP) {
+		if (job != NULL && joins(&slot->start, job))
+			attach(core, &slot->start, used, job);
 		env = strv_free(env);
 		u64v_deinit(&fds);
 		return;
@@ -309,6 +342,9 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	core_oom(core, job_set_next_env(core, job, env, &fds));
 	job->restart = false;
 	job->cause = cause_of(core, &slot->start, used);
+	first = foremost(core, &slot->start, used);
+	if (first != NULL)
+		pace_start(core, job, first->lineage, first->name);
 	job_finish(core, job, false);
 	attach(core, &slot->start, used, job);
 	job_change_goal(core, job, GOAL_START);

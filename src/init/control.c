@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "init/brain.h"
@@ -130,6 +131,18 @@ copy_token(char **to, const struct msg_request *m)
 	return m->token != NULL && *to == NULL ? -ENOMEM : 0;
 }
 
+/*
+ * The session of who asks. Processes of jobs lead sessions of their own: that tells which job's process it is, or was started
+ * by. One that has ended meanwhile, or has left that session, is taken for anybody.
+ */
+static int32_t
+caller_of(const struct msg_request *m)
+{
+	pid_t session = m->pid > 0 ? getsid(m->pid) : 0;
+
+	return session > 0 ? session : 0;
+}
+
 /* Feed what is complete (r is 0), or refuse for lack of memory. */
 static int
 feed(struct init *init, const struct msg_request *m, uint64_t number, struct input *in, int r)
@@ -151,6 +164,7 @@ do_emit(struct init *init, const struct msg_request *m, int *fd, uint64_t number
 		r = fdtable_add(init, steal_fd(fd), &in.emit.fd);
 	in.emit.request = m->request;
 	in.emit.wait = m->wait;
+	in.emit.caller = caller_of(m);
 	if (r == 0 && (str_copy(&in.emit.name, m->name) < 0 || copy_token(&in.emit.token, m) < 0))
 		r = -ENOMEM;
 	if (r == 0)
@@ -179,6 +193,7 @@ do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 	in.request.request = m->request;
 	in.request.kind = kinds[m->action];
 	in.request.wait = m->wait;
+	in.request.caller = caller_of(m);
 	if (str_copy(&in.request.job, m->job) < 0 || str_copy(&in.request.instance, m->instance) < 0 ||
 	    copy_token(&in.request.token, m) < 0 || strv_dup(&in.request.env, m->env) < 0)
 		r = -ENOMEM;

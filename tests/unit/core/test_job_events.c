@@ -421,28 +421,6 @@ test_job_event_jobs_interleave(void **state)
 		      "sig manager EventEmitted go []\n");
 }
 
-/* Jobs that start one another without end leave room for others. */
-static void
-test_job_event_circle_lets_others_go_first(void **state)
-{
-	struct rig *r = *state;
-
-	(void) rig_define(r, "ping", "start on go or stopped pong;task");
-	(void) rig_define(r, "pong", "start on stopped ping;task");
-	(void) rig_define(r, "spin", "start on round or started spin;stop on started spin;instance one");
-	rig_show(r, RIG_LOG);
-	(void) rig_emit(r, "round", NULL);
-	rig_expect(r, "log warn Events follow each other without end, others go first\n");
-	assert_int_equal(r->n_timers, 1);
-	rig_forget(r);
-	rig_show(r, RIG_REPLIES);
-	(void) rig_ask(r, INSTANCE_STOP, "spin", "one", NULL, false);
-	rig_undefine(r, "spin");
-	for (int i = 0; i < 20 && rig_timer(r); i++)
-		(void) rig_ask(r, INSTANCE_STOP, "spin", "one", NULL, false);
-	rig_assert_state(r, "spin/one", "none");
-}
-
 static void
 test_job_event_name_may_not_be_empty(void **state)
 {
@@ -543,7 +521,6 @@ main(void)
 		BENCHED(test_job_event_bad_instance_name_hides_nothing),
 		BENCHED(test_job_event_visits_classes_in_order),
 		BENCHED(test_job_event_jobs_interleave),
-		BENCHED(test_job_event_circle_lets_others_go_first),
 		BENCHED(test_job_event_name_may_not_be_empty),
 		BENCHED(test_job_event_descriptor_travels_to_the_job),
 		BENCHED(test_job_event_descriptor_nobody_wants_is_closed),
