@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every way in which files and directories change, with instances running, conditions half met and events held.
 
-Each change is made to a job of which an instance runs and for which an event is held, or to none yet, while another job in the same
-source is in the same state and must not notice.
+Each change is made to a job of which an instance runs and for which an event is held, or to none yet, while another job
+beside it is in the same state and must not notice.
 """
 
 import os
@@ -43,6 +43,10 @@ class Scene:
     def is_as_before(self):
         assert self.init.pid_of(self.job, "N=run") == self.pid and is_alive(self.pid)
         assert self.emit.poll() is None
+
+    def warning(self):
+        """What status says of the definition."""
+        return self.init.command("initctl", "status", self.job, "N=run").stderr
 
     def usage(self):
         done = self.init.command("initctl", "usage", self.job)
@@ -162,7 +166,7 @@ def test_changed_definition_waits_for_the_instance_and_keeps_what_is_held(init, 
     replace(path, text("j", "one"))
     j = Scene(init, "j")
     change(init, path)
-    wait_for(lambda: "older definition" in init.command("initctl", "status", "j", "N=run").stderr, "init to notice")
+    wait_for(lambda: "older definition" in j.warning(), "init to notice")
     j.is_as_before()
     assert j.usage() == "one"
     j.stop()
@@ -178,7 +182,7 @@ def test_override_that_goes_gives_the_file_back(init, other):
     j = Scene(init, "j")
     assert j.usage() == "over"
     (init.conf / "j.override").unlink()
-    wait_for(lambda: "older definition" in init.command("initctl", "status", "j", "N=run").stderr, "init to notice")
+    wait_for(lambda: "older definition" in j.warning(), "init to notice")
     j.is_as_before()
     j.stop()
     wait_for(lambda: j.usage() == "file", "the file's definition")
@@ -192,7 +196,7 @@ def test_bad_edit_leaves_everything_as_it_is(init, other):
     replace(path, text("j", "one"))
     j = Scene(init, "j")
     write(path, "wibble\n")
-    wait_for(lambda: "last good" in init.command("initctl", "status", "j", "N=run").stderr, "init to notice")
+    wait_for(lambda: "last good" in j.warning(), "init to notice")
     j.is_as_before()
     j.stop()
     assert j.usage() == "one"
@@ -261,7 +265,7 @@ def test_deleted_definition_lets_the_instance_end_and_what_is_held_go(init, othe
     replace(path, text("j", "one"))
     j = Scene(init, "sub/j")
     go(init, path)
-    wait_for(lambda: "whose file is gone" in init.command("initctl", "status", "sub/j", "N=run").stderr, "init to notice")
+    wait_for(lambda: "whose file is gone" in j.warning(), "init to notice")
     assert init.pid_of("sub/j", "N=run") == j.pid and is_alive(j.pid)
     assert init.command("initctl", "start", "sub/j", "N=2").stderr == "initctl: Unknown job: sub/j\n"
     j.stop()
@@ -372,7 +376,7 @@ def test_directory_renamed_within_is_a_deletion_and_a_new_one(init, other):
     (init.conf / "sub").rename(init.conf / "moved")
     init.wait_job("moved/j")
     assert init.pid_of("sub/j", "N=run") == j.pid and is_alive(j.pid)
-    assert "whose file is gone" in init.command("initctl", "status", "sub/j", "N=run").stderr
+    wait_for(lambda: "whose file is gone" in j.warning(), "init to notice")
     j.stop()
     init.wait_job("sub/j", False)
     assert j.emit.wait(30) == 0

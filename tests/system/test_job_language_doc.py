@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""The chapter on job files: each section is done as it is written, in a session of its own.
+
+Blocks `upstart NAME` are files of its directory (`upstart-wrong`: init refuses it), blocks `console` commands and what they print.
+What is not the same each time is a process id, so those are not compared.
+"""
+
+import re
+
+import pytest
+
+from conftest import ROOT, WATCHES, wait_for
+
+CHAPTER = (ROOT / "docs" / "job-language.md").read_text()
+SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", CHAPTER, flags=re.M)[1:]}
+BLOCK = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
+# These show what becomes so by itself: they are asked until it has.
+LOOKS = re.compile(r"(cat|test|status|initctl (list|status|show-config)) ")
+
+
+def commands(text):
+    """Pairs of command and output."""
+    for part in re.split(r"^\$ ", text, flags=re.M)[1:]:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def normal(text):
+    return re.sub(r"process \d+", "process N", text)
+
+
+def perform(session, command, expected):
+    def run():
+        done = session.command("sh", "-c", f"exec 2>&1; {command}", cwd=session.path)
+        return normal(done.stdout)
+
+    if not LOOKS.match(command + " "):
+        assert run() == normal(expected), command
+        return
+    try:
+        wait_for(lambda: run() == normal(expected), command)
+    except AssertionError:
+        assert run() == normal(expected), command
+
+
+@pytest.mark.skipif(not WATCHES, reason="this platform does not tell of changed files")
+@pytest.mark.parametrize("section", [name for name in SECTIONS if "```" in SECTIONS[name]])
+def test_section_is_as_it_is_written(make_session, section):
+    session = make_session()
+    session.conf, session.log = session.path / "jobs", session.path / "logs"
+    for folder in (session.conf, session.log):
+        folder.mkdir()
+    (session.path / "bin" / "init").symlink_to(session.program)
+    blocks = BLOCK.findall(SECTIONS[section])
+    session.start()
+    for kind, name, text in blocks:
+        if kind.startswith("upstart"):
+            (session.conf / name).write_text(text)
+            session.ctl("reload-configuration")
+            refused = session.command("init", "--check", session.conf / name).returncode != 0
+            assert refused == (kind == "upstart-wrong"), name
+            continue
+        assert kind == "console"
+        for command, expected in commands(text):
+            perform(session, command, expected)
+
+
+def test_chapter_is_made_of_known_blocks():
+    blocks = BLOCK.findall(CHAPTER)
+    assert CHAPTER.count("```") == 2 * len(blocks)
+    assert {kind for kind, _, _ in blocks} == {"upstart", "upstart-wrong", "console"}
+    assert sum(kind == "upstart" for kind, _, _ in blocks) >= 10
