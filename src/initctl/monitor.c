@@ -2,7 +2,6 @@
 /*
  * initctl monitor: events, and what becomes of jobs, as init tells of it.
  */
-#include <errno.h>
 #include <fnmatch.h>
 #include <jansson.h>
 #include <poll.h>
@@ -27,12 +26,11 @@ static const char *const paints[] = {
 	[PAINT_JOB] = "\033[1m", [PAINT_GOOD] = "\033[32m", [PAINT_BAD] = "\033[31m",
 };
 
-static volatile sig_atomic_t interrupted;
-
+/* Lines are written whole, and nothing is held that would have to be undone. */
 static void
 interrupt_cb(int number unused)
 {
-	interrupted = 1;
+	_exit(EXIT_SUCCESS);
 }
 
 static bool
@@ -43,26 +41,12 @@ wants_colour(void)
 	return isatty(STDOUT_FILENO) && !(no && *no) && term && *term && strcmp(term, "dumb") != 0;
 }
 
-/* What names may hold does not speak to the terminal. */
-static void
-add_visible(struct strbuf *b, const char *text)
-{
-	for (; *text; text++) {
-		unsigned char c = (unsigned char) *text;
-
-		if (c < 0x20 || c == 0x7f)
-			strbuf_addf(b, c == '\n' ? "\\n" : "\\x%02x", c);
-		else
-			strbuf_addc(b, (char) c);
-	}
-}
-
 static void
 add_painted(struct strbuf *b, const struct monitor *m, enum paint paint, const char *text)
 {
 	if (m->colour)
 		strbuf_add(b, paints[paint]);
-	add_visible(b, text);
+	tool_add_visible(b, text);
 	if (m->colour && paint != PAINT_NONE)
 		strbuf_add(b, "\033[0m");
 }
@@ -149,7 +133,7 @@ add_text(struct strbuf *b, const struct monitor *m, const struct upstart_signal 
 		add_painted(b, m, PAINT_EVENT, signal->text);
 		for (char *const *e = signal->env; *e; e++) {
 			strbuf_addc(b, ' ');
-			add_visible(b, *e);
+			tool_add_visible(b, *e);
 		}
 		return;
 	}
@@ -158,7 +142,7 @@ add_text(struct strbuf *b, const struct monitor *m, const struct upstart_signal 
 		add_painted(b, m, PAINT_JOB, signal->job);
 	if (signal->instance && *signal->instance) {
 		strbuf_add(b, " (");
-		add_visible(b, signal->instance);
+		tool_add_visible(b, signal->instance);
 		strbuf_addc(b, ')');
 	}
 	if (shown[signal->type].text)
@@ -229,71 +213,38 @@ signal_cb(const struct upstart_signal *signal, void *data)
 
 /* -- watching --------------------------------------------------------------------- */
 
-#define RETRY_MS 100
-#define RETRIES 150
-
-/* Take in what there is; patient with a connection that is lost, but open to signals. 0 or a negative errno. */
-static int
-take_in(const struct initctl *ctl, const sigset_t *open, struct upstart_error *err)
-{
-	int r = upstart_dispatch(ctl->upstart, 0, err);
-
-	for (int i = 0; r < 0 && i < RETRIES && !interrupted; i++) {
-		const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000L };
-
-		(void) fflush(stdout);
-		(void) ppoll(NULL, 0, &pause, open);
-		r = upstart_dispatch(ctl->upstart, 0, err);
-	}
-	if (r > 0)
-		tool_warn(&ctl->tool, _("The connection was lost for a moment; something may be missing here"));
-	return r < 0 && !interrupted ? r : 0;
-}
+#define PATIENCE_MS 15000
+#define LINE_MAX_BYTES 65536
 
 /* Until interrupted, until nobody reads, or until init has gone for good. */
 static int
 watch(const struct initctl *ctl)
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
-	sigset_t open;
 
-	(void) sigemptyset(&open);
-	upstart_set_limits(ctl->upstart, 0, 1); /* patience is ours */
+	upstart_set_limits(ctl->upstart, 0, PATIENCE_MS);
 	for (;;) {
 		struct pollfd fds[] = { { .events = POLLIN },
 					{ .fd = STDOUT_FILENO, .events = 0 } }; /* POLLERR: nobody reads it */
+		int r = upstart_dispatch(ctl->upstart, 0, &err);
 
-		if (take_in(ctl, &open, &err) < 0)
+		if (r < 0)
 			return initctl_failed(ctl, &err);
-		if (fflush(stdout) != 0 || interrupted)
-			break;
+		if (r > 0)
+			tool_warn(&ctl->tool, _("The connection was lost for a moment; something may be missing here"));
+		if (ferror(stdout))
+			return EXIT_FAILURE;
 		fds[0].fd = upstart_fd(ctl->upstart);
-		if (ppoll(fds, ARRAY_SIZE(fds), NULL, &open) > 0 && (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)))
-			break;
+		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)))
+			return EXIT_SUCCESS;
 	}
-	upstart_error_clear(&err);
-	return EXIT_SUCCESS;
-}
-
-/* The two are let through only while we wait: none can slip by between looking and waiting. */
-static void
-catch_signals(void)
-{
-	struct sigaction action = { .sa_handler = interrupt_cb };
-	sigset_t set;
-
-	(void) sigemptyset(&set);
-	(void) sigaddset(&set, SIGINT);
-	(void) sigaddset(&set, SIGTERM);
-	(void) sigprocmask(SIG_BLOCK, &set, NULL);
-	(void) sigaction(SIGINT, &action, NULL);
-	(void) sigaction(SIGTERM, &action, NULL);
 }
 
 static int
 run(struct initctl *ctl, char *const *operands unused)
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
+	const struct sigaction action = { .sa_handler = interrupt_cb };
 	struct monitor monitor = { ctl, wants_colour() };
 	char *version auto_free = NULL;
 
@@ -303,7 +254,9 @@ run(struct initctl *ctl, char *const *operands unused)
 	if (upstart_subscribe(ctl->upstart, signal_cb, &monitor, &err) < 0 ||
 	    upstart_version(ctl->upstart, &version, &err) < 0)
 		return initctl_failed(ctl, &err);
-	catch_signals();
+	(void) setvbuf(stdout, NULL, _IOLBF, LINE_MAX_BYTES);
+	(void) sigaction(SIGINT, &action, NULL);
+	(void) sigaction(SIGTERM, &action, NULL);
 	return watch(ctl);
 }
 

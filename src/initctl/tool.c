@@ -221,6 +221,21 @@ tool_help(const struct tool *tool, const struct tool_help *help)
 	return EXIT_SUCCESS;
 }
 
+void
+tool_add_visible(struct strbuf *b, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char) *text;
+
+		if (c >= 0x20 && c != 0x7f)
+			strbuf_addc(b, (char) c);
+		else if (c == '\n')
+			strbuf_add(b, "\\n");
+		else
+			strbuf_addf(b, "\\x%02x", c);
+	}
+}
+
 int
 tool_finish(const struct tool *tool, int status)
 {

@@ -8,7 +8,7 @@
 
 #include <libintl.h>
 
-#include "common/macros.h"
+#include "common/str.h"
 #include "initctl/options.h"
 
 #define _(text) gettext(text)
@@ -49,6 +49,9 @@ int tool_help(const struct tool *tool, const struct tool_help *help);
 
 /* Text from column `indent` on, broken between words to the width of the terminal; `column` is where the cursor is. */
 void tool_wrap(const char *text, int column, int indent, int hang);
+
+/* Append text that others made: its control characters as \n or \xhh, so that it does not speak to the terminal. */
+void tool_add_visible(struct strbuf *b, const char *text);
 
 /* Close stdout; turns `status` into a failure, with a message, if something could not be written. */
 int tool_finish(const struct tool *tool, int status);

@@ -67,8 +67,8 @@ bool client_fall_back(const struct upstart *u, int r, struct upstart_error *ours
 int client_open(struct upstart *u, struct upstart_error *err);
 void client_close(struct upstart *u);
 
-/* Open it again after it was lost, patiently. False when patience has ended. */
-bool client_reopen(struct upstart *u);
+/* Open it again after it was lost, patiently: until init lets us in, or nobody listens any more. 0 or -ENOTCONN. */
+int client_reopen(struct upstart *u, struct upstart_error *err);
 
 /* A signal has come: tell who wants to know. */
 void client_signal(struct upstart *u, DBusMessage *message);

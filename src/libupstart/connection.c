@@ -30,6 +30,8 @@
 #define NO_DEADLINE INT64_MAX
 /* So long a server may take to let somebody in. */
 #define GREETING_MS 2000
+/* When nobody has listened for so long, nobody will. */
+#define REFUSED_MS 2000
 /* libdbus takes an int. */
 #define POLL_LONGEST_MS INT64_C(3600000)
 
@@ -456,24 +458,45 @@ reconnect(struct upstart *u, struct retry *retry)
 	return false;
 }
 
-bool
-client_reopen(struct upstart *u)
+/* Let in: nothing is told to those who have not said who they are, and that takes several messages. */
+static bool
+is_let_in(struct upstart *u)
 {
+	int64_t until = now_ms() + GREETING_MS;
+
+	while (!dbus_connection_get_is_authenticated(u->dbus) && now_ms() < until &&
+	       dbus_connection_read_write(u->dbus, (int) (until - now_ms())))
+		;
+	return dbus_connection_get_is_authenticated(u->dbus);
+}
+
+int
+client_reopen(struct upstart *u, struct upstart_error *err)
+{
+	struct upstart_error ours = UPSTART_ERROR_INIT;
 	struct retry retry = { 0 };
+	int64_t refused = 0;
+	int r = error_lost(&ours);
 
 	retry_judge(&retry, u, true);
-	while (reconnect(u, &retry)) {
-		int64_t until = now_ms() + GREETING_MS;
-
-		/* Init tells nothing to those who have not said who they are, and that takes several messages. */
-		while (!dbus_connection_get_is_authenticated(u->dbus) && now_ms() < until &&
-		       dbus_connection_read_write(u->dbus, (int) (until - now_ms())))
-			;
-		if (dbus_connection_get_is_authenticated(u->dbus))
-			return true;
-		retry.useless++;
+	while (retry_pause(&retry)) {
+		r = client_open(u, &ours);
+		if (r == 0 && is_let_in(u)) {
+			upstart_error_clear(&ours);
+			return 0;
+		}
+		if (r == 0)
+			retry.useless++;
+		if (r < 0 && upstart_error_is(&ours, DBUS_ERROR_NO_SERVER)) {
+			/* The socket is init's own: it outlives control, and a new image of init. */
+			if (refused == 0)
+				refused = now_ms();
+			if (now_ms() - refused >= REFUSED_MS)
+				break;
+		}
 	}
-	return false;
+	upstart_error_clear(&ours);
+	return client_error(err, -ENOTCONN, DBUS_ERROR_DISCONNECTED, "The connection to init was lost");
 }
 
 /* A message that is the same request each time it is sent. */

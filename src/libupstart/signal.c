@@ -195,6 +195,7 @@ int
 upstart_dispatch(struct upstart *conn, int timeout, struct upstart_error *err)
 {
 	bool alive = conn->dbus != NULL;
+	int r;
 
 	if (alive && dbus_connection_get_dispatch_status(conn->dbus) != DBUS_DISPATCH_DATA_REMAINS)
 		alive = dbus_connection_read_write(conn->dbus, timeout);
@@ -202,7 +203,6 @@ upstart_dispatch(struct upstart *conn, int timeout, struct upstart_error *err)
 		;
 	if (alive && dbus_connection_get_is_connected(conn->dbus))
 		return 0;
-	if (client_reopen(conn))
-		return 1;
-	return client_error(err, -ENOTCONN, DBUS_ERROR_DISCONNECTED, "The connection to init was lost");
+	r = client_reopen(conn, err);
+	return r < 0 ? r : 1;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""initctl monitor: what init tells, while it happens."""
+"""initctl monitor and upstart-monitor: what init tells, while it happens."""
 
 import json
 import os
@@ -11,7 +11,9 @@ import threading
 
 import pytest
 
-from conftest import INITCTL, LIMIT, wait_for
+from conftest import BUILD, INITCTL, LIMIT, wait_for
+
+UPSTART_MONITOR = BUILD / "src" / "initctl" / "upstart-monitor"
 
 SLEEP = "exec sleep 1000\n"
 TIME = r"\d\d:\d\d:\d\d\.\d{6}  "
@@ -179,3 +181,35 @@ def test_colour_is_for_terminals(session):
         process.send_signal(signal.SIGTERM)
         assert process.wait(LIMIT) == 0
         os.close(master)
+
+
+# -- upstart-monitor
+
+
+def upstart_monitor(session, *options, **env):
+    return subprocess.Popen([UPSTART_MONITOR, *options], env={**session.env, **env}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("options, separator", [(["-n"], "\t"), (["--no-gui", "-s", " | ", "-d", "session-socket"], " | ")])
+def test_upstart_monitor_prints_events(session, options, separator):
+    process = upstart_monitor(session, *options)
+    head = [process.stdout.readline().rstrip("\n") for _ in range(6)]
+    assert all(line.startswith("#") for line in head[:5]) and head[5] == ""
+    assert any("session" in line for line in head)
+    session.ctl("emit", "-n", "deployed", "VERSION=3", "WHO=a=b", "ODD=\033[0m")
+    line = process.stdout.readline()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}" + re.escape(separator) +
+                        r"deployed VERSION='3' WHO='a=b' ODD='\\x1b\[0m'\n", line), line
+    session.end()
+    assert process.wait(LIMIT) == 1
+    assert "The connection to init was lost" in process.stderr.read()
+
+
+def test_upstart_monitor_says_what_is_wrong(session):
+    for options, env, complaint in (
+            (["-d", "moon"], {}, "unknown destination: moon"), (["what"], {}, "unexpected argument: what"),
+            (["-d", "session-socket"], {"UPSTART_SESSION": "unix:path=/nowhere"}, "/nowhere"), (["-x"], {}, "invalid option: -x")):
+        process = upstart_monitor(session, *options, **env)
+        out, err = process.communicate(timeout=LIMIT)
+        assert process.returncode == 1 and out == "" and complaint in err, err
