@@ -141,6 +141,7 @@ judge(struct init *init, const struct input *in, int r)
 static int
 apply(struct init *init, struct input *in, enum servant_id from, uint64_t number)
 {
+	uint64_t before = core_last_effect(init->core);
 	int r;
 
 	in->now = clock_now();
@@ -152,7 +153,10 @@ apply(struct init *init, struct input *in, enum servant_id from, uint64_t number
 	if (from != SERVANT_NONE)
 		init->servants[from].received = number;
 	crash_at(input_type_name(in->type));
-	judge(init, in, core_apply(init->core, in));
+	r = core_apply(init->core, in);
+	judge(init, in, r);
+	if (r != -ENOMEM)
+		state_record_effects(init, before);
 	crash_in_hand(0);
 	deliver_all(init);
 	crash_carried_through();

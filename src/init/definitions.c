@@ -247,6 +247,17 @@ definitions_payload(struct definitions *d, uint64_t id, struct strbuf *payload)
 	return def == NULL ? -ENOENT : journal_read_at(d->file, def->at, &kind, payload);
 }
 
+uint64_t
+definitions_next(const struct definitions *d, uint64_t id)
+{
+	const struct definition *def;
+
+	DL_FOREACH(d->list, def)
+		if (def->id > id)
+			return def->id;
+	return 0;
+}
+
 struct job_class *
 definitions_class(const struct definitions *d, uint64_t id)
 {

@@ -43,6 +43,9 @@ int must_check definitions_restore(struct definitions *d, const void *p, size_t 
 /* The payload of a RECORD_DEFINITION for an id, as definitions_restore() reads it. 0 or a negative errno. */
 int must_check definitions_payload(struct definitions *d, uint64_t id, struct strbuf *payload);
 
+/* The lowest id above `id`; 0: there is none. */
+uint64_t definitions_next(const struct definitions *d, uint64_t id);
+
 /* Borrowed, or NULL. */
 struct job_class *definitions_class(const struct definitions *d, uint64_t id);
 /* A core_resolve_fn; `data` is the store. */

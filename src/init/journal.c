@@ -18,6 +18,16 @@
 #define MARK_NUMBER UINT64_C(0xffffffff)
 #define MARK_OTHER (UINT64_C(1) << 63)
 
+struct header {
+	uint32_t format;
+	char *version;
+};
+static const struct wire_field header_fields[] = {
+	WIRE_FIELD(U32, struct header, format),
+	WIRE_FIELD(STR, struct header, version),
+};
+static const struct wire_schema header_schema = WIRE_SCHEMA("header", header_fields);
+
 struct journal {
 	int fd;
 	bool reserve;
@@ -222,6 +232,31 @@ journal_append(struct journal *j, enum record_kind kind, const struct strbuf *pa
 }
 
 /* -- reading -------------------------------------------------------------------- */
+
+int
+journal_begin(struct journal *j)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct header header = { JOURNAL_FORMAT, (char *) (uintptr_t) UPSTART_VERSION };
+
+	wire_put_struct(&b, &header_schema, &header);
+	return journal_append(j, RECORD_HEADER, &b, false, NULL);
+}
+
+int
+journal_check_header(const void *p, size_t n)
+{
+	struct header header = { 0 };
+	struct wire_in in;
+	int r;
+
+	wire_in_init(&in, p, n);
+	r = wire_get_struct(&in, &header_schema, &header);
+	if (r == 0 && header.format != JOURNAL_FORMAT)
+		r = -EBADMSG;
+	wire_free_struct(&header_schema, &header);
+	return r;
+}
 
 /* The record at `at` into *b (head and all). 1, 0: none that is sound, or a negative errno. */
 static int

@@ -21,6 +21,7 @@ enum record_kind {
 	RECORD_INPUT,	   /* servant, message number, then an input (input_pack) */
 	RECORD_DEFINITION, /* definitions.h */
 	RECORD_CONFIG,	   /* struct record_config (record.h): in recordings */
+	RECORD_EFFECTS,	   /* what the input above led to: in recordings */
 };
 
 #define JOURNAL_FORMAT 1
@@ -41,6 +42,11 @@ uint64_t journal_number(const struct journal *j);
 uint64_t journal_next_mark(const struct journal *j);
 /* Bytes of good records. */
 off_t journal_size(const struct journal *j);
+
+/* Write what every file begins with. 0 or a negative errno. */
+int must_check journal_begin(struct journal *j);
+/* The payload of that first record: 0, or -EBADMSG: it is of another format. */
+int must_check journal_check_header(const void *p, size_t n);
 
 /*
  * Append one record. `vital` may use up the reserve. 0, -ENOMEM (payload->failed), or a negative errno

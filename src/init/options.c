@@ -46,7 +46,7 @@ static const struct option_row rows[] = {
 	{ 0, "no-log", FLAG, AT(no_log), false, NULL, "do not log the output of jobs" },
 	{ 0, "no-startup-event", FLAG, AT(no_startup_event), false, NULL, "emit no startup event (for testing)" },
 	{ 0, "prepend-confdir", LIST, AT(prepend), false, "DIR", "search this directory before all others" },
-	{ 0, "record", TEXT, AT(record), true, "FILE", "write all that happens to FILE, for upstart-replay" },
+	{ 0, "record", TEXT, AT(record), false, "FILE", "write all that happens to FILE, for upstart-replay" },
 	{ 0, "rescue", FLAG, AT(rescue), true, NULL, "only reap, and run a shell on the console (process 1)" },
 	{ 0, "restart", FLAG, AT(restart), true, NULL, NULL },
 	{ 0, "session", FLAG, AT(session), false, NULL, "use the session bus and do not act as PID 1 (for testing)" },

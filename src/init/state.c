@@ -23,16 +23,6 @@
 #define RETRY (1 * USEC_PER_SEC)       /* after a snapshot that could not be written */
 #define UNUSED_MAX 64		       /* definitions nobody needs, before a snapshot drops them */
 
-struct header {
-	uint32_t format;
-	char *version;
-};
-static const struct wire_field header_fields[] = {
-	WIRE_FIELD(U32, struct header, format),
-	WIRE_FIELD(STR, struct header, version),
-};
-static const struct wire_schema header_schema = WIRE_SCHEMA("header", header_fields);
-
 static const struct wire_field note_fields[] = {
 	WIRE_FIELD(U32, struct note, kind),
 	WIRE_FIELD(U64, struct note, id),
@@ -76,16 +66,6 @@ state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text
 		init->state.damaged = true;
 }
 
-static int
-write_header(struct journal *j)
-{
-	auto_strbuf struct strbuf b = STRBUF_INIT;
-	struct header header = { JOURNAL_FORMAT, (char *) (uintptr_t) UPSTART_VERSION };
-
-	wire_put_struct(&b, &header_schema, &header);
-	return journal_append(j, RECORD_HEADER, &b, false, NULL);
-}
-
 static struct journal *
 new_journal(void)
 {
@@ -99,7 +79,16 @@ state_new(struct init *init)
 {
 	init->state.damaged = true; /* the first turn writes a snapshot */
 	init->state.journal = new_journal();
-	return init->state.journal != NULL ? write_header(init->state.journal) : -ENOMEM;
+	return init->state.journal != NULL ? journal_begin(init->state.journal) : -ENOMEM;
+}
+
+static void
+give_up_recording(struct init *init, int r)
+{
+	if (r == 0)
+		return;
+	log_error("The recording is given up: %s", strerror(-r));
+	init->state.record = journal_free(init->state.record);
 }
 
 /* What must not be refused may use the journal's reserve. */
@@ -129,11 +118,8 @@ state_input(struct init *init, const struct input *in, enum servant_id from, uin
 		crash_in_hand(mark);
 	else
 		init->state.damaged = true; /* another file may do better, or a shorter one */
-	if (r == 0 && init->state.record != NULL &&
-	    journal_append(init->state.record, RECORD_INPUT, &b, false, NULL) < 0) {
-		log_error("The recording is given up: %s", strerror(errno));
-		init->state.record = journal_free(init->state.record);
-	}
+	if (r == 0 && init->state.record != NULL)
+		give_up_recording(init, record_input(init->state.record, in, from, number));
 	return r;
 }
 
@@ -189,7 +175,7 @@ state_snapshot(struct init *init)
 	fresh = new_journal();
 	if (fresh == NULL)
 		return -ENOMEM;
-	r = write_header(fresh);
+	r = journal_begin(fresh);
 	s->target = fresh;
 	s->damaged = false;
 	if (r == 0)
@@ -252,31 +238,46 @@ state_core_config(struct init *init)
 	};
 }
 
+/* What a recording that goes on in the middle has to begin with: all definitions, and the core. */
+static int
+record_middle(struct init *init, struct journal *j)
+{
+	uint64_t id = 0;
+	int r = 0;
+
+	while (r == 0 && (id = definitions_next(init->definitions, id)) != 0) {
+		auto_strbuf struct strbuf b = STRBUF_INIT;
+
+		r = definitions_payload(init->definitions, id, &b);
+		if (r == 0)
+			r = journal_append(j, RECORD_DEFINITION, &b, false, NULL);
+	}
+	return r == 0 ? record_core(j, init->core) : r;
+}
+
 int
 state_record(struct init *init, const char *path)
 {
-	auto_strbuf struct strbuf b = STRBUF_INIT;
-	const struct core_config core = state_core_config(init);
-	const struct record_config config = { core.own_env, core.job_env, core.session_address, core.log_level,
-					      core.policies, core.awake };
-	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0600);
+	const struct core_config config = state_core_config(init);
 	struct journal *j;
-	int r;
+	int r = record_open(path, init->again, &j);
 
-	if (fd < 0)
-		return -errno;
-	j = journal_new(fd, false);
-	if (j == NULL)
-		return -ENOMEM;
-	wire_put_struct(&b, &record_config_schema, &config);
-	r = write_header(j);
 	if (r == 0)
-		r = journal_append(j, RECORD_CONFIG, &b, false, NULL);
+		r = record_config(j, &config);
+	if (r == 0 && init->again)
+		r = record_middle(init, j);
 	if (r < 0)
 		(void) journal_free(j);
 	else
 		init->state.record = j;
 	return r;
+}
+
+void
+state_record_effects(struct init *init, uint64_t since)
+{
+	if (init->state.record != NULL)
+		give_up_recording(init, record_effects(init->state.record, init->core, since));
 }
 
 void
@@ -336,21 +337,6 @@ static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct not
 	[NOTE_LEVEL] = load_here,	[NOTE_NOFILE] = load_here,
 	[NOTE_FLUSH] = clients_load,	[NOTE_FLUSH_GONE] = clients_load,
 };
-
-static int
-load_header(const void *p, size_t n)
-{
-	struct header header = { 0 };
-	struct wire_in in;
-	int r;
-
-	wire_in_init(&in, p, n);
-	r = wire_get_struct(&in, &header_schema, &header);
-	if (r == 0 && header.format != JOURNAL_FORMAT)
-		r = -EBADMSG;
-	wire_free_struct(&header_schema, &header);
-	return r;
-}
 
 static int
 load_note(struct init *init, const void *p, size_t n)
@@ -458,7 +444,7 @@ load_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 		return -EBADMSG;
 	switch (kind) {
 	case RECORD_HEADER:
-		return load_header(p, n);
+		return journal_check_header(p, n);
 	case RECORD_NOTE:
 		return load_note(init, p, n);
 	case RECORD_CORE:

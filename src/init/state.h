@@ -63,6 +63,7 @@ int must_check state_input(struct init *init, const struct input *in, enum serva
 /* Also write all that happens from now on to that file. 0 or a negative errno. */
 int must_check state_record(struct init *init, const char *path);
 /* A definition that is about to be used: recordings must hold it. */
+void state_record_effects(struct init *init, uint64_t since);
 void state_record_definition(struct init *init, uint64_t id);
 
 /* Write a snapshot and go on from there. 0 or a negative errno (then the old journal goes on). */

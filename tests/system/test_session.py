@@ -366,46 +366,6 @@ def test_relative_log_directory_is_below_the_working_directory(make_session):
     wait_for(lambda: s.log_of("say") == "said\n", "the output")
 
 
-# -- recordings
-
-REPLAY = BUILD / "src" / "replay" / "upstart-replay"
-
-
-@pytest.mark.skipif(not REPLAY.exists(), reason="upstart-replay is not built")
-def test_recording_is_replayed(make_session):
-    """What init has decided follows from the recording alone."""
-    s = make_session()
-    s.job("a", "start on go\npost-stop exec true\n" + SLEEP)
-    s.job("bad", "exec sh -c 'exit 3'\nrespawn\nrespawn limit 2 5\n")
-    s.start("--record", str(s.path / "record"), "--verbose")
-    s.ctl("emit", "go", "X=1")
-    pid = s.pid_of("a")
-    s.command("initctl", "start", "bad")
-    s.wait_status("bad", "stop/waiting")
-    s.ctl("stop", "a")
-    assert s.end() == 0
-    done = subprocess.run([REPLAY, "--check", s.path / "record"], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    lines = [line for line in s.messages().splitlines() if " state changed from " in line]
-    assert lines
-    for line in lines:
-        assert f'"{line}"' in done.stdout
-    assert f'"pid": {pid}' in done.stdout
-    quiet = subprocess.run([REPLAY, "-q", s.path / "record"], capture_output=True, text=True, timeout=60)
-    assert (quiet.returncode, quiet.stdout) == (0, "")
-
-
-@pytest.mark.skipif(not REPLAY.exists(), reason="upstart-replay is not built")
-def test_what_is_no_recording_is_refused(tmp_path):
-    (tmp_path / "x").write_bytes(b"nonsense" * 100)
-    done = subprocess.run([REPLAY, tmp_path / "x"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert done.stderr == f"upstart-replay: {tmp_path}/x: not a recording of init\n"
-    done = subprocess.run([REPLAY, tmp_path / "none"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "No such file" in done.stderr
-
-
 # -- descriptors of events
 
 

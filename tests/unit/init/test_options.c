@@ -117,7 +117,7 @@ next_image_gets_what_still_counts(void **state)
 	auto_strv char **argv =
 	    words_of("init --user -v --confdir /a --state-fd 7 --restart --debug --record=/r --state-fd=9 "
 		     "--logdir=/l -- --restart");
-	auto_strv char **wanted = words_of("init --restart --state-fd 12 --user --confdir /a --logdir=/l -- --restart");
+	auto_strv char **wanted = words_of("init --restart --state-fd 12 --user --confdir /a --record=/r --logdir=/l -- --restart");
 	auto_strv char **first = words_of("--restart --state-fd 12");
 	auto_strv char **again = options_again(argv, first);
 
