@@ -68,7 +68,16 @@ put_number(char *p, uint64_t v)
 	return p;
 }
 
-/* A child that dies of the same, with its memory as it is now. */
+static void
+close_all_descriptors(void)
+{
+	int missed = 0;
+
+	for (int fd = STDERR_FILENO + 1; missed < FD_GAP; fd++)
+		missed = close(fd) < 0 ? missed + 1 : 0;
+}
+
+/* A child that dies of the same, with its memory as it is now. What is open is the next image's alone. */
 static void
 leave_core(int number)
 {
@@ -78,6 +87,7 @@ leave_core(int number)
 
 	if (pid != 0)
 		return;
+	close_all_descriptors();
 	(void) setrlimit(RLIMIT_CORE, &unlimited);
 	(void) !chdir("/");
 	(void) signal(number, SIG_DFL);
@@ -286,6 +296,9 @@ crash_install(struct init *init)
 	crash.rescue[0] = init->argv[0];
 	crash.rescue[1] = (char *) (uintptr_t) "--rescue";
 	crash.stateless = arguments(init, -1, &crash.words[1]);
+	/* What comes while the journal has not even been looked at must not cost it. */
+	if (init->options.state_fd >= 0)
+		crash.argv = arguments(init, init->options.state_fd, &crash.words[0]);
 	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
 		return crash.stateless == NULL ? -ENOMEM : -errno;
@@ -296,9 +309,9 @@ crash_install(struct init *init)
 			return -errno;
 		(void) sigaddset(&ours, signals[i]);
 	}
-	/* The handler of the last image left them blocked. */
-	(void) sigprocmask(SIG_UNBLOCK, &ours, NULL);
 	crash.installed = true;
+	/* The last image left them blocked. */
+	(void) sigprocmask(SIG_UNBLOCK, &ours, NULL);
 	return 0;
 }
 

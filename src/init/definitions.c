@@ -335,7 +335,7 @@ definitions_unused(const struct definitions *d)
 }
 
 int
-definitions_compact(struct definitions *d)
+definitions_compact(struct definitions *d, struct journal **old)
 {
 	struct definition *def, *next;
 	struct journal *file;
@@ -371,7 +371,7 @@ definitions_compact(struct definitions *d)
 		else
 			def->at = places[n++];
 	}
-	(void) journal_free(d->file);
+	*old = d->file;
 	d->file = file;
 	free(places);
 	return 0;

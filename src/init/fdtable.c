@@ -92,8 +92,8 @@ fdtable_close(struct init *init, uint64_t handle)
 
 	if (h == NULL)
 		return;
-	held_free(init->fdtable, h);
 	STATE_NOTE(init, NOTE_EVENT_FD_GONE, handle, NULL, 0);
+	held_free(init->fdtable, h);
 }
 
 void

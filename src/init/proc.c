@@ -12,16 +12,37 @@
 #define FLAG_LOCAL 2u /* made here: nobody remembers the request */
 #define FLAG_SUSPECT 4u
 #define FLAG_KILLED_SHIFT 8
+#define PIPE_ENDS 4
+
+/* What is closed is noted to be so before: the next image would take the number of something else for it. */
+static void
+close_noted(struct proc *p, int *const which[], size_t n)
+{
+	int fds[PIPE_ENDS];
+
+	for (size_t i = 0; i < n; i++)
+		fds[i] = steal_fd(which[i]);
+	proc_note(p);
+	for (size_t i = 0; i < n; i++)
+		fd_close(&fds[i]);
+}
 
 void
 proc_close_pipes(struct proc *p)
 {
+	int *const all[PIPE_ENDS] = { &p->status_r, &p->status_w, &p->gate_r, &p->gate_w };
+
 	p->source = loop_fd_free(p->source);
-	fd_close(&p->status_r);
-	fd_close(&p->status_w);
-	fd_close(&p->gate_r);
-	fd_close(&p->gate_w);
 	p->status = (struct spawn_status){ 0 };
+	close_noted(p, all, ARRAY_SIZE(all));
+}
+
+void
+proc_close_far_ends(struct proc *p)
+{
+	int *const far[] = { &p->status_w, &p->gate_r, &p->gate_w };
+
+	close_noted(p, far, ARRAY_SIZE(far));
 }
 
 void
@@ -50,10 +71,13 @@ proc_free(struct proc *p)
 	if (p->pid > 0 && map_get_id(&s->by_pid, (uint64_t) p->pid) == p)
 		map_del_id(&s->by_pid, (uint64_t) p->pid);
 	DL_DELETE(s->list, p);
-	proc_close_pipes(p);
+	p->source = loop_fd_free(p->source);
+	fd_close(&p->status_r);
+	fd_close(&p->status_w);
+	fd_close(&p->gate_r);
+	fd_close(&p->gate_w);
 	fd_close(&p->pidfd);
 	free(p->name);
-	free(p->log_path);
 	free(p);
 }
 
@@ -86,8 +110,8 @@ proc_note(const struct proc *p)
 {
 	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
 		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
-		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) |
-		       (p->suspect ? FLAG_SUSPECT : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
+		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) | (p->suspect ? FLAG_SUSPECT : 0) |
+		       (uint64_t) p->killed << FLAG_KILLED_SHIFT,
 		   p->effect);
 }
 

@@ -9,7 +9,6 @@
  */
 
 #include "init/init.h"
-#include "init/logs.h"
 #include "system/spawn_status.h"
 
 struct note;
@@ -34,8 +33,6 @@ struct proc {
 	unsigned killed;	/* how often one died that had been asked for this alone */
 	unsigned tries;		/* that failed for want of something */
 	int failed;		/* errno: to be reported as soon as it can */
-	char *log_path;		/* owned; where its output is to go, until it has a terminal */
-	struct log_limits log_limits;
 };
 
 /* What spawn_local() did, to be handled as the spawner's answers are: between inputs. */
@@ -58,10 +55,12 @@ struct spawns {
 
 /* A record in STAGE_RUNNING without descriptors, the last of the list; NULL: out of memory. */
 struct proc *proc_new(struct init *init, uint64_t id, uint64_t effect);
-/* Forget it; its descriptors are closed. */
+/* Forget it; its descriptors are closed, so proc_note_gone() comes first. */
 void proc_free(struct proc *p);
-/* Close both ends of both pipes and stop watching them. */
+/* Note what it is now, then close both ends of both pipes. */
 void proc_close_pipes(struct proc *p);
+/* Note it, then close what its process alone needs now, and the gate. */
+void proc_close_far_ends(struct proc *p);
 /* The only way to change its stage: the counts and the queue follow. */
 void proc_set_stage(struct proc *p, enum proc_stage stage);
 /* Write to the journal what it is now; that it is no more. */

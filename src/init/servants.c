@@ -25,8 +25,8 @@
 #define HOPELESS 3		       /* so many in a row */
 #define RETRY (100 * USEC_PER_MSEC)    /* a message that found no memory */
 #define MESSAGES_PER_TURN 64
-#define PATIENCE (30 * USEC_PER_SEC)	   /* a servant that owes an answer for so long hangs */
-#define CUT_MAX 20			   /* so often a message is asked for again, for its descriptors */
+#define PATIENCE (30 * USEC_PER_SEC)	    /* a servant that owes an answer for so long hangs */
+#define CUT_MAX 20			    /* so often a message is asked for again, for its descriptors */
 #define QUEUED_BYTES_MAX (64 * 1024 * 1024) /* a servant that leaves so much unread hangs */
 
 static int on_spawned(struct servant *s, struct ipc_message *m);
@@ -94,11 +94,17 @@ servants_init(struct init *init)
 	return 0;
 }
 
+/* Noted before it is closed: the next image would take the number of something else for it. */
 static void
 close_link(struct servant *s)
 {
+	struct ipc *ipc = s->ipc;
+
 	s->source = loop_fd_free(s->source);
-	s->ipc = ipc_free(s->ipc);
+	s->ipc = NULL;
+	if (ipc != NULL)
+		note(s);
+	(void) ipc_free(ipc);
 	ipc_message_deinit(&s->held);
 	s->asked_at = 0;
 	s->cut = 0;
@@ -298,7 +304,6 @@ lost(struct servant *s)
 	if (s->ipc == NULL)
 		return;
 	close_link(s);
-	note(s);
 	if (s->pid > 0 && init->phase < PHASE_LEAVING)
 		(void) kill(s->pid, SIGKILL);
 	if (s->id == SERVANT_CONTROL)
@@ -686,8 +691,10 @@ servants_loaded(struct init *init)
 		struct servant *s = &init->servants[i];
 
 		s->ipc = s->loaded_fd >= 0 ? ipc_new(steal_fd(&s->loaded_fd)) : NULL;
-		if (s->ipc == NULL && s->pid > 0)
-			log_warn("The link to %s is lost", servant_name(s->id));
+		if (s->ipc != NULL || s->pid <= 0)
+			continue;
+		log_warn("The link to %s is lost", servant_name(s->id));
+		(void) kill(s->pid, SIGKILL); /* it may be stopped and not see the end of the link */
 	}
 	return 0;
 }

@@ -30,6 +30,8 @@
 #include "system/process.h"
 
 #define DEFAULT_UMASK 022u
+#define LISTEN_TRIES 100
+#define LISTEN_PAUSE (10 * 1000) /* microseconds */
 
 extern char **environ;
 
@@ -268,6 +270,11 @@ open_listen(struct init *init)
 	if (init->listen_fd >= 0 || init->address == NULL)
 		return;
 	fd = listen_open(init->address);
+	/* After a crash that cost the state the dump of the last image may hold the socket for a moment. */
+	for (int i = 0; fd == -EADDRINUSE && init->options.crash != NULL && i < LISTEN_TRIES; i++) {
+		(void) usleep(LISTEN_PAUSE);
+		fd = listen_open(init->address);
+	}
 	if (fd < 0)
 		log_warn("Unable to listen for private connections: %s", strerror(-fd));
 	else

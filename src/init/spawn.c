@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "common/env.h"
@@ -101,7 +102,8 @@ open_pipes(struct proc *p)
 
 	if (p->status_r >= 0)
 		return 0; /* those of before the re-exec */
-	if (pipe(status) < 0)
+	/* A socket, because what the child says can be looked at there and left. */
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, status) < 0)
 		return -errno;
 	if (pipe(gate) < 0) {
 		int error = errno;
@@ -140,8 +142,8 @@ fail(struct proc *p, enum spawn_step step, int error)
 	/* The core's EFFECT_ENDED has freed it already, unless the input waits its turn. */
 	p = map_get_id(&init->spawns->by_id, id);
 	if (p != NULL) {
-		proc_close_pipes(p);
 		proc_set_stage(p, STAGE_RUNNING);
+		proc_close_pipes(p);
 	}
 	return 0;
 }
@@ -194,19 +196,14 @@ spawn_turn(struct init *init)
 }
 
 static int
-send_request(struct proc *p, const struct effect_spawn *e, const struct msg_spawn *msg, const int *fds, size_t n_fds)
+send_request(struct proc *p, const struct msg_spawn *msg, const int *fds, size_t n_fds)
 {
 	struct init *init = p->init;
 	int r;
 
-	free(p->log_path);
-	p->log_path = NULL;
-	if (msg->console == CONSOLE_LOG) {
-		p->log_path = logs_path(init->log_dir, e->job, e->instance);
-		if (p->log_path == NULL)
-			return -ENOMEM;
-	}
 	p->local = servants_hopeless(init, SERVANT_SPAWNER);
+	/* Noted first: a successor asks again with the very pipes that the process has, if it has been made. */
+	proc_note(p);
 	if (p->local)
 		r = ask_local(p, msg, fds, n_fds);
 	else
@@ -214,7 +211,6 @@ send_request(struct proc *p, const struct effect_spawn *e, const struct msg_spaw
 	if (r < 0)
 		return r;
 	proc_set_stage(p, STAGE_ASKED);
-	proc_note(p);
 	return 0;
 }
 
@@ -259,14 +255,13 @@ ask(struct proc *p, const struct effect_spawn *e)
 	r = open_pipes(p);
 	if (r < 0)
 		return lacked(p, r);
-	p->log_limits = logs_limits(cls);
 	fds[0] = p->status_w;
 	fds[1] = p->gate_r;
 	r = spawn_request_fill(init, e, cls, p->name, &msg, fds, &n_fds);
 	if (r == -EINVAL)
 		r = fail(p, SPAWN_SECURITY, EINVAL);
 	else if (r == 0)
-		r = send_request(p, e, &msg, fds, n_fds);
+		r = send_request(p, &msg, fds, n_fds);
 	wire_free_struct(msg_schema(MSG_SPAWN), &msg);
 	return is_lack(r) ? lacked(p, r) : r;
 }
@@ -338,12 +333,9 @@ open_gate(struct proc *p)
 	static const char byte = 'g';
 
 	(void) !write(p->gate_w, &byte, 1);
-	fd_close(&p->gate_w);
-	fd_close(&p->gate_r);
-	fd_close(&p->status_w);
 	proc_set_stage(p, STAGE_SETUP);
+	proc_close_far_ends(p);
 	watch(p);
-	proc_note(p);
 }
 
 /* Those whose pipe could not be watched. */
@@ -395,15 +387,27 @@ take_fds(const struct msg_spawned *m, int *fds, size_t n_fds, int *pidfd, int *p
 		*pty = steal_fd(&fds[i]);
 }
 
+/* What its output is for is part of the effect, which stays until we have answered it. */
 static void
 open_log(struct proc *p, int pty)
 {
-	if (p->log_path == NULL)
+	struct init *init = p->init;
+	const struct effect *e = core_outbox(init->core, p->effect - 1);
+	const struct job_class *cls;
+	struct log_limits limits;
+	auto_free char *path = NULL;
+
+	if (e == NULL || e->id != p->effect || e->type != EFFECT_SPAWN) {
+		(void) close(pty); /* the core has given it up */
+		return;
+	}
+	cls = definitions_class(init->definitions, e->spawn.class_id);
+	limits = cls != NULL ? logs_limits(cls) : (struct log_limits){ 0 };
+	path = logs_path(init->log_dir, e->spawn.job, e->spawn.instance);
+	if (path == NULL)
 		(void) close(pty);
-	else if (logs_open(p->init, p->id, p->log_path, &p->log_limits, pty) < 0)
+	if (path == NULL || logs_open(init, p->id, path, &limits, pty) < 0)
 		log_error("Out of memory: the output of %s is lost", p->name);
-	free(p->log_path);
-	p->log_path = NULL;
 }
 
 /* The spawner is believed only as far as it can be right: no process that is something else already. */
@@ -431,9 +435,8 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	if (p->stage == STAGE_QUEUED)
 		proc_set_stage(p, STAGE_ASKED);
 	if (m->pid <= 0 && m->step == SPAWN_CLONE && is_lack(-m->error) && may_wait(p, -m->error)) {
-		proc_close_pipes(p);
 		proc_set_stage(p, STAGE_QUEUED);
-		proc_note(p);
+		proc_close_pipes(p);
 		pump_later(init);
 		return 0;
 	}
@@ -453,8 +456,10 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	/* The log is open before the core can hear of the end. */
 	take_fds(m, fds, n_fds, &pidfd, &pty);
 	if (pidfd >= 0) { /* else this is the second try */
-		fd_close(&p->pidfd);
+		int old = p->pidfd;
+
 		p->pidfd = pidfd;
+		pidfd = old;
 	}
 	if (pty >= 0)
 		open_log(p, pty);
@@ -462,6 +467,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	r = map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p);
 	/* A successor that finds the input in the journal finds the descriptors, too. */
 	proc_note(p);
+	fd_close(&pidfd);
 	if (r == 0)
 		r = answered_pid(init, m, number);
 	if (r < 0)
@@ -487,15 +493,14 @@ spawn_servant_gone(struct init *init)
 	DL_FOREACH_SAFE(init->spawns->list, p, next) {
 		if (p->stage != STAGE_ASKED && (p->stage != STAGE_QUEUED || p->status_r < 0))
 			continue;
-		/* A child that exists nevertheless sees its gate close and exits. */
-		proc_close_pipes(p);
 		if (p->stage == STAGE_ASKED) {
 			proc_set_stage(p, STAGE_QUEUED);
 			p->suspect = true;
 			if (alone && ++p->killed >= KILLED_MAX)
 				p->failed = EPIPE;
 		}
-		proc_note(p);
+		/* A child that exists nevertheless sees its gate close and exits. */
+		proc_close_pipes(p);
 	}
 	if (waiting != NULL)
 		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);
@@ -526,22 +531,22 @@ conclude(struct proc *p, enum spawn_outcome outcome)
 		return r;
 	p = map_get_id(&init->spawns->by_id, id);
 	if (p != NULL) {
-		proc_close_pipes(p);
 		proc_set_stage(p, STAGE_RUNNING);
-		proc_note(p);
+		proc_close_pipes(p);
 	}
 	return 0;
 }
 
-/* Read what the pipe has. The byte can be read once only: it is noted before anything comes of it. */
+/* What the child has said. The byte is noted before it is taken, so that no successor misses it. */
 static enum spawn_outcome
 read_status(struct proc *p)
 {
 	bool ready = p->status.ready;
-	enum spawn_outcome outcome = spawn_status_read(&p->status, p->status_r);
+	enum spawn_outcome outcome = spawn_status_peek(&p->status, p->status_r);
 
 	if (p->status.ready != ready)
 		proc_note(p);
+	spawn_status_seen(&p->status, p->status_r);
 	return outcome;
 }
 
@@ -610,6 +615,7 @@ spawns_start(struct init *init)
 		if (p->stage == STAGE_QUEUED)
 			continue;
 		if (!core_process_is_live(init->core, p->id)) {
+			proc_note_gone(init, p->id);
 			proc_free(p);
 		} else if (p->stage == STAGE_ASKED && core_process_of_pid(init->core, p->pid) == p->id && p->pid > 0) {
 			/* The crash came between the journal and the gate. */
@@ -617,9 +623,9 @@ spawns_start(struct init *init)
 		} else if (p->stage == STAGE_ASKED) {
 			/* Asked for again: with the same pipes where the spawner may know of it, else a child at the
 			 * gate goes. */
+			proc_set_stage(p, STAGE_QUEUED);
 			if (p->local)
 				proc_close_pipes(p);
-			proc_set_stage(p, STAGE_QUEUED);
 		} else if (p->stage == STAGE_SETUP) {
 			watch(p);
 		}

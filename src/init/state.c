@@ -10,10 +10,10 @@
 #include "init/crash.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/proc.h"
 #include "init/record.h"
 #include "init/servants.h"
 #include "init/sources.h"
-#include "init/proc.h"
 #include "init/timers.h"
 #include "system/clock.h"
 #include "system/memfile.h"
@@ -62,8 +62,10 @@ state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text
 	if (init->state.loading || j == NULL)
 		return;
 	wire_put_struct(&b, &note_schema, &note);
+	crash_point();
 	if (journal_append(j, RECORD_NOTE, &b, true, NULL) < 0)
 		init->state.damaged = true;
+	crash_point();
 }
 
 static struct journal *
@@ -156,20 +158,23 @@ save_notes(struct init *init)
 static void
 drop_definitions(struct init *init)
 {
+	struct journal *old = NULL;
+
 	definitions_unmark(init->definitions);
 	sources_mark(init);
 	if (definitions_unused(init->definitions) < UNUSED_MAX)
 		return;
-	if (definitions_compact(init->definitions) < 0)
+	if (definitions_compact(init->definitions, &old) < 0)
 		log_debug("Out of memory: old definitions are kept");
 	STATE_NOTE(init, NOTE_DEFINITIONS, 0, NULL, NOTE_FD(definitions_fd(init->definitions)));
+	(void) journal_free(old);
 }
 
 int
 state_snapshot(struct init *init)
 {
 	struct state *s = &init->state;
-	struct journal *fresh;
+	struct journal *fresh, *old = s->journal;
 	int r;
 
 	fresh = new_journal();
@@ -188,9 +193,11 @@ state_snapshot(struct init *init)
 		(void) journal_free(fresh);
 		return r;
 	}
-	(void) journal_free(s->journal);
 	s->journal = fresh;
+	crash_point();
 	crash_set_journal(init);
+	crash_point();
+	(void) journal_free(old);
 	drop_definitions(init);
 	s->base = journal_size(fresh);
 	return 0;
@@ -220,7 +227,8 @@ state_turn(struct init *init)
 static bool
 starts_awake(const struct options *options)
 {
-	return options->no_startup_event || (options->startup_event != NULL && strcmp(options->startup_event, "startup") != 0);
+	return options->no_startup_event ||
+	       (options->startup_event != NULL && strcmp(options->startup_event, "startup") != 0);
 }
 
 struct core_config

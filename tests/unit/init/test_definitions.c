@@ -136,11 +136,13 @@ unused_ones_are_dropped(void **state)
 		 unused_id = add(d, "c", "exec three\n");
 	struct job_class *cls = definitions_resolve(held, d);
 	off_t before = lseek(definitions_fd(d), 0, SEEK_END);
+	struct journal *old = NULL;
 
 	definitions_unmark(d);
 	definitions_mark(d, marked);
 	assert_int_equal(definitions_unused(d), 1);
-	assert_int_equal(definitions_compact(d), 0);
+	assert_int_equal(definitions_compact(d, &old), 0);
+	(void) journal_free(old);
 	assert_null(definitions_class(d, unused_id));
 	assert_non_null(definitions_class(d, marked));
 	assert_ptr_equal(definitions_class(d, held), cls);
@@ -197,6 +199,7 @@ attempt(void *data)
 	struct definitions *d = definitions_new(), *next = NULL;
 	struct definition_text text = text_of("a", "exec one\n");
 	struct job_class *cls = d != NULL ? parsed(&text) : NULL;
+	struct journal *old = NULL;
 	uint64_t id;
 	int r = d == NULL || cls == NULL ? -ENOMEM : definitions_add(d, &text, cls, &id);
 
@@ -205,7 +208,8 @@ attempt(void *data)
 	if (r == 0)
 		definitions_unmark(d);
 	if (r == 0)
-		r = definitions_compact(d);
+		r = definitions_compact(d, &old);
+	(void) journal_free(old);
 	(void) definitions_free(d);
 	(void) definitions_free(next);
 	return r;

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults in the handling of inputs, for the init-faulty of the tests: with POISON=N in the environment of an event or a
+ * request, applying it crashes where the N-th function of the core is entered, again and again. All functions are such
+ * places: they are compiled with -finstrument-functions. The kinds of crashes take turns.
+ */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/env.h"
+#include "core/core.h"
+
+#define UNSEEN __attribute__((no_instrument_function))
+
+int __real_core_apply(struct core *core, struct input *in);
+int __wrap_core_apply(struct core *core, struct input *in);
+void __cyg_profile_func_enter(void *function, void *caller);
+void __cyg_profile_func_exit(void *function, void *caller);
+
+static unsigned long left; /* functions until the next fault; 0: none is due */
+static unsigned long place;
+
+static unsigned long UNSEEN
+place_of(const struct input *in)
+{
+	char *const *env = in->type == INPUT_EMIT ? in->emit.env : in->type == INPUT_REQUEST ? in->request.env : NULL;
+	const char *value = env != NULL ? env_get(env, "POISON") : NULL;
+
+	return value != NULL ? strtoul(value, NULL, 10) : 0;
+}
+
+static void UNSEEN
+fail(void)
+{
+	static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
+	static char *volatile nowhere;
+
+	if (place % 2 == 0)
+		*nowhere = 'x';
+	(void) raise(signals[place % (sizeof(signals) / sizeof(signals[0]))]);
+	__builtin_trap();
+}
+
+int UNSEEN
+__wrap_core_apply(struct core *core, struct input *in)
+{
+	int r;
+
+	left = place = place_of(in);
+	r = __real_core_apply(core, in);
+	left = 0;
+	return r;
+}
+
+void UNSEEN
+__cyg_profile_func_enter(void *function, void *caller)
+{
+	(void) function;
+	(void) caller;
+	if (left > 0 && --left == 0)
+		fail();
+}
+
+void UNSEEN
+__cyg_profile_func_exit(void *function, void *caller)
+{
+	(void) function;
+	(void) caller;
+}
