@@ -244,8 +244,8 @@ strv_extend(char ***v, char *const *from)
 	grown = strv_new(n + more);
 	if (grown == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		grown[i] = (*v)[i];
+	if (*v != NULL)
+		memcpy(grown, *v, n * sizeof(*grown));
 	free(*v);
 	*v = grown;
 	for (size_t i = 0; i < more; i++) {

@@ -3,6 +3,7 @@
  * Which init is meant.
  */
 #include "initctl/initctl.h"
+#include "initctl/commands.h"
 
 const struct option_spec options_global[] = {
 	{ 0, "user", NULL, N_("use the init of this session, named by $UPSTART_SESSION"), OPTION_FLAG,
@@ -14,6 +15,7 @@ const struct option_spec options_global[] = {
 };
 
 const struct option_spec options_none[] = { OPTIONS_END };
+const struct option_spec options_json[] = { OPTION_JSON, OPTIONS_END };
 
 bool
 initctl_is_user(const struct initctl *ctl)

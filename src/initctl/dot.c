@@ -137,11 +137,11 @@ draw_nodes(const struct drawing *d)
 {
 	const struct dot_colours *c = d->colours;
 
-	for (size_t i = 0; i < strv_len(d->jobs); i++) {
+	for (char *const *job = d->jobs; job != NULL && *job != NULL; job++) {
 		struct strbuf name auto_strbuf = STRBUF_INIT, label auto_strbuf = STRBUF_INIT;
 
-		add_identifier(&name, d->jobs[i]);
-		add_label(&label, d->jobs[i], true);
+		add_identifier(&name, *job);
+		add_label(&label, *job, true);
 		if (name.failed || label.failed)
 			return -ENOMEM;
 		(void) fprintf(
@@ -150,12 +150,12 @@ draw_nodes(const struct drawing *d)
 		    "fontcolor=\"%s\", style=\"filled\",  fillcolor=\"%s\"];\n",
 		    name.p, label.p, c->job_text, c->job);
 	}
-	for (size_t i = 0; i < strv_len(d->events); i++) {
+	for (char *const *event = d->events; event != NULL && *event != NULL; event++) {
 		struct strbuf name auto_strbuf = STRBUF_INIT, label auto_strbuf = STRBUF_INIT;
-		bool pattern = strpbrk(d->events[i], "*?[$") != NULL;
+		bool pattern = strpbrk(*event, "*?[$") != NULL;
 
-		add_identifier(&name, d->events[i]);
-		add_label(&label, d->events[i], false);
+		add_identifier(&name, *event);
+		add_label(&label, *event, false);
 		if (name.failed || label.failed)
 			return -ENOMEM;
 		(void) fprintf(d->out,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/commands.h"
+#include "initctl/json.h"
 #include "initctl/target.h"
 
 static int
@@ -15,12 +16,16 @@ run(struct initctl *ctl, char *const *operands)
 		return EXIT_FAILURE;
 	if (upstart_get_env(ctl->upstart, job, instance, operands[0], &value, &err) < 0)
 		return initctl_failed(ctl, &err);
+	if (ctl->json)
+		return json_show(&ctl->tool,
+				 json_pack("{s:o, s:o}", "name", json_text(operands[0]), "value", json_text(value)));
 	tool_print(&ctl->tool, "%s\n", value);
 	return EXIT_SUCCESS;
 }
 
 static const struct option_spec options[] = {
 	OPTION_GLOBAL(N_("look in the environment of all jobs")),
+	OPTION_JSON,
 	OPTIONS_END,
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "initctl/commands.h"
+#include "initctl/json.h"
 
 /* Name and description in columns; part of the interface: completion reads it. */
 #define NAME_WIDTH 26
@@ -20,8 +21,21 @@ show(const struct command *command)
 }
 
 static int
+show_json(const struct initctl *ctl)
+{
+	json_t *all = json_array();
+
+	for (const struct command *const *c = commands; *c; c++)
+		(void) json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "command", (*c)->name, "operands",
+							    (*c)->operands, "summary", _((*c)->summary)));
+	return json_show(&ctl->tool, all);
+}
+
+static int
 run(struct initctl *ctl, char *const *operands unused)
 {
+	if (ctl->json)
+		return show_json(ctl);
 	for (size_t group = 0; group < GROUP_COUNT; group++) {
 		(void) printf("%s%s\n", group ? "\n" : "", _(command_groups[group]));
 		for (const struct command *const *c = commands; *c; c++) {
@@ -38,6 +52,6 @@ const struct command command_help = {
 	.group = GROUP_OTHER,
 	.operands = "",
 	.summary = N_("List all commands."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -50,6 +50,7 @@ extern const struct command *const commands[];
 extern const char *const command_groups[GROUP_COUNT];
 extern const struct option_spec options_global[];
 extern const struct option_spec options_none[];
+extern const struct option_spec options_json[]; /* --json alone */
 
 const struct command *command_find(const char *name);
 

@@ -3,13 +3,15 @@
 
 #include "common/str.h"
 #include "initctl/commands.h"
+#include "initctl/json.h"
 #include "initctl/status_line.h"
 
 /* What is shown of one instance, or of a job without any. */
 struct row {
 	char *job;	/* owned */
 	char *instance; /* owned */
-	char *text;	/* owned */
+	char *text;	/* owned; */
+	json_t *json;	/* or this, owned */
 };
 
 struct rows {
@@ -18,7 +20,7 @@ struct rows {
 };
 
 static void
-rows_add(struct rows *rows, const char *job, const struct upstart_instance *instance)
+rows_add(struct rows *rows, bool json, const char *job, const struct upstart_instance *instance)
 {
 	struct row *grown = reallocarray(rows->row, rows->n + 1, sizeof(*grown));
 	struct row *row;
@@ -29,7 +31,8 @@ rows_add(struct rows *rows, const char *job, const struct upstart_instance *inst
 	row = &grown[rows->n++];
 	row->job = tool_must(strdup(job));
 	row->instance = tool_must(strdup(instance ? instance->name : ""));
-	row->text = status_line_format(job, instance);
+	row->text = json ? NULL : status_line_format(job, instance);
+	row->json = json ? json_status(job, instance) : NULL;
 }
 
 static void
@@ -39,6 +42,7 @@ rows_deinit(struct rows *rows)
 		free(rows->row[i].job);
 		free(rows->row[i].instance);
 		free(rows->row[i].text);
+		json_decref(rows->row[i].json);
 	}
 	free(rows->row);
 	*rows = (struct rows){ 0 };
@@ -75,13 +79,13 @@ add_instances(struct initctl *ctl, struct rows *rows, const char *name, char *co
 		if (r < 0)
 			return r;
 		if (instance) {
-			rows_add(rows, name, instance);
+			rows_add(rows, ctl->json, name, instance);
 			any = true;
 		}
 		upstart_instance_free(instance);
 	}
 	if (!any)
-		rows_add(rows, name, NULL);
+		rows_add(rows, ctl->json, name, NULL);
 	return 0;
 }
 
@@ -97,6 +101,21 @@ add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart
 	if (r < 0)
 		return vanished_is_fine(r, err);
 	return add_instances(ctl, rows, name, instances, err);
+}
+
+static void
+rows_show(const struct initctl *ctl, const struct rows *rows)
+{
+	json_t *all = ctl->json ? json_array() : NULL;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		if (ctl->json)
+			(void) json_array_append(all, rows->row[i].json);
+		else
+			tool_print(&ctl->tool, "%s", rows->row[i].text);
+	}
+	if (ctl->json)
+		json_show(&ctl->tool, all);
 }
 
 static int
@@ -115,8 +134,7 @@ run(struct initctl *ctl, char *const *operands unused)
 	if (r == 0) {
 		if (rows.n)
 			qsort(rows.row, rows.n, sizeof(*rows.row), row_compare);
-		for (size_t i = 0; i < rows.n; i++)
-			tool_print(&ctl->tool, "%s", rows.row[i].text);
+		rows_show(ctl, &rows);
 	}
 	rows_deinit(&rows);
 	return r < 0 ? initctl_failed(ctl, &err) : EXIT_SUCCESS;
@@ -127,6 +145,6 @@ const struct command command_list = {
 	.group = GROUP_JOB,
 	.operands = "",
 	.summary = N_("List all jobs and their instances with their status."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -3,6 +3,7 @@
 
 #include "common/str.h"
 #include "initctl/commands.h"
+#include "initctl/json.h"
 #include "initctl/target.h"
 
 static int
@@ -26,6 +27,8 @@ run(struct initctl *ctl, char *const *operands unused)
 	if (upstart_list_env(ctl->upstart, job, instance, &env, &err) < 0)
 		return initctl_failed(ctl, &err);
 	qsort(env, strv_len(env), sizeof(*env), collate);
+	if (ctl->json)
+		return json_show(&ctl->tool, json_env(env));
 	for (size_t i = 0; env[i]; i++)
 		tool_print(&ctl->tool, "%s\n", env[i]);
 	return EXIT_SUCCESS;
@@ -33,6 +36,7 @@ run(struct initctl *ctl, char *const *operands unused)
 
 static const struct option_spec options[] = {
 	OPTION_GLOBAL(N_("show the environment of all jobs")),
+	OPTION_JSON,
 	OPTIONS_END,
 };
 

@@ -9,6 +9,7 @@
 
 #include "common/str.h"
 #include "initctl/commands.h"
+#include "initctl/json.h"
 
 #define SESSION_PREFIX "UPSTART_SESSION="
 #define SESSION_SUFFIX ".session"
@@ -57,7 +58,7 @@ by_pid(const struct dirent **a, const struct dirent **b)
 
 /* Print the session, unless its file says nothing of use. */
 static void
-show(const struct initctl *ctl, const char *path, pid_t pid)
+show(const struct initctl *ctl, const char *path, pid_t pid, json_t *all)
 {
 	char *line auto_free = NULL;
 	size_t size = 0;
@@ -73,7 +74,11 @@ show(const struct initctl *ctl, const char *path, pid_t pid)
 		return;
 	if (getline(&line, &size, file) > 0 && strncmp(line, SESSION_PREFIX, strlen(SESSION_PREFIX)) == 0) {
 		line[strcspn(line, "\n")] = '\0';
-		tool_print(&ctl->tool, "%ld %s\n", (long) pid, line + strlen(SESSION_PREFIX));
+		if (all)
+			(void) json_array_append_new(all, json_pack("{s:i, s:o}", "pid", (int) pid, "address",
+								    json_text(line + strlen(SESSION_PREFIX))));
+		else
+			tool_print(&ctl->tool, "%ld %s\n", (long) pid, line + strlen(SESSION_PREFIX));
 	}
 	(void) fclose(file);
 }
@@ -84,6 +89,7 @@ run(struct initctl *ctl, char *const *operands unused)
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	struct dirent **entries = NULL;
 	char *folder auto_free = NULL;
+	json_t *all;
 	int n;
 
 	if (!runtime || runtime[0] != '/') {
@@ -96,14 +102,15 @@ run(struct initctl *ctl, char *const *operands unused)
 		tool_error(&ctl->tool, _("unable to determine sessions"));
 		return EXIT_FAILURE;
 	}
+	all = ctl->json ? json_array() : NULL;
 	for (int i = 0; i < n; i++) {
 		char *path auto_free = tool_must(str_printf("%s/%s", folder, entries[i]->d_name));
 
-		show(ctl, path, name_to_pid(entries[i]->d_name));
+		show(ctl, path, name_to_pid(entries[i]->d_name), all);
 		free(entries[i]);
 	}
 	free(entries);
-	return EXIT_SUCCESS;
+	return all ? json_show(&ctl->tool, all) : EXIT_SUCCESS;
 }
 
 const struct command command_list_sessions = {
@@ -114,6 +121,6 @@ const struct command command_list_sessions = {
 	.help = N_(
 	    "Each with its process id and the address that belongs into UPSTART_SESSION. With -v also what is left of "
 	    "sessions that have ended."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/commands.h"
+#include "initctl/json.h"
 
 static int
 run(struct initctl *ctl, char *const *operands)
@@ -16,6 +17,9 @@ run(struct initctl *ctl, char *const *operands)
 		r = upstart_log_priority(ctl->upstart, &priority, &err);
 	if (r < 0)
 		return initctl_failed(ctl, &err);
+	if (ctl->json)
+		return json_show(&ctl->tool,
+				 json_pack("{s:o}", "log_priority", json_text(priority ? priority : operands[0])));
 	if (priority)
 		tool_print(&ctl->tool, "%s\n", priority);
 	return EXIT_SUCCESS;
@@ -27,6 +31,6 @@ const struct command command_log_priority = {
 	.operands = "[PRIORITY]",
 	.summary = N_("Show or change how much init logs."),
 	.help = N_("PRIORITY is one of debug, info, message, warn, error and fatal: messages below it are not logged."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -3,7 +3,6 @@
  * initctl monitor: events, and what becomes of jobs, as init tells of it.
  */
 #include <fnmatch.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "common/str.h"
 #include "initctl/commands.h"
+#include "initctl/json.h"
 
 struct monitor {
 	const struct initctl *ctl;
@@ -153,16 +153,6 @@ add_text(struct strbuf *b, const struct monitor *m, const struct upstart_signal 
 	}
 }
 
-static json_t *
-json_env(char *const *env)
-{
-	json_t *array = json_array();
-
-	for (; env && *env; env++)
-		(void) json_array_append_new(array, json_string(*env));
-	return array;
-}
-
 /* One object, in one line. */
 static void
 print_json(const struct upstart_signal *signal)
@@ -185,7 +175,7 @@ print_json(const struct upstart_signal *signal)
 										  : "name",
 					   json_string(signal->text));
 	if (signal->env)
-		(void) json_object_set_new(object, "env", json_env(signal->env));
+		(void) json_object_set_new(object, "env", json_strings(signal->env));
 	if (signal->type == UPSTART_SIGNAL_FAILED)
 		(void) json_object_set_new(object, "status", json_integer(signal->status));
 	line = json_dumps(object, JSON_COMPACT);

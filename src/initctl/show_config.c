@@ -5,6 +5,7 @@
 #include "initctl/commands.h"
 #include "initctl/condition.h"
 #include "initctl/definitions.h"
+#include "initctl/json.h"
 
 struct leaf_context {
 	const struct initctl *ctl;
@@ -55,6 +56,35 @@ show_condition(const struct initctl *ctl, const struct upstart_job *job, const c
 	return EXIT_SUCCESS;
 }
 
+/* The condition as JSON; null, after saying so, if it makes no sense. */
+static json_t *
+condition_json(const struct initctl *ctl, const struct upstart_job *job, const char *what, char ***rpn, int *status)
+{
+	struct condition_tree tree auto_condition = CONDITION_TREE_INIT;
+	int r = condition_tree_read(&tree, (char *const *const *) rpn);
+
+	if (r == -ENOMEM)
+		tool_nomem();
+	if (r < 0) {
+		tool_error(&ctl->tool, _("%s: init sent a %s condition that makes no sense"), job->name, what);
+		*status = EXIT_FAILURE;
+	}
+	return json_condition(r < 0 ? NULL : tree.root);
+}
+
+static json_t *
+job_json(const struct initctl *ctl, const struct upstart_job *job, int *status)
+{
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "job", json_text(job->name), "description",
+				   json_text(job->description), "author", json_text(job->author), "version",
+				   json_text(job->version), "usage", json_text(job->usage));
+
+	json_put(object, "emits", json_strings(job->emits));
+	json_put(object, "start_on", condition_json(ctl, job, "start", job->start_on, status));
+	json_put(object, "stop_on", condition_json(ctl, job, "stop", job->stop_on, status));
+	return object;
+}
+
 static int
 show(const struct initctl *ctl, const struct upstart_job *job)
 {
@@ -79,7 +109,11 @@ show_one(struct initctl *ctl, const char *name)
 	if (upstart_get_job(ctl->upstart, name, &path, &err) < 0 ||
 	    upstart_job_properties(ctl->upstart, path, &job, &err) < 0)
 		return initctl_failed(ctl, &err);
-	status = show(ctl, job);
+	status = EXIT_SUCCESS;
+	if (ctl->json)
+		json_show(&ctl->tool, job_json(ctl, job, &status));
+	else
+		status = show(ctl, job);
 	upstart_job_free(job);
 	return status;
 }
@@ -90,6 +124,7 @@ run(struct initctl *ctl, char *const *operands)
 	struct definitions definitions auto_definitions = DEFINITIONS_INIT;
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	int status = EXIT_SUCCESS;
+	json_t *all;
 
 	if (initctl_connect(ctl) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
@@ -97,16 +132,22 @@ run(struct initctl *ctl, char *const *operands)
 		return show_one(ctl, operands[0]);
 	if (definitions_read(&definitions, ctl->upstart, &err) < 0)
 		return initctl_failed(ctl, &err);
+	all = ctl->json ? json_array() : NULL;
 	for (size_t i = 0; i < definitions.n; i++) {
-		if (show(ctl, definitions.job[i]) != EXIT_SUCCESS)
+		if (all)
+			(void) json_array_append_new(all, job_json(ctl, definitions.job[i], &status));
+		else if (show(ctl, definitions.job[i]) != EXIT_SUCCESS)
 			status = EXIT_FAILURE;
 	}
+	if (all)
+		json_show(&ctl->tool, all);
 	return status;
 }
 
 static const struct option_spec options[] = {
 	{ 'e', "enumerate", NULL, N_("show the events of conditions one by one instead of the whole"), OPTION_FLAG,
 	  offsetof(struct initctl, enumerate) },
+	OPTION_JSON,
 	OPTIONS_END,
 };
 

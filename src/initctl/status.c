@@ -59,6 +59,6 @@ const struct command command_status = {
 	       "\n"
 	       "If the job's file has changed but what is in use is an older definition, because the file is wrong or "
 	       "instances still run, that is said on the standard error."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/str.h"
+#include "initctl/json.h"
 
 /* The kinds that speak for themselves on the first line, because the state says which it is. */
 static bool
@@ -50,8 +51,12 @@ status_line_show(struct initctl *ctl, const char *job, const char *path)
 	    !upstart_error_is(&err, UPSTART_ERROR_GONE))
 		return initctl_failed(ctl, &err);
 	upstart_error_clear(&err);
-	text = status_line_format(job, instance);
-	tool_print(&ctl->tool, "%s", text);
+	if (ctl->json) {
+		json_show(&ctl->tool, json_status(job, instance));
+	} else {
+		text = status_line_format(job, instance);
+		tool_print(&ctl->tool, "%s", text);
+	}
 	upstart_instance_free(instance);
 	return EXIT_SUCCESS;
 }

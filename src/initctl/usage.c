@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/commands.h"
+#include "initctl/json.h"
 #include "initctl/target.h"
 
 static int
@@ -13,6 +14,9 @@ run(struct initctl *ctl, char *const *operands)
 		return EXIT_FAILURE;
 	if (upstart_job_usage(ctl->upstart, target.job_path, &usage, &err) < 0)
 		return initctl_failed(ctl, &err);
+	if (ctl->json)
+		return json_show(&ctl->tool,
+				 json_pack("{s:o, s:o}", "job", json_text(target.job), "usage", json_text(usage)));
 	tool_print(&ctl->tool, "%s: %s\n", _("Usage"), usage);
 	return EXIT_SUCCESS;
 }
@@ -23,6 +27,6 @@ const struct command command_usage = {
 	.operands = "JOB",
 	.summary = N_("Show how a job wants to be started."),
 	.help = N_("Prints the text of the job's `usage' stanza. Inside a job, without JOB, that job is meant."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/commands.h"
+#include "initctl/json.h"
 
 static int
 run(struct initctl *ctl, char *const *operands unused)
@@ -11,6 +12,8 @@ run(struct initctl *ctl, char *const *operands unused)
 		return EXIT_FAILURE;
 	if (upstart_version(ctl->upstart, &version, &err) < 0)
 		return initctl_failed(ctl, &err);
+	if (ctl->json)
+		return json_show(&ctl->tool, json_pack("{s:o}", "version", json_text(version)));
 	tool_print(&ctl->tool, "%s\n", version);
 	return EXIT_SUCCESS;
 }
@@ -20,6 +23,6 @@ const struct command command_version = {
 	.group = GROUP_OTHER,
 	.operands = "",
 	.summary = N_("Show the version of the running init."),
-	.options = options_none,
+	.options = options_json,
 	.run = run,
 };

@@ -476,7 +476,7 @@ client_reopen(struct upstart *u, struct upstart_error *err)
 	struct upstart_error ours = UPSTART_ERROR_INIT;
 	struct retry retry = { 0 };
 	int64_t refused = 0;
-	int r = error_lost(&ours);
+	int r;
 
 	retry_judge(&retry, u, true);
 	while (retry_pause(&retry)) {

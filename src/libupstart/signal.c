@@ -65,29 +65,29 @@ cut_name(char *path)
 	return name;
 }
 
-/* Job and instance of an instance's path, or with `instance` NULL the job of a job's path. */
-static bool
-read_path(const char *path, char **job, char **instance)
-{
-	char *copy auto_free = strdup(path);
-
-	if (!copy)
-		return false;
-	if (instance) {
-		*instance = cut_name(copy);
-		if (!*instance)
-			return false;
-	}
-	*job = cut_name(copy);
-	return *job != NULL;
-}
-
 struct reading {
 	char *job, *instance; /* owned */
 	char **env;	      /* owned */
 	const char *text;     /* borrowed from the message */
 	dbus_int32_t status;
 };
+
+/* Job and instance of an instance's path, or the job of a job's path. */
+static bool
+read_path(const char *path, bool instance, struct reading *reading)
+{
+	char *copy auto_free = strdup(path);
+
+	if (!copy)
+		return false;
+	if (instance) {
+		reading->instance = cut_name(copy);
+		if (!reading->instance)
+			return false;
+	}
+	reading->job = cut_name(copy);
+	return reading->job != NULL;
+}
 
 static bool
 read_event(DBusMessage *message, struct reading *reading)
@@ -114,13 +114,13 @@ read_content(DBusMessage *message, enum content content, struct reading *reading
 	case CONTENT_PATH_JOB:
 	case CONTENT_PATH_INSTANCE:
 		return dbus_message_get_args(message, NULL, DBUS_TYPE_OBJECT_PATH, &path, DBUS_TYPE_INVALID) &&
-		       read_path(path, &reading->job, content == CONTENT_PATH_JOB ? NULL : &reading->instance);
+		       read_path(path, content == CONTENT_PATH_INSTANCE, reading);
 	case CONTENT_TEXT:
 		return dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &reading->text, DBUS_TYPE_INVALID) &&
-		       read_path(path, &reading->job, &reading->instance);
+		       read_path(path, true, reading);
 	case CONTENT_STATUS:
 		return dbus_message_get_args(message, NULL, DBUS_TYPE_INT32, &reading->status, DBUS_TYPE_INVALID) &&
-		       read_path(path, &reading->job, &reading->instance);
+		       read_path(path, true, reading);
 	}
 	return false;
 }
