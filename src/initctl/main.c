@@ -5,6 +5,7 @@
 #include "initctl/initctl.h"
 
 #include "common/str.h"
+#include "initctl/suggest.h"
 
 static int
 show_help(struct initctl *ctl, const struct command *command, bool alias)
@@ -20,6 +21,25 @@ show_help(struct initctl *ctl, const struct command *command, bool alias)
 	};
 
 	return tool_help(&ctl->tool, &help);
+}
+
+static int
+unknown_command(const struct initctl *ctl, const char *word)
+{
+	int status = tool_misuse(&ctl->tool, _("invalid command: %s"), word);
+	const char **names;
+	size_t n = 0;
+
+	while (commands[n])
+		n++;
+	names = calloc(n + 1, sizeof(*names));
+	if (!names)
+		tool_nomem();
+	while (n-- > 0)
+		names[n] = commands[n]->name;
+	suggest_name(word, names);
+	free(names);
+	return status;
 }
 
 /* Read the command line and do what it says. */
@@ -40,7 +60,7 @@ dispatch(struct initctl *ctl, struct options_scan *scan, const char **operands)
 		}
 		command = command_find(word);
 		if (!command)
-			return tool_misuse(&ctl->tool, _("invalid command: %s"), word);
+			return unknown_command(ctl, word);
 		tables[2] = command->options;
 	}
 	ctl->tool.level = scan->level;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/commands.h"
+#include "initctl/progress.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
 
@@ -8,15 +9,18 @@ run(struct initctl *ctl, char *const *operands)
 {
 	struct target target auto_target = TARGET_INIT;
 	struct upstart_error err = UPSTART_ERROR_INIT;
+	pid_t progress;
 	int r;
 
 	if (target_find(&target, ctl, operands) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
+	progress = ctl->no_wait || target.instance ? -1 : progress_begin(ctl, target.job, target.env);
 	if (target.instance)
 		r = upstart_instance_restart(ctl->upstart, target.instance_path, false, &err);
 	else
 		r = upstart_job_restart(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &target.instance_path,
 					&err);
+	progress_end(progress);
 	if (r < 0)
 		return initctl_failed(ctl, &err);
 	return status_line_show(ctl, target.job, target.instance_path);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/target.h"
 
+#include "initctl/suggest.h"
+
 void
 target_deinit(struct target *target)
 {
@@ -25,8 +27,14 @@ target_find(struct target *target, struct initctl *ctl, char *const *operands)
 	}
 	if (initctl_connect(ctl) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
-	if (upstart_get_job(ctl->upstart, target->job, &target->job_path, &err) < 0)
-		return initctl_failed(ctl, &err);
+	if (upstart_get_job(ctl->upstart, target->job, &target->job_path, &err) < 0) {
+		bool unknown = upstart_error_is(&err, UPSTART_ERROR_UNKNOWN_JOB);
+		int status = initctl_failed(ctl, &err);
+
+		if (unknown)
+			suggest_job(ctl, target->job);
+		return status;
+	}
 	if (target->instance && upstart_job_instance_by_name(ctl->upstart, target->job_path, target->instance,
 							     &target->instance_path, &err) < 0)
 		return initctl_failed(ctl, &err);
