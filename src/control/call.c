@@ -16,8 +16,13 @@
 
 #define CALLS_MAX 65536			     /* calls that wait at one time */
 #define CALL_BYTES_MAX (128UL * 1024 * 1024) /* and what their arguments may take */
-#define STRANGER_CALLS_MAX 1024		     /* of one user who is neither root nor init's own */
 #define ERR_LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
+
+/* For strangers, so that they take no room from others. */
+#define STRANGER_CALLS_MAX 1024			   /* of one of them */
+#define STRANGER_BODY_MAX (1024UL * 1024)	   /* bytes of the arguments of one call */
+#define STRANGER_OUTGOING_MAX (8UL * 1024 * 1024)  /* bytes queued for the bus; then they get errors only, */
+#define STRANGER_OUTGOING_END (16UL * 1024 * 1024) /* then nothing */
 
 struct call *
 call_new(struct control *control, struct peer *peer, DBusMessage *message)
@@ -55,6 +60,13 @@ call_free(struct call *call)
 	free(call);
 }
 
+/* Is the caller neither root nor the user init runs as? Such a one comes over a bus, and as a rule may only look. */
+static bool
+is_stranger(const struct call *call)
+{
+	return call->message != NULL && call->uid != 0 && (call->uid == -1 || (uid_t) call->uid != call->control->uid);
+}
+
 /* -- answers ------------------------------------------------------------------ */
 
 DBusMessage *
@@ -69,7 +81,25 @@ send_reply(struct call *call, DBusMessage *reply)
 {
 	if (call->peer == NULL || dbus_message_get_no_reply(call->message))
 		return true;
+	if (is_stranger(call) && peer_outgoing(call->peer) > STRANGER_OUTGOING_END)
+		return true;
 	return peer_send(call->peer, reply);
+}
+
+bool
+call_is_crowded(const struct call *call)
+{
+	return is_stranger(call) && call->peer != NULL && peer_outgoing(call->peer) > STRANGER_OUTGOING_MAX;
+}
+
+/* Nobody's flood of questions with long answers may cost others the bus: an error in place of the answer. */
+static DBusMessage *
+shorten(const struct call *call, DBusMessage *reply)
+{
+	if (!call_is_crowded(call) || dbus_message_get_type(reply) == DBUS_MESSAGE_TYPE_ERROR)
+		return reply;
+	dbus_message_unref(reply);
+	return libdbus_error(call->message, ERR_LIMITS, CALL_CROWDED);
 }
 
 void
@@ -77,6 +107,8 @@ call_reply(struct call *call, DBusMessage *reply)
 {
 	bool wanted = call->message != NULL && call->peer != NULL;
 
+	if (wanted && reply != NULL)
+		reply = shorten(call, reply);
 	if (wanted && (reply == NULL || !send_reply(call, reply))) {
 		DBusMessage *error = dbus_message_new_error(call->message, ERR_NO_MEMORY, "Out of Memory");
 
@@ -170,7 +202,7 @@ is_greedy(const struct call *call)
 	const struct call *other;
 	size_t n = 0;
 
-	if (call->uid == 0 || (call->uid != -1 && (uid_t) call->uid == control->uid) || control->n_calls <= STRANGER_CALLS_MAX)
+	if (!is_stranger(call) || control->n_calls <= STRANGER_CALLS_MAX)
 		return false;
 	DL_FOREACH(control->calls, other)
 		n += other->uid == call->uid ? 1 : 0;
@@ -214,6 +246,8 @@ ask(struct call *call, const struct msg_request *request, int fd)
 		return -ENOMEM;
 	if (strv_len(request->env) > WIRE_MAX_STRINGS)
 		return -E2BIG;
+	if (is_stranger(call) && body.len > STRANGER_BODY_MAX)
+		return -EMSGSIZE;
 	if (!admit(call, body.len))
 		return -EDQUOT;
 	r = map_put_id(&control->by_number, request->request, call);
@@ -246,6 +280,8 @@ call_ask(struct call *call, struct msg_request *request, call_finish_fn finish, 
 		call_error(call, ERR_NO_MEMORY, "Out of Memory");
 	else if (r == -E2BIG)
 		call_error(call, ERR_LIMITS, "More than %d variables", WIRE_MAX_STRINGS);
+	else if (r == -EMSGSIZE)
+		call_error(call, ERR_LIMITS, "Arguments too long");
 	else if (r == -EDQUOT)
 		call_error(call, ERR_LIMITS, "Too many calls are waiting");
 	else if (r < 0)

@@ -52,6 +52,9 @@ void call_free(struct call *call);
 void call_reply(struct call *call, DBusMessage *reply);
 void call_return(struct call *call); /* with an empty reply */
 void call_error(struct call *call, const char *name, const char *fmt, ...) printf_like(3, 4);
+/* Is so much queued for the bus that this caller gets no answers now? */
+bool call_is_crowded(const struct call *call);
+#define CALL_CROWDED "Too many answers are waiting"
 /* "Method … doesn't exist": no such object, interface, member or property (control.md 3). */
 void call_unknown(struct call *call);
 

@@ -18,7 +18,8 @@
 
 #define FLUSH_USEC USEC_PER_SEC
 #define FD_ASIDE 32    /* where descriptors wait while 3, 4 … are put in order */
-#define FD_RESERVE 64  /* descriptors kept for everything that is not a client */
+#define FD_RESERVE 64  /* descriptors kept for everything that is not a client, at least, */
+#define FD_BUS 384     /* and, where there are many, for those that come over a bus */
 #define FD_LIMIT 16384 /* no more are asked for */
 
 /* Replace *fd by a copy at FD_ASIDE or above. */
@@ -66,6 +67,7 @@ static size_t
 raise_limits(void)
 {
 	struct rlimit limit;
+	size_t reserve;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return FD_RESERVE;
@@ -74,7 +76,10 @@ raise_limits(void)
 		(void) setrlimit(RLIMIT_NOFILE, &limit);
 		(void) getrlimit(RLIMIT_NOFILE, &limit);
 	}
-	return limit.rlim_cur > 2 * FD_RESERVE ? (size_t) limit.rlim_cur - FD_RESERVE : FD_RESERVE;
+	reserve = limit.rlim_cur / 4 < FD_BUS ? (size_t) limit.rlim_cur / 4 : FD_BUS;
+	if (reserve < FD_RESERVE)
+		reserve = FD_RESERVE;
+	return limit.rlim_cur > 2 * reserve ? (size_t) limit.rlim_cur - reserve : reserve;
 }
 
 void

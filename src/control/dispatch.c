@@ -32,6 +32,8 @@ dispatch_call(struct peer *peer, DBusMessage *message, int32_t uid, int32_t pid)
 	    table_method(call->object.kind, dbus_message_get_interface(message), dbus_message_get_member(message));
 	if (peer->control->ending)
 		call_error(call, DBUS_ERROR_NO_REPLY, "Upstart is ending");
+	else if (call_is_crowded(call))
+		call_error(call, DBUS_ERROR_LIMITS_EXCEEDED, CALL_CROWDED);
 	else if (call->method == NULL)
 		call_unknown(call);
 	else if (dbus_message_has_signature(message, call->method->in)) {

@@ -11,16 +11,38 @@
 #define MESSAGE_FDS_MAX 4
 #define RECEIVED_FDS_MAX 32
 
+/*
+ * On a bus anybody's messages come, and the answers of the bus itself behind them: what is not read holds everybody up.
+ * So there is room for all that may wait here at one time (call.c, sender.c).
+ */
+#define BUS_RECEIVED_MAX (512L * 1024 * 1024)
+#define BUS_RECEIVED_FDS_MAX 160
+
 void
-libdbus_harden(DBusConnection *dbus)
+libdbus_harden(DBusConnection *dbus, bool is_bus)
 {
 	dbus_connection_set_exit_on_disconnect(dbus, FALSE);
 	dbus_connection_set_route_peer_messages(dbus, TRUE);
 	dbus_connection_set_allow_anonymous(dbus, FALSE);
+	dbus_connection_set_max_received_size(dbus, is_bus ? BUS_RECEIVED_MAX : RECEIVED_MAX);
+	dbus_connection_set_max_received_unix_fds(dbus, is_bus ? BUS_RECEIVED_FDS_MAX : RECEIVED_FDS_MAX);
+	if (is_bus) /* a message beyond these would end the connection, that is the bus, for all */
+		return;
 	dbus_connection_set_max_message_size(dbus, MESSAGE_MAX);
-	dbus_connection_set_max_received_size(dbus, RECEIVED_MAX);
 	dbus_connection_set_max_message_unix_fds(dbus, MESSAGE_FDS_MAX);
-	dbus_connection_set_max_received_unix_fds(dbus, RECEIVED_FDS_MAX);
+}
+
+bool
+libdbus_is_longer(DBusMessage *message, int limit)
+{
+	char *bytes = NULL;
+	int n = 0;
+
+	/* There is no other way to learn its size. */
+	if (!dbus_message_marshal(message, &bytes, &n))
+		return true;
+	dbus_free(bytes);
+	return n > limit;
 }
 
 /* -- text --------------------------------------------------------------------- */

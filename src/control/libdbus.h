@@ -12,10 +12,13 @@
 #include "control/control.h"
 
 /* Every connection goes through this: never exit, our own limits, Peer calls come to us. */
-void libdbus_harden(DBusConnection *dbus);
+void libdbus_harden(DBusConnection *dbus, bool is_bus);
+
+/* Has the message more than `limit` bytes? (True when memory is lacking to tell.) Costs a copy of it. */
+bool libdbus_is_longer(DBusMessage *message, int limit);
 
 /* Bytes a connection may leave unread before it is closed. */
-#define LIBDBUS_OUTGOING_MAX (64L * 1024 * 1024)
+#define LIBDBUS_OUTGOING_MAX (64UL * 1024 * 1024)
 
 enum text_style {
 	TEXT_ESCAPE,  /* a byte that is not part of UTF-8 becomes \xhh */

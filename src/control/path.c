@@ -13,13 +13,18 @@ is_plain(char c)
 void
 path_escape(struct strbuf *b, const char *s)
 {
+	static const char digits[] = "0123456789abcdef";
+
 	if (*s == '\0')
 		strbuf_addc(b, '_');
 	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char) *s;
+		const char escape[] = { '_', digits[c >> 4], digits[c & 15] };
+
 		if (is_plain(*s))
 			strbuf_addc(b, *s);
 		else
-			strbuf_addf(b, "_%02x", (unsigned char) *s);
+			strbuf_addn(b, escape, sizeof(escape));
 	}
 }
 

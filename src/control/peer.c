@@ -41,7 +41,7 @@ peer_new(struct control *control, DBusConnection *dbus, bool is_bus)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 
-	libdbus_harden(dbus);
+	libdbus_harden(dbus, is_bus);
 	if (peer != NULL) {
 		peer->control = control;
 		peer->dbus = dbus;
@@ -90,11 +90,19 @@ peer_send(struct peer *peer, DBusMessage *message)
 		return true;
 	if (!dbus_connection_send(peer->dbus, message, NULL))
 		return false;
-	if (dbus_connection_get_outgoing_size(peer->dbus) > LIBDBUS_OUTGOING_MAX) {
+	if (peer_outgoing(peer) > LIBDBUS_OUTGOING_MAX) {
 		log_warn("Closing a D-Bus connection that does not read");
 		peer_close(peer);
 	}
 	return true;
+}
+
+size_t
+peer_outgoing(const struct peer *peer)
+{
+	long n = dbus_connection_get_outgoing_size(peer->dbus);
+
+	return n > 0 ? (size_t) n : 0;
 }
 
 static usec_t

@@ -8,8 +8,8 @@
  * (peer_close) and lets that report come.
  */
 
-#include "control/control.h"
 #include "bus/watch.h"
+#include "control/control.h"
 
 struct peer {
 	struct peer *prev, *next;
@@ -31,5 +31,7 @@ void peer_close(struct peer *peer);
 
 /* Queue a message; a peer that does not read is closed once it is too far behind. False: out of memory. */
 bool peer_send(struct peer *peer, DBusMessage *message);
+/* Bytes that are queued for it. */
+size_t peer_outgoing(const struct peer *peer);
 /* Write what is queued for all peers, for at most `usec`. */
 void peer_flush_all(struct control *control, usec_t usec);

@@ -10,11 +10,22 @@
 
 #define SENDERS_REMEMBERED 64
 #define ASK_TIMEOUT_MS 10000 /* after that the caller counts as unknown */
-#define HELD_MAX 4096	     /* calls of one sender that wait for the bus's answer */
+#define HELD_MAX 1024	     /* calls of one sender that wait for the bus's answer */
+#define HELD_ALL_MAX 8192    /* of all senders */
+
+/*
+ * What waits takes room in the connection, behind which the bus's answers come: were it full, they could not be read.
+ * These keep it within the limits of libdbus_harden().
+ */
+#define HELD_BYTES_MAX (4 * 1024 * 1024) /* of one call; more than a command line holds */
+#define HELD_LONG_MAX 16		 /* calls of all senders that are longer than this: */
+#define HELD_SHORT (16 * 1024)
+#define HELD_FILES_MAX 8 /* calls of all senders that have descriptors */
 
 struct held {
 	struct held *prev, *next;
 	DBusMessage *message; /* ref */
+	bool is_long, has_files;
 };
 
 struct sender {
@@ -32,6 +43,7 @@ struct sender {
 struct senders {
 	struct sender *list; /* oldest first */
 	size_t n;
+	size_t n_held, n_long, n_files; /* what is held, of all of them */
 };
 
 struct senders *
@@ -45,6 +57,9 @@ drop_held(struct sender *sender, struct held *held)
 {
 	DL_DELETE(sender->held, held);
 	sender->n_held--;
+	sender->senders->n_held--;
+	sender->senders->n_long -= held->is_long ? 1 : 0;
+	sender->senders->n_files -= held->has_files ? 1 : 0;
 	dbus_message_unref(held->message);
 	free(held);
 }
@@ -197,13 +212,23 @@ refuse(struct sender *sender, DBusMessage *message)
 static DBusHandlerResult
 hold(struct sender *sender, DBusMessage *message)
 {
+	struct senders *senders = sender->senders;
+	bool is_long = libdbus_is_longer(message, HELD_SHORT);
+	bool has_files = dbus_message_contains_unix_fds(message);
 	struct held *held;
 
-	if (sender->n_held >= HELD_MAX)
+	if (sender->n_held >= HELD_MAX || senders->n_held >= HELD_ALL_MAX ||
+	    (is_long && senders->n_long >= HELD_LONG_MAX) || (has_files && senders->n_files >= HELD_FILES_MAX) ||
+	    (is_long && libdbus_is_longer(message, HELD_BYTES_MAX)))
 		return refuse(sender, message);
 	held = calloc(1, sizeof(*held));
 	if (held == NULL)
 		return DBUS_HANDLER_RESULT_NEED_MEMORY;
+	held->is_long = is_long;
+	held->has_files = has_files;
+	senders->n_held++;
+	senders->n_long += is_long ? 1 : 0;
+	senders->n_files += has_files ? 1 : 0;
 	held->message = dbus_message_ref(message);
 	DL_APPEND(sender->held, held);
 	sender->n_held++;

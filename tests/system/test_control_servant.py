@@ -227,7 +227,7 @@ def test_file_goes_along(init):
 
 
 def test_private_clients_are_logged(init):
-    assert "init: Connection from private client\n" in init.logged()
+    wait_for(lambda: "init: Connection from private client\n" in init.logged(), "the message")
 
 
 def test_other_user_is_dropped(init):
