@@ -323,8 +323,30 @@ check_override(const char *path, void *data)
 }
 
 static int
+unreadable(const char *dir, int error, void *data)
+{
+	struct check *c = data;
+
+	c->errors++;
+	(void) fprintf(stderr, "%s: %s\n", dir, strerror(error));
+	return 0;
+}
+
+/* It has been told of. */
+static int
+unreadable_again(const char *dir, int error, void *data)
+{
+	(void) dir;
+	(void) error;
+	(void) data;
+	return 0;
+}
+
+static int
 check_word(struct check *c, const char *path)
 {
+	const struct conffile_walk confs = { CONFFILE_CONF, check_conf, unreadable, c };
+	const struct conffile_walk overrides = { CONFFILE_OVERRIDE, check_override, unreadable_again, c };
 	struct stat st;
 	int r;
 
@@ -333,15 +355,10 @@ check_word(struct check *c, const char *path)
 		return ends_with(path, OVERRIDE_SUFFIX) ? check_override(path, c) : check_conf(path, c);
 	}
 	c->dir = path;
-	r = conffile_walk(path, check_conf, c);
+	r = conffile_walk(path, &confs);
 	if (r == 0)
-		r = conffile_walk_overrides(path, check_override, c);
-	if (r < 0 && r != -ENOMEM) {
-		c->errors++;
-		(void) fprintf(stderr, "%s: %s\n", path, strerror(-r));
-		r = 0;
-	}
-	return r;
+		r = conffile_walk(path, &overrides);
+	return r < 0 && r != -ENOMEM ? unreadable(path, -r, c) : r;
 }
 
 int

@@ -198,11 +198,24 @@ compare(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
+static int walk(const char *dir, const struct conffile_walk *w, int depth);
+
+/* A directory below. One that vanished meanwhile is none. */
 static int
-walk(const char *dir, enum conffile_kind kind, conffile_walk_fn fn, void *data, int depth)
+walk_below(const char *dir, const struct conffile_walk *w, int depth)
+{
+	int r = depth < DEPTH_MAX ? walk(dir, w, depth) : 0;
+
+	if (r >= 0 || r == -ENOMEM)
+		return r;
+	return r == -ENOENT || r == -ENOTDIR ? 0 : w->unreadable(dir, -r, w->data);
+}
+
+static int
+walk(const char *dir, const struct conffile_walk *w, int depth)
 {
 	auto_strv char **names = NULL;
-	int r = list(dir, kind, &names);
+	int r = list(dir, w->kind, &names);
 
 	if (r < 0)
 		return r;
@@ -215,29 +228,17 @@ walk(const char *dir, enum conffile_kind kind, conffile_walk_fn fn, void *data, 
 		if (path == NULL)
 			return -ENOMEM;
 		if (path[n - 1] != '/') {
-			r = fn(path, data);
+			r = w->file(path, w->data);
 			continue;
 		}
 		path[n - 1] = '\0';
-		r = depth < DEPTH_MAX ? walk(path, kind, fn, data, depth + 1) : 0;
-		if (r < 0 && r != -ENOMEM) {
-			/* One that vanished meanwhile is none. */
-			if (r != -ENOENT)
-				log_warn("%s: Unable to load configuration: %s", path, strerror(-r));
-			r = 0;
-		}
+		r = walk_below(path, w, depth + 1);
 	}
 	return r;
 }
 
 int
-conffile_walk(const char *dir, conffile_walk_fn fn, void *data)
+conffile_walk(const char *dir, const struct conffile_walk *w)
 {
-	return walk(dir, CONFFILE_CONF, fn, data, 0);
-}
-
-int
-conffile_walk_overrides(const char *dir, conffile_walk_fn fn, void *data)
-{
-	return walk(dir, CONFFILE_OVERRIDE, fn, data, 0);
+	return walk(dir, w, 0);
 }

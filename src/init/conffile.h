@@ -43,11 +43,14 @@ bool conffile_stamp_equal(const struct conffile_stamp *a, const struct conffile_
 /* The text of a file; *text is the caller's, NUL bytes in it make *damaged. 0 or a negative errno. */
 int must_check conffile_read(const char *path, char **text, size_t *len);
 
-typedef int (*conffile_walk_fn)(const char *path, void *data);
+struct conffile_walk {
+	enum conffile_kind kind;				   /* of files that are wanted */
+	int (*file)(const char *path, void *data);		   /* one of them */
+	int (*unreadable)(const char *dir, int error, void *data); /* a directory below; `error` is a positive errno */
+	void *data;						   /* borrowed */
+};
 /*
- * Call `fn` with every conf file below `dir`, entries in order of their names. It ends with the first result that is
+ * Tell of all that is below `dir`, entries in order of their names. It ends with the first result that is
  * not 0. 0, that result, or a negative errno for `dir` itself.
  */
-int must_check conffile_walk(const char *dir, conffile_walk_fn fn, void *data);
-/* The same with every override. */
-int must_check conffile_walk_overrides(const char *dir, conffile_walk_fn fn, void *data);
+int must_check conffile_walk(const char *dir, const struct conffile_walk *w);

@@ -474,17 +474,32 @@ override_changed(struct source *from, const char *path)
 /* -- reading all ------------------------------------------------------------------------------ */
 
 static int
-walk_cb(const char *path, void *data)
+file_cb(const char *path, void *data)
 {
 	struct source *source = data;
 
 	return conf_changed(source, path, source->force);
 }
 
+/* Of what lies in there nothing is known to be gone. */
+static int
+unreadable_cb(const char *dir, int error, void *data)
+{
+	struct source *source = data;
+	struct conf *conf;
+	size_t n = strlen(dir);
+
+	log_error("%s: Unable to load configuration: %s", dir, strerror(error));
+	DL_FOREACH(source->confs, conf)
+		conf->seen = conf->seen || (strncmp(conf->path, dir, n) == 0 && conf->path[n] == '/');
+	return 0;
+}
+
 /* Read a source; with `force` also what has not changed. What is not found any more is gone. */
 static void
 source_scan(struct source *source, bool force)
 {
+	const struct conffile_walk w = { CONFFILE_CONF, file_cb, unreadable_cb, source };
 	struct conf *conf, *next;
 	int r;
 
@@ -496,7 +511,7 @@ source_scan(struct source *source, bool force)
 	DL_FOREACH(source->confs, conf)
 		conf->seen = false;
 	source->force = force;
-	r = conffile_walk(source->path, walk_cb, source);
+	r = conffile_walk(source->path, &w);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
 		/* Not even looked at: nothing is known to be gone. */
 		log_error("%s: Unable to load configuration: %s", source->path, strerror(-r));

@@ -103,6 +103,17 @@ def test_nul_and_unreadable_and_missing(files):
     assert done.returncode == 1 and "needs a file" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give up power")
+def test_directory_that_cannot_be_read_is_an_error(files):
+    where = files({"d/a.conf": "exec true\n", "d/closed/in.conf": "exec true\n", "d/z.conf": "wibble\n"})
+    (where / "d" / "closed").chmod(0)
+    caps = "-dac_override,-dac_read_search"
+    done = run("setpriv", f"--bounding-set={caps}", f"--inh-caps={caps}", INIT, "--check", "d", cwd=where)
+    (where / "d" / "closed").chmod(0o755)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["d/closed: Permission denied", "d/z.conf:1:1: Unknown stanza: wibble"]
+
+
 def test_json(files):
     where = files({"a.conf": "nice 99\nexport A=\"x\\y\"\n", "b.conf": "task\n"})
     done = check("--json", ".", cwd=where)

@@ -460,6 +460,56 @@ def test_missing_directory_deep_down_is_waited_for(make_session):
     wait_usage(init, "j", "far")
 
 
+def without_power(session):
+    """Have its init respect the modes of files, though it is root's."""
+    caps = "-dac_override,-dac_read_search"
+    wrapper = session.path / "init"
+    wrapper.write_text(f'#!/bin/sh\nexec setpriv --bounding-set={caps} --inh-caps={caps} {session.program} "$@"\n')
+    wrapper.chmod(0o755)
+    session.program = wrapper
+    return session
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_directory_that_cannot_be_read_costs_only_what_is_in_it(make_session):
+    session = without_power(make_session())
+    for name in ("closed/in", "later/on", "web"):
+        session.job(name, SLEEP)
+    closed = session.conf / "closed"
+    closed.chmod(0)
+    session.start()
+    session.wait_job("web")
+    session.wait_job("later/on")
+    assert "closed/in" not in session.jobs()
+    assert f"init:{closed}: Unable to load configuration: Permission denied\n" in session.messages()
+    assert "Unable to watch" not in session.messages()
+
+    session.job("later/still", SLEEP)  # what lies beside it is watched
+    session.wait_job("later/still")
+    closed.chmod(0o755)
+    session.wait_job("closed/in")
+    session.ctl("start", "closed/in")
+
+    closed.chmod(0)
+    session.ctl("reload-configuration")  # nothing is known to be gone
+    assert "running" in session.status("closed/in")
+    closed.chmod(0o755)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_top_directory_that_cannot_be_read_is_read_as_soon_as_it_can(make_session):
+    session = without_power(make_session())
+    session.job("web", SLEEP)
+    session.conf.chmod(0)
+    session.start()
+    assert session.jobs() == []
+    assert f"init:{session.conf}: Unable to load configuration: Permission denied\n" in session.messages()
+    session.conf.chmod(0o755)
+    session.wait_job("web")
+    session.job("other", SLEEP)
+    session.wait_job("other")
+
+
 def test_overflow_of_the_queue_is_a_rescan(session):
     """More events than the kernel keeps, while init cannot read: it looks at everything."""
     limit = int(pathlib.Path("/proc/sys/fs/inotify/max_queued_events").read_text())

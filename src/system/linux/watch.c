@@ -5,9 +5,9 @@
  * one, and all nodes ask for the same kinds of news.
  *
  * Whenever directories come, go or move, or the kernel's queue overflows, the nodes of the root are
- * built again: first all watches are added, then the ones not seen again are dropped, then the
- * listener is told to rescan. Nothing that happens in between is lost, since it either
- * happens before the rescan or is told by a watch that is already there.
+ * built again (also when the mode of one changes, which may now be readable): first all watches are added, then the
+ * ones not seen again are dropped, then the listener is told to rescan. Nothing that happens in between is lost, since
+ * it either happens before the rescan or is told by a watch that is already there.
  */
 #include "system/watch.h"
 
@@ -25,7 +25,7 @@
 
 #define NEWS                                                                                                           \
 	(IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF |        \
-	 IN_ONLYDIR | IN_EXCL_UNLINK)
+	 IN_ATTRIB | IN_ONLYDIR | IN_EXCL_UNLINK)
 #define MAX_DEPTH 64
 #define RETRY (USEC_PER_SEC * 5) /* after a fault such as no memory or no watches left */
 
@@ -102,6 +102,13 @@ node_find(struct root *root, const char *path)
 	return NULL;
 }
 
+/* Is that no fault of a directory on the way? It may vanish meanwhile, or be closed to us. */
+static bool
+is_passed_over(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == EACCES;
+}
+
 /* Watch one directory; -ENOENT and -ENOTDIR when it is not there. */
 static int
 node_add(struct watch *watch, struct root *root, const char *path, const char *only)
@@ -144,7 +151,7 @@ is_directory(int dir, const struct dirent *entry)
 	return fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Watch a directory and those below it. What vanishes meanwhile is no fault. */
+/* Watch a directory and those below it. */
 static int
 tree_add(struct watch *watch, struct root *root, const char *path, int depth)
 {
@@ -153,12 +160,12 @@ tree_add(struct watch *watch, struct root *root, const char *path, int depth)
 	DIR *dir;
 
 	if (r < 0)
-		return (r == -ENOENT || r == -ENOTDIR) && depth > 0 ? 0 : r;
+		return depth > 0 && is_passed_over(-r) ? 0 : r;
 	if (depth == MAX_DEPTH)
 		return 0;
 	dir = opendir(path);
 	if (dir == NULL)
-		return errno == ENOENT ? 0 : -errno;
+		return is_passed_over(errno) ? 0 : -errno;
 	while ((entry = readdir(dir)) != NULL) {
 		auto_free char *below = NULL;
 
@@ -173,7 +180,7 @@ tree_add(struct watch *watch, struct root *root, const char *path, int depth)
 	return r < 0 ? r : 0;
 }
 
-/* Watch the nearest directory above `path` that is there, for the next name on the way. */
+/* Watch the nearest directory above `path` that is there and can be watched, for the next name on the way. */
 static int
 ancestor_add(struct watch *watch, struct root *root, const char *path)
 {
@@ -192,7 +199,7 @@ ancestor_add(struct watch *watch, struct root *root, const char *path)
 		if (*only == '\0')
 			continue; /* doubled or trailing */
 		r = node_add(watch, root, *up == '\0' ? "/" : up, only);
-		if (r == 0 || (r != -ENOENT && r != -ENOTDIR))
+		if (r == 0 || !is_passed_over(-r))
 			return r;
 	}
 	return -ENOENT;
@@ -202,12 +209,16 @@ static int
 root_build(struct watch *watch, struct root *root)
 {
 	struct node *node, *next;
+	bool closed;
 	int r;
 
 	root->generation++;
 	root->rebuild = false;
 	r = root->file ? -ENOENT : tree_add(watch, root, root->path, 0);
 	root->present = r == 0;
+	closed = r == -EACCES;
+	if (closed) /* where it lies one can hear that its mode has changed */
+		r = ancestor_add(watch, root, root->path);
 	/* Between the attempt and the ancestor's watch it may have come: look once more. */
 	for (int i = 0; (r == -ENOENT || r == -ENOTDIR) && i < 3; i++) {
 		r = ancestor_add(watch, root, root->path);
@@ -224,7 +235,7 @@ root_build(struct watch *watch, struct root *root)
 	DL_FOREACH_SAFE(root->nodes, node, next)
 		if (node->generation != root->generation && !root->broken)
 			node_drop(watch, root, node);
-	return r;
+	return closed ? -EACCES : r;
 }
 
 /* -- news --------------------------------------------------------------------- */
@@ -250,6 +261,8 @@ handle_node(struct watch *watch, struct root *root, const struct node *node, con
 		root->rebuild = true;
 		return;
 	}
+	if ((e->mask & IN_ATTRIB) != 0 && (e->mask & IN_ISDIR) == 0)
+		return;
 	if (e->len == 0 || (node->only != NULL && strcmp(node->only, e->name) != 0))
 		return;
 	if ((e->mask & IN_ISDIR) != 0 && node->only == NULL) {
