@@ -21,6 +21,10 @@
 #define IPC_BODY_MAX (64 * 1024 * 1024)
 #define IPC_FLAG_FILE 1u
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* Linux 6.3 */
+#endif
+
 struct ipc_header {
 	uint32_t magic;
 	uint32_t type;
@@ -43,11 +47,11 @@ struct ipc {
 	int fd;
 	struct packet *queue; /* unnumbered, not sent yet */
 	struct packet *kept;  /* numbered, not acknowledged; those not sent yet are the last ones */
-	size_t unsent;        /* packets in either list that the kernel has not taken, */
+	size_t unsent;	      /* packets in either list that the kernel has not taken, */
 	size_t bytes;	      /* their bytes */
-	size_t backlog;       /* packets in both lists */
-	bool is_short;	 /* the kernel refuses the first of them for want of something */
-	uint64_t number; /* the last one given */
+	size_t backlog;	      /* packets in both lists */
+	bool is_short;	      /* the kernel refuses the first of them for want of something */
+	uint64_t number;      /* the last one given */
 };
 
 struct ipc *
@@ -138,7 +142,9 @@ body_file(const char *body, size_t len)
 	size_t done = 0;
 
 #ifdef UPSTART_PLATFORM_LINUX
-	fd = memfd_create("upstart-message", MFD_CLOEXEC);
+	fd = memfd_create("upstart-message", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create("upstart-message", MFD_CLOEXEC);
 #else
 	{
 		char path[] = "/tmp/upstart-message-XXXXXX";
@@ -423,7 +429,7 @@ ipc_message_deinit(struct ipc_message *m)
 		if (m->fds[i] >= 0)
 			(void) close(m->fds[i]);
 	free(m->body);
-	*m = (struct ipc_message) { 0 };
+	*m = (struct ipc_message){ 0 };
 }
 
 /* Collect the descriptors of a received packet; more than fit are closed. */
@@ -457,12 +463,30 @@ close_all(const int *fds, size_t n)
 		(void) close(fds[i]);
 }
 
+/*
+ * Does reading it wait for nobody? Whoever is at the other end may have been taken over: a file on a file system that
+ * never answers would hold up who reads it. On Linux only files in memory can be sealed.
+ */
+static bool
+is_ready_file(int fd)
+{
+#ifdef UPSTART_PLATFORM_LINUX
+	return fcntl(fd, F_GET_SEALS) >= 0;
+#else
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+#endif
+}
+
 /* The body of a message that came as a file. */
 static int
 read_file(int fd, size_t len, char *body)
 {
 	size_t done = 0;
 
+	if (!is_ready_file(fd))
+		return -EBADMSG;
 	while (done < len) {
 		ssize_t n = pread(fd, body + done, len - done, (off_t) done);
 
@@ -534,7 +558,7 @@ ipc_receive(struct ipc *ipc, struct ipc_message *m)
 	body = malloc(len + 1); /* before it is taken: want of memory loses no message */
 	if (body == NULL)
 		return -ENOMEM;
-	iov[1] = (struct iovec) { body, len };
+	iov[1] = (struct iovec){ body, len };
 	msg.msg_control = control.space;
 	msg.msg_controllen = sizeof(control.space);
 	do

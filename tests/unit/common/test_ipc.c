@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -490,21 +491,56 @@ test_ipc_damage_is_thrown_away(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* A file in memory, as links send them. */
+static int
+memory_file(size_t size)
+{
+#ifdef UPSTART_PLATFORM_LINUX
+	int fd = memfd_create("test", MFD_CLOEXEC);
+#else
+	char path[] = "/tmp/upstart-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	(void) unlink(path);
+#endif
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t) size), 0);
+	return fd;
+}
+
 static void
 test_ipc_too_short_a_file_is_damage(void **state)
 {
 	struct raw_header head = { 0x55324950u, 1, 1, INLINE_MAX + 1, 1, 0 };
 	struct link *l = *state;
 	struct ipc_message m;
-	FILE *f = tmpfile();
+	int fd = memory_file(INLINE_MAX);
 
-	assert_non_null(f);
-	assert_int_equal(fputs("short", f), 1);
-	(void) fflush(f);
-	send_raw(l->raw_a, &head, sizeof(head), fileno(f));
+	send_raw(l->raw_a, &head, sizeof(head), fd);
 	assert_int_equal(ipc_receive(l->b, &m), -EBADMSG);
-	(void) fclose(f);
+	assert_int_equal(ftruncate(fd, INLINE_MAX + 1), 0);
+	send_raw(l->raw_a, &head, sizeof(head), fd);
+	assert_int_equal(ipc_receive(l->b, &m), 1);
+	ipc_message_deinit(&m);
+	(void) close(fd);
 }
+
+#ifdef UPSTART_PLATFORM_LINUX
+/* It might lie where reading it takes for ever. */
+static void
+test_ipc_file_that_is_not_in_memory_is_damage(void **state)
+{
+	struct raw_header head = { 0x55324950u, 1, 1, 10, 1, 0 };
+	struct link *l = *state;
+	struct ipc_message m;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	send_raw(l->raw_a, &head, sizeof(head), fd);
+	assert_int_equal(ipc_receive(l->b, &m), -EBADMSG);
+	(void) close(fd);
+}
+#endif
 
 static void
 test_ipc_new_without_a_descriptor_fails(void **state)
@@ -526,7 +562,7 @@ test_ipc_kept_message_waits_for_descriptors(void **state)
 
 	fill(&b, INLINE_MAX + 1, 6);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-	none = (struct rlimit) { 1, old.rlim_max };
+	none = (struct rlimit){ 1, old.rlim_max };
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	r = ipc_send_kept(l->a, 6, &b, NULL, 0);
 	flushed = ipc_flush(l->a);
@@ -669,6 +705,9 @@ main(void)
 		LINKED(test_ipc_released_descriptor_is_in_step),
 		LINKED(test_ipc_damage_is_thrown_away),
 		LINKED(test_ipc_too_short_a_file_is_damage),
+#ifdef UPSTART_PLATFORM_LINUX
+		LINKED(test_ipc_file_that_is_not_in_memory_is_damage),
+#endif
 		cmocka_unit_test(test_ipc_new_without_a_descriptor_fails),
 		LINKED(test_ipc_kept_message_waits_for_descriptors),
 		LINKED(test_ipc_receive_without_descriptors_keeps_the_message),
