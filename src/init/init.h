@@ -66,7 +66,7 @@ struct servant {
 	bool proved;	   /* this one has answered */
 	struct loop_timer *patience; /* owned; set while an answer is owed */
 	usec_t asked_at;	     /* since when; 0: nothing is owed */
-	unsigned cut;		     /* messages in a row whose descriptors found no room here */
+	unsigned cut;		     /* messages in a row that did not come whole */
 	bool again;		     /* it is to be asked to tell what is not acknowledged once more */
 };
 

@@ -26,7 +26,7 @@
 #define RETRY (100 * USEC_PER_MSEC)    /* a message that found no memory */
 #define MESSAGES_PER_TURN 64
 #define PATIENCE (30 * USEC_PER_SEC)	    /* a servant that owes an answer for so long hangs */
-#define CUT_MAX 20			    /* so often a message is asked for again, for its descriptors */
+#define CUT_MAX 20			    /* so often in a row a message is asked for again */
 #define QUEUED_BYTES_MAX (64 * 1024 * 1024) /* a servant that leaves so much unread hangs */
 
 static int on_spawned(struct servant *s, struct ipc_message *m);
@@ -479,6 +479,19 @@ on_ack(struct servant *s, struct ipc_message *m)
 	return r;
 }
 
+/* What it says has not come whole. True if it is asked to say it again, soon. */
+static bool
+ask_again(struct servant *s, const char *why)
+{
+	if (++s->cut > CUT_MAX)
+		return false;
+	if (s->cut == 1)
+		log_warn("%s: what %s sends is asked for again", why, servant_name(s->id));
+	s->again = true;
+	(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+	return true;
+}
+
 /* Handle one message. 0: done with, whatever became of it; a negative errno: again later. */
 static int
 handle(struct servant *s, struct ipc_message *m)
@@ -498,13 +511,8 @@ handle(struct servant *s, struct ipc_message *m)
 		return 0; /* told again, because we hadn't said that we know */
 	if (h->kept && m->id != s->received + 1)
 		return 0; /* one before it was not taken: both come again */
-	if (h->kept && m->lost_fds && ++s->cut <= CUT_MAX) {
-		if (s->cut == 1)
-			log_warn("Out of descriptors: what %s sends is asked for again", servant_name(s->id));
-		s->again = true;
-		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+	if (h->kept && m->lost_fds && ask_again(s, "Out of descriptors"))
 		return 0;
-	}
 	s->cut = 0;
 	r = h->fn(s, m);
 	if (r == -EBADMSG) {
@@ -533,6 +541,11 @@ readable_cb(unsigned events, void *data)
 	for (int i = 0; r >= 0 && i < MESSAGES_PER_TURN && s->ipc != NULL; i++) {
 		if (s->held.type == 0) {
 			r = ipc_receive(s->ipc, &s->held);
+			if (r == -EBADMSG) {
+				(void) ask_again(s, "A damaged message");
+				r = 0;
+				continue;
+			}
 			if (r <= 0)
 				break;
 		}
@@ -545,7 +558,7 @@ readable_cb(unsigned events, void *data)
 	}
 	if (r == -ENOMEM)
 		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
-	else if (r < 0 && r != -EBADMSG)
+	else if (r < 0)
 		lost(s);
 }
 

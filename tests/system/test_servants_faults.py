@@ -75,15 +75,15 @@ def test_without_a_logger_no_job_waits_for_ever(make_session):
 
 # -- one that lies --------------------------------------------------------------------------------------
 
-# Stands between init and the real spawner, and changes the pid in each answer. The spawner itself keeps the process that
+# Stands between init and the real servant, and changes what that says. The servant itself keeps the process that
 # init has made: processes of jobs become init's children through it.
-LIAR = """#!/usr/bin/python3
-import array, os, socket, struct
+BETWEEN = """#!/usr/bin/python3
+import array, os, socket, struct, sys
 ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 link = socket.socket(fileno=os.dup(3))
 if os.fork() != 0:
     os.dup2(its.fileno(), 3)
-    os.execv({real!r}, [{real!r}])
+    os.execv({real!r}, [{real!r}, *sys.argv[1:]])
 os.close(3)
 its.close()
 link.setblocking(True)
@@ -99,7 +99,19 @@ def forward(a, b, change=lambda data: data):
     for fd in fds:
         os.close(fd)
 
-def lie(data):
+{change}
+import select
+while True:
+    for sock in select.select([link, ours], [], [])[0]:
+        if sock is link:
+            forward(link, ours)
+        else:
+            forward(ours, link, change)
+"""
+
+# Another pid in each answer.
+LIE = """
+def change(data):
     at = data.find(b"\\xa3pid")
     if at < 0:
         return data
@@ -107,14 +119,16 @@ def lie(data):
     size = {{0xcc: 1, 0xcd: 2, 0xce: 4, 0xcf: 8}}.get(data[at], 0)
     body = data[32:at] + b"\\xce" + struct.pack(">I", {pid}) + data[at + 1 + size:]
     return data[:16] + struct.pack("=Q", len(body)) + data[24:32] + body
+"""
 
-import select
-while True:
-    for sock in select.select([link, ours], [], [])[0]:
-        if sock is link:
-            forward(link, ours)
-        else:
-            forward(ours, link, lie)
+# The first of the numbered messages is damaged on the way, once.
+DAMAGE = """
+once = []
+def change(data):
+    if data[8:16] != struct.pack("=Q", 1) or once:
+        return data
+    once.append(1)
+    return b"damaged!" + data[8:]
 """
 
 
@@ -127,7 +141,7 @@ def test_a_spawner_that_lies_is_not_believed(make_session, claim):
         pid = "int(open(%r).read())" % str(session.path / "victim")
     else:
         pid = str(claim)
-    env = folder_with(session, "upstart-spawner", LIAR.format(real=spawner, pid=pid))
+    env = folder_with(session, "upstart-spawner", BETWEEN.format(real=spawner, change=LIE.format(pid=pid)))
     session.job("a", SLEEP)
     session.start(env=env)
     victim = session.wait_servants()["upstart-logger"]
@@ -137,6 +151,20 @@ def test_a_spawner_that_lies_is_not_believed(make_session, claim):
     assert "which can't be" in session.messages()
     session.command("initctl", "stop", "a")
     assert is_alive(victim)
+    assert session.end() == 0
+
+
+@pytest.mark.parametrize("servant", ["spawner", "logger", "control"])
+def test_a_damaged_message_is_asked_for_again(make_session, servant):
+    session = make_session()
+    real = str(BUILD / "src" / servant / f"upstart-{servant}")
+    env = folder_with(session, f"upstart-{servant}", BETWEEN.format(real=real, change=DAMAGE))
+    session.job("a", "task\nexec echo hello\n")
+    session.start(env=env)
+    session.ctl("start", "a")
+    session.ctl("start", "a")
+    wait_for(lambda: session.log_of("a") == "hello\nhello\n", "what the job prints")
+    wait_for(lambda: "damaged" in session.messages(), "the message")
     assert session.end() == 0
 
 
