@@ -156,6 +156,8 @@ enum request_action {
 	REQUEST_LIST_ENV,	      /* Q [job instance]               -> list */
 	REQUEST_GET_FAULTS,	      /* Q name (of a job, or "")       -> list */
 	REQUEST_LOG_PATH,	      /* Q job instance                 -> value */
+	REQUEST_EXPLAIN,	      /* Q job [instance]               -> value (JSON) or UnknownJob */
+	REQUEST_GET_WAITS,	      /* Q                              -> value (JSON) */
 	REQUEST_ACTION_COUNT
 };
 

@@ -129,6 +129,12 @@ manager_get_log_path(struct call *call)
 	call_ask(call, &request, call_finish_value, -1);
 }
 
+void
+manager_get_waits(struct call *call)
+{
+	request_simple(call, REQUEST_GET_WAITS, finish_state);
+}
+
 /* Answered before it happens; the connections live on (D15). */
 void
 manager_restart(struct call *call)
@@ -284,6 +290,21 @@ manager_get_env(struct call *call)
 		call_error(call, ERR_INVALID_ARGS, "Variable may not be empty string");
 	else if (env_job_ok(call))
 		call_ask(call, &request, call_finish_value, -1);
+}
+
+/* As the environment methods name it; a job there must be. */
+void
+manager_explain(struct call *call)
+{
+	struct msg_request request = { .action = REQUEST_EXPLAIN };
+	struct args args;
+
+	if (!env_args(call, &args, &request))
+		return;
+	if (request.job == NULL || request.job[0] == '\0')
+		call_error(call, ERR_INVALID_ARGS, "Job may not be empty string");
+	else
+		call_ask(call, &request, finish_state, -1);
 }
 
 /* The values the variables have now, kept ones included, go to the bus. */

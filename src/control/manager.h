@@ -12,6 +12,8 @@ void manager_get_job_by_name(struct call *call);
 void manager_get_all_jobs(struct call *call);
 void manager_get_configuration_faults(struct call *call);
 void manager_get_state(struct call *call);
+void manager_get_waits(struct call *call);
+void manager_explain(struct call *call);
 void manager_restart(struct call *call);
 void manager_get_env(struct call *call);
 void manager_set_env(struct call *call);

@@ -62,6 +62,9 @@ const struct method methods[] = {
 	  check_caller, "emit an event", manager_emit_event_with_token },
 	{ IFACE_MANAGER2, "GetConfigurationFaults", "s", "as", "job faults",
 	  check_caller, "check configuration", manager_get_configuration_faults },
+	{ IFACE_MANAGER2, "Explain", "as", "s", "job_details explanation",
+	  check_caller, "request state", manager_explain },
+	{ IFACE_MANAGER2, "GetWaits", "", "s", "waits", check_caller, "request state", manager_get_waits },
 
 	{ IFACE_JOB, "GetInstance", "as", "o", "env instance", NULL, NULL, job_get_instance },
 	{ IFACE_JOB, "GetInstanceByName", "s", "o", "name instance", NULL, NULL, job_get_instance_by_name },

@@ -109,17 +109,29 @@ waits_for(const struct event *event, const struct job *job)
 }
 
 static int
+compare_ids(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* In order of their creation. */
+static int
 add_instances(const struct core *core, const struct event *event, struct holders *h)
 {
-	for (size_t i = 0; i < event->holders.n; i++) {
-		const struct job *job = job_get(core, event->holders.p[i]);
-		bool again = false;
+	size_t n = event->holders.n;
+	auto_free uint64_t *ids = calloc(n + 1, sizeof(*ids));
 
-		if (job == NULL || !waits_for(event, job))
-			continue;
-		for (size_t k = h->n; k > 0 && !again && !h->p[k - 1].condition; k--)
-			again = h->p[k - 1].job == job->slot->name && h->p[k - 1].instance == job->name;
-		if (!again && add_holder(h, job->slot->name, job->name, false) < 0)
+	if (ids == NULL)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(ids, event->holders.p, n * sizeof(*ids));
+	qsort(ids, n, sizeof(*ids), compare_ids);
+	for (size_t i = 0; i < n; i++) {
+		const struct job *job = i == 0 || ids[i] != ids[i - 1] ? job_get(core, ids[i]) : NULL;
+
+		if (job != NULL && waits_for(event, job) && add_holder(h, job->slot->name, job->name, false) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -154,7 +166,14 @@ read_exits(const struct u64v *v, struct core_exit *exits)
 
 		if (kind >= PROCESS_KIND_COUNT || exits[kind].known)
 			continue;
-		exits[kind] = (struct core_exit){ true, step == PAST_ENDED, step, (int32_t) v->p[i + 1], v->p[i + 2] };
+		exits[kind] = (struct core_exit){
+			.known = true,
+			.spawned = step == PAST_ENDED,
+			.step = step,
+			.arg = (uint32_t) (v->p[i + 1] >> 32),
+			.value = (int32_t) (uint32_t) v->p[i + 1],
+			.at = v->p[i + 2],
+		};
 	}
 }
 
@@ -190,6 +209,8 @@ core_past(const struct core *core, const char *job_name, const char *instance, s
 		view->failed_kind = failure(job->failed, job->failed_kind);
 		view->since = job->since;
 		view->respawns = pace_respawns(core, job, &view->window);
+		view->back_off = job->respawn_delay;
+		view->rests = job->rest_timer != 0 ? job->not_before : 0;
 		view->rests_until = job->rest_timer != 0 ? job->not_before : 0;
 		view->event = job->blocker;
 		for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)

@@ -45,6 +45,7 @@ struct core_exit {
 	bool known;
 	bool spawned;  /* it was made; else `step` and `value`, an errno, say what failed */
 	uint32_t step; /* enum spawn_step */
+	uint32_t arg;  /* of spawn_step_text() */
 	int32_t value; /* exit code, or signal << 8; or errno */
 	usec_t at;
 };
@@ -60,9 +61,11 @@ struct core_past {
 	usec_t since;		 /* it is in its state, or gone */
 	uint32_t respawns;	 /* within the window of the respawn limit */
 	usec_t window;		 /* when the first of them was */
-	usec_t rests_until;	 /* it may not start before (respawn delay, or it starts itself over and over); 0: it may */
-	uint64_t event;		 /* its own event that it waits for; 0: none */
-	size_t clients;		 /* who wait for the instance */
+	usec_t back_off;	 /* the delay before the last of them */
+	usec_t rests;		 /* it starts again then; 0: it does not wait for a time */
+	usec_t rests_until; /* it may not start before (respawn delay, or it starts itself over and over); 0: it may */
+	uint64_t event;	    /* its own event that it waits for; 0: none */
+	size_t clients;	    /* who wait for the instance */
 };
 
 /* 0, or -ENOENT: nothing is known of it. */

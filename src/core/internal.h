@@ -473,7 +473,7 @@ char *follow_explain(struct core *core, const struct slot *slot, const struct wa
 
 /* past.c */
 /* A process ended with that status, or (`step` is not PAST_ENDED) could not be made with that errno. */
-void past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, int32_t value);
+void past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, uint32_t arg, int32_t value);
 void past_add(struct core *core, const struct job *job); /* the instance goes */
 struct past *past_free(struct past *past);		 /* returns NULL */
 #define EXIT_WORDS 3					/* of each entry in job.exits */

@@ -2,8 +2,8 @@
 /*
  * How processes and instances ended. Nothing is decided by it: it is for people who ask why something does not run.
  *
- * Exits are triples, one per kind of process: kind | step << 32, status or errno, when. `step` is PAST_ENDED for a
- * process that ended, else where its making failed.
+ * Exits are triples, one per kind of process: kind | step << 32, status or errno | arg << 32, when. `step` is
+ * PAST_ENDED for a process that ended, else where its making failed.
  */
 #include "core/internal.h"
 
@@ -14,10 +14,10 @@
 #define PASTS_MAX 8 /* instances of a class that are remembered */
 
 void
-past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, int32_t value)
+past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, uint32_t arg, int32_t value)
 {
-	const uint64_t words[EXIT_WORDS] = { (uint64_t) kind | (uint64_t) step << 32, (uint64_t) (uint32_t) value,
-					     core->now };
+	const uint64_t words[EXIT_WORDS] = { (uint64_t) kind | (uint64_t) step << 32,
+					     (uint64_t) (uint32_t) value | (uint64_t) arg << 32, core->now };
 	struct u64v *v = &job->exits;
 	size_t at = 0, n = v->n;
 

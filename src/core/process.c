@@ -279,7 +279,7 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 
 	if (kind == PROCESS_MAIN)
 		process_forget_timer(core, job);
-	past_exit(core, job, kind, PAST_ENDED, status);
+	past_exit(core, job, kind, PAST_ENDED, 0, status);
 	forget(core, job, kind);
 	switch (kind) {
 	case PROCESS_MAIN:
@@ -448,7 +448,7 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 			 job_display(job, display, sizeof(display)), process_kind_name(kind), text);
 	process_forget_timer(core, job);
 	if (!by_stop)
-		past_exit(core, job, kind, in->step, in->error);
+		past_exit(core, job, kind, in->step, in->arg, in->error);
 	forget(core, job, kind);
 	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP) {
 		job_fail(core, job, kind, -1);

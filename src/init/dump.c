@@ -1,61 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * JSON is only written here, never read. Bytes that are no UTF-8 become U+FFFD, so that the text is valid
- * whatever names people give to jobs.
- */
 #include "init/dump.h"
 
 #include <ctype.h>
-#include <string.h>
 
+#include "common/json.h"
 #include "init/sources.h"
-
-static void
-put_string(struct strbuf *b, const char *s)
-{
-	if (s == NULL) {
-		strbuf_add(b, "null");
-		return;
-	}
-	strbuf_addc(b, '"');
-	for (struct span rest = span_of(s); rest.n > 0;) {
-		size_t n = span_utf8(rest);
-
-		if (n == 0)
-			strbuf_add(b, "\\ufffd");
-		else if (*rest.p == '"' || *rest.p == '\\')
-			strbuf_addf(b, "\\%c", *rest.p);
-		else if ((unsigned char) *rest.p < 0x20 || *rest.p == 0x7f)
-			strbuf_addf(b, "\\u%04x", (unsigned) (unsigned char) *rest.p);
-		else
-			strbuf_addn(b, rest.p, n);
-		n = n > 0 ? n : 1;
-		rest = (struct span){ rest.p + n, rest.n - n };
-	}
-	strbuf_addc(b, '"');
-}
-
-static void
-put_member(struct strbuf *b, const char *key, const char *value)
-{
-	put_string(b, key);
-	strbuf_addc(b, ':');
-	put_string(b, value);
-	strbuf_addc(b, ',');
-}
-
-static void
-put_list(struct strbuf *b, const char *key, char *const *v)
-{
-	put_string(b, key);
-	strbuf_add(b, ":[");
-	for (size_t i = 0; v != NULL && v[i] != NULL; i++) {
-		if (i > 0)
-			strbuf_addc(b, ',');
-		put_string(b, v[i]);
-	}
-	strbuf_addc(b, ']');
-}
 
 /* "JOB_PRE_START" of "pre-start". */
 static void
@@ -69,7 +18,7 @@ put_constant(struct strbuf *b, const char *key, const char *prefix, const char *
 	for (const char *p = name; *p != '\0' && n + 1 < sizeof(text); p++)
 		text[n++] = *p == '-' ? '_' : (char) toupper((unsigned char) *p);
 	text[n] = '\0';
-	put_member(b, key, text);
+	json_put_string(b, key, text);
 }
 
 static void
@@ -77,17 +26,18 @@ put_job(struct strbuf *b, const struct core_instance *view)
 {
 	int32_t pids[PROCESS_KIND_COUNT] = { 0 };
 
-	strbuf_addc(b, '{');
-	put_member(b, "name", view->name);
+	json_begin_object(b, NULL);
+	json_put_string(b, "name", view->name);
 	put_constant(b, "goal", "JOB_", job_goal_name(view->goal));
 	put_constant(b, "state", "JOB_", job_state_name(view->state));
-	put_list(b, "env", view->env);
+	json_put_strings(b, "env", view->env);
 	for (size_t i = 0; i < view->n_processes; i++)
 		pids[view->processes[i].kind] = view->processes[i].pid;
-	strbuf_add(b, ",\"pid\":[");
+	json_begin_array(b, "pid");
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
-		strbuf_addf(b, "%s%d", i > 0 ? "," : "", (int) pids[i]);
-	strbuf_add(b, "]}");
+		json_put_number(b, NULL, pids[i]);
+	json_end_array(b);
+	json_end_object(b);
 }
 
 static void
@@ -98,83 +48,82 @@ put_condition(struct strbuf *b, const char *key, const struct condition *cond)
 	if (cond == NULL)
 		return;
 	b->failed = b->failed || text == NULL;
-	put_member(b, key, text);
+	json_put_string(b, key, text);
 }
 
 static void
 put_class(struct strbuf *b, const struct init *init, const struct job_class *cls)
 {
 	auto_strv char **names = core_instance_names(init->core, cls->name);
-	bool first = true;
 
 	b->failed = b->failed || names == NULL;
-	strbuf_addc(b, '{');
-	put_member(b, "name", cls->name);
-	put_member(b, "path", cls->path);
-	put_member(b, "instance", cls->instance);
-	put_member(b, "description", cls->description);
-	put_member(b, "author", cls->author);
-	put_member(b, "version", cls->version);
-	put_member(b, "usage", cls->usage);
+	json_begin_object(b, NULL);
+	json_put_string(b, "name", cls->name);
+	json_put_string(b, "path", cls->path);
+	json_put_string(b, "instance", cls->instance);
+	json_put_string(b, "description", cls->description);
+	json_put_string(b, "author", cls->author);
+	json_put_string(b, "version", cls->version);
+	json_put_string(b, "usage", cls->usage);
 	put_condition(b, "start_on", cls->start_on);
 	put_condition(b, "stop_on", cls->stop_on);
-	put_list(b, "env", cls->env);
-	strbuf_addc(b, ',');
-	put_list(b, "export", cls->export);
-	strbuf_addc(b, ',');
-	put_list(b, "emits", cls->emits);
-	strbuf_addf(
-	    b, ",\"task\":%d,\"respawn\":%d,\"kill_timeout\":%u,\"kill_signal\":%d,\"reload_signal\":%d,\"jobs\":[",
-	    cls->task, cls->respawn, (unsigned) cls->kill_timeout, cls->kill_signal, cls->reload_signal);
+	json_put_strings(b, "env", cls->env);
+	json_put_strings(b, "export", cls->export);
+	json_put_strings(b, "emits", cls->emits);
+	json_put_number(b, "task", cls->task);
+	json_put_number(b, "respawn", cls->respawn);
+	json_put_number(b, "kill_timeout", cls->kill_timeout);
+	json_put_number(b, "kill_signal", cls->kill_signal);
+	json_put_number(b, "reload_signal", cls->reload_signal);
+	json_begin_array(b, "jobs");
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
 		struct core_instance view;
 
-		if (core_instance(init->core, cls->name, names[i], &view) < 0)
-			continue;
-		if (!first)
-			strbuf_addc(b, ',');
-		first = false;
-		put_job(b, &view);
+		if (core_instance(init->core, cls->name, names[i], &view) == 0)
+			put_job(b, &view);
 	}
-	strbuf_add(b, "]}");
+	json_end_array(b);
+	json_end_object(b);
+}
+
+static void
+put_sources(struct strbuf *b, const struct init *init)
+{
+	auto_strv char **places = sources_paths(init);
+
+	json_begin_array(b, "conf_sources");
+	for (size_t i = 0; places != NULL && places[i] != NULL; i++) {
+		json_begin_object(b, NULL);
+		json_put_string(b, "path", places[i]);
+		json_end_object(b);
+	}
+	json_end_array(b);
 }
 
 char *
 dump_state(struct init *init)
 {
-	struct strbuf b = STRBUF_INIT;
+	auto_strbuf struct strbuf b = STRBUF_INIT;
 	auto_strv char **names = core_class_names(init->core);
-	auto_strv char **places = sources_paths(init);
 	struct core_counts counts;
-	bool first = true;
 
 	core_counts(init->core, &counts);
 	b.failed = names == NULL;
-	strbuf_add(&b, "{\"sessions\":[],\"events\":[],");
-	strbuf_addf(&b, "\"event_count\":%zu,", counts.events);
-	put_list(&b, "job_environment", core_job_env(init->core));
-	strbuf_add(&b, ",\"job_classes\":[");
+	json_begin_object(&b, NULL);
+	json_put_strings(&b, "sessions", NULL);
+	json_put_strings(&b, "events", NULL);
+	json_put_number(&b, "event_count", (int64_t) counts.events);
+	json_put_strings(&b, "job_environment", core_job_env(init->core));
+	json_begin_array(&b, "job_classes");
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
 		const struct job_class *cls = core_class(init->core, names[i]);
 
-		if (cls == NULL)
-			continue;
-		if (!first)
-			strbuf_addc(&b, ',');
-		first = false;
-		put_class(&b, init, cls);
+		if (cls != NULL)
+			put_class(&b, init, cls);
 	}
-	strbuf_add(&b, "],\"conf_sources\":[");
-	for (size_t i = 0; places != NULL && places[i] != NULL; i++) {
-		strbuf_add(&b, i > 0 ? ",{\"path\":" : "{\"path\":");
-		put_string(&b, places[i]);
-		strbuf_addc(&b, '}');
-	}
-	strbuf_add(&b, "],\"control_bus_address\":");
-	put_string(&b, init->bus_address);
-	strbuf_addc(&b, '}');
-	if (!b.failed)
-		return strbuf_steal(&b);
-	strbuf_deinit(&b);
-	return NULL;
+	json_end_array(&b);
+	put_sources(&b, init);
+	json_put_string(&b, "control_bus_address", init->bus_address);
+	json_end_object(&b);
+	return b.failed ? NULL : strbuf_steal(&b);
 }

@@ -12,7 +12,7 @@
  *   effects.c     effects carried out here: signals, timers, lines, the end
  *   spawn.c       effects carried out by the spawner; the handshake with a child
  *   logs.c        output streams, the logger's view of processes
- *   control.c     requests and queries of clients; query.c, dump.c: the answers
+ *   control.c     requests and queries of clients; query.c, dump.c, explain.c: the answers
  *   servants.c    the three servants: links, supervision
  *   fdtable.c     descriptors that came with events
  *   reaper.c      children that end, stop or continue

@@ -8,6 +8,7 @@
 
 #include "common/log_file.h"
 #include "init/dump.h"
+#include "init/explain.h"
 #include "init/logs.h"
 #include "init/sources.h"
 
@@ -211,6 +212,30 @@ get_faults(struct init *init, const struct msg_request *m, struct msg_reply *rep
 	return reply->list != NULL ? 0 : -ENOMEM;
 }
 
+static int
+explain(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	const char *job = m->job != NULL ? m->job : "", *fault;
+
+	if (*job == '\0')
+		return query_refuse(reply, ERR_INVALID_ARGS, "Name may not be empty string");
+	if (core_class(init->core, job) == NULL) {
+		fault = sources_fault(init, job);
+		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s%s%s", job,
+				    fault != NULL ? "\nIts file is refused: " : "", fault != NULL ? fault : "");
+	}
+	reply->value = explain_job(init, job, m->instance);
+	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_waits(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	(void) m;
+	reply->value = explain_waits(init);
+	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
 /* The environment a query is about. 0, 1: refused, -ENOMEM. */
 static int
 find_env(struct init *init, const struct msg_request *m, char *const **env, struct msg_reply *reply)
@@ -297,6 +322,8 @@ static const struct {
 	{ REQUEST_LIST_ENV, list_env },
 	{ REQUEST_GET_FAULTS, get_faults },
 	{ REQUEST_LOG_PATH, log_path },
+	{ REQUEST_EXPLAIN, explain },
+	{ REQUEST_GET_WAITS, get_waits },
 };
 
 int

@@ -16,6 +16,7 @@
 	X(reload)                     \
 	X(status)                     \
 	X(list)                       \
+	X(explain)                    \
 	X(log)                        \
 	X(emit)                       \
 	X(monitor)                    \

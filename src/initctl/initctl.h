@@ -29,6 +29,7 @@ struct initctl {
 	bool follow;
 	const char *lines;
 	const char *since;
+	bool blocked;
 	char **ignore_events; /* owned */
 	char **filters;	      /* owned */
 };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/str.h"
+#include "initctl/blocked.h"
 #include "initctl/commands.h"
 #include "initctl/json.h"
 #include "initctl/status_line.h"
@@ -128,6 +129,8 @@ run(struct initctl *ctl, char *const *operands unused)
 
 	if (initctl_connect(ctl) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
+	if (ctl->blocked)
+		return blocked_show(ctl);
 	r = upstart_get_jobs(ctl->upstart, &jobs, &err);
 	for (size_t i = 0; r == 0 && jobs[i]; i++)
 		r = add_job(ctl, &rows, jobs[i], &err);
@@ -140,11 +143,18 @@ run(struct initctl *ctl, char *const *operands unused)
 	return r < 0 ? initctl_failed(ctl, &err) : EXIT_SUCCESS;
 }
 
+static const struct option_spec options[] = {
+	{ 0, "blocked", NULL, N_("show what waits for what: instances that are on their way, and events"), OPTION_FLAG,
+	  offsetof(struct initctl, blocked) },
+	OPTION_JSON,
+	OPTIONS_END,
+};
+
 const struct command command_list = {
 	.name = "list",
 	.group = GROUP_JOB,
 	.operands = "",
 	.summary = N_("List all jobs and their instances with their status."),
-	.options = options_json,
+	.options = options,
 	.run = run,
 };

@@ -164,6 +164,15 @@ print_match(struct strbuf *b, const struct condition_node *node, bool of_states)
 }
 
 char *
+condition_print_leaf(const struct condition *cond, int leaf)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	print_match(&b, &cond->nodes[cond->leaves[leaf]], cond->of_states);
+	return strbuf_steal(&b);
+}
+
+char *
 condition_print(const struct condition *cond)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;

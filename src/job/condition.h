@@ -59,5 +59,8 @@ bool condition_evaluate(const struct condition *cond, const bool *held, bool *us
 /* "((a or b) and c)", re-parseable (D29); owned by the caller; NULL when out of memory. */
 char *condition_print(const struct condition *cond);
 
+/* One leaf, by its number from the left, in the same way: "started web". Owned; NULL when out of memory. */
+char *condition_print_leaf(const struct condition *cond, int leaf);
+
 /* Same tree, same text. */
 bool condition_equal(const struct condition *a, const struct condition *b);

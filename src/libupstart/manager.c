@@ -154,6 +154,39 @@ upstart_notify_cgroup_manager_address(struct upstart *conn, const char *address,
 	return client_call(conn, &call, NULL, err, address);
 }
 
+/* ---- looking in ---- */
+
+/* A call whose answer is one string. */
+static int
+reply_text(int r, DBusMessage *const *reply, char **text, struct upstart_error *err)
+{
+	if (r < 0)
+		return r;
+	r = client_reply_string(*reply, DBUS_TYPE_STRING, text, err);
+	dbus_message_unref(*reply);
+	return r;
+}
+
+int
+upstart_explain(struct upstart *conn, const char *job, const char *instance, char **explanation,
+		struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "Explain", CALL_AGAIN, "a" };
+	char *const details[] = { (char *) job, (char *) instance, NULL };
+	DBusMessage *reply = NULL;
+
+	return reply_text(client_call(conn, &call, &reply, err, details), &reply, explanation, err);
+}
+
+int
+upstart_waits(struct upstart *conn, char **waits, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "GetWaits", CALL_AGAIN, "" };
+	DBusMessage *reply = NULL;
+
+	return reply_text(client_call(conn, &call, &reply, err), &reply, waits, err);
+}
+
 /* ---- environment ---- */
 
 int

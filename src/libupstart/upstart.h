@@ -227,6 +227,13 @@ int upstart_state(struct upstart *conn, char **state, struct upstart_error *err)
  */
 int upstart_log_path(struct upstart *conn, const char *job, const char *instance, char **path,
 		     struct upstart_error *err);
+/*
+ * Why a job, or one instance of it (NULL: all), is as it is, as JSON; and what waits for what. For root and the owner of a
+ * session. -EREMOTEIO with UPSTART_ERROR_GONE: this init is older than Upstart 2.
+ */
+int upstart_explain(struct upstart *conn, const char *job, const char *instance, char **explanation,
+		    struct upstart_error *err);
+int upstart_waits(struct upstart *conn, char **waits, struct upstart_error *err);
 /* Re-execute init; a lost connection or a missing answer counts as success. */
 int upstart_reexec(struct upstart *conn, struct upstart_error *err);
 int upstart_end_session(struct upstart *conn, struct upstart_error *err);

@@ -21,6 +21,7 @@
 #define MGR "/com/ubuntu/Upstart"
 #define JOB MGR "/jobs/web"
 #define I_MGR "com.ubuntu.Upstart0_6"
+#define I_MGR2 "com.ubuntu.Upstart2"
 #define I_JOB "com.ubuntu.Upstart0_6.Job"
 #define NAME "com.ubuntu.Upstart"
 
@@ -398,8 +399,9 @@ test_user_mode_join_outlives_who_asked(void **state)
 
 /* As another user: call a method over the bus; the exit status says how that went: 0 answered, 1 refused by init. */
 static int
-call_over_bus(uid_t uid, const char *member)
+call_over_bus(uid_t uid, const char *interface, const char *member, bool details)
 {
+	char *job[] = { "web", NULL };
 	DBusError error = DBUS_ERROR_INIT;
 	DBusConnection *c;
 	DBusMessage *m, *answer;
@@ -411,7 +413,9 @@ call_over_bus(uid_t uid, const char *member)
 	if (c == NULL || !dbus_bus_register(c, &error))
 		return 3;
 	dbus_connection_set_exit_on_disconnect(c, FALSE);
-	m = dbus_message_new_method_call(NAME, MGR, I_MGR, member);
+	m = details ? rig_message(MGR, interface, member, "as", job) : rig_message(MGR, interface, member, "");
+	if (!dbus_message_set_destination(m, NAME))
+		return 5;
 	answer = dbus_connection_send_with_reply_and_block(c, m, 30000, &error);
 	status = answer != NULL ? 0 : dbus_error_has_name(&error, ERR_PERMISSION_DENIED) ? 1 : 4;
 	dbus_error_free(&error);
@@ -433,6 +437,15 @@ has_ended(pid_t pid, int *status)
 static void
 test_other_users_over_the_bus_are_checked_here_too(void **state)
 {
+	static const struct {
+		const char *interface, *member;
+		bool details;
+	} refused[] = {
+		{ I_MGR, "ReloadConfiguration", false },
+		{ I_MGR, "GetState", false },
+		{ I_MGR2, "Explain", true },
+		{ I_MGR2, "GetWaits", false },
+	};
 	DBusConnection *c;
 	struct said *said;
 	int status;
@@ -445,17 +458,19 @@ test_other_users_over_the_bus_are_checked_here_too(void **state)
 	launch("system", NULL);
 	c = bus_client();
 	wait_for_name(c);
-	pid = fork();
-	if (pid == 0)
-		_exit(call_over_bus(65534, "ReloadConfiguration"));
-	rig_until(&rig, has_ended(pid, &status));
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 1);
-	assert_false(rig_has_said(&rig));
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		pid = fork();
+		if (pid == 0)
+			_exit(call_over_bus(65534, refused[i].interface, refused[i].member, refused[i].details));
+		rig_until(&rig, has_ended(pid, &status));
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 1);
+		assert_false(rig_has_said(&rig));
+	}
 
 	pid = fork();
 	if (pid == 0)
-		_exit(call_over_bus(65534, "GetAllJobs"));
+		_exit(call_over_bus(65534, I_MGR, "GetAllJobs", false));
 	said = rig_expect(&rig, REQUEST_GET_JOBS);
 	assert_int_equal(said->request.uid, 65534);
 	assert_int_equal(said->request.pid, pid);

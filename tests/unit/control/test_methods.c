@@ -59,6 +59,8 @@ static const struct member {
 	{ MGR, I_MGR2, "GetLogPath", "ss", "s", REQUEST_LOG_PATH },
 	{ MGR, I_MGR2, "EmitEventWithToken", "sasbs", "", REQUEST_EMIT },
 	{ MGR, I_MGR2, "GetConfigurationFaults", "s", "as", REQUEST_GET_FAULTS },
+	{ MGR, I_MGR2, "Explain", "as", "s", REQUEST_EXPLAIN },
+	{ MGR, I_MGR2, "GetWaits", "", "s", REQUEST_GET_WAITS },
 	{ JOB, I_JOB, "GetInstance", "as", "o", REQUEST_GET_INSTANCE },
 	{ JOB, I_JOB, "GetInstanceByName", "s", "o", REQUEST_GET_INSTANCE_BY_NAME },
 	{ JOB, I_JOB, "GetAllInstances", "", "ao", REQUEST_GET_INSTANCES },
@@ -132,7 +134,7 @@ message_for(const struct member *m)
 	if (strncmp(m->in, "ass", 3) == 0)
 		return rig_message(m->path, m->interface, m->name, m->in, web, "name", 1);
 	if (strcmp(m->in, "as") == 0)
-		return rig_message(m->path, m->interface, m->name, m->in, strcmp(m->interface, I_MGR) ? env_ab : web);
+		return rig_message(m->path, m->interface, m->name, m->in, strcmp(m->path, MGR) ? env_ab : web);
 	return rig_message(m->path, m->interface, m->name, m->in, env_ab, 1, "token");
 }
 

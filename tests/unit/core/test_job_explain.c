@@ -113,7 +113,7 @@ test_event_that_waits_names_what_for(void **state)
 	rig_settle(r);
 	assert_held_by(r, "go", "half/start stops/stop");
 	(void) rig_emit(r, "more", NULL);
-	assert_held_by(r, "more", "half stops");
+	assert_held_by(r, "more", "stops half");
 }
 
 static void
