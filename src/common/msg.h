@@ -97,12 +97,23 @@ struct msg_spawned {
 	uint32_t flags; /* SPAWNED_HAS_*: which descriptors are attached, in this order */
 };
 
+/* What the lines of a log look like, and who gets them besides. */
+enum msg_log_format { MSG_LOG_PLAIN, MSG_LOG_TIME, MSG_LOG_JSON };
+enum msg_log_forward { MSG_FORWARD_NONE, MSG_FORWARD_SYSLOG, MSG_FORWARD_JOURNALD };
+
 struct msg_log_open {
-	uint64_t stream; /* the process id whose output it is */
-	char *path;      /* absolute */
+	uint64_t stream;   /* the process id whose output it is */
+	char *path;	   /* absolute */
 	uint64_t max_size; /* bytes; then it becomes an old file; 0: never */
+	uint64_t max_age;  /* seconds since its first line; then as well; 0: never */
 	uint64_t keep;	   /* old files */
 	uint32_t compress; /* them; 0: no */
+	uint32_t format;   /* enum msg_log_format */
+	uint32_t forward;  /* enum msg_log_forward */
+	char *job;	   /* whose output it is; the instance may be "" */
+	char *instance;
+	char *process; /* "main" and so on */
+	int32_t pid;
 };
 
 struct msg_log_finish {

@@ -22,13 +22,11 @@
 
 struct stream {
 	struct stream *prev, *next;
-	uint64_t id;
-	char *path; /* owned */
-	struct log_limits limits;
-	int fd;	    /* owned */
-	bool ended; /* its process is over */
-	bool told;  /* the logger was */
-	struct loop_fd *drain; /* owned; read here, while there is no logger */
+	struct msg_log_open open; /* owned: what the logger is told; `stream` is its id */
+	int fd;			  /* owned */
+	bool ended;		  /* its process is over */
+	bool told;		  /* the logger was */
+	struct loop_fd *drain;	  /* owned; read here, while there is no logger */
 };
 
 struct logs {
@@ -57,13 +55,13 @@ logs_init(struct init *init)
 static void
 stream_free(struct logs *l, struct stream *s)
 {
-	map_del_id(&l->by_id, s->id);
+	map_del_id(&l->by_id, s->open.stream);
 	DL_DELETE(l->list, s);
 	l->ended -= s->ended ? 1 : 0;
 	s->drain = loop_fd_free(s->drain);
 	if (s->fd >= 0)
 		(void) close(s->fd);
-	free(s->path);
+	msg_free(MSG_LOG_OPEN, &s->open);
 	free(s);
 }
 
@@ -108,38 +106,84 @@ logs_path(const char *dir, const char *job, const char *instance)
 	return NULL;
 }
 
-struct log_limits
-logs_limits(const struct job_class *cls)
+static uint32_t
+format_of(const struct job_log *log)
 {
-	return (struct log_limits){
-		.max_size = cls->log.max_size != LOG_UNSET ? cls->log.max_size : 0,
-		.keep = cls->log.keep != LOG_UNSET ? cls->log.keep : KEEP_DEFAULT,
-		.compress = cls->log.compress != LOG_COMPRESS_NONE,
-	};
+	return log->format == LOG_FORMAT_TIME	? MSG_LOG_TIME
+	       : log->format == LOG_FORMAT_JSON ? MSG_LOG_JSON
+						: MSG_LOG_PLAIN;
 }
+
+static uint32_t
+forward_of(const struct job_log *log)
+{
+	return log->forward == LOG_FORWARD_SYSLOG     ? MSG_FORWARD_SYSLOG
+	       : log->forward == LOG_FORWARD_JOURNALD ? MSG_FORWARD_JOURNALD
+						      : MSG_FORWARD_NONE;
+}
+
+int
+logs_plan(const struct init *init, const struct effect_spawn *e, const struct job_class *cls, struct msg_log_open *plan)
+{
+	static const struct job_log nothing = { LOG_UNSET, LOG_UNSET, LOG_UNSET };
+	const struct job_log *log = cls != NULL ? &cls->log : &nothing;
+
+	*plan = (struct msg_log_open){
+		.stream = e->process,
+		.path = logs_path(init->log_dir, e->job, e->instance),
+		.max_size = log->max_size != LOG_UNSET ? log->max_size : 0,
+		.max_age = log->max_age != LOG_UNSET ? log->max_age : 0,
+		.keep = log->keep != LOG_UNSET ? log->keep : KEEP_DEFAULT,
+		.compress = log->compress != LOG_COMPRESS_NONE,
+		.format = format_of(log),
+		.forward = forward_of(log),
+	};
+	if (plan->path == NULL || str_copy(&plan->job, e->job) < 0 || str_copy(&plan->instance, e->instance) < 0 ||
+	    str_copy(&plan->process, process_kind_name((enum process_kind) e->kind)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Numbers of the note, in this order; those behind came later. */
+#define NOTE_NUMBERS(X)                                                                                                \
+	X(max_size)                                                                                                    \
+	X(keep)                                                                                                        \
+	X(compress)                                                                                                    \
+	X(max_age)                                                                                                     \
+	X(format)                                                                                                      \
+	X(forward)                                                                                                     \
+	X(pid)
+#define FIRST_NUMBER 2 /* after those of the descriptor and whether it ended */
 
 static void
 note(struct init *init, const struct stream *s)
 {
-	STATE_NOTE(init, NOTE_STREAM, s->id, s->path, NOTE_FD(s->fd), s->ended, s->limits.max_size, s->limits.keep,
-		   s->limits.compress);
+	const uint64_t numbers[] = {
+		NOTE_FD(s->fd),
+		s->ended,
+#define X(member) (uint64_t) s->open.member,
+		NOTE_NUMBERS(X)
+#undef X
+	};
+	char *const names[] = { s->open.job, s->open.instance, s->open.process, NULL };
+	const struct note n = {
+		.kind = NOTE_STREAM,
+		.id = s->open.stream,
+		.numbers = { (uint64_t *) (uintptr_t) numbers, ARRAY_SIZE(numbers) },
+		.text = s->open.path,
+		/* All three, or none: an init before this one did not know them. */
+		.list = names[0] != NULL && names[1] != NULL && names[2] != NULL ? (char **) (uintptr_t) names : NULL,
+	};
+
+	state_note_list(init, &n);
 }
 
 /* Tell the logger of a stream; a logger that is not there is told when it comes. */
 static void
 tell_open(struct init *init, struct stream *s)
 {
-	struct msg_log_open open = {
-		.stream = s->id,
-		.path = s->path,
-		.max_size = s->limits.max_size,
-		.keep = s->limits.keep,
-		.compress = s->limits.compress,
-	};
+	int r = servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &s->open, &s->fd, 1);
 
-	int r;
-
-	r = servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &open, &s->fd, 1);
 	s->told = r == 0;
 	if (r < 0 && r != -ENOTCONN)
 		(void) !loop_timer_set(init->logs->retry, clock_now() + RETRY);
@@ -148,7 +192,7 @@ tell_open(struct init *init, struct stream *s)
 static void
 tell_finish(struct init *init, struct stream *s)
 {
-	struct msg_log_finish finish = { .stream = s->id };
+	struct msg_log_finish finish = { .stream = s->open.stream };
 	int r = s->told ? servants_send(init, SERVANT_LOGGER, MSG_LOG_FINISH, 0, &finish, NULL, 0) : 0;
 
 	/* Told as a whole again then. */
@@ -206,7 +250,7 @@ drain(struct init *init, struct stream *s)
 	(void) fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
 	s->drain = loop_fd_new(init->loop, s->fd, LOOP_READ, drain_cb, s);
 	if (s->drain == NULL)
-		log_error("Out of memory: what is printed for %s waits", s->path);
+		log_error("Out of memory: what is printed for %s waits", s->open.path);
 }
 
 static void
@@ -240,41 +284,41 @@ drain_no_more(struct init *init)
 		s->drain = loop_fd_free(s->drain);
 }
 
+/* A stream of what *open says, which is taken over; NULL: out of memory. */
 static struct stream *
-put(struct logs *l, uint64_t id, const char *path, int fd)
+put(struct logs *l, struct msg_log_open *open, int fd)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
-	s->path = strdup(path);
-	if (s->path == NULL || map_put_id(&l->by_id, id, s) < 0) {
-		free(s->path);
+	if (map_put_id(&l->by_id, open->stream, s) < 0) {
 		free(s);
 		return NULL;
 	}
-	s->id = id;
+	s->open = *open;
+	*open = (struct msg_log_open){ 0 };
 	s->fd = fd;
 	DL_APPEND(l->list, s);
 	return s;
 }
 
 int
-logs_open(struct init *init, uint64_t process, const char *path, const struct log_limits *limits, int fd)
+logs_open(struct init *init, struct msg_log_open *plan, pid_t pid, int fd)
 {
 	struct stream *s;
 
 	/* Told again after a crash: it is the same terminal. */
-	if (map_get_id(&init->logs->by_id, process) != NULL) {
+	if (map_get_id(&init->logs->by_id, plan->stream) != NULL) {
 		(void) close(fd);
 		return 0;
 	}
-	s = put(init->logs, process, path, fd);
+	plan->pid = (int32_t) pid;
+	s = put(init->logs, plan, fd);
 	if (s == NULL) {
 		(void) close(fd);
 		return -ENOMEM;
 	}
-	s->limits = *limits;
 	note(init, s);
 	tell_open(init, s);
 	if (init->logs->draining)
@@ -296,7 +340,7 @@ limit_orphans(struct init *init)
 			return;
 		if (!s->ended)
 			continue;
-		STATE_NOTE(init, NOTE_STREAM_GONE, s->id, NULL, 0);
+		STATE_NOTE(init, NOTE_STREAM_GONE, s->open.stream, NULL, 0);
 		stream_free(l, s);
 	}
 }
@@ -322,7 +366,7 @@ logs_ended(struct init *init, uint64_t process)
 
 	if (s == NULL)
 		return;
-	STATE_NOTE(init, NOTE_STREAM_GONE, s->id, NULL, 0);
+	STATE_NOTE(init, NOTE_STREAM_GONE, s->open.stream, NULL, 0);
 	stream_free(init->logs, s);
 }
 
@@ -345,10 +389,31 @@ logs_save(struct init *init)
 		note(init, s);
 }
 
+/* What the logger was told, from a note. 0 or -ENOMEM; to be freed in any case. */
+static int
+open_of_note(const struct note *n, struct msg_log_open *open)
+{
+	size_t i = FIRST_NUMBER;
+
+	*open = (struct msg_log_open){ .stream = n->id };
+#define X(member) open->member = (__typeof__(open->member)) note_number(n, i++);
+	NOTE_NUMBERS(X)
+#undef X
+	if (str_copy(&open->path, n->text != NULL ? n->text : "") < 0)
+		return -ENOMEM;
+	if (strv_len(n->list) < 3)
+		return 0;
+	return str_copy(&open->job, n->list[0]) < 0 || str_copy(&open->instance, n->list[1]) < 0 ||
+		       str_copy(&open->process, n->list[2]) < 0
+		   ? -ENOMEM
+		   : 0;
+}
+
 int
 logs_load(struct init *init, const struct note *n)
 {
 	struct stream *s = map_get_id(&init->logs->by_id, n->id);
+	struct msg_log_open open;
 
 	if (s != NULL) {
 		s->fd = -1; /* what was its number may be another's now, or comes again */
@@ -356,11 +421,11 @@ logs_load(struct init *init, const struct note *n)
 	}
 	if (n->kind == NOTE_STREAM_GONE)
 		return 0;
-	s = put(init->logs, n->id, n->text != NULL ? n->text : "", note_fd(n, 0));
+	s = open_of_note(n, &open) == 0 ? put(init->logs, &open, note_fd(n, 0)) : NULL;
+	msg_free(MSG_LOG_OPEN, &open);
 	if (s == NULL)
 		return -ENOMEM;
 	s->ended = note_number(n, 1) != 0;
-	s->limits = (struct log_limits){ note_number(n, 2), note_number(n, 3), note_number(n, 4) != 0 };
 	init->logs->ended += s->ended ? 1 : 0;
 	return 0;
 }

@@ -17,19 +17,18 @@ void logs_deinit(struct init *init);
 /* "DIR/CLASS[-INSTANCE].log", slashes in names as '_' (runtime.md 13); owned; NULL when out of memory. */
 char *logs_path(const char *dir, const char *job, const char *instance);
 
-/* When a log file becomes an old one. */
-struct log_limits {
-	uint64_t max_size; /* bytes; 0: never */
-	uint64_t keep;	   /* old files */
-	bool compress;
-};
+/*
+ * How the output of a process is to be logged: what the logger will be told, from the `log` stanzas of its job (may be
+ * NULL). Without `keep` and `compress`: seven old files, compressed. 0 or -ENOMEM; msg_free() *plan in any case.
+ */
+int must_check logs_plan(const struct init *init, const struct effect_spawn *e, const struct job_class *cls,
+			 struct msg_log_open *plan);
 
-/* What the `log` stanzas of a job say. Without `keep` and `compress`: seven old files, compressed. */
-struct log_limits logs_limits(const struct job_class *cls);
-
-/* A process has a terminal, whose master is owned from now on. 0 or a negative errno (fd is closed). */
-int must_check logs_open(struct init *init, uint64_t process, const char *path, const struct log_limits *limits,
-			 int fd);
+/*
+ * The process that *plan was made for has a terminal, whose master is owned from now on. *plan is taken over, what is
+ * left is to be freed as before. 0 or a negative errno (fd is closed).
+ */
+int must_check logs_open(struct init *init, struct msg_log_open *plan, pid_t pid, int fd);
 /* Its process is over: read what is there, then close. Unknown ones are ignored. */
 void logs_finish(struct init *init, uint64_t process);
 /* The logger has closed the stream. */

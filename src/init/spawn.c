@@ -394,20 +394,20 @@ open_log(struct proc *p, int pty)
 	struct init *init = p->init;
 	const struct effect *e = core_outbox(init->core, p->effect - 1);
 	const struct job_class *cls;
-	struct log_limits limits;
-	auto_free char *path = NULL;
+	struct msg_log_open plan;
 
 	if (e == NULL || e->id != p->effect || e->type != EFFECT_SPAWN) {
 		(void) close(pty); /* the core has given it up */
 		return;
 	}
 	cls = definitions_class(init->definitions, e->spawn.class_id);
-	limits = cls != NULL ? logs_limits(cls) : (struct log_limits){ 0 };
-	path = logs_path(init->log_dir, e->spawn.job, e->spawn.instance);
-	if (path == NULL)
+	if (logs_plan(init, &e->spawn, cls, &plan) < 0) {
 		(void) close(pty);
-	if (path == NULL || logs_open(init, p->id, path, &limits, pty) < 0)
 		log_error("Out of memory: the output of %s is lost", p->name);
+	} else if (logs_open(init, &plan, p->pid, pty) < 0) {
+		log_error("Out of memory: the output of %s is lost", p->name);
+	}
+	msg_free(MSG_LOG_OPEN, &plan);
 }
 
 /* The spawner is believed only as far as it can be right: no process that is something else already. */
@@ -461,9 +461,9 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 		p->pidfd = pidfd;
 		pidfd = old;
 	}
+	p->pid = m->pid;
 	if (pty >= 0)
 		open_log(p, pty);
-	p->pid = m->pid;
 	r = map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p);
 	/* A successor that finds the input in the journal finds the descriptors, too. */
 	proc_note(p);

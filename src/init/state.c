@@ -24,10 +24,8 @@
 #define UNUSED_MAX 64		       /* definitions nobody needs, before a snapshot drops them */
 
 static const struct wire_field note_fields[] = {
-	WIRE_FIELD(U32, struct note, kind),
-	WIRE_FIELD(U64, struct note, id),
-	WIRE_FIELD(U64V, struct note, numbers),
-	WIRE_FIELD(STR, struct note, text),
+	WIRE_FIELD(U32, struct note, kind), WIRE_FIELD(U64, struct note, id),	 WIRE_FIELD(U64V, struct note, numbers),
+	WIRE_FIELD(STR, struct note, text), WIRE_FIELD(STRV, struct note, list),
 };
 static const struct wire_schema note_schema = WIRE_SCHEMA("note", note_fields);
 
@@ -48,24 +46,31 @@ note_fd(const struct note *note, size_t i)
 /* -- writing ------------------------------------------------------------------------------- */
 
 void
-state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text, const uint64_t *numbers, size_t n)
+state_note_list(struct init *init, const struct note *note)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
-	struct note note = {
+	struct journal *j = init->state.target != NULL ? init->state.target : init->state.journal;
+
+	if (init->state.loading || j == NULL)
+		return;
+	wire_put_struct(&b, &note_schema, note);
+	crash_point();
+	if (journal_append(j, RECORD_NOTE, &b, true, NULL) < 0)
+		init->state.damaged = true;
+	crash_point();
+}
+
+void
+state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text, const uint64_t *numbers, size_t n)
+{
+	const struct note note = {
 		.kind = kind,
 		.id = id,
 		.numbers = { (uint64_t *) (uintptr_t) numbers, n },
 		.text = (char *) (uintptr_t) text,
 	};
-	struct journal *j = init->state.target != NULL ? init->state.target : init->state.journal;
 
-	if (init->state.loading || j == NULL)
-		return;
-	wire_put_struct(&b, &note_schema, &note);
-	crash_point();
-	if (journal_append(j, RECORD_NOTE, &b, true, NULL) < 0)
-		init->state.damaged = true;
-	crash_point();
+	state_note_list(init, &note);
 }
 
 static struct journal *

@@ -19,7 +19,7 @@
 	X(RING)		 /* fd */                                                                                      \
 	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect; text: name */      \
 	X(SPAWN_GONE)	 /* process */                                                                                 \
-	X(STREAM)	 /* process; pty fd, ended; text: path */                                                      \
+	X(STREAM)	 /* process; pty fd, ended, see logs.c; text: path; list: job, instance, kind */               \
 	X(STREAM_GONE)	 /* process */                                                                                 \
 	X(EVENT_FD)	 /* handle; fd */                                                                              \
 	X(EVENT_FD_GONE) /* handle */                                                                                  \
@@ -43,6 +43,7 @@ struct note {
 	uint64_t id;
 	struct u64v numbers; /* missing ones read as 0: note_number() */
 	char *text;
+	char **list; /* NULL: none */
 };
 
 uint64_t note_number(const struct note *note, size_t i);
@@ -52,6 +53,8 @@ int note_fd(const struct note *note, size_t i); /* -1: none */
 /* Journal a note. When that fails a snapshot is due, which knows it too. */
 void state_note(struct init *init, enum note_kind kind, uint64_t id, const char *text, const uint64_t *numbers,
 		size_t n);
+/* The same with a list of texts. */
+void state_note_list(struct init *init, const struct note *note);
 #define STATE_NOTE(init, kind, id, text, ...)                                                                          \
 	state_note(init, kind, id, text, (const uint64_t[]){ __VA_ARGS__ },                                            \
 		   sizeof((const uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))

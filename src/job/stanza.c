@@ -403,17 +403,17 @@ static const struct stanza apparmor_stanzas[] = {
 };
 
 static const struct stanza log_stanzas[] = {
-	{ "max-size", parse_log_size, print_log_number, .member = MEMBER(log.max_size),
-	  .usage = "BYTES", .doc = "begin a new log file at this size; K, M, G may follow; 0: never" },
-	{ "max-age", parse_log_age, print_log_number, .member = MEMBER(log.max_age), .flags = STANZA_NOT_YET,
-	  .usage = "SECONDS", .doc = "begin a new log file after this time; m, h, d, w may follow; 0: never" },
-	{ "keep", parse_log_keep, print_log_number, .member = MEMBER(log.keep),
-	  .usage = "COUNT", .doc = "how many old log files stay" },
+	{ "max-size", parse_log_size, print_log_number, .member = MEMBER(log.max_size), .usage = "BYTES",
+	  .doc = "begin a new log file at this size; K, M, G may follow; 0: never" },
+	{ "max-age", parse_log_age, print_log_number, .member = MEMBER(log.max_age), .usage = "SECONDS",
+	  .doc = "begin a new log file after this time; m, h, d, w may follow; 0: never" },
+	{ "keep", parse_log_keep, print_log_number, .member = MEMBER(log.keep), .usage = "COUNT",
+	  .doc = "how many old log files stay" },
 	{ "compress", parse_log_compress, print_log_compress, .usage = "none | zstd",
 	  .doc = "how old log files are compressed" },
-	{ "format", parse_log_format, print_log_format, .flags = STANZA_NOT_YET, .usage = "plain | time | json",
+	{ "format", parse_log_format, print_log_format, .usage = "plain | time | json",
 	  .doc = "lines as they are, with the time before them, or as JSON" },
-	{ "forward", parse_log_forward, print_log_forward, .flags = STANZA_NOT_YET, .usage = "none | syslog | journald",
+	{ "forward", parse_log_forward, print_log_forward, .usage = "none | syslog | journald",
 	  .doc = "who else gets the lines" },
 	{ 0 },
 };

@@ -47,8 +47,9 @@ struct logger {
 	int ring_fd;			   /* owned, or -1 */
 	struct store *store;		   /* owned */
 	struct sinks sinks;
-	struct map by_id;	/* streams */
-	struct stream *streams; /* owned */
+	struct forwards *forwards; /* owned */
+	struct map by_id;	   /* streams */
+	struct stream *streams;	   /* owned */
 	size_t n_streams;
 	size_t nofile;
 	struct ipc_message held; /* found no memory; type 0: none */
@@ -174,7 +175,7 @@ stream_end(struct logger *lg, struct stream *s)
 	map_del_id(&lg->by_id, s->id);
 	DL_DELETE(lg->streams, s);
 	lg->n_streams--;
-	(void) stream_free(s);
+	(void) stream_free(s, now_usec());
 	share_descriptors(lg);
 	if (lg->ipc == NULL && lg->streams == NULL)
 		logger_finish(lg);
@@ -254,7 +255,7 @@ handle_log_open(struct logger *lg, const void *body)
 						: "its file name is not absolute");
 		return send_ended(lg, open->stream);
 	}
-	r = stream_new(&s, &lg->sinks, open->stream, lg->held.fds[0], open->path, lg->base, stream_ready_cb);
+	r = stream_new(&s, &lg->sinks, lg->forwards, open, lg->held.fds[0], lg->base, stream_ready_cb);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
@@ -263,11 +264,12 @@ handle_log_open(struct logger *lg, const void *body)
 	}
 	if (map_put_id(&lg->by_id, s->id, s) < 0) {
 		s->fd = -1; /* it stays with the message, which is tried again */
-		(void) stream_free(s);
+		(void) stream_free(s, now_usec());
 		return -ENOMEM;
 	}
 	(void) steal_fd(&lg->held.fds[0]);
-	sink_limit(s->sink, &(struct sink_limits){ open->max_size, open->keep, open->compress != 0 });
+	sink_limit(s->sink, &(struct sink_limits){ open->max_size, open->max_age, open->keep, open->compress != 0,
+						   open->format });
 	s->owner = lg;
 	DL_APPEND(lg->streams, s);
 	lg->n_streams++;
@@ -505,8 +507,8 @@ events_new(struct logger *lg)
 static void
 events_free(struct logger *lg)
 {
-	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume, lg->again, lg->compress,
-					  lg->linger };
+	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume,
+					 lg->again,    lg->compress, lg->linger };
 
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		if (events[i] != NULL)
@@ -555,6 +557,10 @@ logger_new(struct logger **logger, int link_fd, int ring_fd)
 		r = base_new(lg);
 	if (r == 0)
 		r = events_new(lg);
+	if (r == 0) {
+		lg->forwards = forwards_new(lg->base, FORWARD_SYSLOG, FORWARD_JOURNALD);
+		r = lg->forwards != NULL ? 0 : -ENOMEM;
+	}
 	if (r == 0)
 		r = sinks_init(&lg->sinks, lg->store, now_usec());
 	if (r < 0) {
@@ -575,9 +581,10 @@ logger_free(struct logger *lg)
 	if (lg == NULL)
 		return NULL;
 	DL_FOREACH_SAFE(lg->streams, s, next)
-		(void) stream_free(s);
+		(void) stream_free(s, now_usec());
 	map_deinit(&lg->by_id);
 	sinks_deinit(&lg->sinks);
+	(void) forwards_free(lg->forwards);
 	(void) store_free(lg->store);
 	ipc_message_deinit(&lg->held);
 	events_free(lg);
@@ -598,6 +605,7 @@ last_words(struct logger *lg)
 	usec_t now = now_usec();
 	const char *path = NULL;
 	struct stream *s;
+	size_t lost;
 	int r;
 
 	DL_FOREACH(lg->streams, s)
@@ -605,6 +613,9 @@ last_words(struct logger *lg)
 	r = sinks_flush(&lg->sinks, now, &path);
 	if (r < 0)
 		log_warn("%zu bytes of output were not written: %s: %s", store_bytes(lg->store), path, strerror(-r));
+	lost = forwards_last_words(lg->forwards);
+	if (lost > 0)
+		log_warn("%zu lines of output were not forwarded", lost);
 }
 
 int

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "common/log.h"
@@ -20,12 +21,15 @@
 
 #define FILE_MODE 0640
 #define MOVE_SIZE ((size_t) 16 * 1024)	/* bytes moved from the queue at a time */
+#define LINES_SIZE ((size_t) 32 * 1024) /* bytes of lines that are made at a time */
 #define RETRY_MIN (100 * USEC_PER_MSEC) /* first wait after a failure; doubles */
 #define RETRY_MAX (10 * USEC_PER_SEC)
 #define RETRY_DATA (100 * USEC_PER_MSEC) /* new output tries again no sooner than this after a failure */
 #define ERROR_KIND (-ENOTSUP)		 /* neither file nor link nor folder */
 #define WARN_BURST 5u			 /* warnings at once … */
 #define WARN_REFILL (30 * USEC_PER_SEC)	 /* … and one more for each such time */
+
+_Static_assert(LINES_SIZE >= LINE_SIZE_MIN, "a line's beginning fits");
 
 struct sink {
 	struct sink *prev, *next;	    /* in sinks.all */
@@ -38,8 +42,11 @@ struct sink {
 	int fd; /* -1: closed */
 	dev_t dev;
 	ino_t ino;
-	uint64_t size; /* of the open file */
-	bool mid_line; /* the last byte written did not end a line */
+	uint64_t size;	   /* of the open file */
+	usec_t begun;	   /* when its first line was written, microseconds since 1970 */
+	bool mid_line;	   /* the last byte written did not end a line */
+	bool fresh;	   /* what is written next begins a line */
+	struct line *line; /* the line that is begun and not ended; borrowed */
 	struct sink_limits limits;
 	uint64_t rotate_at; /* the size that makes it an old file; 0: none does */
 	struct store_queue queue;
@@ -95,6 +102,42 @@ check_kind(const struct stat *st)
 	return S_ISLNK(st->st_mode) ? -ELOOP : S_ISDIR(st->st_mode) ? -EISDIR : ERROR_KIND;
 }
 
+/* When the file was made, as far as that can be known: at least its last change is past. */
+static usec_t
+birth_of(int fd, const struct stat *st)
+{
+#ifdef STATX_BTIME
+	struct statx stx;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &stx) == 0 && (stx.stx_mask & STATX_BTIME) != 0)
+		return (usec_t) stx.stx_btime.tv_sec * USEC_PER_SEC + stx.stx_btime.tv_nsec / 1000;
+#endif
+	(void) fd;
+	return (usec_t) st->st_mtim.tv_sec * USEC_PER_SEC + (usec_t) st->st_mtim.tv_nsec / 1000;
+}
+
+/* Does the file end in the middle of a line? One that died may have left it so. */
+static bool
+ends_mid_line(const struct sink *s, const struct stat *st)
+{
+	auto_close int fd =
+	    st->st_size > 0 ? open(s->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : -1;
+	char last;
+
+	return fd >= 0 && pread(fd, &last, 1, st->st_size - 1) == 1 && last != '\n';
+}
+
+/* Another file than the last one has been opened. */
+static void
+file_begin(struct sink *s, const struct stat *st)
+{
+	s->dev = st->st_dev;
+	s->ino = st->st_ino;
+	s->mid_line = ends_mid_line(s, st);
+	s->rotate_at = s->limits.max_size;
+	s->begun = birth_of(s->fd, st);
+}
+
 static int
 file_open(struct sink *s)
 {
@@ -122,14 +165,10 @@ file_open(struct sink *s)
 	r = check_kind(&st);
 	if (r < 0)
 		return r;
-	if (st.st_dev != s->dev || st.st_ino != s->ino) {
-		s->mid_line = false;
-		s->rotate_at = s->limits.max_size;
-	}
-	s->dev = st.st_dev;
-	s->ino = st.st_ino;
 	s->size = (uint64_t) st.st_size;
 	s->fd = steal_fd(&fd);
+	if (st.st_dev != s->dev || st.st_ino != s->ino)
+		file_begin(s, &st);
 	DL_APPEND2(ss->open, s, open_prev, open_next);
 	ss->n_open++;
 	return 0;
@@ -144,6 +183,8 @@ file_ensure(struct sink *s)
 	if (s->fd >= 0) {
 		/* An open file keeps its inode number, so equal numbers are the same file. */
 		if (lstat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino) {
+			if (st.st_size == 0)
+				s->mid_line = false;
 			s->size = (uint64_t) st.st_size; /* another may have cut it */
 			file_touch(s);
 			return 0;
@@ -173,6 +214,15 @@ warning_allowed(struct sinks *ss, usec_t now)
 
 /* -- rotation ---------------------------------------------------------------- */
 
+/* Is the first line of the open file so old that the next one begins another? A clock that was set back is no reason.
+ */
+static bool
+has_aged(const struct sink *s)
+{
+	return s->limits.max_age > 0 && s->size > 0 && s->sinks->wall() / USEC_PER_SEC >= s->limits.max_age &&
+	       s->begun <= s->sinks->wall() - s->limits.max_age * USEC_PER_SEC;
+}
+
 /* How much of the output still goes to the open file, at the end of a line where possible. 0: none, it has become old.
  */
 static size_t
@@ -181,6 +231,10 @@ room_for(const struct sink *s, const char *p, size_t n)
 	uint64_t left = s->rotate_at > s->size ? s->rotate_at - s->size : 0;
 	const char *end;
 
+	if (has_aged(s)) {
+		end = s->mid_line ? memchr(p, '\n', n) : NULL;
+		return !s->mid_line ? 0 : end != NULL ? (size_t) (end - p) + 1 : n;
+	}
 	if (s->rotate_at == 0 || n <= left)
 		return n;
 	end = left > 0 ? memrchr(p, '\n', (size_t) left) : NULL;
@@ -202,7 +256,8 @@ file_rotate(struct sink *s, usec_t now)
 	int r = old_files_shift(s->sinks->old, s->path, s->limits.keep);
 
 	if (r < 0) {
-		s->rotate_at = s->size + s->limits.max_size;
+		s->rotate_at = s->limits.max_size > 0 ? s->size + s->limits.max_size : 0;
+		s->begun = s->sinks->wall();
 		if (warning_allowed(s->sinks, now))
 			log_warn("Log file %s grows on: unable to begin another: %s", s->path, strerror(-r));
 		return 0;
@@ -225,6 +280,21 @@ sink_limit(struct sink *s, const struct sink_limits *limits)
 	s->rotate_at = limits->max_size;
 }
 
+/* A line begins, but the one before it, of a logger that died, has no end. */
+static int
+file_end_line(struct sink *s)
+{
+	ssize_t n;
+
+	do
+		n = write(s->fd, "\n", 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	s->mid_line = false;
+	return 0;
+}
+
 /* Write all of it or fail; *done says how far it came. */
 static int
 file_write(struct sink *s, const char *p, size_t n, size_t *done, usec_t now)
@@ -232,6 +302,9 @@ file_write(struct sink *s, const char *p, size_t n, size_t *done, usec_t now)
 	int r = file_ensure(s);
 
 	*done = 0;
+	if (r == 0 && s->fresh && s->mid_line)
+		r = file_end_line(s);
+	s->fresh = false;
 	while (r == 0 && *done < n) {
 		size_t piece = room_for(s, p + *done, n - *done);
 		ssize_t got;
@@ -243,6 +316,8 @@ file_write(struct sink *s, const char *p, size_t n, size_t *done, usec_t now)
 		got = write(s->fd, p + *done, piece);
 		if (got > 0) {
 			*done += (size_t) got;
+			if (s->size == 0)
+				s->begun = s->sinks->wall();
 			s->size += (uint64_t) got;
 			s->mid_line = p[*done - 1] != '\n';
 		} else if (got == 0) {
@@ -332,22 +407,60 @@ note_success(struct sink *s, usec_t now)
 	s->sinks->next_retry = now;
 }
 
+/* Where lines are made, what comes behind a gap is the rest of one: it goes, too. How much that is. */
+static size_t
+consume_torn_line(struct sink *s)
+{
+	size_t gone = 0;
+
+	for (;;) {
+		size_t n = store_queue_peek(&s->queue, s->sinks->buffer, MOVE_SIZE);
+		const char *end = memchr(s->sinks->buffer, '\n', n);
+
+		n = end != NULL ? (size_t) (end - s->sinks->buffer) + 1 : n;
+		if (n == 0)
+			return gone;
+		store_queue_drop(&s->queue, n);
+		gone += n;
+		if (end != NULL)
+			return gone;
+	}
+}
+
+/* The line that says so, as all lines of this log look. Its length. */
+static int
+print_dropped(const struct sink *s, uint64_t dropped, char *line, size_t size)
+{
+	const char *before = s->mid_line ? "\n" : "";
+	char stamp[LINE_STAMP_SIZE];
+
+	line_stamp(s->sinks->wall(), stamp);
+	if (s->limits.format == MSG_LOG_JSON)
+		return snprintf(line, size, "%s{\"time\":\"%s\",\"dropped\":%llu}\n", before, stamp,
+				(unsigned long long) dropped);
+	if (s->limits.format != MSG_LOG_TIME)
+		stamp[0] = '\0';
+	return snprintf(line, size, "%s%s%s%llu bytes of output were dropped\n", before, stamp,
+			*stamp != '\0' ? " " : "", (unsigned long long) dropped);
+}
+
 /* Tell the reader of the log what is missing there. */
 static int
 write_dropped(struct sink *s, usec_t now)
 {
 	uint64_t dropped = store_queue_dropped(&s->queue);
-	char line[80];
+	char line[128];
 	size_t done;
 	int n, r;
 
 	if (dropped == 0)
 		return 0;
+	if (s->limits.format != MSG_LOG_PLAIN && consume_torn_line(s) > 0)
+		dropped = store_queue_dropped(&s->queue);
 	r = file_ensure(s); /* knows whether a line has to be ended first */
 	if (r < 0)
 		return r;
-	n = snprintf(line, sizeof(line), "%s%llu bytes of output were dropped\n", s->mid_line ? "\n" : "",
-		     (unsigned long long) dropped);
+	n = print_dropped(s, dropped, line, sizeof(line));
 	r = file_write(s, line, (size_t) n, &done, now);
 	if (r == 0)
 		store_queue_clear_dropped(&s->queue);
@@ -466,6 +579,8 @@ sink_write(struct sink *s, const char *p, size_t n, usec_t now)
 	size_t done = 0;
 	int r;
 
+	if (s->sinks->released || !store_queue_is_empty(&s->queue))
+		s->fresh = false; /* it is not what is written next */
 	if (s->sinks->released) {
 		keep(s, p, n);
 		return;
@@ -483,6 +598,49 @@ sink_write(struct sink *s, const char *p, size_t n, usec_t now)
 	} else {
 		note_success(s, now);
 	}
+}
+
+/* End what another stream has begun. */
+static void
+interrupt(struct sink *s, const struct line *by, usec_t now)
+{
+	char end[LINE_END_MAX];
+
+	if (s->line != NULL && s->line != by)
+		sink_write(s, end, line_end(s->line, false, end), now);
+	if (s->line != by)
+		s->line = NULL;
+}
+
+void
+sink_write_lines(struct sink *s, struct line *line, const char *p, size_t n, usec_t now)
+{
+	struct span in = { p, n };
+
+	interrupt(s, line, now);
+	if (line == NULL || line->format == MSG_LOG_PLAIN) {
+		sink_write(s, p, n, now);
+		return;
+	}
+	while (in.n > 0) {
+		bool fresh = !line->begun;
+		size_t used = line_put(line, &in, s->sinks->wall(), s->sinks->lines, LINES_SIZE);
+
+		s->fresh = fresh;
+		sink_write(s, s->sinks->lines, used, now);
+	}
+	s->line = line->begun ? line : NULL;
+}
+
+void
+sink_end_line(struct sink *s, struct line *line, usec_t now)
+{
+	char end[LINE_END_MAX];
+
+	if (s->line != line)
+		return;
+	s->line = NULL;
+	sink_write(s, end, line_end(line, true, end), now);
 }
 
 int
@@ -554,6 +712,15 @@ sinks_release(struct sinks *ss, usec_t now)
 	ss->released = true;
 }
 
+static usec_t
+wall_now(void)
+{
+	struct timespec ts;
+
+	(void) clock_gettime(CLOCK_REALTIME, &ts);
+	return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+}
+
 /* Something of a predecessor's waits for `path`. */
 static struct store_queue *
 found_cb(const char *path, void *data)
@@ -571,9 +738,11 @@ sinks_init(struct sinks *ss, struct store *store, usec_t now)
 	struct sink *s;
 
 	*ss = (struct sinks){ .store = store, .max_open = SIZE_MAX, .budget = WARN_BURST, .budget_at = now };
+	ss->wall = wall_now;
 	ss->buffer = malloc(MOVE_SIZE);
+	ss->lines = malloc(LINES_SIZE);
 	ss->old = old_files_new();
-	if (ss->buffer == NULL || ss->old == NULL) {
+	if (ss->buffer == NULL || ss->lines == NULL || ss->old == NULL) {
 		sinks_deinit(ss);
 		return -ENOMEM;
 	}
@@ -598,4 +767,5 @@ sinks_deinit(struct sinks *ss)
 	map_deinit(&ss->by_path);
 	ss->old = old_files_free(ss->old);
 	free(steal(&ss->buffer));
+	free(steal(&ss->lines));
 }

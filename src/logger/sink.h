@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "common/map.h"
+#include "logger/line.h"
 #include "logger/old.h"
 #include "logger/store.h"
 
@@ -31,7 +32,9 @@ struct sinks {
 	unsigned budget;     /* warnings that may still be given */
 	usec_t budget_at;    /* when it was last filled up */
 	unsigned suppressed;
+	usec_t (*wall)(void);  /* microseconds since 1970 */
 	char *buffer;	       /* owned; for moving what waits */
+	char *lines;	       /* owned; for making lines */
 	struct old_files *old; /* owned */
 };
 
@@ -47,13 +50,21 @@ void sink_put(struct sink *s);
 /* When its file becomes an old one (logger/old.h). The last one said holds for all who share the file. */
 struct sink_limits {
 	uint64_t max_size; /* bytes; 0: never */
+	uint64_t max_age;  /* seconds; 0: never */
 	uint64_t keep;	   /* old files */
 	bool compress;
+	uint32_t format; /* enum msg_log_format: what a line of the logger's own looks like */
 };
 void sink_limit(struct sink *s, const struct sink_limits *limits);
 
 /* Write, or keep until it can be written. Loses nothing silently. */
 void sink_write(struct sink *s, const char *p, size_t n, usec_t now);
+/*
+ * The same for output that is made into lines (NULL: as it is). A line that another stream has begun is ended before.
+ */
+void sink_write_lines(struct sink *s, struct line *line, const char *p, size_t n, usec_t now);
+/* A stream ends: so does the line it has begun. */
+void sink_end_line(struct sink *s, struct line *line, usec_t now);
 
 /*
  * Write all that waits. 0, or the first negative errno and the path that has it (borrowed). Something else in the place

@@ -427,6 +427,13 @@ store_queue_consume(struct store_queue *q, size_t n)
 }
 
 void
+store_queue_drop(struct store_queue *q, size_t n)
+{
+	count_dropped(q, n);
+	store_queue_consume(q, n);
+}
+
+void
 store_queue_init(struct store_queue *q, struct store *store, const char *path)
 {
 	*q = (struct store_queue){ .store = store, .path = path, .names = NIL, .first = NIL, .last = NIL };

@@ -66,3 +66,5 @@ void store_queue_add(struct store_queue *q, const char *p, size_t n);
 size_t store_queue_peek(struct store_queue *q, char *buf, size_t size);
 /* Forget `n` bytes at the front. */
 void store_queue_consume(struct store_queue *q, size_t n);
+/* The same, and count them as lost. */
+void store_queue_drop(struct store_queue *q, size_t n);

@@ -9,15 +9,15 @@
 #include <fcntl.h>
 
 int
-stream_new(struct stream **stream, struct sinks *sinks, uint64_t id, int fd, const char *path, struct event_base *base,
-	   event_callback_fn ready)
+stream_new(struct stream **stream, struct sinks *sinks, struct forwards *forwards, const struct msg_log_open *open,
+	   int fd, struct event_base *base, event_callback_fn ready)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	int flags = fcntl(fd, F_GETFL);
 
 	if (s == NULL)
 		return -ENOMEM;
-	s->id = id;
+	s->id = open->stream;
 	s->fd = -1;
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
 		int r = -errno;
@@ -25,16 +25,17 @@ stream_new(struct stream **stream, struct sinks *sinks, uint64_t id, int fd, con
 		free(s);
 		return r;
 	}
-	s->sink = sinks_get(sinks, path);
+	if (line_init(&s->line, open) == 0 && forward_new(&s->forward, forwards, open) == 0)
+		s->sink = sinks_get(sinks, open->path);
 	if (s->sink == NULL) {
-		free(s);
+		(void) stream_free(s, 0);
 		return -ENOMEM;
 	}
 	errno = 0;
 	if (event_assign(&s->event, base, fd, EV_READ | EV_PERSIST, ready, s) < 0 || event_add(&s->event, NULL) < 0) {
 		int r = errno == EPERM || errno == EBADF || errno == EINVAL ? -errno : -ENOMEM;
 
-		(void) stream_free(s);
+		(void) stream_free(s, 0);
 		return r;
 	}
 	s->fd = fd;
@@ -43,7 +44,7 @@ stream_new(struct stream **stream, struct sinks *sinks, uint64_t id, int fd, con
 }
 
 struct stream *
-stream_free(struct stream *s)
+stream_free(struct stream *s, usec_t now)
 {
 	if (s == NULL)
 		return NULL;
@@ -51,7 +52,12 @@ stream_free(struct stream *s)
 		(void) event_del(&s->event);
 	if (s->fd >= 0)
 		(void) close(s->fd);
-	sink_put(s->sink);
+	if (s->sink != NULL) {
+		sink_end_line(s->sink, &s->line, now);
+		sink_put(s->sink);
+	}
+	(void) forward_free(s->forward);
+	line_deinit(&s->line);
 	free(s);
 	return NULL;
 }
@@ -77,8 +83,10 @@ stream_read(struct stream *s, char *buf, size_t max, usec_t now, size_t *moved)
 		open = n < 0 && errno == EAGAIN;
 		break;
 	}
-	if (got > 0)
-		sink_write(s->sink, buf, got, now);
+	if (got > 0) {
+		sink_write_lines(s->sink, &s->line, buf, got, now);
+		forward_add(s->forward, buf, got);
+	}
 	if (moved != NULL)
 		*moved = got;
 	return open;

@@ -9,6 +9,7 @@
 #include <event2/event_struct.h>
 #include <stdbool.h>
 
+#include "logger/forward.h"
 #include "logger/sink.h"
 
 struct stream {
@@ -17,19 +18,22 @@ struct stream {
 	int fd;	     /* owned */
 	struct event event;
 	struct sink *sink; /* one use of it is held */
-	void *owner;	   /* borrowed, for the callback */
+	struct line line;
+	struct forward *forward; /* owned; NULL: nobody else gets it */
+	void *owner;		 /* borrowed, for the callback */
 };
 
 /* Read what a stream has, at most this much in one turn, so that a flood leaves turns to the others. */
 #define STREAM_TURN ((size_t) 16 * 1024)
 
 /*
- * A stream over `fd` (owned on success, made non-blocking) into the file `path`, watched in `base`: `ready` is called
+ * A stream over `fd` (owned on success, made non-blocking), logged as *open says, watched in `base`: `ready` is called
  * with the stream as its argument. 0; -ENOMEM: try again; other negative errno: this descriptor can't be watched.
  */
-int must_check stream_new(struct stream **stream, struct sinks *sinks, uint64_t id, int fd, const char *path,
-			  struct event_base *base, event_callback_fn ready);
-struct stream *stream_free(struct stream *s); /* takes NULL, returns NULL */
+int must_check stream_new(struct stream **stream, struct sinks *sinks, struct forwards *forwards,
+			  const struct msg_log_open *open, int fd, struct event_base *base, event_callback_fn ready);
+/* Takes NULL, returns NULL. A line that is begun ends `now`. */
+struct stream *stream_free(struct stream *s, usec_t now);
 
 /*
  * Move up to `max` bytes to the log through `buf` (STREAM_TURN bytes). True: there may be more, now

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The logs of jobs on disks that are full, read-only, late or replaced; rotation, from inside and outside."""
 
+import datetime
+import json
 import os
+import pathlib
+import re
 import signal
+import socket
+import time
 
 import pytest
 
@@ -41,6 +47,122 @@ def test_rotation_by_size(session):
     whole = "".join((session.log / f"job.log.{i}").read_text() for i in range(len(names), 0, -1)) + session.log_of("job")
     assert whole == "".join(lines)
     assert all((session.log / name).stat().st_size <= 1024 for name in names)
+
+
+def test_rotation_by_age(session):
+    talker = Talker(session, "job", "log max-age 1\nlog compress none\n")
+    said = ""
+
+    def rotated():
+        nonlocal said
+        said += f"line {said.count(chr(10))}\n"
+        talker.say(said.splitlines(True)[-1])
+        return old_logs(session, "job")
+
+    wait_for(rotated, "an old log")
+    wait_for(lambda: session.ctl("log", "job") == said, "all lines")
+
+
+STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+def test_time_before_each_line(session):
+    session.job("job", "log format time\ntask\npre-start exec printf 'no end'\nexec printf 'one\\n\\ntwo\\n'\n")
+    session.wait_job("job")
+    before = time.time()
+    session.ctl("start", "job")
+    wait_for(lambda: re.fullmatch(f"{STAMP} no end\n{STAMP} one\n{STAMP} \n{STAMP} two\n", session.log_of("job")), "four lines")
+    said = datetime.datetime.strptime(session.log_of("job").split()[0] + "+0000", "%Y-%m-%dT%H:%M:%S.%fZ%z").timestamp()
+    assert before - 0.001 <= said <= time.time()
+    assert session.ctl("log", "--since", f"@{int(before) - 5}", "job") == session.log_of("job")
+    assert session.ctl("log", "--since", "2038-01-01", "job") == ""
+
+
+def test_json_lines(session):
+    session.job("net/job", "log format json\nlog max-size 400\nlog compress none\ninstance $N\n"
+                "pre-start exec printf '\\377 \\303\\251 \"'\nscript\n  for i in 1 2 3 4; do echo $i; done\n  exec sleep 1000\nend script\n")
+    session.wait_job("net/job")
+    session.ctl("start", "net/job", "N=a \u2603")
+    wait_for(lambda: session.ctl("log", "net/job", "a \u2603").count("\n") == 5, "five lines")
+    objects = [json.loads(line) for line in session.ctl("log", "net/job", "a \u2603").splitlines()]
+    assert [o["line"] for o in objects] == ["\ufffd \u00e9 \"", "1", "2", "3", "4"]
+    assert [o["process"] for o in objects] == ["pre-start"] + ["main"] * 4
+    assert {(o["job"], o["instance"]) for o in objects} == {("net/job", "a \u2603")}
+    assert {o["pid"] for o in objects[1:]} == {session.pid_of("net/job", "N=a \u2603")}
+    assert all(set(o) == {"time", "job", "instance", "process", "pid", "line"} and re.fullmatch(STAMP, o["time"]) for o in objects)
+
+
+def test_format_outlives_the_logger_and_a_restart_of_init(session):
+    talker = Talker(session, "job", "log format json\n")
+    talker.say("one\n")
+    wait_for(lambda: session.log_of("job").endswith("\n"), "the first line")
+    if "upstart-logger" in session.servants():
+        first = session.servants()["upstart-logger"]
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: session.servants().get("upstart-logger", first) != first, "another logger")
+    talker.say("two\n")
+    session.manager(session.bus()).Restart()
+    wait_for(session.answers, "init to answer again")
+    first = session.servants()["upstart-logger"]
+    os.kill(first, signal.SIGKILL)
+    wait_for(lambda: session.servants().get("upstart-logger", first) != first, "another logger")
+    talker.say("three\n")
+    wait_for(lambda: session.log_of("job").count("\n") == 3, "three lines")
+    objects = [json.loads(line) for line in session.log_of("job").splitlines()]
+    assert [o.pop("line") for o in objects] == ["one", "two", "three"]
+    assert [o.pop("time") for o in objects] and objects == [objects[0]] * 3
+    assert objects[0] == {"job": "job", "instance": "", "process": "main", "pid": session.pid_of("job")}
+
+
+class Receiver:
+    """What a datagram socket inside a machine gets."""
+
+    def __init__(self, machine, path):
+        inside = pathlib.Path(f"/proc/{machine.pid}/root{path}")
+        machine.command("mkdir", "-p", str(pathlib.Path(path).parent))
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self.socket.bind(str(inside))
+
+    def message(self):
+        def attempt():
+            try:
+                return self.socket.recv(1 << 17)
+            except BlockingIOError:
+                return None
+
+        return wait_for(attempt, "a message")
+
+
+def test_lines_for_syslog_and_the_journal(pid1):
+    """Early ones, too: they wait until there is somebody."""
+    early = Talker(pid1, "early", "log forward syslog\n")
+    early.say("before syslog\n")
+    wait_for(lambda: pid1.command("cat", pid1.log / "early.log").stdout == "before syslog\n", "the log, which has all in any case")
+    syslog = Receiver(pid1, "/dev/log")
+    pid = pid1.command("sh", "-c", "initctl status early").stdout.split()[-1]
+    assert re.fullmatch(rf"<30>\w{{3}} [ \d]\d \d\d:\d\d:\d\d early\[{pid}\]: before syslog", syslog.message().decode())
+    other = Talker(pid1, "other", "log forward journald\nlog format json\n")
+    journal = Receiver(pid1, "/run/systemd/journal/socket")
+    other.say("to the journal\n")
+    fields = dict(line.split("=", 1) for line in journal.message().decode().splitlines())
+    assert fields["MESSAGE"] == "to the journal" and fields["UPSTART_JOB"] == fields["SYSLOG_IDENTIFIER"] == "other"
+    assert fields["UPSTART_PROCESS"] == "main" and fields["UPSTART_INSTANCE"] == ""
+    # One that does not read holds nobody up, and is told what it has missed.
+    lines = "".join(f"{i} {'x' * 100}\n" for i in range(30000))
+    for at in range(0, len(lines), 4096):
+        early.say(lines[at:at + 4096])
+    wait_for(lambda: pid1.command("tail", "-c", "1000", pid1.log / "early.log").stdout.endswith(lines[-1000:]), "all of it in the log")
+    early.say("last\n")
+    number, lost = 0, 0
+    while number + lost < 30000:
+        text = syslog.message().decode()
+        if " upstart-logger: " in text:
+            lost = int(text.partition(": ")[2].split()[0])
+        else:
+            assert text.partition(": ")[2].split()[0] in (str(number + lost), "last")
+            number += 1
+        early.say("last\n") if not lost and number % 100 == 0 else None
+    assert 0 < lost < 30000
 
 
 def test_limits_outlive_the_logger_and_a_restart_of_init(session):

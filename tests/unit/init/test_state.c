@@ -161,6 +161,7 @@ descriptors_keep_their_numbers(void **state)
 	struct rig a, b;
 	uint64_t kept, closed;
 	int fd = open("/dev/null", O_RDWR), pty = open("/dev/null", O_RDWR);
+	struct msg_log_open plan = { .stream = 5 };
 
 	rig_init(&a);
 	rig_init(&b);
@@ -168,7 +169,8 @@ descriptors_keep_their_numbers(void **state)
 	assert_int_equal(fdtable_add(&a.init, fd, &kept), 0);
 	assert_int_equal(fdtable_add(&a.init, dup(fd), &closed), 0);
 	fdtable_close(&a.init, closed);
-	assert_int_equal(logs_open(&a.init, 5, "/var/log/x.log", &(struct log_limits){ 0 }, pty), 0);
+	plan.path = strdup("/var/log/x.log");
+	assert_int_equal(logs_open(&a.init, &plan, 7, pty), 0);
 	assert_int_equal(load(&a, &b), 0);
 	assert_int_equal(fdtable_get(&b.init, kept), fd);
 	assert_int_equal(fdtable_get(&b.init, closed), -1);

@@ -120,12 +120,12 @@ test_refused(void **state)
 static void
 test_not_yet(void **state)
 {
-	static const char *const without[] = { "expect notify\n",  "expect timeout 5\n",
-					       "watchdog 1\n", "kill mode tree\n", "namespace net\n",
-					       "log format json\n", "hostname a\n" };
-	static const char *const with[] = { "expect fork\n", "expect none\n", "kill timeout 1\n",
-					    "import A\n",    "tmpfiles /a\n", "respawn\nrespawn delay 1\n",
-					    "log keep 1\n",  "log max-size 1M\n", "log compress none\n" };
+	static const char *const without[] = { "expect notify\n",  "expect timeout 5\n", "watchdog 1\n",
+					       "kill mode tree\n", "namespace net\n",	 "hostname a\n" };
+	static const char *const with[] = { "expect fork\n",	"expect none\n",     "kill timeout 1\n",
+					    "import A\n",	"tmpfiles /a\n",     "respawn\nrespawn delay 1\n",
+					    "log keep 1\n",	"log max-size 1M\n", "log compress none\n",
+					    "log max-age 1d\n", "log format json\n", "log forward syslog\n" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(without); i++) {
 		auto_parsed struct parsed p = parse_good(without[i]);

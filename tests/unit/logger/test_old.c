@@ -59,7 +59,7 @@ limited(struct fixture *f, uint64_t max_size, uint64_t keep, bool compress)
 	struct sink *s = sinks_get(&f->sinks, folder_path(&f->folder, "job.log"));
 
 	assert_non_null(s);
-	sink_limit(s, &(struct sink_limits){ max_size, keep, compress });
+	sink_limit(s, &(struct sink_limits){ .max_size = max_size, .keep = keep, .compress = compress });
 	return s;
 }
 
@@ -195,12 +195,12 @@ test_only_so_many_stay(void **state)
 	assert_log(f, "job.log.3", "l4\n");
 	assert_false(exists(f, "job.log.4"));
 	/* Fewer are wanted: the others go with the next. */
-	sink_limit(s, &(struct sink_limits){ 4, 1, false });
+	sink_limit(s, &(struct sink_limits){ .max_size = 4, .keep = 1 });
 	say(s, "l8\n");
 	assert_log(f, "job.log.1", "l7\n");
 	assert_false(exists(f, "job.log.2"));
 	assert_false(exists(f, "job.log.3"));
-	sink_limit(s, &(struct sink_limits){ 4, 0, true });
+	sink_limit(s, &(struct sink_limits){ .max_size = 4, .compress = true });
 	say(s, "l9\n");
 	assert_log(f, "job.log", "l9\n");
 	assert_false(exists(f, "job.log.2"));
@@ -252,7 +252,7 @@ test_rotation_amid_compression(void **state)
 	for (int i = 0; i < 4; i++)
 		old_files_work(f->sinks.old);
 	assert_true(exists(f, "job.log.1.zst.part"));
-	sink_limit(s, &(struct sink_limits){ 7, 5, true });
+	sink_limit(s, &(struct sink_limits){ .max_size = 7, .keep = 5, .compress = true });
 	say(s, "third\n");
 	assert_log(f, "job.log.1", "second\n");
 	assert_false(exists(f, "job.log.1.zst.part"));
