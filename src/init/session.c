@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -14,15 +15,32 @@
 
 #define FAREWELL (2 * USEC_PER_SEC) /* for the servants' last words */
 
+/*
+ * Never through what somebody else has put there, and whole at once: what lies there may be of another session with
+ * that pid, or our own of before a re-exec, which others read meanwhile. A name that does not end in .session is
+ * ignored.
+ */
 static int
 write_file(const char *path, const char *text)
 {
-	auto_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	auto_free char *draft = str_printf("%s.new", path);
 	size_t n = strlen(text);
+	int fd, r = 0;
 
+	if (draft == NULL)
+		return -ENOMEM;
+	(void) unlink(draft);
+	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
-	return write(fd, text, n) == (ssize_t) n ? 0 : -EIO;
+	if (write(fd, text, n) != (ssize_t) n)
+		r = -EIO;
+	(void) close(fd);
+	if (r == 0 && rename(draft, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void) unlink(draft);
+	return r;
 }
 
 void

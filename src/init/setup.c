@@ -30,6 +30,8 @@
 #include "system/process.h"
 
 #define DEFAULT_UMASK 022u
+#define ADDRESS_TRIES 50
+#define ADDRESS_PAUSE (20 * 1000) /* microseconds */
 #define LISTEN_TRIES 100
 #define LISTEN_PAUSE (10 * 1000) /* microseconds */
 
@@ -243,14 +245,44 @@ invariant_cb(const char *file, int line, const char *what)
 	log_error("%s:%d: does not hold: %s", file, line, what);
 }
 
+/*
+ * Where clients find us; jobs are told it from the first on. Names of sockets are anybody's who comes first: a
+ * session's, which holds its pid and so can be guessed, may be taken.
+ */
+static void
+choose_address(struct init *init)
+{
+	if (init->address == NULL && init->mode != MODE_SESSION)
+		init->address = listen_address(init_is_session(init));
+	if (init->listen_fd >= 0 || init->address == NULL)
+		return;
+	init->listen_fd = listen_open(init->address);
+	/* The control of a crashed image without a state sees the end of its link, and lets go of it. */
+	for (int i = 0; i < ADDRESS_TRIES && init->listen_fd == -EADDRINUSE && init->again; i++) {
+		(void) usleep(ADDRESS_PAUSE);
+		init->listen_fd = listen_open(init->address);
+	}
+	if (init->listen_fd == -EADDRINUSE && init_is_session(init)) {
+		char *other = listen_other_address();
+
+		log_warn("Somebody else listens at %s", init->address);
+		if (other != NULL) {
+			free(init->address);
+			init->address = other;
+			init->listen_fd = listen_open(other);
+		}
+	}
+	if (init->listen_fd < 0)
+		init->listen_fd = -1; /* open_listen() tries again, and tells */
+}
+
 /* A core that knows nothing. */
 static int
 make_fresh(struct init *init)
 {
 	struct core_config config;
 
-	if (init->address == NULL && init->mode != MODE_SESSION)
-		init->address = listen_address(init_is_session(init));
+	choose_address(init);
 	if (init->definitions == NULL)
 		init->definitions = definitions_new();
 	if (init->definitions == NULL)

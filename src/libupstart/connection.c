@@ -15,9 +15,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
-#include "common/macros.h"
+#include "common/str.h"
 
 #define QUICK_LIMIT_MS 300000u
 #define RETRY_LIMIT_MS 60000u
@@ -41,6 +42,7 @@
 #else
 #define SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
 #endif
+#define SESSION_ADDRESS "unix:abstract=/com/ubuntu/upstart-session/" /* then UID/PID */
 #define BUS_NAME "com.ubuntu.Upstart"
 
 #define auto_dbus_error __attribute__((cleanup(dbus_error_free)))
@@ -106,10 +108,55 @@ client_close(struct upstart *u)
 	u->dbus = NULL;
 }
 
+/*
+ * Abstract names are anybody's who comes first. At those that init has by custom only root may listen, or the user
+ * whose number is in the name, or our own; at others whoever named them knows best.
+ */
+static bool
+may_listen(const char *where, uid_t uid)
+{
+	if (uid == 0 || uid == geteuid())
+		return true;
+	if (strncmp(where, SESSION_ADDRESS, strlen(SESSION_ADDRESS)) == 0)
+		return strtoul(where + strlen(SESSION_ADDRESS), NULL, 10) == uid;
+	return strcmp(where, SYSTEM_ADDRESS) != 0;
+}
+
+/* Who listens at the other end; false where the system does not tell. */
+static bool
+listener_of(DBusConnection *dbus, uid_t *uid)
+{
+#ifdef SO_PEERCRED
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	int fd;
+
+	if (dbus_connection_get_socket(dbus, &fd) && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
+		*uid = cred.uid;
+		return true;
+	}
+#endif
+	return false;
+}
+
+/* Before anything is said: is it init that we have come to? 0 or a negative errno. */
+static int
+check_listener(const struct upstart *u, struct upstart_error *err)
+{
+	auto_free char *text = NULL;
+	uid_t uid;
+
+	if (!listener_of(u->dbus, &uid) || may_listen(u->where, uid))
+		return 0;
+	text = str_printf("Another user listens at %s", u->where);
+	return text ? client_error(err, -EACCES, DBUS_ERROR_ACCESS_DENIED, text) : client_nomem(err);
+}
+
 int
 client_open(struct upstart *u, struct upstart_error *err)
 {
 	DBusError derr auto_dbus_error = DBUS_ERROR_INIT;
+	int r = 0;
 
 	client_close(u);
 	switch (u->transport) {
@@ -126,9 +173,13 @@ client_open(struct upstart *u, struct upstart_error *err)
 	if (!u->dbus)
 		return error_from_dbus(err, -ENOTCONN, &derr);
 	dbus_connection_set_exit_on_disconnect(u->dbus, FALSE);
-	if (!dbus_connection_add_filter(u->dbus, message_cb, u, NULL)) {
+	if (u->transport == UPSTART_PRIVATE)
+		r = check_listener(u, err);
+	if (r == 0 && !dbus_connection_add_filter(u->dbus, message_cb, u, NULL))
+		r = client_nomem(err);
+	if (r < 0) {
 		client_close(u);
-		return client_nomem(err);
+		return r;
 	}
 	u->opened = now_ms();
 	u->heard = false;

@@ -14,6 +14,12 @@
  */
 char *listen_address(int session);
 
+/*
+ * Another one for a session, when somebody else listens at the first: nobody can guess it. Owned; NULL when out of memory
+ * or where the first is never somebody else's.
+ */
+char *listen_other_address(void);
+
 /* Listen on an address of that form. A descriptor (close-on-exec) or a negative errno. */
 int must_check listen_open(const char *address);
 

@@ -448,6 +448,48 @@ def test_unreachable_init(run):
         assert (status, out) == (1, "") and err.startswith(unable + "Failed to connect to socket /nobody: ")
 
 
+# Has an address before whom it belongs to: says so, then hears whoever comes.
+SQUATTER = """
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind("\\0" + sys.argv[1].removeprefix("unix:abstract="))
+s.listen()
+print("there", flush=True)
+while True:
+    c, _ = s.accept()
+    sys.stdout.write("heard" if b"BEGIN" in c.recv(4096) else "")
+    c.close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+@pytest.mark.parametrize("address", [SYSTEM, "unix:abstract=/com/ubuntu/upstart-session/0/4242"])
+def test_nobody_passes_for_init(run, address):
+    with private_network():
+        squatter = subprocess.Popen(["/usr/bin/python3", "-c", SQUATTER, address], user=65534, stdout=subprocess.PIPE, text=True)
+        try:
+            assert squatter.stdout.readline() == "there\n"
+            env = {} if address == SYSTEM else {"UPSTART_SESSION": address}
+            assert run(None, "initctl emit secret PASSWORD=x", **env) == bad(
+                "initctl: Unable to connect to Upstart: Another user listens at " + address)
+        finally:
+            squatter.kill()
+            assert squatter.communicate()[0] == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be two users")
+def test_root_speaks_to_the_session_of_a_user(run):
+    address = "unix:abstract=/com/ubuntu/upstart-session/65534/4242"
+    with private_network():
+        squatter = subprocess.Popen(["/usr/bin/python3", "-c", SQUATTER, address], user=65534, stdout=subprocess.PIPE, text=True)
+        try:
+            assert squatter.stdout.readline() == "there\n"
+            assert "Another user" not in run(None, "initctl version", UPSTART_SESSION=address)[2]
+        finally:
+            squatter.kill()
+            squatter.communicate()
+
+
 def test_list_sessions(run, tmp_path):
     sessions = tmp_path / "upstart" / "sessions"
     assert run(None, "initctl list-sessions") == ok()

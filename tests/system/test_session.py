@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -279,6 +280,52 @@ def test_session_file_holds_the_address_and_goes_with_the_session(session):
         session.address.startswith("unix:path=")
     assert session.end() == 0
     assert not file.exists()
+
+
+# Takes the address that the session it becomes will want.
+SQUATTER = """#!/usr/bin/python3
+import os, socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind("\\0/com/ubuntu/upstart-session/%d/%d" % (os.getuid(), os.getpid()))
+s.listen()
+if os.fork() == 0:
+    while os.getppid() > 1:
+        time.sleep(0.1)
+else:
+    os.execv({init!r}, [{init!r}, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(not WATCHES, reason="only where names of sockets are anybody's")
+def test_address_that_somebody_else_has_is_no_loss(make_session):
+    session = make_session()
+    wrapper = session.path / "init"
+    wrapper.write_text(SQUATTER.format(init=str(session.program)))
+    wrapper.chmod(0o755)
+    session.program = wrapper
+    session.job("tell", "task\nconsole log\nexec echo $UPSTART_SESSION\n")
+    session.start()
+    assert re.fullmatch(f"unix:abstract=/com/ubuntu/upstart-session/{os.getuid()}/[0-9a-f]{{16}}/{session.pid}", session.address)
+    assert "Somebody else listens at unix:abstract=/com/ubuntu/upstart-session/" in session.messages()
+    session.ctl("start", "tell")
+    wait_for(lambda: session.log_of("tell") == session.address + "\n", "the job to be told")
+    assert f"{session.pid} {session.address}\n" == session.ctl("list-sessions")
+
+
+def test_session_file_is_not_written_through_what_lies_there(make_session):
+    session = make_session()
+    folder = session.path / "run" / "upstart" / "sessions"
+    folder.mkdir(parents=True)
+    prize = session.path / "prize"
+    prize.write_text("precious")
+    wrapper = session.path / "init"
+    wrapper.write_text(f'#!/bin/sh\nln {prize} {folder}/$$.session\nln -s {prize} {folder}/$$.session.new\n'
+                       f'exec {session.program} "$@"\n')
+    wrapper.chmod(0o755)
+    session.program = wrapper
+    session.start()
+    assert prize.read_text() == "precious"
+    assert os.listdir(folder) == [f"{session.pid}.session"]
 
 
 def test_end_stops_all_jobs(session):

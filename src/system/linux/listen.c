@@ -5,7 +5,9 @@
 #include "system/listen.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -19,6 +21,18 @@ listen_address(int session)
 	if (!session)
 		return strdup(PREFIX "/com/ubuntu/upstart");
 	return str_printf(PREFIX "/com/ubuntu/upstart-session/%u/%d", (unsigned) getuid(), (int) getpid());
+}
+
+/* Owner and process stay where those who read addresses look for them. */
+char *
+listen_other_address(void)
+{
+	uint64_t secret = 0;
+
+	if (getrandom(&secret, sizeof(secret), GRND_NONBLOCK) != (ssize_t) sizeof(secret))
+		return NULL;
+	return str_printf(PREFIX "/com/ubuntu/upstart-session/%u/%016" PRIx64 "/%d", (unsigned) getuid(), secret,
+			  (int) getpid());
 }
 
 int

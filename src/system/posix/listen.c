@@ -27,6 +27,13 @@ listen_address(int session)
 	return str_printf(PREFIX "%s/upstart/private-%d", dir, (int) getpid());
 }
 
+/* Whatever lies at the first is replaced. */
+char *
+listen_other_address(void)
+{
+	return NULL;
+}
+
 /* Make the directory the socket lies in; its parents must be there. */
 static void
 make_parent(const char *path)
