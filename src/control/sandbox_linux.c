@@ -2,6 +2,7 @@
 #include "control/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <seccomp.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 /*
  * What the C library, libevent and libdbus use once everything is set up: the loop, sockets (the system
  * bus may be joined at any time), memory, the machine id, messages to stderr, the anonymous files of long
- * messages. No exec, no fork, no signals to others, no mounts, no tracing.
+ * messages. No exec, no fork, no signals to others, no mounts, no tracing, no files but to read. Root's files are
+ * root's also without any capability, and so are the limits of root's other processes.
  */
 /* clang-format off */
 static const char *const allowed[] = {
@@ -24,25 +26,48 @@ static const char *const allowed[] = {
 	"pselect6", "select", "timerfd_create", "timerfd_settime", "clock_gettime", "clock_nanosleep",
 	"clock_getres", "gettimeofday", "nanosleep", "restart_syscall", "time",
 	/* sockets */
-	"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "listen", "recvfrom",
+	"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt", "recvfrom",
 	"recvmsg", "recvmmsg", "sendmmsg", "sendmsg", "sendto", "setsockopt", "shutdown", "socket", "socketpair",
 	/* descriptors */
 	"close", "dup", "dup2", "dup3", "fcntl", "fcntl64", "ioctl", "lseek", "pipe2", "pread64", "pwrite64",
 	"read", "readv", "write", "writev", "memfd_create", "ftruncate",
 	/* looking at files: machine id, socket addresses, user data base */
 	"access", "faccessat", "faccessat2", "fstat", "fstat64", "fstatfs", "getcwd", "getdents64", "lstat",
-	"newfstatat", "open", "openat", "readlink", "readlinkat", "stat", "stat64", "statx", "unlink", "unlinkat",
+	"newfstatat", "readlink", "readlinkat", "stat", "stat64", "statx",
 	/* memory */
 	"brk", "madvise", "mmap", "mmap2", "mprotect", "mremap", "munmap", "futex", "rseq", "membarrier",
 	/* about ourselves */
 	"capget", "geteuid", "geteuid32", "getegid", "getegid32", "getgid", "getgid32", "getgroups", "getgroups32",
 	"getpid", "getppid", "getrandom", "getresgid", "getresuid", "getrlimit", "getrusage", "gettid", "getuid",
-	"getuid32", "prlimit64", "sched_getaffinity", "sched_yield", "sysinfo", "uname", "umask",
+	"getuid32", "sched_getaffinity", "sched_yield", "sysinfo", "uname", "umask",
 	/* signals and the end */
 	"exit", "exit_group", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn", "sigaltstack",
 	"sigreturn",
 };
 /* clang-format on */
+
+/* What is allowed with certain arguments only. 0 or a negative errno. */
+static int
+add_conditional(scmp_filter_ctx filter)
+{
+	const scmp_datum_t writes = O_ACCMODE | O_CREAT | O_TRUNC;
+	int r;
+
+	/* Reading only. */
+	r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+			     SCMP_A2(SCMP_CMP_MASKED_EQ, writes, O_RDONLY));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
+				     SCMP_A1(SCMP_CMP_MASKED_EQ, writes, O_RDONLY));
+	/* Our own limits. */
+	if (r == 0 || r == -EDOM)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A0(SCMP_CMP_EQ, 0));
+	/* A signal to oneself (abort) and nobody else. */
+	if (r == 0 || r == -EDOM)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t) getpid()));
+	return r;
+}
 
 static int
 load_filter(void)
@@ -61,10 +86,8 @@ load_filter(void)
 		if (r == -EDOM) /* a pseudo call that this architecture lacks */
 			r = 0;
 	}
-	/* A signal to oneself (abort) and nobody else. */
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t) getpid()));
+		r = add_conditional(filter);
 	if (r == 0)
 		r = seccomp_load(filter);
 	seccomp_release(filter);
