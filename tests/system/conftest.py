@@ -178,6 +178,7 @@ class Session(Init):
     """`init --user`."""
 
     program = INIT
+    user = None  # number of another than ours
 
     def start(self, *options, inherit=False, startup=False, confdir=True, env=None):
         words = [self.program, "--user", "--logdir", self.log]
@@ -186,7 +187,8 @@ class Session(Init):
         words += [] if startup else ["--no-startup-event"]
         with open(self.out, "ab") as out:
             self.process = subprocess.Popen([*words, *options], env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=out, cwd=self.path, start_new_session=True)
+                                            stderr=out, cwd=self.path, start_new_session=True, user=self.user, group=self.user,
+                                            extra_groups=[] if self.user else None)
         self.find()
         wait_for(self.answers, "init to answer")
         return self

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import INIT, SERVANTS, WATCHES, is_alive, wait_for
+from conftest import BUILD, INIT, SERVANTS, WATCHES, is_alive, wait_for
 
 SLEEP = "exec sleep 1000\n"
 
@@ -99,6 +99,20 @@ def test_killed_servants_come_back(pid1):
 def test_arguments_are_hidden(pid1):
     words = [w for w in open(f"/proc/{pid1.pid}/cmdline", "rb").read().split(b"\0") if w]
     assert words == [str(INIT).encode()]
+
+
+def test_environment_does_not_say_where_the_servants_are(make_pid1):
+    """It does for a session, which has no more power than who says it."""
+    machine = make_pid1()
+    folder = machine.path / "servants"
+    folder.mkdir()
+    for name in ("spawner", "logger", "control"):
+        (folder / f"upstart-{name}").write_text(f"#!/bin/sh\n: > {machine.path}/was-run\n")
+        (folder / f"upstart-{name}").chmod(0o755)
+    machine.start(env={"UPSTART_LIBEXECDIR": str(folder)})
+    for name, pid in machine.wait_servants().items():
+        assert os.readlink(f"/proc/{pid}/exe") == str(BUILD / "src" / name.removeprefix("upstart-") / name)
+    assert not (machine.path / "was-run").exists()
 
 
 def test_startup_event_and_console_output(make_pid1):

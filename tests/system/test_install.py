@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What `make install DESTDIR=D` makes, and that it runs from there, wherever that is and whoever runs it.
+
+UPSTART_BUILD names the build folder (default: build); the installation in its `root` is copied to elsewhere.
+"""
+
+import os
+import pathlib
+import shutil
+import stat
+import subprocess
+import tempfile
+
+import pytest
+
+from conftest import BUILD, LIMIT, SERVANTS, Session, wait_for
+
+ROOT = BUILD / "root"
+NOBODY = 65534
+
+pytestmark = pytest.mark.skipif(not (ROOT / "sbin" / "init").exists(), reason="there is no installation in the build folder")
+
+
+@pytest.fixture
+def place():
+    """A copy of the installation, which everybody can reach."""
+    with tempfile.TemporaryDirectory(prefix="upstart-install-") as scratch:
+        path = pathlib.Path(scratch)
+        path.chmod(0o755)
+        shutil.copytree(ROOT, path / "D", symlinks=True)
+        yield path
+
+
+@pytest.fixture
+def make(place):
+    made = []
+
+    def make(user=None):
+        path = place / f"session{len(made)}"
+        path.mkdir()
+        session = Session(path)
+        session.program = place / "D" / "sbin" / "init"
+        session.user = user
+        for folder in [path, *path.rglob("*")] if user else []:
+            os.chown(folder, user, user, follow_symlinks=False)
+        made.append(session)
+        return session
+
+    yield make
+    for session in made:
+        session.kill_all()
+
+
+def test_everything_is_where_it_belongs():
+    for name in ("sbin/init", "sbin/initctl", "sbin/telinit", "sbin/shutdown", "sbin/reboot", "sbin/runlevel",
+                 "usr/lib/upstart/upstart-control", "usr/lib/upstart/upstart-logger",
+                 *(["usr/lib/upstart/upstart-spawner"] if SERVANTS == 3 else [])):
+        assert os.access(ROOT / name, os.X_OK), name
+    for name in ("start", "stop", "restart", "reload", "status"):
+        assert os.readlink(ROOT / "sbin" / name) == "initctl"
+    for name in ("halt", "poweroff"):
+        assert os.readlink(ROOT / "sbin" / name) == "reboot"
+    for name in ("etc/init/rc.conf", "usr/share/dbus-1/system.d/Upstart.conf", "usr/share/man/man8/init.8", "usr/include/upstart/upstart.h"):
+        assert (ROOT / name).is_file(), name
+    assert stat.S_IMODE((ROOT / "var/log/upstart").stat().st_mode) == 0o755
+    for path in ROOT.rglob("*"):
+        assert path.is_symlink() or not path.stat().st_mode & 0o022, f"{path} may be changed by others"
+
+
+@pytest.mark.parametrize("user", [None, pytest.param(NOBODY, marks=pytest.mark.skipif(os.geteuid() != 0, reason="needs root"))])
+def test_it_runs_from_there(place, make, user):
+    session = make(user)
+    session.job("web", "exec sleep 1000\n")
+    session.job("who", "task\nexec id -u\n")
+    session.start()
+    for name, pid in session.wait_servants().items():
+        assert os.readlink(f"/proc/{pid}/exe") == str(place / "D/usr/lib/upstart" / name)
+
+    def ctl(*words):
+        done = subprocess.run([place / "D" / "sbin" / words[0], *words[1:]], env=session.env, capture_output=True, text=True,
+                              timeout=LIMIT, user=user, group=user, extra_groups=[] if user else None)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        return done.stdout
+
+    assert ctl("initctl", "list") == "web stop/waiting\nwho stop/waiting\n"
+    assert ctl("start", "web") == f"web start/running, process {session.pid_of('web')}\n"
+    assert ctl("start", "who") == "who stop/waiting\n"
+    wait_for(lambda: session.log_of("who") == f"{user or os.getuid()}\n", "the job to say who it is")
+    assert ctl("stop", "web") == "web stop/waiting\n"
+    assert session.end() == 0
