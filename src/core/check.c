@@ -66,29 +66,6 @@ check_trigger(struct check *c, const struct trigger *t, const char *who)
 	}
 }
 
-/* The kind of process a state waits for, or PROCESS_KIND_COUNT. */
-static enum process_kind
-awaited(enum job_state state)
-{
-	switch (state) {
-	case JOB_SECURITY:
-		return PROCESS_SECURITY;
-	case JOB_PRE_START:
-		return PROCESS_PRE_START;
-	case JOB_SPAWNED:
-	case JOB_KILLED:
-		return PROCESS_MAIN;
-	case JOB_POST_START:
-		return PROCESS_POST_START;
-	case JOB_PRE_STOP:
-		return PROCESS_PRE_STOP;
-	case JOB_POST_STOP:
-		return PROCESS_POST_STOP;
-	default:
-		return PROCESS_KIND_COUNT;
-	}
-}
-
 static void
 check_processes(struct check *c, const struct job *job)
 {
@@ -112,7 +89,7 @@ check_processes(struct check *c, const struct job *job)
 static void
 check_job(struct check *c, const struct slot *slot, const struct job *job)
 {
-	enum process_kind kind = awaited(job->state);
+	enum process_kind kind = process_awaited((enum job_state) job->state);
 	bool waits_for_event = job->state == JOB_STARTING || job->state == JOB_STOPPING;
 	const struct event *own = event_get(c->core, job->blocker);
 
@@ -144,7 +121,8 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 		wrong(c, "%s is running with goal %s", slot->name, job_goal_name(job->goal));
 	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN))
 		wrong(c, "%s is running without its main process", slot->name);
-	if ((job->kill_timer != 0) && (job->state != JOB_KILLED || !process_live(job, PROCESS_MAIN)))
+	if (job->kill_timer != 0 && (kind == PROCESS_KIND_COUNT || !process_live(job, kind) || job->state == JOB_SPAWNED ||
+				     (job->state != JOB_KILLED && job->goal != GOAL_STOP && !job->hook_told)))
 		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
 	check_processes(c, job);
 	check_trigger(c, &job->stop, slot->name);

@@ -190,6 +190,7 @@ struct job {
 	uint32_t failed_kind;
 	int32_t exit_status; /* -1: none */
 	uint64_t kill_timer; /* 0: none */
+	bool hook_told;	     /* the hook it waits for was told to end, for the goal is stop */
 	struct u64v respawns;	/* when it was respawned lately */
 	uint64_t respawn_delay; /* before the last one; 0: none yet */
 	uint64_t main_since;	/* its main process was asked for then */
@@ -384,6 +385,11 @@ void pace_go_on(struct core *core);		    /* those whose rest is over */
 void process_spawn(struct core *core, struct job *job, enum process_kind kind);
 bool process_live(const struct job *job, enum process_kind kind);
 void process_kill_main(struct core *core, struct job *job);
+/* The process that a state waits for; PROCESS_KIND_COUNT: it waits for none. */
+enum process_kind process_awaited(enum job_state state);
+/* The goal is stop while the instance waits for a hook on its way up: that has so much time as main would have. */
+void process_hurry_hook(struct core *core, struct job *job);
+void process_spare_hook(struct core *core, struct job *job); /* the goal is start again */
 bool process_timer(struct core *core, uint64_t timer); /* false: none of a job's */
 void process_forget_timer(struct core *core, struct job *job);
 int process_spawned(struct core *core, const struct input_spawned *in);

@@ -460,8 +460,12 @@ job_change_goal(struct core *core, struct job *job, enum job_goal goal)
 	if (job->goal == (uint32_t) goal)
 		return;
 	set_goal(core, job, goal);
-	if (goal == GOAL_STOP)
+	if (goal == GOAL_STOP) {
 		pace_wake(core, job);
+		process_hurry_hook(core, job);
+	} else {
+		process_spare_hook(core, job);
+	}
 	if ((job->state == JOB_WAITING && goal == GOAL_START) || (job->state == JOB_RUNNING && goal == GOAL_STOP) ||
 	    (goal == GOAL_STOP && job_hangs_in_spawned(job)))
 		job_advance(core, job);

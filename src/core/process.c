@@ -137,31 +137,88 @@ forget(struct core *core, struct job *job, enum process_kind kind)
 }
 
 static void
-send_signal(struct core *core, const struct job *job, const struct process *p, int signal)
+send_signal(struct core *core, const struct job *job, enum process_kind kind, int signal)
 {
+	const struct process *p = &job->process[kind];
 	char display[JOB_DISPLAY_MAX], text[16];
 
-	core_log(core, LOG_LEVEL_INFO, "Sending %s signal to %s main process (%d)",
-		 signal_text(signal, text, sizeof(text)), job_display(job, display, sizeof(display)), p->pid);
+	core_log(core, LOG_LEVEL_INFO, "Sending %s signal to %s %s process (%d)",
+		 signal_text(signal, text, sizeof(text)), job_display(job, display, sizeof(display)),
+		 process_kind_name(kind), p->pid);
 	core_kill(core, p, signal, true);
+}
+
+static void
+set_kill_timer(struct core *core, struct job *job)
+{
+	job->kill_timer = core_timer(core, core->now + job->cls->kill_timeout * USEC_PER_SEC);
+	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+}
+
+/* Tell a process to end, and make it if it does not. */
+static void
+end_process(struct core *core, struct job *job, enum process_kind kind)
+{
+	send_signal(core, job, kind, job->cls->kill_signal);
+	if (job->cls->kill_timeout == 0) {
+		send_signal(core, job, kind, SIGKILL);
+		return;
+	}
+	/* One that is stopped could not die of it (runtime.md 19, 9). */
+	core_kill(core, &job->process[kind], SIGCONT, true);
+	set_kill_timer(core, job);
 }
 
 void
 process_kill_main(struct core *core, struct job *job)
 {
-	const struct process *p = &job->process[PROCESS_MAIN];
-
-	if (p->pid == 0)
+	if (job->process[PROCESS_MAIN].pid == 0)
 		return; /* its pid is not known yet: process_spawned() comes back here */
-	send_signal(core, job, p, job->cls->kill_signal);
-	if (job->cls->kill_timeout == 0) {
-		send_signal(core, job, p, SIGKILL);
-		return;
+	end_process(core, job, PROCESS_MAIN);
+}
+
+enum process_kind
+process_awaited(enum job_state state)
+{
+	switch (state) {
+	case JOB_SECURITY:
+		return PROCESS_SECURITY;
+	case JOB_PRE_START:
+		return PROCESS_PRE_START;
+	case JOB_SPAWNED:
+	case JOB_KILLED:
+		return PROCESS_MAIN;
+	case JOB_POST_START:
+		return PROCESS_POST_START;
+	case JOB_PRE_STOP:
+		return PROCESS_PRE_STOP;
+	case JOB_POST_STOP:
+		return PROCESS_POST_STOP;
+	default:
+		return PROCESS_KIND_COUNT;
 	}
-	/* One that is stopped could not die of it (runtime.md 19, 9). */
-	core_kill(core, p, SIGCONT, true);
-	job->kill_timer = core_timer(core, core->now + job->cls->kill_timeout * USEC_PER_SEC);
-	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+}
+
+/* Hooks of the way down are what a stop asks for; those of the way up only keep it waiting. */
+static bool
+waits_for_hook(const struct job *job)
+{
+	return (job->state == JOB_SECURITY || job->state == JOB_PRE_START || job->state == JOB_POST_START) &&
+	       process_live(job, process_awaited((enum job_state) job->state));
+}
+
+void
+process_hurry_hook(struct core *core, struct job *job)
+{
+	if (waits_for_hook(job) && job->kill_timer == 0)
+		set_kill_timer(core, job);
+}
+
+void
+process_spare_hook(struct core *core, struct job *job)
+{
+	if (waits_for_hook(job) && !job->hook_told)
+		process_forget_timer(core, job);
 }
 
 void
@@ -175,13 +232,23 @@ bool
 process_timer(struct core *core, uint64_t timer)
 {
 	struct job *job = map_get_id(&core->timer_to_job, timer);
+	enum process_kind kind;
 
 	if (job == NULL)
 		return false;
 	map_del_id(&core->timer_to_job, timer);
 	job->kill_timer = 0;
-	if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN))
-		send_signal(core, job, &job->process[PROCESS_MAIN], SIGKILL);
+	kind = process_awaited((enum job_state) job->state);
+	if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
+		send_signal(core, job, PROCESS_MAIN, SIGKILL);
+	} else if (waits_for_hook(job) && job->process[kind].pid == 0) {
+		set_kill_timer(core, job);
+	} else if (waits_for_hook(job) && job->hook_told) {
+		send_signal(core, job, kind, SIGKILL);
+	} else if (waits_for_hook(job)) {
+		job->hook_told = true;
+		end_process(core, job, kind);
+	}
 	return true;
 }
 
@@ -271,45 +338,42 @@ security_matters(const struct core *core, const struct job_class *cls)
 	return cls->tmpfiles != NULL || (core->config.policies & CORE_POLICY_SECURITY_FAILS) != 0;
 }
 
+/* A failure of post-stop ends a restart or respawn that was to follow (runtime.md 19, 34). */
+static void
+hook_failed(struct core *core, struct job *job, enum process_kind kind, int32_t status)
+{
+	char display[JOB_DISPLAY_MAX];
+
+	if (kind == PROCESS_POST_STOP && job->goal != GOAL_STOP)
+		core_log(core, LOG_LEVEL_WARN, "%s post-stop process failed, not started again",
+			 job_display(job, display, sizeof(display)));
+	job_fail(core, job, kind, status);
+	job_change_goal(core, job, GOAL_STOP);
+}
+
 /* Free the slot of a process that has ended and go on from there. */
 static void
 process_ended(struct core *core, struct job *job, enum process_kind kind, int32_t status)
 {
-	bool was_moving = false;
+	bool was_moving = kind == process_awaited((enum job_state) job->state), was_told = job->hook_told;
 
-	if (kind == PROCESS_MAIN)
+	if (was_moving) {
 		process_forget_timer(core, job);
+		job->hook_told = false;
+	}
 	past_exit(core, job, kind, PAST_ENDED, 0, status);
 	forget(core, job, kind);
-	switch (kind) {
-	case PROCESS_MAIN:
+	if (kind == PROCESS_MAIN) {
 		main_ended(core, job, status);
 		return;
-	case PROCESS_SECURITY:
-		was_moving = job->state == JOB_SECURITY;
-		break;
-	case PROCESS_PRE_START:
-		was_moving = job->state == JOB_PRE_START;
-		break;
-	case PROCESS_POST_START:
-		was_moving = job->state == JOB_POST_START;
-		break;
-	case PROCESS_PRE_STOP:
-		was_moving = job->state == JOB_PRE_STOP;
-		break;
-	case PROCESS_POST_STOP:
-		was_moving = job->state == JOB_POST_STOP;
-		break;
-	default:
-		break;
 	}
 	if (!was_moving)
 		return;
-	if (status != 0 && (kind == PROCESS_PRE_START || kind == PROCESS_POST_STOP ||
-			    (kind == PROCESS_SECURITY && security_matters(core, job->cls)))) {
-		job_fail(core, job, kind, status);
-		job_change_goal(core, job, GOAL_STOP);
-	}
+	/* Killed for a stop that was taken back since, it has not done its work. */
+	if (status != 0 && (!was_told || job->goal != GOAL_STOP) &&
+	    (kind == PROCESS_PRE_START || kind == PROCESS_POST_STOP ||
+	     (kind == PROCESS_SECURITY && security_matters(core, job->cls))))
+		hook_failed(core, job, kind, status);
 	job_advance(core, job);
 }
 
@@ -441,26 +505,23 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 		return 0;
 	state = job->state;
 	/* A stop that came before its program did: that is no failure. */
-	by_stop = kind == PROCESS_MAIN && state == JOB_KILLED && in->step == SPAWN_SETUP && job->process[kind].pid != 0;
+	by_stop = in->step == SPAWN_SETUP && job->process[kind].pid != 0 &&
+		  ((kind == PROCESS_MAIN && state == JOB_KILLED) || (kind == process_awaited(state) && job->hook_told));
 	spawn_step_text(in->step, in->arg, in->error, text, sizeof(text));
-	if (!by_stop)
+	if (!by_stop) {
 		core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s",
 			 job_display(job, display, sizeof(display)), process_kind_name(kind), text);
-	process_forget_timer(core, job);
-	if (!by_stop)
 		past_exit(core, job, kind, in->step, in->arg, in->error);
-	forget(core, job, kind);
-	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP) {
-		job_fail(core, job, kind, -1);
-		job_change_goal(core, job, GOAL_STOP);
 	}
+	if (kind == process_awaited(state)) {
+		process_forget_timer(core, job);
+		job->hook_told = false;
+	}
+	forget(core, job, kind);
+	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP)
+		hook_failed(core, job, kind, -1);
 	/* Only where the process was what the instance waited for. */
-	if (job->state == state &&
-	    ((kind == PROCESS_MAIN && (state == JOB_SPAWNED || state == JOB_KILLED)) ||
-	     (kind == PROCESS_SECURITY && state == JOB_SECURITY) || (kind == PROCESS_PRE_START && state == JOB_PRE_START) ||
-	     (kind == PROCESS_POST_START && state == JOB_POST_START) ||
-	     (kind == PROCESS_PRE_STOP && state == JOB_PRE_STOP) ||
-	     (kind == PROCESS_POST_STOP && state == JOB_POST_STOP)))
+	if (job->state == (uint32_t) state && kind == process_awaited(state))
 		job_advance(core, job);
 	return 0;
 }

@@ -487,6 +487,130 @@ test_job_restart_does_not_count_as_respawn(void **state)
 	rig_assert_state(r, "web", "start/running");
 }
 
+/* -- a stop while a hook on the way up does not end (runtime.md 19, 22) --------------------------------- */
+
+static void
+test_job_stop_kills_a_hook_that_does_not_end(void **state)
+{
+	static const char *const hooks[] = { "pre-start", "post-start" };
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		auto_free char *text = str_printf("kill timeout 3;%s exec h;exec web", hooks[i]);
+
+		(void) rig_define(r, "web", text);
+		(void) rig_start(r, "web", NULL);
+		if (i == 1)
+			rig_up(r, "web", "main");
+		rig_up(r, "web", hooks[i]);
+		rig_forget(r);
+		rig_show(r, RIG_WORK);
+		(void) rig_stop(r, "web", NULL);
+		rig_expect(r, "timer 3\n");
+		assert_true(rig_timer(r));
+		assert_true(rig_timer(r));
+		rig_expect(r, i == 0 ? "kill web pre-start TERM\nkill web pre-start CONT\ntimer 3\nkill web pre-start KILL\n"
+				     : "kill web post-start TERM\nkill web post-start CONT\ntimer 3\nkill web post-start KILL\n");
+		rig_show(r, RIG_SIGNALS);
+		rig_exit(r, "web", hooks[i], JOB_EXIT_SIGNAL(9));
+		rig_settle(r);
+		assert_non_null(strstr(r->lines.p, "EventEmitted stopped [JOB=web INSTANCE= RESULT=ok]"));
+		rig_assert_state(r, "web", "none");
+	}
+}
+
+static void
+test_job_stop_that_is_taken_back_spares_the_hook(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "pre-start exec h;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "pre-start");
+	(void) rig_stop(r, "web", NULL);
+	rig_forget(r);
+	rig_show(r, RIG_WORK);
+	(void) rig_start(r, "web", NULL);
+	rig_expect(r, "timer off\n");
+	rig_exit(r, "web", "pre-start", 0);
+	rig_expect(r, "spawn web main\n");
+}
+
+/* What was told to end has not done its work: a start that comes too late for it fails. */
+static void
+test_job_start_after_the_hook_was_told_to_end(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "pre-start exec h;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "pre-start");
+	(void) rig_stop(r, "web", NULL);
+	assert_true(rig_timer(r));
+	(void) rig_start(r, "web", NULL);
+	rig_forget(r);
+	rig_show(r, RIG_REPLIES);
+	rig_exit(r, "web", "pre-start", JOB_EXIT_SIGNAL(15));
+	rig_expect(r, "reply 3 error JobFailed: Job failed to start\n");
+	rig_assert_state(r, "web", "none");
+}
+
+/* One that fails by itself after the stop has failed, as ever. */
+static void
+test_job_stop_and_a_hook_that_fails(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "pre-start exec h;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "pre-start");
+	(void) rig_stop(r, "web", NULL);
+	rig_forget(r);
+	rig_show(r, RIG_SIGNALS | RIG_WORK);
+	rig_exit(r, "web", "pre-start", 2);
+	assert_non_null(strstr(r->lines.p, "timer off\n"));
+	assert_non_null(strstr(r->lines.p, "stopped [JOB=web INSTANCE= RESULT=failed PROCESS=pre-start EXIT_STATUS=2]"));
+}
+
+/* Main ends while post-start is being hurried: the time of post-start runs on. */
+static void
+test_job_stop_hurries_post_start_whatever_main_does(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "kill timeout 0;post-start exec h;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "main");
+	rig_up(r, "web", "post-start");
+	(void) rig_stop(r, "web", NULL);
+	rig_exit(r, "web", "main", 0);
+	rig_forget(r);
+	rig_show(r, RIG_WORK);
+	assert_true(rig_timer(r));
+	rig_expect(r, "kill web post-start TERM\nkill web post-start KILL\n");
+	rig_exit(r, "web", "post-start", JOB_EXIT_SIGNAL(9));
+	rig_assert_state(r, "web", "none");
+}
+
+/* runtime.md 19, 34: it stays so, and is told. */
+static void
+test_job_respawn_ended_by_post_stop_is_told(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "respawn;exec web;post-stop exec h");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "main");
+	rig_exit(r, "web", "main", 1);
+	rig_up(r, "web", "post-stop");
+	rig_forget(r);
+	rig_show(r, RIG_LOG);
+	rig_exit(r, "web", "post-stop", 1);
+	rig_expect(r, "log warn web post-stop process (102) terminated with status 1\n"
+		      "log warn web post-stop process failed, not started again\n");
+	rig_assert_state(r, "web", "none");
+}
+
 #define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -513,6 +637,12 @@ main(void)
 		cmocka_unit_test(test_job_respawn_limits),
 		BENCHED(test_job_respawn_limit_tells_how),
 		BENCHED(test_job_restart_does_not_count_as_respawn),
+		BENCHED(test_job_stop_kills_a_hook_that_does_not_end),
+		BENCHED(test_job_stop_that_is_taken_back_spares_the_hook),
+		BENCHED(test_job_start_after_the_hook_was_told_to_end),
+		BENCHED(test_job_stop_and_a_hook_that_fails),
+		BENCHED(test_job_stop_hurries_post_start_whatever_main_does),
+		BENCHED(test_job_respawn_ended_by_post_stop_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
