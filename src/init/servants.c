@@ -374,11 +374,14 @@ patience_cb(void *data)
 	lost(s);
 }
 
-/* It has been given something that it must answer. */
+/*
+ * It has been given something that it must answer: an effect, or a wish that the logger says has come true. The answer to a
+ * query is no effect, and nobody says that it came.
+ */
 static void
-expect_answer(struct servant *s, uint32_t type)
+expect_answer(struct servant *s, uint32_t type, uint64_t effect)
 {
-	if (s->asked_at != 0 || (type != MSG_SPAWN && type != MSG_NOTIFY && type != MSG_REPLY && type != MSG_LOG_FLUSH))
+	if (s->asked_at != 0 || (effect == 0 && type != MSG_LOG_FLUSH))
 		return;
 	s->asked_at = clock_now();
 	if (!loop_timer_is_set(s->patience))
@@ -580,7 +583,7 @@ servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t eff
 	}
 	if (r < 0)
 		return r;
-	expect_answer(s, type);
+	expect_answer(s, type, effect);
 	if (ipc_is_short(s->ipc) && !loop_timer_is_set(s->timer))
 		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
 	else if (ipc_wants_write(s->ipc))

@@ -28,6 +28,19 @@ def folder_with(session, name, text):
     return {"UPSTART_LIBEXECDIR": str(servants)}
 
 
+# -- one that has nothing to do -------------------------------------------------------------------------
+
+
+@pytest.mark.skipif("UPSTART_TEST_LONG" not in os.environ, reason="takes half a minute")
+def test_a_control_that_only_answered_questions_stays(session):
+    """The answer to a query is not acknowledged: nothing is owed for it."""
+    control = session.wait_servants()["upstart-control"]
+    session.ctl("list")
+    with pytest.raises(AssertionError):
+        wait_for(lambda: not is_alive(control), "nothing", limit=35)
+    assert "does not answer" not in session.messages()
+
+
 # -- one that stops ------------------------------------------------------------------------------------
 
 
