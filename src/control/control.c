@@ -149,6 +149,7 @@ control_deinit(struct control *control)
 	map_deinit(&control->by_number);
 	if (control->base != NULL)
 		event_base_free(control->base);
+	log_set_sink(NULL, NULL);
 	log_set_program("upstart-control");
 	free(control->program);
 	dbus_shutdown();

@@ -2,7 +2,9 @@
 #include "control/link.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "control/bus.h"
@@ -89,6 +91,18 @@ acknowledge(struct link *link)
 
 /* -- what init says ----------------------------------------------------------- */
 
+/* As init itself does in a session: what is no warning goes to its output, as it is. */
+static void
+session_sink(enum log_level level, const char *text, void *data)
+{
+	const struct control *control = data;
+
+	if (level <= LOG_LEVEL_MESSAGE)
+		(void) dprintf(STDOUT_FILENO, "%s\n", text);
+	else
+		(void) dprintf(STDERR_FILENO, "%s: %s\n", control->program, text);
+}
+
 static void
 take_hello(struct link *link, struct msg_hello *hello)
 {
@@ -99,6 +113,8 @@ take_hello(struct link *link, struct msg_hello *hello)
 		log_set_program(hello->program);
 		free(control->program);
 		control->program = steal(&hello->program);
+		if (control->options.mode == MODE_USER)
+			log_set_sink(session_sink, control);
 	}
 	if (hello->log_level >= 0 && hello->log_level < LOG_LEVEL_COUNT)
 		log_set_level((enum log_level) hello->log_level);
