@@ -68,7 +68,7 @@ class Init:
                     "XDG_CACHE_HOME": str(path / "home/.cache"), "XDG_CONFIG_DIRS": str(path / "home/xdg"),
                     "UPSTART_NO_SYSTEM_USERCONFDIR": "1"}
         (path / "bin").mkdir(exist_ok=True)
-        for name in ("initctl", "start", "stop", "restart", "status", "emit"):
+        for name in ("initctl", "start", "stop", "restart", "reload", "status", "emit"):
             link = path / "bin" / name
             if not link.is_symlink():
                 link.symlink_to(INITCTL)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""The scenarios of tests/system/scenarios (see scenario.py), each with an init of its own."""
+
+import os
+import resource
+
+import pytest
+
+from conftest import MANAGER, is_alive, wait_for
+from scenario import REPLAY, Player, all_scenarios
+
+pytestmark = pytest.mark.skipif(not REPLAY.exists(), reason="upstart-replay is not built")
+
+SCENARIOS = all_scenarios()
+
+
+def manager(player):
+    return player.init.manager(player.init.bus())
+
+
+def restart(player):
+    """A planned re-exec, as `telinit u` asks for it; over when the next image answers."""
+    done = player.init.messages().count("Stateful re-exec completed")
+    manager(player).Restart()
+    wait_for(lambda: player.init.messages().count("Stateful re-exec completed") > done, "the next image")
+    wait_for(player.init.answers, "it to answer")
+
+
+def end_session(player):
+    manager(player).EndSession()
+
+
+def emit_with_file(player, event, *variables):
+    """An event that brings a file with it."""
+    import dbus
+    path = player.init.path / "file"
+    path.write_text("brought\n")
+    with open(path) as file:
+        manager(player).EmitEventWithFile(event, list(variables), True, dbus.types.UnixFd(file.fileno()))
+
+
+def lower_descriptors(player, free):
+    """Leave init only so many descriptors."""
+    used = len(os.listdir(f"/proc/{player.init.pid}/fd"))
+    resource.prlimit(player.init.pid, resource.RLIMIT_NOFILE, (used + int(free), used + int(free)))
+
+
+def raise_descriptors(player):
+    resource.prlimit(player.init.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+
+
+def wait_idle(player):
+    """init uses no time any more: it waits."""
+    def ticks():
+        with open(f"/proc/{player.init.pid}/stat") as file:
+            return sum(int(n) for n in file.read().rpartition(")")[2].split()[11:13])
+
+    last = [ticks()]
+
+    def looked():
+        before, last[0] = last[0], ticks()
+        os.kill(player.init.pid, 0)
+        return before == last[0] and is_alive(player.init.pid)
+
+    wait_for(looked, "init to rest")
+
+
+CALLS = {"restart": restart, "end-session": end_session, "emit-with-file": emit_with_file, "lower-descriptors": lower_descriptors,
+         "raise-descriptors": raise_descriptors, "wait-idle": wait_idle}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=[f"{s.name}-{s.title.replace(' ', '-')}" for s in SCENARIOS])
+def test_scenario(scenario, make_session, make_pid1):
+    words = {step.word: step.rest for step in scenario.steps}
+    if "needs" in words:
+        pytest.skip(f"needs {words['needs']}")
+    player = Player(scenario, make_pid1() if words.get("mode") == "pid1" else make_session(), CALLS)
+    try:
+        player.play()
+    finally:
+        player.stop()
+
+
+def test_all_scenarios_have_names_of_their_own():
+    names = [s.name for s in SCENARIOS]
+    assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
