@@ -261,6 +261,9 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 	if (r == 0) {
 		job->slot = slot;
 		job->cls = resolve(core, wire_get_uint(in));
+		/* A definition that can't be read any more: it goes on by that of its job now. */
+		if (job->cls == NULL)
+			job->cls = job_class_ref(slot->cls);
 		r = job->cls == NULL ? -EBADMSG : trigger_init(core, &job->stop, job->cls->stop_on, slot, job);
 	}
 	if (r == 0) {
@@ -390,6 +393,8 @@ get_slot(struct core *core, struct wire_in *in)
 	slot->successor = resolve(core, successor);
 	if (in->bad)
 		return -EBADMSG;
+	if (slot->cls == NULL && slot->successor != NULL)
+		slot->cls = job_class_ref(slot->successor);
 	if (slot->cls == NULL) { /* a definition that can't be read any more: only what hangs from it is lost */
 		slot_free(core, slot);
 		for (n = 3; n < parts && !in->bad; n++)

@@ -11,6 +11,8 @@
 #include "job/parse.h"
 #include "system/memfile.h"
 
+#define LOST_MAX 65536 /* definitions in one place that is damaged */
+
 struct record {
 	uint64_t id;
 	char *name, *path, *text, *override_path, *override_text;
@@ -218,6 +220,7 @@ int
 definitions_open(int fd, struct definitions **made)
 {
 	struct definitions *d = calloc(1, sizeof(*d));
+	size_t gaps;
 	int r;
 
 	if (d == NULL) {
@@ -229,11 +232,15 @@ definitions_open(int fd, struct definitions **made)
 		free(d);
 		return -ENOMEM;
 	}
-	r = journal_read(d->file, load_cb, d);
+	r = journal_salvage(d->file, load_cb, d, &gaps);
 	if (r < 0) {
 		(void) definitions_free(d);
 		return r;
 	}
+	if (gaps > 0)
+		log_error("Job definitions are damaged in memory: some are lost until their files are read");
+	/* What is lost may be spoken of all the same: its number is not given again. */
+	d->last_id += gaps * LOST_MAX;
 	*made = d;
 	return 0;
 }

@@ -33,7 +33,7 @@ struct journal {
 	bool reserve;
 	off_t size;	 /* end of the last good record */
 	off_t set_aside; /* the file system has promised this much */
-	uint64_t mark; /* of its file */
+	uint64_t mark;	 /* of its file */
 	uint64_t number;
 };
 
@@ -300,22 +300,23 @@ file_end(const struct journal *j)
 	return fstat(j->fd, &st) == 0 ? st.st_size : 0;
 }
 
-int
-journal_read(struct journal *j, journal_fn fn, void *data)
+/* Hand out records from `at`, where one may follow that has another number (`gap`), until one is not sound. */
+static int
+read_from(struct journal *j, off_t at, bool gap, journal_fn fn, void *data)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 	off_t end = file_end(j);
 	int r;
 
-	j->size = 0;
-	j->number = 0;
+	j->size = at;
 	while ((r = read_record(j, j->size, end, &b)) == 1) {
 		uint64_t number = get_le((const unsigned char *) b.p + 8, 8);
 		struct wire_in in;
 		uint64_t kind;
 
-		if (number != j->number + 1)
+		if (number != j->number + 1 && !gap)
 			return 0;
+		gap = false;
 		wire_in_init(&in, b.p + HEAD, b.len - HEAD);
 		kind = wire_get_uint(&in);
 		if (in.bad || kind > UINT32_MAX)
@@ -325,6 +326,59 @@ journal_read(struct journal *j, journal_fn fn, void *data)
 			return r;
 		j->number = number;
 		j->size += (off_t) b.len;
+	}
+	return r;
+}
+
+int
+journal_read(struct journal *j, journal_fn fn, void *data)
+{
+	j->number = 0;
+	return read_from(j, 0, false, fn, data);
+}
+
+/*
+ * Where the next record begins that is whole, sound and later than the last one; -1: there is none, or a negative
+ * errno. What lies between has no beginning any more, so every place is looked at.
+ */
+static off_t
+find_record(struct journal *j, off_t at, off_t end)
+{
+	auto_free unsigned char *rest = NULL;
+	size_t n = (size_t) (end - at);
+	int r;
+
+	rest = malloc(n);
+	if (rest == NULL)
+		return -ENOMEM;
+	r = read_all(j->fd, rest, n, at);
+	if (r <= 0)
+		return r < 0 ? r : -1;
+	for (size_t i = 0; i + HEAD < n; i++) {
+		const unsigned char *p = rest + i;
+		uint64_t length = get_le(p, 4), number = get_le(p + 8, 8);
+
+		if (length == 0 || length > n - i - HEAD || number <= j->number || number > j->number + n)
+			continue;
+		if (get_le(p + 4, 4) == crc32_of(0, p + 8, HEAD - 8 + (size_t) length))
+			return at + (off_t) i;
+	}
+	return -1;
+}
+
+int
+journal_salvage(struct journal *j, journal_fn fn, void *data, size_t *gaps)
+{
+	off_t end = file_end(j), at;
+	int r = journal_read(j, fn, data);
+
+	*gaps = 0;
+	while (r == 0 && j->size < end) {
+		at = find_record(j, j->size, end);
+		if (at < 0)
+			return at == -1 ? 0 : (int) at;
+		++*gaps;
+		r = read_from(j, at, true, fn, data);
 	}
 	return r;
 }

@@ -64,5 +64,11 @@ typedef int (*journal_fn)(uint32_t kind, const void *p, size_t n, off_t at, void
  */
 int must_check journal_read(struct journal *j, journal_fn fn, void *data);
 
+/*
+ * As journal_read(), but goes on behind what is not sound: for records that do not build on each other. *gaps: how
+ * often.
+ */
+int must_check journal_salvage(struct journal *j, journal_fn fn, void *data, size_t *gaps);
+
 /* The record that lies at `at`: *payload is the caller's. 0, -EBADMSG, -ENOMEM or another negative errno. */
 int must_check journal_read_at(struct journal *j, off_t at, uint32_t *kind, struct strbuf *payload);

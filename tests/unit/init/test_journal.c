@@ -186,6 +186,40 @@ no_turned_bit_goes_unnoticed(void **state)
 	(void) journal_free(j);
 }
 
+/* Damage in one record costs that one only, wherever it is, for a reader who can go on. */
+static void
+salvage_goes_on_behind_a_turned_bit(void **state)
+{
+	struct journal *j = filled(12);
+	off_t size = journal_size(j);
+
+	for (off_t at = 0; at < size; at++) {
+		struct journal *other;
+		struct seen seen = { .stop_at = -1 };
+		unsigned char c, turned;
+		size_t gaps;
+
+		assert_int_equal(pread(journal_fd(j), &c, 1, at), 1);
+		turned = (unsigned char) (c ^ (1u << at % 8));
+		assert_int_equal(pwrite(journal_fd(j), &turned, 1, at), 1);
+		other = reopened(j);
+		assert_int_equal(journal_salvage(other, see_cb, &seen, &gaps), 0);
+		assert_int_equal(seen.n, 11);
+		/* The last one has nothing behind it. */
+		assert_int_equal(gaps, seen.values[10] == 11 ? 1 : 0);
+		append(other, 12);
+		seen.n = 0;
+		assert_int_equal(journal_salvage(other, see_cb, &seen, &gaps), 0);
+		assert_int_equal(seen.n, 12);
+		assert_int_equal(seen.values[11], 12);
+		assert_int_equal(ftruncate(journal_fd(j), 0), 0);
+		(void) journal_free(other);
+		(void) journal_free(j);
+		j = filled(12);
+	}
+	(void) journal_free(j);
+}
+
 static void
 noise_is_no_record(void **state)
 {
@@ -269,6 +303,7 @@ main(void)
 		cmocka_unit_test(one_record_is_found_by_its_place),
 		cmocka_unit_test(truncated_file_loses_its_end_only),
 		cmocka_unit_test(no_turned_bit_goes_unnoticed),
+		cmocka_unit_test(salvage_goes_on_behind_a_turned_bit),
 		cmocka_unit_test(noise_is_no_record),
 		cmocka_unit_test(reserve_is_kept_for_what_is_vital),
 		cmocka_unit_test(want_of_memory_is_reported),

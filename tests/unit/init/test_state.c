@@ -183,6 +183,36 @@ descriptors_keep_their_numbers(void **state)
 	rig_deinit(&a);
 }
 
+/* An instance whose own definition is damaged goes on by the one its job has now. */
+static void
+instance_outlives_its_definition(void **state)
+{
+	struct input in = { .type = INPUT_REQUEST };
+	struct core_instance view;
+	struct rig a, b;
+	unsigned char turned;
+
+	rig_init(&a);
+	rig_init(&b);
+	define(&a, "one", "");
+	in.request.kind = JOB_START;
+	in.request.job = strdup("one");
+	assert_int_equal(brain_feed(&a.init, &in), 0);
+	define(&a, "one", "");
+	assert_int_equal(core_instance(a.init.core, "one", "", &view), 0);
+	assert_int_equal(state_snapshot(&a.init), 0);
+	assert_int_equal(pread(definitions_fd(a.init.definitions), &turned, 1, 20), 1);
+	turned ^= 1;
+	assert_int_equal(pwrite(definitions_fd(a.init.definitions), &turned, 1, 20), 1);
+	assert_int_equal(load(&a, &b), 0);
+	assert_non_null(strstr(rig_messages(&b), "Job definitions are damaged"));
+	assert_int_equal(core_instance(b.init.core, "one", "", &view), 0);
+	assert_int_equal(view.state, JOB_RUNNING);
+	part(&b);
+	rig_deinit(&b);
+	rig_deinit(&a);
+}
+
 static void
 journal_is_begun_anew_when_it_is_long(void **state)
 {
@@ -251,6 +281,7 @@ main(void)
 		cmocka_unit_test(snapshot_says_the_same_as_the_inputs),
 		cmocka_unit_test(numbers_of_servants_are_remembered),
 		cmocka_unit_test(descriptors_keep_their_numbers),
+		cmocka_unit_test(instance_outlives_its_definition),
 		cmocka_unit_test(journal_is_begun_anew_when_it_is_long),
 		cmocka_unit_test(foreign_files_are_refused),
 		cmocka_unit_test(what_cannot_be_journaled_does_not_happen),
