@@ -9,6 +9,14 @@ JOBS = $(shell nproc 2>/dev/null || echo 2)
 # The folders a distribution uses: /sbin/init, /usr/lib/upstart/…
 LAYOUT = --prefix=/usr --sbindir=/sbin --libexecdir=/usr/lib --sysconfdir=/etc --localstatedir=/var
 
+# make bench-compare OLD NEW: the words behind it are commits, not targets.
+ifeq (bench-compare,$(firstword $(MAKECMDGOALS)))
+OLD = $(word 2,$(MAKECMDGOALS))
+NEW = $(word 3,$(MAKECMDGOALS))
+$(wordlist 2,3,$(MAKECMDGOALS)):
+	@:
+endif
+
 .PHONY: all run check check-long bench bench-compare install deps analyze fuzz clean help
 
 all: $(BUILD)/build.ninja
@@ -18,7 +26,7 @@ help:
 	@echo "make run            install what is missing, build, and show Upstart at work"
 	@echo "make check          unit, simulation and system tests"
 	@echo "make check-long     the same for longer, and tests that boot machines"
-	@echo "make bench          figures;  make bench-compare OLD=rev NEW=rev"
+	@echo "make bench          figures;  make bench-compare OLD NEW: of two commits, in turn"
 	@echo "make install DESTDIR=D"
 	@echo "make deps           install all that building, testing and analysing needs"
 	@echo "make analyze        compilers, linters, and the rules of the house"
@@ -53,7 +61,7 @@ bench: root
 	@tools/bench $(BUILD)
 
 bench-compare:
-	@tools/bench-compare "$(OLD)" "$(NEW)"
+	@tools/bench-compare $(BENCH_FLAGS) "$(OLD)" "$(NEW)"
 
 install: all
 	@DESTDIR=$(DESTDIR) meson install -C $(BUILD) --no-rebuild --quiet
