@@ -8,6 +8,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -366,6 +367,32 @@ def test_options(init, run):
     for verb in "start", "stop", "restart", "reload", "status":
         assert run(init, verb) == misuse(verb, "missing job name")
         assert run(init, "initctl " + verb) == misuse("initctl", "missing job name")
+
+
+# What each command needs, and what is said without it.
+NEEDS = {
+    "start": "job name", "stop": "job name", "restart": "job name", "reload": "job name", "status": "job name",
+    "usage": "job name", "explain": "job name", "log": "job name", "emit": "event name", "get-env": "variable name",
+    "set-env": "variable value", "unset-env": "variable name", "notify-dbus-address": "D-Bus address",
+    "notify-cgroup-manager-address": "address",
+}
+NEED_NOTHING = ["list", "monitor", "list-env", "reset-env", "reload-configuration", "version", "log-priority", "show-config",
+                "check-config", "notify-disk-writeable", "list-sessions", "help"]
+
+
+def test_wrong_arguments_of_every_command(init, run):
+    commands = [line.split()[0] for line in run(init, "initctl help")[1].splitlines() if re.match(r"  \S", line)]
+    assert sorted(commands) == sorted([*NEEDS, *NEED_NOTHING])
+    for command in commands:
+        for wrong in "--wibble", "--wibble=1", "-Z", "--no-wai", "--User":
+            assert run(init, f"initctl {command} {wrong} x") == misuse("initctl", f"invalid option: {wrong}"), command
+            assert run(init, f"initctl {command} x {wrong}") == misuse("initctl", f"invalid option: {wrong}"), command
+        assert run(init, f"initctl {command} --quiet=x") == misuse("initctl", "unexpected argument: --quiet=x"), command
+        assert run(init, f"initctl {command} --dest") == misuse("initctl", "missing argument: --dest"), command
+        if command in NEEDS:
+            for nothing in "", " --", " -q", " -v --":
+                assert run(init, f"initctl {command}{nothing}") == misuse("initctl", "missing " + NEEDS[command]), command
+    assert not init.calls
 
 
 def test_any_command_name_is_an_alias(init, run):
