@@ -214,8 +214,7 @@ watch(const struct initctl *ctl)
 
 	upstart_set_limits(ctl->upstart, 0, PATIENCE_MS);
 	for (;;) {
-		struct pollfd fds[] = { { .events = POLLIN },
-					{ .fd = STDOUT_FILENO, .events = 0 } }; /* POLLERR: nobody reads it */
+		struct pollfd fds[] = { { 0 }, { .fd = STDOUT_FILENO, .events = 0 } }; /* POLLERR: nobody reads it */
 		int r = upstart_dispatch(ctl->upstart, 0, &err);
 
 		if (r < 0)
@@ -225,6 +224,7 @@ watch(const struct initctl *ctl)
 		if (ferror(stdout))
 			return EXIT_FAILURE;
 		fds[0].fd = upstart_fd(ctl->upstart);
+		fds[0].events = (short) upstart_events(ctl->upstart);
 		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			return EXIT_SUCCESS;
 	}

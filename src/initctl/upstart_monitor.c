@@ -124,13 +124,14 @@ watch(const struct tool *tool, struct upstart *conn)
 	struct upstart_error err = UPSTART_ERROR_INIT;
 
 	for (;;) {
-		struct pollfd fds[] = { { .events = POLLIN }, { .fd = STDOUT_FILENO } };
+		struct pollfd fds[] = { { 0 }, { .fd = STDOUT_FILENO } };
 
 		if (upstart_dispatch(conn, 0, &err) < 0)
 			return failed(tool, &err);
 		if (fflush(stdout) != 0)
 			return EXIT_FAILURE;
 		fds[0].fd = upstart_fd(conn);
+		fds[0].events = (short) upstart_events(conn);
 		if (poll(fds, ARRAY_SIZE(fds), -1) > 0 && (fds[1].revents & (POLLERR | POLLHUP | POLLNVAL)))
 			return EXIT_SUCCESS;
 	}

@@ -19,15 +19,19 @@
 #define MANAGER2_INTERFACE "com.ubuntu.Upstart2"
 #define JOB2_INTERFACE "com.ubuntu.Upstart2.Job"
 
+#define WATCHES_MAX 4 /* libdbus has one for reading and one for writing */
+
 struct upstart {
 	enum upstart_transport transport;
 	char *where;          /* owned: address or bus name */
 	DBusConnection *dbus; /* owned, private; NULL while there is none */
+	DBusWatch *watches[WATCHES_MAX]; /* borrowed from libdbus: what it waits for; NULL: free */
 	int64_t opened;       /* when, ms */
 	bool heard;           /* something arrived on this connection */
 	bool resent;          /* the last call was sent more than once */
 	unsigned int quick;   /* ms */
 	unsigned int retry;   /* ms */
+	struct client_async *async; /* owned: requests that are not answered yet, in order */
 	upstart_signal_fn signal; /* who hears of signals; NULL: nobody */
 	void *signal_data;
 };
@@ -66,6 +70,20 @@ bool client_fall_back(const struct upstart *u, int r, struct upstart_error *ours
 /* Open u->dbus; whatever was there is closed. */
 int client_open(struct upstart *u, struct upstart_error *err);
 void client_close(struct upstart *u);
+
+/* The message of a call; the caller's to unref. */
+int client_message(const struct upstart *u, const struct call *call, DBusMessage **message, struct upstart_error *err, ...);
+
+/*
+ * Send `message` and have `answer` called later. `older`: what is sent instead to an init that does not know the first,
+ * which has a token then; NULL: there is no token, it is sent once. Takes both messages, also when it fails.
+ */
+int client_async(struct upstart *u, DBusMessage *message, DBusMessage *older, upstart_answer_fn answer, void *data,
+		 struct upstart_error *err);
+void client_async_suspend(struct upstart *u); /* the connection goes */
+void client_async_resume(struct upstart *u);  /* there is a new one */
+/* Answer all that is asked now. */
+void client_async_fail(struct upstart *u, int result, const char *name, const char *text);
 
 /* Open it again after it was lost, patiently: until init lets us in, or nobody listens any more. 0 or -ENOTCONN. */
 int client_reopen(struct upstart *u, struct upstart_error *err);

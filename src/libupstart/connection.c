@@ -45,6 +45,8 @@
 #define SESSION_ADDRESS "unix:abstract=/com/ubuntu/upstart-session/" /* then UID/PID */
 #define BUS_NAME "com.ubuntu.Upstart"
 
+#define LOST "The connection to init was lost"
+
 #define auto_dbus_error __attribute__((cleanup(dbus_error_free)))
 
 static int64_t
@@ -98,11 +100,37 @@ message_cb(DBusConnection *dbus unused, DBusMessage *message, void *data)
 	return DBUS_HANDLER_RESULT_HANDLED;
 }
 
+static dbus_bool_t
+add_watch_cb(DBusWatch *watch, void *data)
+{
+	struct upstart *u = data;
+
+	for (size_t i = 0; i < WATCHES_MAX; i++) {
+		if (!u->watches[i]) {
+			u->watches[i] = watch;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}
+
+static void
+remove_watch_cb(DBusWatch *watch, void *data)
+{
+	struct upstart *u = data;
+
+	for (size_t i = 0; i < WATCHES_MAX; i++) {
+		if (u->watches[i] == watch)
+			u->watches[i] = NULL;
+	}
+}
+
 void
 client_close(struct upstart *u)
 {
 	if (!u->dbus)
 		return;
+	client_async_suspend(u);
 	dbus_connection_close(u->dbus);
 	dbus_connection_unref(u->dbus);
 	u->dbus = NULL;
@@ -175,7 +203,8 @@ client_open(struct upstart *u, struct upstart_error *err)
 	dbus_connection_set_exit_on_disconnect(u->dbus, FALSE);
 	if (u->transport == UPSTART_PRIVATE)
 		r = check_listener(u, err);
-	if (r == 0 && !dbus_connection_add_filter(u->dbus, message_cb, u, NULL))
+	if (r == 0 && (!dbus_connection_add_filter(u->dbus, message_cb, u, NULL) ||
+		       !dbus_connection_set_watch_functions(u->dbus, add_watch_cb, remove_watch_cb, NULL, u, NULL)))
 		r = client_nomem(err);
 	if (r < 0) {
 		client_close(u);
@@ -187,6 +216,7 @@ client_open(struct upstart *u, struct upstart_error *err)
 		client_close(u);
 		return -ENOMEM;
 	}
+	client_async_resume(u);
 	return 0;
 }
 
@@ -236,6 +266,7 @@ struct upstart *
 upstart_free(struct upstart *conn)
 {
 	if (conn) {
+		client_async_fail(conn, -ECANCELED, DBUS_ERROR_NO_REPLY, "The connection was closed");
 		client_close(conn);
 		free(conn->where);
 		free(conn);
@@ -375,6 +406,18 @@ message_new(const struct upstart *u, const struct call *call, va_list args, DBus
 	}
 	*message = m;
 	return 0;
+}
+
+int
+client_message(const struct upstart *u, const struct call *call, DBusMessage **message, struct upstart_error *err, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, err);
+	r = message_new(u, call, args, message, err);
+	va_end(args);
+	return r;
 }
 
 /* ---- one attempt ---- */
@@ -547,7 +590,8 @@ client_reopen(struct upstart *u, struct upstart_error *err)
 		}
 	}
 	upstart_error_clear(&ours);
-	return client_error(err, -ENOTCONN, DBUS_ERROR_DISCONNECTED, "The connection to init was lost");
+	client_async_fail(u, -ENOTCONN, DBUS_ERROR_DISCONNECTED, LOST);
+	return client_error(err, -ENOTCONN, DBUS_ERROR_DISCONNECTED, LOST);
 }
 
 /* A message that is the same request each time it is sent. */

@@ -6,6 +6,7 @@
 #include "libupstart/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "common/str.h"
@@ -189,6 +190,19 @@ upstart_fd(const struct upstart *conn)
 	if (!conn->dbus || !dbus_connection_get_unix_fd(conn->dbus, &fd))
 		return -1;
 	return fd;
+}
+
+int
+upstart_events(const struct upstart *conn)
+{
+	unsigned int flags = 0;
+
+	/* libdbus knows best: before init has let us in, what it has to write depends on what it has read. */
+	for (size_t i = 0; i < WATCHES_MAX; i++) {
+		if (conn->watches[i] && dbus_watch_get_enabled(conn->watches[i]))
+			flags |= dbus_watch_get_flags(conn->watches[i]);
+	}
+	return flags & DBUS_WATCH_WRITABLE ? POLLIN | POLLOUT : POLLIN;
 }
 
 int

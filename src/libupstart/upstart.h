@@ -198,10 +198,12 @@ typedef void (*upstart_signal_fn)(const struct upstart_signal *signal, void *dat
 int upstart_subscribe(struct upstart *conn, upstart_signal_fn fn, void *data, struct upstart_error *err);
 
 /*
- * For an event loop: a descriptor that becomes readable when there is something for upstart_dispatch(); -1 when there is
- * no connection. It changes when upstart_dispatch() returns 1. It stays the connection's.
+ * For an event loop: a descriptor to be waited for, for upstart_events(), before upstart_dispatch() is called; -1 when
+ * there is no connection. It changes when upstart_dispatch() returns 1. It stays the connection's.
  */
 int upstart_fd(const struct upstart *conn);
+/* What to wait for on it now: POLLIN, or POLLIN | POLLOUT of <poll.h>. */
+int upstart_events(const struct upstart *conn);
 
 /*
  * Take in what init has sent, after waiting for it for up to `timeout` milliseconds (0: not at all, negative: without
@@ -209,6 +211,30 @@ int upstart_fd(const struct upstart *conn);
  * meanwhile was not told. -ENOTCONN: it could not be had back within the limit of upstart_set_limits().
  */
 int upstart_dispatch(struct upstart *conn, int timeout, struct upstart_error *err);
+
+/* ---- requests that an event loop waits for ---- */
+
+/*
+ * How a request ended: 0, or a negative errno with what a user should read. `instance` is the object path that a start
+ * or restart answers with, else NULL. Both are borrowed.
+ */
+typedef void (*upstart_answer_fn)(int result, const struct upstart_error *err, const char *instance, void *data);
+
+/*
+ * As upstart_job_start(), upstart_job_stop(), upstart_job_restart() and upstart_emit() with `wait`, but these return at
+ * once. If they return 0, `answer` is called once: from upstart_dispatch(), from another call on this connection that
+ * waits, or with -ECANCELED from upstart_free(). It may make more such requests, but may not wait for init.
+ * Over a private connection that is lost the request is asked again, by its token, when upstart_dispatch() has had it
+ * back; when that is in vain, or on a bus, the answer is -ENOTCONN.
+ */
+int upstart_job_start_async(struct upstart *conn, const char *job, char *const *env, upstart_answer_fn answer, void *data,
+			    struct upstart_error *err);
+int upstart_job_stop_async(struct upstart *conn, const char *job, char *const *env, upstart_answer_fn answer, void *data,
+			   struct upstart_error *err);
+int upstart_job_restart_async(struct upstart *conn, const char *job, char *const *env, upstart_answer_fn answer, void *data,
+			      struct upstart_error *err);
+int upstart_emit_async(struct upstart *conn, const char *event, char *const *env, upstart_answer_fn answer, void *data,
+		       struct upstart_error *err);
 
 /* ---- init itself ---- */
 
