@@ -44,7 +44,8 @@ may_respawn(struct core *core, struct job *job)
 	while (gone < times->n && (core->now - times->p[gone] >= interval || times->n - gone >= RESPAWNS_MAX))
 		gone++;
 	times->n -= gone;
-	memmove(times->p, times->p + gone, times->n * sizeof(times->p[0]));
+	if (gone > 0)
+		memmove(times->p, times->p + gone, times->n * sizeof(times->p[0]));
 	if (times->n >= limit)
 		return false;
 	core_oom(core, u64v_add(times, core->now));
