@@ -119,15 +119,36 @@ def path(tmp_path_factory):
     return "%s:%s" % (folder, os.environ["PATH"])
 
 
-@pytest.fixture
-def complete(init, path):
-    """What bash offers for the last word."""
+BASH = """. %s/completions/bash/initctl; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _upstart_initctl
+          printf '%%s\\n' "${COMPREPLY[@]}" """ % ROOT
+# Its own completion widgets do not run without a terminal: what would be offered is printed.
+ZSH = """compadd() {
+             local tail=
+             [[ $1 == -S ]] && { tail=$2; shift 2; }
+             case $1 in
+             (-a) print -l -- ${(P)^2}$tail ;;
+             (--) print -l -- ${@[2,-1]} ;;
+             (*) print -l -- $@ ;;
+             esac
+         }
+         words=("$@"); CURRENT=$#words
+         . %s/completions/zsh/_initctl | grep -- "^$words[CURRENT]" """ % ROOT
+FISH = """source %s/completions/fish/initctl.fish; complete -C (string join ' ' -- $argv) | string replace -r '\\t.*' '' """ % ROOT
+SHELLS = {"bash": ["bash", "--norc", "-c", BASH, "bash"], "zsh": ["zsh", "-f", "-c", ZSH, "zsh"], "fish": ["fish", "--no-config", "-c", FISH]}
+
+
+@pytest.fixture(params=list(SHELLS))
+def complete(init, path, request, tmp_path):
+    """What a shell offers for the last word."""
+    if not shutil.which(request.param):
+        pytest.skip("there is no " + request.param)
+
     def complete(*words):
-        script = """. %s; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _upstart_initctl
-                    printf '%%s\\n' "${COMPREPLY[@]}" """ % (ROOT / "completions" / "bash" / "initctl")
-        out = output("bash", "--norc", "-c", script, "bash", *words,
-                     env={"PATH": path, "UPSTART_SESSION": init.address, "LC_ALL": "C"})
-        return sorted(out.split())
+        done = subprocess.run([*SHELLS[request.param], *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              env={"PATH": path, "UPSTART_SESSION": init.address, "LC_ALL": "C.UTF-8", "HOME": str(tmp_path)})
+        assert done.stderr == ""
+        return sorted(set(done.stdout.split()))
+    complete.shell = request.param
     return complete
 
 
@@ -139,6 +160,10 @@ def test_completion_offers_all_commands(complete):
 @pytest.mark.parametrize("command", commands())
 def test_completion_offers_the_options(complete, command):
     _, options = help_of(INITCTL, command)
+    if complete.shell == "fish":  # asked for short ones it offers how they go on
+        assert set(complete("initctl", command, "--")) == {name + ("=" if takes else "") for name, takes in options.items()
+                                                          if name.startswith("--")}
+        return
     expected = sorted(name + ("=" if takes and name.startswith("--") else "") for name, takes in options.items())
     assert complete("initctl", command, "-") == expected
     if command in LINKS:

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+# fish completion for initctl and the commands that are links to it.
+#
+# Commands and options are asked of the program itself, jobs and events of the init that the command line means.
+
+# The words before the one that is completed, and how to ask the same init something.
+function __upstart_ask
+    set -l words (commandline -opc)
+    set -l program $words[1]
+    if contains -- (path basename -- $program 2>/dev/null; or basename -- $program) start stop restart reload status
+        set program (string replace -r '[^/]*$' initctl -- $program)
+    end
+    set -l to
+    for word in $words[2..-1]
+        switch $word
+            case --user --system --session '--dest=*'
+                set -a to $word
+        end
+    end
+    $program $to $argv 2>/dev/null
+end
+
+function __upstart_commands
+    __upstart_ask help | string replace -rf '^  (\S+)\s+(\S.*)$' '$1\t$2'
+    __upstart_ask help | string replace -rf '^  (\S+)$' '$1'
+end
+
+# The command: the first word that is no option, or the name of the program.
+function __upstart_command
+    set -l words (commandline -opc)
+    set -l name (basename -- $words[1])
+    if contains -- $name start stop restart reload status
+        echo $name
+        return 0
+    end
+    for word in $words[2..-1]
+        if not string match -q -- '-*' $word
+            echo $word
+            return 0
+        end
+    end
+    return 1
+end
+
+function __upstart_needs_command
+    not __upstart_command >/dev/null
+end
+
+# How many operands of the command stand before the present word?
+function __upstart_operands
+    set -l words (commandline -opc)
+    set -l n 0
+    for word in $words[2..-1]
+        string match -q -- '-*' $word; or set n (math $n + 1)
+    end
+    contains -- (basename -- $words[1]) start stop restart reload status; or set n (math $n - 1)
+    echo $n
+end
+
+function __upstart_jobs
+    __upstart_ask list | string match -r '^[^\t].*' | string match -r -- $argv[1] | string replace -r ' .*' '' | sort -u
+end
+
+function __upstart_events
+    __upstart_ask show-config -e | string replace -rf '^  (?:emits|start on|stop on) (\S+).*' '$1' | string match -v -r '[*?[]' | sort -u
+end
+
+function __upstart_arguments
+    set -l command (__upstart_command)
+    or return
+    if not string match -q '*et-env' $command
+        test (__upstart_operands) -eq 0
+        or return
+    end
+    if test $command = check-config; and contains -- (commandline -opc)[-1] -i --ignore-events
+        __upstart_events
+        return
+    end
+    switch $command
+        case start
+            __upstart_jobs '.* stop/.*|^[^ ]* \(.*'
+        case stop restart reload
+            __upstart_jobs '.* (?:start|respawn)/.*'
+        case status usage show-config check-config explain log
+            __upstart_jobs '.*'
+        case emit
+            __upstart_events
+        case get-env unset-env
+            __upstart_ask list-env | string replace -r '=.*' ''
+        case set-env
+            __upstart_ask list-env | string replace -r '=.*' '='
+        case log-priority
+            printf '%s\n' debug info message warn error fatal
+        case notify-dbus-address
+            test -n "$DBUS_SESSION_BUS_ADDRESS"; and echo $DBUS_SESSION_BUS_ADDRESS
+    end
+end
+
+function __upstart_options
+    set -l words (commandline -opc)
+    set -l command
+    if not contains -- (basename -- $words[1]) start stop restart reload status
+        set command (__upstart_command)
+    end
+    $words[1] $command --help 2>/dev/null | string replace -rf '^  (?:-., |    )(--[^ =]+=?)\S*\s*(.*)$' '$1\t$2'
+end
+
+for program in initctl start stop restart reload status
+    complete -c $program -f
+    complete -c $program -n __upstart_needs_command -a '(__upstart_commands)'
+    complete -c $program -n 'not __upstart_needs_command' -a '(__upstart_arguments)'
+    complete -c $program -n 'string match -q -- "-*" (commandline -ct)' -a '(__upstart_options)'
+end
