@@ -7,16 +7,17 @@
 #define F(type, st, member) WIRE_FIELD(type, struct msg_##st, member)
 
 static const struct wire_field hello_fields[] = {
-	F(U64, hello, received), F(U64, hello, generation), F(U32, hello, mode),
-	F(I32, hello, log_level), F(STR, hello, program), F(BOOL, hello, reexec),
+	F(U64, hello, received),	 F(U64, hello, generation), F(U32, hello, mode),
+	F(I32, hello, log_level),	 F(STR, hello, program),    F(BOOL, hello, reexec),
+	F(BOOL, hello, chroot_sessions),
 };
 static const struct wire_field ack_fields[] = { F(U64, ack, upto) };
 static const struct wire_field spawn_fields[] = {
-	F(U64, spawn, process), F(STR, spawn, name),       F(STRV, spawn, argv),       F(STRV, spawn, env),
-	F(STR, spawn, script),  F(U32, spawn, flags),      F(U32, spawn, console),     F(U32, spawn, umask),
-	F(I32, spawn, nice),    F(I32, spawn, oom_score_adj), F(U64V, spawn, limits),  F(STR, spawn, chroot),
-	F(STR, spawn, chdir),   F(STR, spawn, setuid),     F(STR, spawn, setgid),      F(STR, spawn, apparmor_switch),
-	F(U64V, spawn, fds),
+	F(U64, spawn, process), F(STR, spawn, name),	      F(STRV, spawn, argv),   F(STRV, spawn, env),
+	F(STR, spawn, script),	F(U32, spawn, flags),	      F(U32, spawn, console), F(U32, spawn, umask),
+	F(I32, spawn, nice),	F(I32, spawn, oom_score_adj), F(U64V, spawn, limits), F(STR, spawn, chroot),
+	F(STR, spawn, chdir),	F(STR, spawn, setuid),	      F(STR, spawn, setgid),  F(STR, spawn, apparmor_switch),
+	F(U64V, spawn, fds),	F(STR, spawn, root),
 };
 static const struct wire_field spawned_fields[] = {
 	F(U64, spawned, process), F(I32, spawned, pid), F(U32, spawned, step),
@@ -34,9 +35,9 @@ static const struct wire_field log_flushed_fields[] = {
 	F(U64, log_flushed, request), F(I32, log_flushed, error), F(STR, log_flushed, path),
 };
 static const struct wire_field request_fields[] = {
-	F(U64, request, request), F(U32, request, action), F(STR, request, job),     F(STR, request, instance),
-	F(STR, request, name),    F(STRV, request, env),   F(BOOL, request, wait),   F(BOOL, request, replace),
-	F(STR, request, token),   F(I32, request, pid),    F(I32, request, uid),
+	F(U64, request, request), F(U32, request, action), F(STR, request, job),   F(STR, request, instance),
+	F(STR, request, name),	  F(STRV, request, env),   F(BOOL, request, wait), F(BOOL, request, replace),
+	F(STR, request, token),	  F(I32, request, pid),	   F(I32, request, uid),   F(STR, request, root),
 };
 static const struct wire_field reply_fields[] = {
 	F(U64, reply, request),	   F(STR, reply, error),   F(STR, reply, text),	 F(STR, reply, job),

@@ -46,6 +46,7 @@ struct msg_hello {
 	int32_t log_level;  /* enum log_level */
 	char *program;      /* basename init was started as */
 	bool reexec;        /* this image followed another: send D-Bus Restarted */
+	bool chroot_sessions; /* ask with REQUEST_GET_ROOT which session a client belongs to */
 };
 
 /* How init runs (control.md 1.1). */
@@ -81,6 +82,7 @@ struct msg_spawn {
 	int32_t nice;      /* JOB_NICE_UNSET: leave */
 	int32_t oom_score_adj; /* JOB_OOM_UNSET: leave */
 	struct u64v limits; /* triples: index in job_limit_names, soft, hard (UINT64_MAX = unlimited) */
+	char *root;	    /* of the chroot session; goes before all others, for the security process too */
 	char *chroot, *chdir, *setuid, *setgid;
 	char *apparmor_switch;
 	struct u64v fds;   /* numbers the descriptors after status and gate get in the child (never 0-2, 9) */
@@ -169,6 +171,7 @@ enum request_action {
 	REQUEST_LOG_PATH,	      /* Q job instance                 -> value */
 	REQUEST_EXPLAIN,	      /* Q job [instance]               -> value (JSON) or UnknownJob */
 	REQUEST_GET_WAITS,	      /* Q                              -> value (JSON) */
+	REQUEST_GET_ROOT, /* Q (pid) -> value: the root of its chroot session; "": none; "?": the process has ended */
 	REQUEST_ACTION_COUNT
 };
 
@@ -187,6 +190,7 @@ struct msg_request {
 	char *token;      /* the client's own name for the request: asked again, it is the same request */
 	int32_t pid;      /* the caller's process, 0 unknown */
 	int32_t uid;      /* the caller's uid, -1 unknown */
+	char *root;	  /* the caller's chroot session; NULL: none */
 };
 
 struct msg_reply {
@@ -210,14 +214,14 @@ struct msg_reply {
 };
 
 enum notify_type {
-	NOTIFY_JOB_ADDED,        /* job */
-	NOTIFY_JOB_REMOVED,      /* job */
-	NOTIFY_INSTANCE_ADDED,   /* job instance */
+	NOTIFY_JOB_ADDED,	 /* job */
+	NOTIFY_JOB_REMOVED,	 /* job */
+	NOTIFY_INSTANCE_ADDED,	 /* job instance */
 	NOTIFY_INSTANCE_REMOVED, /* job instance */
-	NOTIFY_GOAL_CHANGED,     /* job instance text */
-	NOTIFY_STATE_CHANGED,    /* job instance text */
-	NOTIFY_FAILED,           /* job instance value */
-	NOTIFY_EVENT_EMITTED,    /* text env */
+	NOTIFY_GOAL_CHANGED,	 /* job instance text */
+	NOTIFY_STATE_CHANGED,	 /* job instance text */
+	NOTIFY_FAILED,		 /* job instance value */
+	NOTIFY_EVENT_EMITTED,	 /* text env [job: the root of the chroot session whose event it is] */
 	NOTIFY_TYPE_COUNT
 };
 

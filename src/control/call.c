@@ -34,6 +34,13 @@ call_new(struct control *control, struct peer *peer, DBusMessage *message)
 	call->control = control;
 	call->peer = peer;
 	call->uid = -1;
+	if (peer != NULL && peer->root != NULL) {
+		call->root = strdup(peer->root);
+		if (call->root == NULL) {
+			free(call);
+			return NULL;
+		}
+	}
 	if (message != NULL)
 		call->message = dbus_message_ref(message);
 	DL_APPEND(control->calls, call);
@@ -56,6 +63,7 @@ call_free(struct call *call)
 	object_deinit(&call->object);
 	strbuf_deinit(&call->body);
 	free(call->name);
+	free(call->root);
 	(void) strv_free(call->list);
 	free(call);
 }
@@ -270,6 +278,7 @@ call_ask(struct call *call, struct msg_request *request, call_finish_fn finish, 
 	request->request = ++call->control->counter;
 	request->uid = call->uid;
 	request->pid = call->pid;
+	request->root = call->root;
 	if (request->job == NULL)
 		request->job = call->object.job;
 	if (request->instance == NULL && call->object.kind == OBJECT_INSTANCE)
@@ -314,6 +323,8 @@ call_answered(struct control *control, struct msg_reply *reply)
 	release_question(call);
 	if (reply->error == NULL)
 		call->finish(call, reply);
+	else if (call->message == NULL && call->gone != NULL)
+		call->gone(call);
 	else if (call->message == NULL)
 		call_free(call);
 	else if (strcmp(reply->error, ERR_GONE) != 0)

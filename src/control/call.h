@@ -28,6 +28,7 @@ struct call {
 	struct object object;
 	int32_t uid; /* the caller's, -1 unknown */
 	int32_t pid; /* the caller's, 0 unknown */
+	char *root;  /* owned: of the caller's chroot session; NULL: none */
 
 	call_finish_fn finish;
 	void (*gone)(struct call *call); /* instead of call_unknown() when init does not know the object */

@@ -50,6 +50,7 @@ struct control {
 	uid_t uid;		 /* real uid of init, which is ours */
 	bool pid1;		 /* init is process 1: some members are refused */
 	bool trusting;		 /* callers need no check: control.md 1.5 */
+	bool chroot_sessions;	 /* clients in a chroot are told apart */
 	bool serving;		 /* the first HELLO has come */
 	bool ending;		 /* the last message has come: nothing new is accepted */
 	char *program;		 /* owned: what init calls itself */

@@ -81,14 +81,17 @@ add_way(struct strbuf *b, const char *path)
 			add_child(b, way[i][1]);
 }
 
-/* Children by the names init gave, escaped. */
+/* Children by the names init gave, escaped; `jobs`: they are names of jobs. */
 static void
-add_children(struct strbuf *b, char **names)
+add_children(struct strbuf *b, char **names, bool jobs)
 {
 	request_sort(names);
 	for (; names != NULL && *names != NULL; names++) {
 		strbuf_add(b, "  <node name=\"");
-		path_escape(b, *names);
+		if (jobs)
+			path_add_job(b, *names);
+		else
+			path_escape(b, *names);
 		strbuf_add(b, "\"/>\n");
 	}
 }
@@ -113,7 +116,7 @@ answer(struct call *call, const struct msg_reply *reply)
 	if (call->object.kind == OBJECT_MANAGER)
 		add_child(&b, "jobs");
 	else if (reply != NULL && call->object.kind != OBJECT_INSTANCE)
-		add_children(&b, reply->list);
+		add_children(&b, reply->list, call->object.kind == OBJECT_NONE);
 	strbuf_add(&b, "</node>\n");
 
 	m = b.failed ? NULL : call_reply_new(call);

@@ -118,6 +118,7 @@ take_hello(struct link *link, struct msg_hello *hello)
 	}
 	if (hello->log_level >= 0 && hello->log_level < LOG_LEVEL_COUNT)
 		log_set_level((enum log_level) hello->log_level);
+	control->chroot_sessions = hello->chroot_sessions;
 	r = ipc_resend(link->ipc, hello->received);
 	if (r < 0 && r != -EPIPE)
 		log_error("Unable to repeat requests to init: %s", strerror(-r));

@@ -18,7 +18,8 @@
 static void
 finish_job(struct call *call, const struct msg_reply *reply)
 {
-	auto_free char *path = path_job(call->name);
+	/* Which of that name it is depends on who asks: init says so. */
+	auto_free char *path = path_job(reply->job != NULL ? reply->job : call->name);
 
 	request_reply_path(call, path);
 }

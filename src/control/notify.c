@@ -4,6 +4,7 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "common/scope.h"
 #include "control/bus.h"
 #include "control/libdbus.h"
 #include "control/path.h"
@@ -33,36 +34,39 @@ static const char *const source_interfaces[] = {
 	[FROM_INSTANCE] = INTERFACE_INSTANCE,
 };
 
+/* Only what is of its own chroot session, or of the machine, is for a client (D5). */
 static bool
-is_listening(const struct control *control, const struct peer *peer)
+is_listening(const struct control *control, const struct peer *peer, struct span root)
 {
-	return !peer->closing && (!peer->is_bus || peer == bus_peer(control));
+	return !peer->closing && !peer->asking && (!peer->is_bus || peer == bus_peer(control)) &&
+	       scope_equal(scope_of(peer->root), root);
 }
 
 static bool
-has_listeners(const struct control *control)
+has_listeners(const struct control *control, struct span root)
 {
 	const struct peer *peer;
 
 	DL_FOREACH(control->peers, peer)
-		if (is_listening(control, peer))
+		if (is_listening(control, peer, root))
 			return true;
 	return false;
 }
 
-/* Send to all; the message's reference is taken. NULL: out of memory. */
+/* Send to all of a session; the message's reference is taken. NULL: out of memory. */
 static void
-send_all(struct control *control, DBusMessage *message)
+send_all(struct control *control, struct span root, DBusMessage *message)
 {
 	struct peer *peer;
 	bool ok = message != NULL;
 
 	DL_FOREACH(control->peers, peer) {
 		/* A copy each: a message carries the serial of the connection it was first sent on. */
-		DBusMessage *copy = message != NULL && is_listening(control, peer) ? dbus_message_copy(message) : NULL;
+		bool listening = is_listening(control, peer, root);
+		DBusMessage *copy = message != NULL && listening ? dbus_message_copy(message) : NULL;
 
 		if (copy == NULL) {
-			ok = ok && !is_listening(control, peer);
+			ok = ok && !listening;
 			continue;
 		}
 		ok = peer_send(peer, copy) && ok;
@@ -119,17 +123,21 @@ new_signal(const struct notice *notice, const struct msg_notify *notify)
 void
 notify_clients(struct control *control, const struct msg_notify *notify)
 {
+	const char *job = notify->job != NULL ? notify->job : "";
+	struct span root = notify->type == NOTIFY_EVENT_EMITTED ? scope_of(notify->job) : scope_root(job);
+
 	if (notify->type >= NOTIFY_TYPE_COUNT) {
 		log_debug("Notice %u from init has no signal", notify->type);
 		return;
 	}
-	if (has_listeners(control))
-		send_all(control, new_signal(&notices[notify->type], notify));
+	if (has_listeners(control, root))
+		send_all(control, root, new_signal(&notices[notify->type], notify));
 }
 
 void
 notify_restarted(struct control *control)
 {
-	if (has_listeners(control))
-		send_all(control, dbus_message_new_signal(MANAGER_PATH, INTERFACE_MANAGER, "Restarted"));
+	if (has_listeners(control, scope_of(NULL)))
+		send_all(control, scope_of(NULL),
+			 dbus_message_new_signal(MANAGER_PATH, INTERFACE_MANAGER, "Restarted"));
 }

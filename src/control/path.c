@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/scope.h"
+
 static bool
 is_plain(char c)
 {
@@ -28,13 +30,28 @@ path_escape(struct strbuf *b, const char *s)
 	}
 }
 
+void
+path_add_job(struct strbuf *b, const char *job)
+{
+	struct span root = scope_root(job);
+	auto_free char *of_session = root.n > 0 ? span_dup(root) : NULL;
+
+	if (of_session != NULL) {
+		path_escape(b, of_session);
+		strbuf_addc(b, '/');
+	} else if (root.n > 0) {
+		b->failed = true;
+	}
+	path_escape(b, scope_plain(job));
+}
+
 char *
 path_job(const char *job)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 
 	strbuf_add(&b, JOBS_PATH "/");
-	path_escape(&b, job);
+	path_add_job(&b, job);
 	return strbuf_steal(&b);
 }
 
@@ -44,7 +61,7 @@ path_instance(const char *job, const char *instance)
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 
 	strbuf_add(&b, JOBS_PATH "/");
-	path_escape(&b, job);
+	path_add_job(&b, job);
 	strbuf_addc(&b, '/');
 	path_escape(&b, instance);
 	return strbuf_steal(&b);
@@ -84,12 +101,46 @@ unescape(struct span part, char **name)
 	return *name == NULL ? -ENOMEM : 1;
 }
 
+/* The next component of *path, which moves behind it and the slash. */
+static struct span
+component(const char **path)
+{
+	struct span part = { *path, strcspn(*path, "/") };
+
+	*path += part.n;
+	if (**path == '/')
+		(*path)++;
+	return part;
+}
+
+/* The job that the first components name: one, or root and job. 1, 0: none, or -ENOMEM. */
+static int
+parse_job(const char **path, char **job)
+{
+	auto_free char *root = NULL;
+	auto_free char *name = NULL;
+	int r = unescape(component(path), &name);
+
+	if (r <= 0)
+		return r;
+	if (name[0] != '/') {
+		*job = steal(&name);
+		return 1;
+	}
+	/* No job of the machine is called like that: it is the root of a chroot session. */
+	root = steal(&name);
+	r = **path != '\0' && strstr(root, "//") == NULL ? unescape(component(path), &name) : 0;
+	if (r <= 0)
+		return r;
+	*job = scope_join(span_of(root), name);
+	return *job != NULL ? 1 : -ENOMEM;
+}
+
 int
 path_parse(const char *path, struct object *object)
 {
 	const size_t prefix = sizeof(JOBS_PATH "/") - 1;
-	const char *slash;
-	struct span job, instance = { NULL, 0 };
+	bool has_instance;
 	int r;
 
 	*object = (struct object) OBJECT_INIT;
@@ -99,20 +150,16 @@ path_parse(const char *path, struct object *object)
 	}
 	if (strncmp(path, JOBS_PATH "/", prefix) != 0)
 		return 0;
-	job = span_of(path + prefix);
-	slash = memchr(job.p, '/', job.n);
-	if (slash != NULL) {
-		instance = span_of(slash + 1);
-		job.n = (size_t) (slash - job.p);
-	}
-	r = unescape(job, &object->job);
-	if (r > 0 && slash != NULL)
-		r = unescape(instance, &object->instance);
-	if (r <= 0) {
+	path += prefix;
+	r = parse_job(&path, &object->job);
+	has_instance = *path != '\0';
+	if (r > 0 && has_instance)
+		r = unescape(component(&path), &object->instance);
+	if (r <= 0 || *path != '\0') {
 		object_deinit(object);
-		return r;
+		return r < 0 ? r : 0;
 	}
-	object->kind = slash != NULL ? OBJECT_INSTANCE : OBJECT_JOB;
+	object->kind = has_instance ? OBJECT_INSTANCE : OBJECT_JOB;
 	return 0;
 }
 

@@ -28,6 +28,9 @@ struct object {
 /* Append E(s): letters and digits stay, other bytes become _hh, the empty string becomes _. */
 void path_escape(struct strbuf *b, const char *s);
 
+/* Append E(job), of one in a chroot session (common/scope.h) E(root)/E(job). */
+void path_add_job(struct strbuf *b, const char *job);
+
 /* Paths of a job and an instance: owned; NULL when out of memory. */
 char *path_job(const char *job);
 char *path_instance(const char *job, const char *instance);

@@ -13,6 +13,7 @@
 #include "control/call.h"
 #include "control/dispatch.h"
 #include "control/libdbus.h"
+#include "control/root.h"
 
 #define FLUSH_STEP_MS 20
 
@@ -33,6 +34,8 @@ filter_cb(DBusConnection *dbus, DBusMessage *message, void *data)
 		return DBUS_HANDLER_RESULT_HANDLED; /* signals and stray replies */
 	if (peer->is_bus)
 		return bus_method_call(peer, message);
+	if (root_holds(peer, message))
+		return DBUS_HANDLER_RESULT_HANDLED;
 	return dispatch_private(peer, message);
 }
 
@@ -73,6 +76,8 @@ peer_free(struct peer *peer)
 	peer->watch = watch_free(peer->watch);
 	dbus_connection_close(peer->dbus);
 	dbus_connection_unref(peer->dbus);
+	root_forget(peer);
+	free(peer->root);
 	free(peer);
 }
 
@@ -160,6 +165,7 @@ static void
 connected_cb(DBusServer *server, DBusConnection *dbus, void *data)
 {
 	struct control *control = data;
+	struct peer *peer;
 
 	/* Strangers can't fill the log either. */
 	if (control->ending || !check_credentials(control, dbus)) {
@@ -176,8 +182,12 @@ connected_cb(DBusServer *server, DBusConnection *dbus, void *data)
 	}
 	control->full = false;
 	dbus_connection_set_unix_user_function(dbus, user_cb, control, NULL);
-	if (peer_new(control, dbus_connection_ref(dbus), false) == NULL)
+	peer = peer_new(control, dbus_connection_ref(dbus), false);
+	if (peer == NULL || !root_ask(peer)) {
 		log_error("Unable to serve private client: Out of Memory");
+		if (peer != NULL)
+			peer_close(peer);
+	}
 }
 
 /* Listen on one address. 0, or -1 and *error is set. */

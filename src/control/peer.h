@@ -18,6 +18,11 @@ struct peer {
 	struct watch *watch;	 /* owned */
 	bool is_bus;		 /* joined, or being joined */
 	bool closing;		 /* only its disconnection is waited for */
+	/* root.c: */
+	bool asking;		/* init has not said yet where it is */
+	char *root;		/* owned: of its chroot session; NULL: none */
+	struct held_call *held; /* owned: calls that wait for that */
+	size_t n_held;
 };
 
 /* Listen on the sockets init handed over, else on the addresses given. A failure is a warning. */

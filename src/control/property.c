@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "common/scope.h"
 #include "control/check.h"
 #include "control/libdbus.h"
 #include "control/request.h"
@@ -37,7 +38,7 @@ property_put_log_priority(DBusMessageIter *it, const struct call *call, const st
 bool
 property_put_job_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
-	return put_text(it, call->object.job);
+	return put_text(it, scope_plain(call->object.job));
 }
 
 bool

@@ -10,6 +10,7 @@
 
 struct evaluation {
 	struct core *core;
+	struct span root; /* of the session the expression is in */
 	const struct condition *cond;
 	unsigned steps;
 	bool nomem, too_long;
@@ -81,7 +82,7 @@ find_term(struct evaluation *x, const struct condition_node *node, char *const *
 {
 	struct seen_state s = { x, node, env, out, false };
 
-	if (!state_each(x->core, node->name, negated, look_at_state, &s))
+	if (!state_each(x->core, x->root, node->name, negated, look_at_state, &s))
 		return TRUTH_UNKNOWN;
 	return s.found ? TRUTH_TRUE : TRUTH_FALSE;
 }
@@ -175,9 +176,10 @@ find(struct evaluation *x, int index, char *const *env, bool negated, struct bin
 }
 
 enum truth
-binding_find(struct core *core, const struct condition *cond, char *const *env, struct bindings *found)
+binding_find(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
+	     struct bindings *found)
 {
-	struct evaluation x = { .core = core, .cond = cond };
+	struct evaluation x = { .core = core, .root = scope_root(slot->name), .cond = cond };
 	enum truth truth;
 
 	if (cond->n_nodes > BINDING_NODES_MAX)
@@ -218,10 +220,10 @@ add_text(struct strbuf *b, const struct condition_node *node, bool negated, enum
 }
 
 int
-binding_term(struct core *core, const struct condition *cond, int leaf, char *const *env, bool *negated, enum truth *truth,
-	     struct bindings *found)
+binding_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf, char *const *env,
+	     bool *negated, enum truth *truth, struct bindings *found)
 {
-	struct evaluation x = { .core = core, .cond = cond };
+	struct evaluation x = { .core = core, .root = scope_root(slot->name), .cond = cond };
 
 	*negated = is_negated(cond, cond->leaves[leaf]);
 	*truth = find_term(&x, &cond->nodes[cond->leaves[leaf]], env, *negated, found);
@@ -229,7 +231,7 @@ binding_term(struct core *core, const struct condition *cond, int leaf, char *co
 }
 
 char *
-binding_explain(struct core *core, const struct condition *cond, char *const *env)
+binding_explain(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 
@@ -237,7 +239,7 @@ binding_explain(struct core *core, const struct condition *cond, char *const *en
 		struct bindings found = { 0 };
 		enum truth truth;
 		bool negated;
-		int r = binding_term(core, cond, i, env, &negated, &truth, &found);
+		int r = binding_term(core, slot, cond, i, env, &negated, &truth, &found);
 
 		bindings_deinit(&found);
 		if (r < 0)

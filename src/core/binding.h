@@ -30,19 +30,21 @@ void bindings_deinit(struct bindings *b); /* idempotent */
 #define BINDING_NODES_MAX 512
 
 /*
- * All bindings of an expression; `env` is what $VARIABLES in patterns may speak of. Fills *found, which the caller
- * has zeroed and frees. Out of memory, and when there are too many, core->oom or *found says so: there are none then.
+ * All bindings of an expression of a class in `slot`; `env` is what $VARIABLES in patterns may speak of. Fills *found,
+ * which the caller has zeroed and frees. Out of memory, and when there are too many, core->oom or *found says so: there
+ * are none then.
  */
-enum truth binding_find(struct core *core, const struct condition *cond, char *const *env, struct bindings *found);
+enum truth binding_find(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
+			struct bindings *found);
 
 /*
  * One term, by its number from the left: is it asked for the contrary, is it true itself, and which states match it.
  * *found as above. 0 or -ENOMEM.
  */
-int must_check binding_term(struct core *core, const struct condition *cond, int leaf, char *const *env, bool *negated,
-			    enum truth *truth, struct bindings *found);
+int must_check binding_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf,
+			    char *const *env, bool *negated, enum truth *truth, struct bindings *found);
 
 /*
  * The terms that keep an expression from holding, as text: "bar, not gdm". Owned; NULL when out of memory.
  */
-char *binding_explain(struct core *core, const struct condition *cond, char *const *env);
+char *binding_explain(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env);

@@ -80,13 +80,20 @@ event_ready(struct core *core, const struct event *event)
 struct event *
 event_emit(struct core *core, const char *name, char *const *env)
 {
+	return event_emit_in(core, scope_of(NULL), name, env);
+}
+
+struct event *
+event_emit_in(struct core *core, struct span root, const char *name, char *const *env)
+{
 	struct event *event = calloc(1, sizeof(*event));
 
 	if (event == NULL)
 		goto fail;
 	event->id = core_new_id(core);
 	event->name = strdup(name);
-	if (event->name == NULL || strv_dup(&event->env, env) < 0 ||
+	event->root = root.n > 0 ? span_dup(root) : NULL;
+	if (event->name == NULL || (root.n > 0 && event->root == NULL) || strv_dup(&event->env, env) < 0 ||
 	    map_put_id(&core->events_by_id, event->id, event) < 0)
 		goto fail;
 	DL_APPEND(core->events, event);
@@ -95,6 +102,7 @@ event_emit(struct core *core, const char *name, char *const *env)
 fail:
 	if (event != NULL) {
 		free(event->name);
+		free(event->root);
 		event->env = strv_free(event->env);
 		free(event);
 	}
@@ -108,6 +116,7 @@ event_free(struct core *core, struct event *event)
 	map_del_id(&core->events_by_id, event->id);
 	DL_DELETE(core->events, event);
 	free(event->name);
+	free(event->root);
 	event->env = strv_free(event->env);
 	u64v_deinit(&event->requests);
 	u64v_deinit(&event->holders);
@@ -151,7 +160,7 @@ static void
 emit_failed(struct core *core, const struct event *event)
 {
 	auto_free char *name = str_printf("%s/failed", event->name);
-	struct event *failed = name != NULL ? event_emit(core, name, event->env) : NULL;
+	struct event *failed = name != NULL ? event_emit_in(core, scope_of(event->root), name, event->env) : NULL;
 
 	core->oom = core->oom || failed == NULL;
 	if (failed != NULL) {
@@ -179,7 +188,7 @@ finish(struct core *core, struct event *event)
 		fd_release(core, event->fd);
 	if (event->failed && failure_is_told(event->name))
 		emit_failed(core, event);
-	core_notify(core, NOTIFY_EVENT_EMITTED, NULL, NULL, event->name, event->env, 0);
+	core_notify(core, NOTIFY_EVENT_EMITTED, NULL, event->root, event->name, event->env, 0);
 	event_free(core, event);
 }
 
@@ -194,7 +203,7 @@ look_at(struct core *core, struct event *event)
 		event_block(event); /* no one finishes it while it is handled */
 		trigger_dispatch(core, event);
 		state_runlevel(core, event);
-		if (strcmp(event->name, "startup") == 0)
+		if (strcmp(event->name, "startup") == 0 && event->root == NULL)
 			follow_awake(core);
 		event->blockers--;
 		if (event->blockers > 0)

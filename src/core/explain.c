@@ -355,7 +355,8 @@ core_terms_free(struct core_term *terms, size_t n)
 
 /* Evaluate one term; what matches it becomes text. 0 or -ENOMEM. */
 static int
-look_at_term(struct core *core, const struct condition *cond, int leaf, char *const *env, struct core_term *term)
+look_at_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf, char *const *env,
+	     struct core_term *term)
 {
 	static const enum core_truth truths[] = {
 		[TRUTH_FALSE] = CORE_FALSE,
@@ -364,7 +365,7 @@ look_at_term(struct core *core, const struct condition *cond, int leaf, char *co
 	};
 	struct bindings found = { 0 };
 	enum truth truth;
-	int r = binding_term(core, cond, leaf, env, &term->negated, &truth, &found);
+	int r = binding_term(core, slot, cond, leaf, env, &term->negated, &truth, &found);
 
 	term->node = &cond->nodes[cond->leaves[leaf]];
 	term->truth = truths[truth];
@@ -391,7 +392,7 @@ core_while_terms(struct core *core, const char *job, const char *instance, struc
 	if (t == NULL)
 		return -ENOMEM;
 	for (int i = 0; i < cond->n_leaves && r == 0; i++)
-		r = look_at_term(core, cond, i, env, &t[i]);
+		r = look_at_term(core, slot, cond, i, env, &t[i]);
 	if (r < 0) {
 		core_terms_free(t, (size_t) cond->n_leaves);
 		return r;

@@ -124,6 +124,33 @@ unlisten(struct core *core, struct slot *slot)
 	slot->n_followers = 0;
 }
 
+/* Room for one more was made. */
+static int
+follow_topic(struct core *core, struct slot *slot, const char *name)
+{
+	struct follower *f = &slot->followers[slot->n_followers];
+	struct topic *topic = name != NULL ? topic_of(core, name) : NULL;
+
+	if (topic == NULL)
+		return -ENOMEM;
+	*f = (struct follower){ .topic = topic, .slot = slot };
+	DL_APPEND(topic->followers, f);
+	slot->n_followers++;
+	return 0;
+}
+
+/* A name means a job of the same session or, as for everybody, a state that is no job's. */
+static int
+follow_name(struct core *core, struct slot *slot, const char *name)
+{
+	struct span root = scope_root(slot->name);
+	auto_free char *joined = root.n > 0 ? scope_join(root, name) : NULL;
+
+	if (root.n > 0 && follow_topic(core, slot, joined) < 0)
+		return -ENOMEM;
+	return follow_topic(core, slot, name);
+}
+
 static int
 listen(struct core *core, struct slot *slot, const struct condition *cond)
 {
@@ -132,19 +159,14 @@ listen(struct core *core, struct slot *slot, const struct condition *cond)
 	unlisten(core, slot);
 	if (n == 0)
 		return 0;
-	slot->followers = calloc(n, sizeof(*slot->followers));
+	slot->followers = calloc(2 * n, sizeof(*slot->followers));
 	if (slot->followers == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		struct topic *topic = topic_of(core, cond->nodes[cond->leaves[i]].name);
-
-		if (topic == NULL) {
-			unlisten(core, slot);
-			return -ENOMEM;
-		}
-		slot->followers[i] = (struct follower) { .topic = topic, .slot = slot };
-		DL_APPEND(topic->followers, &slot->followers[i]);
-		slot->n_followers++;
+		if (follow_name(core, slot, cond->nodes[cond->leaves[i]].name) == 0)
+			continue;
+		unlisten(core, slot);
+		return -ENOMEM;
 	}
 	return 0;
 }
@@ -205,7 +227,7 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 		core->oom = true;
 		return;
 	}
-	(void) binding_find(core, while_of(slot), env, &found);
+	(void) binding_find(core, slot, while_of(slot), env, &found);
 	for (size_t i = 0; i < found.n; i++) {
 		auto_free char *name = name_of(core, slot, found.p[i], arming);
 		struct want *want = name != NULL ? want_get(slot, name) : NULL;
@@ -610,5 +632,5 @@ follow_explain(struct core *core, const struct slot *slot, const struct want *wa
 
 	if (environment(core, slot, NULL, want->arming, &env) < 0)
 		return NULL;
-	return binding_explain(core, while_of(slot), env);
+	return binding_explain(core, slot, while_of(slot), env);
 }

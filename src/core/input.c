@@ -9,8 +9,8 @@
 static const struct wire_field define_fields[] = { F(U64, define, class_id) };
 static const struct wire_field undefine_fields[] = { F(STR, undefine, name) };
 static const struct wire_field emit_fields[] = {
-	F(U64, emit, request), F(STR, emit, name), F(STRV, emit, env),
-	F(BOOL, emit, wait),   F(U64, emit, fd),   F(STR, emit, token), F(I32, emit, caller),
+	F(U64, emit, request), F(STR, emit, name),  F(STRV, emit, env),	  F(BOOL, emit, wait),
+	F(U64, emit, fd),      F(STR, emit, token), F(I32, emit, caller), F(STR, emit, root),
 };
 static const struct wire_field request_fields[] = {
 	F(U64, request, request), F(U32, request, kind),  F(STR, request, job),   F(STR, request, instance),

@@ -56,6 +56,7 @@ struct input_emit {
 	char **env; /* KEY=VALUE, in order */
 	bool wait;
 	uint64_t fd;
+	char *root;  /* of the chroot session it is for alone; NULL: for all */
 	char *token; /* the asker's own name for this request; see core/core.h */
 	int32_t caller; /* who asks, as its session: the pid of a job's process, where one does; 0: nobody known */
 };

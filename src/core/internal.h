@@ -29,6 +29,7 @@
  */
 
 #include "common/map.h"
+#include "common/scope.h"
 #include "core/core.h"
 
 /* A condition at work. The owner is a slot (start on) or a job (stop on). */
@@ -211,6 +212,7 @@ struct event {
 	struct event *prev, *next; /* the queue, in order of arrival */
 	uint64_t id;
 	char *name;
+	char *root; /* owned: of the chroot session whose jobs alone hear it; NULL: all do */
 	char **env;
 	uint64_t fd;
 	uint32_t progress;
@@ -403,6 +405,8 @@ const char *signal_text(int signal, char *buf, size_t size); /* "TERM", or the n
 struct event *event_get(const struct core *core, uint64_t id);
 /* Queue an event; name and env are copied. NULL: oom. */
 struct event *event_emit(struct core *core, const char *name, char *const *env);
+/* The same for the jobs of one chroot session alone (common/scope.h); n = 0: for all. */
+struct event *event_emit_in(struct core *core, struct span root, const char *name, char *const *env);
 void event_block(struct event *event);
 void event_block_for(struct core *core, struct event *event, uint64_t job); /* until that instance lets it go */
 void event_unblock(struct core *core, struct event *event, bool failed);
@@ -433,7 +437,7 @@ typedef void (*state_fn)(char *const *env, void *data);
  * Call `fn` with each state of that name; `present`: of a job also instances that are not up. False: nothing is known
  * under the name.
  */
-bool state_each(const struct core *core, const char *name, bool present, state_fn fn, void *data);
+bool state_each(const struct core *core, struct span root, const char *name, bool present, state_fn fn, void *data);
 /* A job of that name is known from now on, or no longer. */
 void state_known(struct core *core, const char *job);
 /* An instance begins (with its event), is up, begins to end (with its event), is gone. */

@@ -165,11 +165,12 @@ emit(struct core *core, struct job *job, const char *name, bool with_result, boo
 	auto_strv char **env = NULL;
 	struct event *event = NULL;
 
-	if (env_set_value(&env, "JOB", job->slot->name) < 0 || env_set_value(&env, "INSTANCE", job->name) < 0 ||
-	    (with_result && add_result(job, &env) < 0) || add_exports(job, &env) < 0)
+	if (env_set_value(&env, "JOB", scope_plain(job->slot->name)) < 0 ||
+	    env_set_value(&env, "INSTANCE", job->name) < 0 || (with_result && add_result(job, &env) < 0) ||
+	    add_exports(job, &env) < 0)
 		core->oom = true;
 	else
-		event = event_emit(core, name, env);
+		event = event_emit_in(core, scope_root(job->slot->name), name, env);
 	if (event == NULL)
 		return NULL;
 	event->cause = job->cause;

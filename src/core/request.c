@@ -175,7 +175,9 @@ request_emit(struct core *core, const struct input_emit *in)
 		fd_release(core, in->fd);
 		return r != 0 ? (r < 0 ? r : 0) : refuse(core, &who, ERR_INVALID_ARGS, why);
 	}
-	event = policy_client_env(&core->config, in->env, &env) == 0 ? event_emit(core, in->name, env) : NULL;
+	event = policy_client_env(&core->config, in->env, &env) == 0
+		    ? event_emit_in(core, scope_of(in->root), in->name, env)
+		    : NULL;
 	if (event == NULL) {
 		fd_release(core, in->fd);
 		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
@@ -279,10 +281,10 @@ do_start(struct core *core, struct asked *a)
 	int r;
 
 	if (job != NULL && job->goal != GOAL_STOP)
-		return refuse_job(core, &a->who, ERR_ALREADY_STARTED, "Job is already running: ",
-				  job_display(job, display, sizeof(display)));
+		return refuse_job(core, &a->who, ERR_ALREADY_STARTED,
+				  "Job is already running: ", scope_plain(job_display(job, display, sizeof(display))));
 	if (job == NULL && a->slot->has_successor && a->slot->successor == NULL)
-		return refuse_job(core, &a->who, ERR_UNKNOWN_JOB, "Unknown job: ", a->slot->name);
+		return refuse_job(core, &a->who, ERR_UNKNOWN_JOB, "Unknown job: ", scope_plain(a->slot->name));
 	if (follow_is_following(a->slot)) {
 		r = start_following(core, a);
 		if (r != 0)
@@ -342,7 +344,7 @@ do_stop(struct core *core, struct asked *a)
 		return refuse_job(core, &a->who, ERR_UNKNOWN_INSTANCE, "Unknown instance: ", a->instance);
 	if (job->goal == GOAL_STOP)
 		return refuse_job(core, &a->who, ERR_ALREADY_STOPPED, "Job has already been stopped: ",
-				  job_display(job, display, sizeof(display)));
+				  scope_plain(job_display(job, display, sizeof(display))));
 	job->stop_env = strv_free(job->stop_env);
 	if (a->in->kind == JOB_STOP)
 		core_oom(core, policy_merge(&core->config, job->cls, &job->stop_env, a->in->env));
@@ -374,7 +376,7 @@ do_restart(struct core *core, struct asked *a)
 		return refuse_job(core, &a->who, ERR_UNKNOWN_INSTANCE, "Unknown instance: ", a->instance);
 	if (job->goal == GOAL_STOP)
 		return refuse_job(core, &a->who, ERR_ALREADY_STOPPED, "Job has already been stopped: ",
-				  job_display(job, display, sizeof(display)));
+				  scope_plain(job_display(job, display, sizeof(display))));
 	if (a->in->kind == JOB_RESTART) {
 		core_oom(core, job_set_next_env(core, job, steal(&a->env), NULL));
 	} else {
@@ -400,8 +402,8 @@ do_reload(struct core *core, struct asked *a)
 	const struct process *p = &a->job->process[PROCESS_MAIN];
 
 	if (p->pid == 0)
-		return refuse_job(core, &a->who, ERR_NOT_RUNNING, "Job is not running: ",
-				  job_display(a->job, display, sizeof(display)));
+		return refuse_job(core, &a->who, ERR_NOT_RUNNING,
+				  "Job is not running: ", scope_plain(job_display(a->job, display, sizeof(display))));
 	core_kill(core, p, a->job->cls->reload_signal, false);
 	request_answer(core, a->who.request, a->who.token, NULL, NULL, a->slot->name, a->job->name);
 	return 0;

@@ -71,9 +71,9 @@ static const struct wire_field past_fields[] = {
 static const struct wire_schema past_schema = WIRE_SCHEMA("past", past_fields);
 
 static const struct wire_field event_fields[] = {
-	F(U64, event, id),       F(STR, event, name),    F(STRV, event, env), F(U64, event, fd),
-	F(U32, event, progress), F(BOOL, event, failed), F(U64, event, job),  F(U64V, event, requests),
-	F(U64, event, cause),    LINEAGE(event, lineage),
+	F(U64, event, id),	 F(STR, event, name),	  F(STRV, event, env), F(U64, event, fd),
+	F(U32, event, progress), F(BOOL, event, failed),  F(U64, event, job),  F(U64V, event, requests),
+	F(U64, event, cause),	 LINEAGE(event, lineage), F(STR, event, root),
 };
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 

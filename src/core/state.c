@@ -114,10 +114,21 @@ each_ended(const struct slot *slot, bool failed, state_fn fn, void *data)
 
 /* -- looking ------------------------------------------------------------------------------ */
 
-bool
-state_each(const struct core *core, const char *name, bool present, state_fn fn, void *data)
+/* The job that jobs of the session of `root` mean by a name: one of the same session. */
+static const struct slot *
+slot_in(const struct core *core, struct span root, const char *name)
 {
-	const struct slot *slot = slot_get(core, name);
+	auto_free char *joined = root.n > 0 ? scope_join(root, name) : NULL;
+
+	if (root.n > 0)
+		return joined != NULL ? slot_get(core, joined) : NULL;
+	return scope_root(name).n == 0 ? slot_get(core, name) : NULL;
+}
+
+bool
+state_each(const struct core *core, struct span root, const char *name, bool present, state_fn fn, void *data)
+{
+	const struct slot *slot = slot_in(core, root, name);
 	const char *slash = strrchr(name, '/');
 
 	if (slot != NULL) {
@@ -127,7 +138,7 @@ state_each(const struct core *core, const char *name, bool present, state_fn fn,
 	if (slash != NULL && (strcmp(slash, "/done") == 0 || strcmp(slash, "/failed") == 0)) {
 		auto_free char *job = span_dup((struct span) { name, (size_t) (slash - name) });
 
-		slot = job != NULL ? slot_get(core, job) : NULL;
+		slot = job != NULL ? slot_in(core, root, job) : NULL;
 		if (slot == NULL)
 			return false;
 		each_ended(slot, strcmp(slash, "/failed") == 0, fn, data);
@@ -217,7 +228,7 @@ state_runlevel(struct core *core, const struct event *event)
 	const char *level;
 	bool down;
 
-	if (strcmp(event->name, RUNLEVEL) != 0)
+	if (strcmp(event->name, RUNLEVEL) != 0 || event->root != NULL)
 		return;
 	level = env_get(event->env, "RUNLEVEL");
 	core->runlevel = strv_free(core->runlevel);

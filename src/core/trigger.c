@@ -442,9 +442,16 @@ turn_compare(const void *a, const void *b)
 	return 0;
 }
 
+/* Is the event for the jobs of that slot? One of a chroot session is for its own alone. */
+static bool
+is_for(const struct event *event, const struct slot *slot)
+{
+	return event->root == NULL || scope_equal(scope_of(event->root), scope_root(slot->name));
+}
+
 /* All conditions with a leaf of that event name, in their order, each once. */
 static struct turn *
-turns_of(struct core *core, const struct audience *a, size_t *count)
+turns_of(struct core *core, const struct audience *a, const struct event *event, size_t *count)
 {
 	const struct listener *l;
 	struct turn *turns;
@@ -461,7 +468,8 @@ turns_of(struct core *core, const struct audience *a, size_t *count)
 	DL_FOREACH(a->listeners, l) {
 		const struct trigger *t = l->trigger;
 
-		turns[n++] = (struct turn) { t->slot->order, t->job ? t->job->id : UINT64_MAX, t->slot->name };
+		if (is_for(event, t->slot))
+			turns[n++] = (struct turn){ t->slot->order, t->job ? t->job->id : UINT64_MAX, t->slot->name };
 	}
 	qsort(turns, n, sizeof(*turns), turn_compare);
 	for (size_t i = 0; i < n; i++)
@@ -480,7 +488,7 @@ trigger_dispatch(struct core *core, struct event *event)
 
 	if (a == NULL)
 		return;
-	turns = turns_of(core, a, &n);
+	turns = turns_of(core, a, event, &n);
 	if (turns == NULL) {
 		core->oom = true;
 		return;

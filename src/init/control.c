@@ -6,10 +6,12 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/scope.h"
 #include "init/brain.h"
 #include "init/fdtable.h"
 #include "init/query.h"
 #include "init/reexec.h"
+#include "init/scopes.h"
 #include "init/servants.h"
 #include "init/sources.h"
 #include "init/state.h"
@@ -165,7 +167,8 @@ do_emit(struct init *init, const struct msg_request *m, int *fd, uint64_t number
 	in.emit.request = m->request;
 	in.emit.wait = m->wait;
 	in.emit.caller = caller_of(m);
-	if (r == 0 && (str_copy(&in.emit.name, m->name) < 0 || copy_token(&in.emit.token, m) < 0))
+	if (r == 0 && (str_copy(&in.emit.name, m->name) < 0 || str_copy(&in.emit.root, m->root) < 0 ||
+		       copy_token(&in.emit.token, m) < 0))
 		r = -ENOMEM;
 	if (r == 0)
 		r = strv_dup(&in.emit.env, m->env);
@@ -330,12 +333,55 @@ static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const s
 	[REQUEST_BUS_ADDRESS] = do_bus_address,
 };
 
+/*
+ * May it be asked, by somebody from there? True: *scoped is what to go on with, *name what it borrows; the caller's.
+ * False: it has been answered.
+ */
+static bool
+admitted(struct init *init, const struct msg_request *m, struct msg_request *scoped, char **name)
+{
+	auto_free char *text = NULL;
+	int verdict = scopes_admit(init, m, name);
+
+	*scoped = *m;
+	if (*name != NULL)
+		scoped->job = *name;
+	switch (verdict) {
+	case SCOPE_GO_ON:
+		return true;
+	case SCOPE_IGNORED:
+		(void) succeed(init, m);
+		return false;
+	case SCOPE_UNKNOWN:
+		text = str_printf("Unknown job: %s", m->job);
+		(void) refuse(init, m, ERR_UNKNOWN_JOB, text);
+		return false;
+	case SCOPE_FOREIGN:
+		text = str_printf("You do not have permission to modify job: %s", scope_plain(m->job));
+		(void) refuse(init, m, ERR_PERMISSION_DENIED, text);
+		return false;
+	case SCOPE_DENIED:
+		(void) refuse(init, m, ERR_PERMISSION_DENIED,
+			      m->action == REQUEST_GET_STATE ? "You do not have permission to request state"
+			      : m->action == REQUEST_GET_ENV
+				  ? "You do not have permission to query job environment"
+				  : "You do not have permission to ask this from a chroot session");
+		return false;
+	default:
+		(void) refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+		return false;
+	}
+}
+
 int
 clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 {
+	auto_free char *name = NULL;
+	struct msg_request scoped;
+
 	if (m->action > REQUEST_LAST_CHANGE || requests[m->action] == NULL)
 		return refuse(init, m, ERR_FAILED, "Unknown request");
-	return requests[m->action](init, m, fd, number);
+	return admitted(init, m, &scoped, &name) ? requests[m->action](init, &scoped, fd, number) : 0;
 }
 
 /* -- queries ---------------------------------------------------------------------------------- */
@@ -364,14 +410,16 @@ void
 clients_query(struct init *init, const struct msg_request *m)
 {
 	struct clients *c = init->clients;
+	auto_free char *name = NULL;
+	struct msg_request scoped;
 	struct held *h;
 
-	if (answer(init, m, c->n_held < HELD_MAX))
+	if (!admitted(init, m, &scoped, &name) || answer(init, &scoped, c->n_held < HELD_MAX))
 		return;
 	h = calloc(1, sizeof(*h));
-	if (h == NULL || wire_copy_struct(msg_schema(MSG_QUERY), &h->m, m) < 0) {
+	if (h == NULL || wire_copy_struct(msg_schema(MSG_QUERY), &h->m, &scoped) < 0) {
 		free(h);
-		(void) answer(init, m, false);
+		(void) answer(init, &scoped, false);
 		return;
 	}
 	h->deadline = clock_now() + PATIENCE;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/scope.h"
 #include "init/servants.h"
 #include "init/state.h"
 #include "job/class.h"
@@ -93,8 +94,8 @@ logs_path(const char *dir, const char *job, const char *instance)
 {
 	struct strbuf b = STRBUF_INIT;
 
-	strbuf_addf(&b, "%s/", dir);
-	add_name(&b, job);
+	strbuf_addf(&b, "%.*s%s/", (int) scope_root(job).n, scope_root(job).n > 0 ? job : "", dir);
+	add_name(&b, scope_plain(job));
 	if (instance != NULL && *instance != '\0') {
 		strbuf_addc(&b, '-');
 		add_name(&b, instance);

@@ -21,13 +21,13 @@ struct option_row {
 #define AT(member) offsetof(struct options, member)
 
 static const struct option_row rows[] = {
-	{ 0, "absent-is-unequal", FLAG, AT(absent_is_unequal), false, NULL,
-	  "KEY!=VALUE matches events without KEY" },
+	{ 0, "absent-is-unequal", FLAG, AT(absent_is_unequal), false, NULL, "KEY!=VALUE matches events without KEY" },
 	{ 0, "append-confdir", LIST, AT(append), false, "DIR", "search this directory after all others" },
 	{ 0, "apparmor-must-load", FLAG, AT(apparmor_must_load), false, NULL,
 	  "a profile that cannot be loaded fails the start" },
 	{ 0, "check", FLAG, AT(check), true, NULL, "read job files and directories, tell what is wrong, and exit" },
-	{ 0, "chroot-sessions", FLAG, AT(chroot_sessions), false, NULL, NULL },
+	{ 0, "chroot-sessions", FLAG, AT(chroot_sessions), false, NULL,
+	  "jobs of their own for whoever calls from a chroot" },
 	{ 0, "confdir", LIST, AT(confdirs), false, "DIR", "search this directory instead of the usual ones" },
 	{ 0, "crash", TEXT, AT(crash), true, NULL, NULL },
 	{ 0, "default-console", TEXT, AT(console), false, "VALUE",

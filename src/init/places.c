@@ -8,7 +8,6 @@
 #include "common/env.h"
 #include "init/sources.h"
 
-#define SYSTEM_CONFDIR "/etc/init"
 #define SYSTEM_LOGDIR "/var/log/upstart"
 #define SESSION_CONFDIR "/usr/share/upstart/sessions"
 

@@ -7,6 +7,8 @@
 
 #include "init/init.h"
 
+#define SYSTEM_CONFDIR "/etc/init"
+
 /* Add all sources, highest priority first. 0 or -ENOMEM. */
 int must_check places_sources(struct init *init);
 /* Choose init->log_dir; in a session the directory is made. 0 or -ENOMEM. */

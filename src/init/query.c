@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "common/log_file.h"
+#include "common/scope.h"
 #include "init/dump.h"
 #include "init/explain.h"
 #include "init/logs.h"
+#include "init/scopes.h"
 #include "init/sources.h"
 
 int
@@ -43,16 +45,28 @@ get_job(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 	if (m->job == NULL || *m->job == '\0')
 		return query_refuse(reply, ERR_INVALID_ARGS, "Name may not be empty string");
 	if (core_class(init->core, m->job) == NULL)
-		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", m->job);
-	return 0;
+		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", scope_plain(m->job));
+	reply->job = strdup(m->job);
+	return reply->job != NULL ? 0 : -ENOMEM;
 }
 
 static int
 get_jobs(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 {
-	(void) m;
-	reply->list = core_class_names(init->core);
-	return reply->list != NULL ? 0 : -ENOMEM;
+	char **names = core_class_names(init->core);
+	size_t n = 0;
+
+	/* Those of the caller's session alone. */
+	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
+		if (scope_equal(scope_root(names[i]), scope_of(m->root)))
+			names[n++] = names[i];
+		else
+			free(names[i]);
+	}
+	if (names != NULL)
+		names[n] = NULL;
+	reply->list = names;
+	return names != NULL ? 0 : -ENOMEM;
 }
 
 static int
@@ -208,7 +222,12 @@ get_state(struct init *init, const struct msg_request *m, struct msg_reply *repl
 static int
 get_faults(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 {
-	reply->list = sources_faults(init, m->name != NULL && *m->name != '\0' ? m->name : NULL);
+	struct span root = scope_of(m->root);
+	bool all = m->name == NULL || *m->name == '\0';
+	auto_free char *name = all ? NULL : scope_join(root, m->name);
+
+	if (all || name != NULL)
+		reply->list = sources_faults(init, root, name);
 	return reply->list != NULL ? 0 : -ENOMEM;
 }
 
@@ -248,12 +267,12 @@ find_env(struct init *init, const struct msg_request *m, char *const **env, stru
 		return 0;
 	}
 	if (core_class(init->core, m->job) == NULL) {
-		r = query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", m->job);
+		r = query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", scope_plain(m->job));
 		return r < 0 ? r : 1;
 	}
 	if (m->instance == NULL || core_instance(init->core, m->job, m->instance, &view) < 0) {
 		r = query_refuse(reply, ERR_UNKNOWN_JOB_INSTANCE, "Unknown instance: %s of job %s",
-				 m->instance != NULL ? m->instance : "(null)", m->job);
+				 m->instance != NULL ? m->instance : "(null)", scope_plain(m->job));
 		return r < 0 ? r : 1;
 	}
 	*env = view.env;
@@ -295,14 +314,29 @@ static int
 log_path(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 {
 	auto_free char *path = NULL;
+	auto_free char *name = NULL;
 
 	if (m->job == NULL || core_class(init->core, m->job) == NULL)
-		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s", m->job != NULL ? m->job : "");
+		return query_refuse(reply, ERR_UNKNOWN_JOB, "Unknown job: %s",
+				    m->job != NULL ? scope_plain(m->job) : "");
 	if (init->log_dir == NULL)
 		return query_refuse(reply, ERR_FAILED, "The output of jobs is not logged");
 	path = logs_path(init->log_dir, m->job, m->instance);
-	reply->value = path != NULL ? log_name(path) : NULL;
+	name = path != NULL ? log_name(path) : NULL;
+	/* As seen from where it is asked. */
+	reply->value = name != NULL ? strdup(name + scope_root(m->job).n) : NULL;
 	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
+static int
+get_root(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	auto_free char *root = NULL;
+	int r = scopes_are_on(init) && m->pid > 0 ? scopes_root_of(m->pid, &root) : 0;
+
+	if (r == -ESRCH)
+		return copy(&reply->value, "?");
+	return r < 0 ? r : copy(&reply->value, root);
 }
 
 static const struct {
@@ -324,6 +358,7 @@ static const struct {
 	{ REQUEST_LOG_PATH, log_path },
 	{ REQUEST_EXPLAIN, explain },
 	{ REQUEST_GET_WAITS, get_waits },
+	{ REQUEST_GET_ROOT, get_root },
 };
 
 int

@@ -13,6 +13,7 @@
 #include "init/brain.h"
 #include "init/control.h"
 #include "init/logs.h"
+#include "init/scopes.h"
 #include "init/servant_exec.h"
 #include "init/spawn.h"
 #include "init/state.h"
@@ -157,6 +158,7 @@ servants_say_hello(struct init *init, enum servant_id id)
 		.log_level = (int32_t) init->level,
 		.program = init->program,
 		.reexec = init->again,
+		.chroot_sessions = scopes_are_on(init),
 	};
 
 	(void) !servants_send(init, id, MSG_HELLO, 0, &hello, NULL, 0);

@@ -36,6 +36,7 @@ struct source {
 	struct init *init; /* borrowed */
 	unsigned number;
 	char *path; /* owned */
+	char *root; /* owned: of the chroot session it is the folder of; NULL: the machine's */
 	bool file;  /* the one file of global settings */
 	bool force; /* the walk under way reads files that have not changed, too */
 	struct conf *confs;
@@ -96,6 +97,7 @@ sources_deinit(struct init *init)
 		map_deinit(&source->by_name);
 		DL_DELETE(s->list, source);
 		free(source->path);
+		free(source->root);
 		free(source);
 	}
 	DL_FOREACH_SAFE(s->told, told, next_told) {
@@ -214,7 +216,8 @@ settle(struct init *init, const char *name, bool again)
 
 /* -- reading one ---------------------------------------------------------------------------- */
 
-/* The override for a job of that source: the first of that name from the highest priority down to it. */
+/* The override for a job of that source: the first of that name from the highest priority down to it, in its session.
+ */
 static enum conffile_state
 find_override(const struct sources *s, const struct source *upto, const char *name, char **path,
 	      struct conffile_stamp *stamp)
@@ -227,9 +230,9 @@ find_override(const struct sources *s, const struct source *upto, const char *na
 		enum conffile_state state = CONFFILE_ABSENT;
 		char *candidate;
 
-		if (source->file)
+		if (source->file || !scope_equal(scope_of(source->root), scope_of(upto->root)))
 			continue;
-		candidate = str_printf("%s/%s" OVERRIDE_SUFFIX, source->path, name);
+		candidate = str_printf("%s/%s" OVERRIDE_SUFFIX, source->path, scope_plain(name));
 		if (candidate != NULL)
 			state = conffile_look(candidate, stamp);
 		if (state != CONFFILE_ABSENT) {
@@ -425,11 +428,20 @@ conf_gone(struct source *source, struct conf *conf)
 		settle(source->init, name, false);
 }
 
+/* The name inside init of the job that a file of that source is of; owned; NULL when out of memory. */
+static char *
+name_of(const struct source *source, const char *path)
+{
+	auto_free char *name = conffile_job_name(source->path, path);
+
+	return name != NULL ? scope_join(scope_of(source->root), name) : NULL;
+}
+
 /* Something happened to a conf file: see what is so now. */
 static int
 conf_changed(struct source *source, const char *path, bool force)
 {
-	auto_free char *name = conffile_job_name(source->path, path);
+	auto_free char *name = name_of(source, path);
 	struct conffile_stamp stamp;
 	enum conffile_state state = conffile_look(path, &stamp);
 	struct conf *conf;
@@ -459,7 +471,7 @@ conf_changed(struct source *source, const char *path, bool force)
 static void
 override_changed(struct source *from, const char *path)
 {
-	auto_free char *name = conffile_job_name(from->path, path);
+	auto_free char *name = name_of(from, path);
 	struct source *source;
 
 	DL_FOREACH(from->init->sources->list, source) {
@@ -570,6 +582,63 @@ settle_rest(struct init *init)
 		settle(init, names[i], false);
 }
 
+#define SESSIONS_MAX 256
+
+/* The folder of a chroot session, made when it is not known yet. NULL: out of memory, or there are too many (told). */
+static struct source *
+session_source(struct init *init, struct span root, bool *is_new)
+{
+	auto_free char *path = str_printf("%.*s" SYSTEM_CONFDIR, (int) root.n, root.p);
+	struct source *source;
+	size_t n = 0;
+
+	*is_new = false;
+	DL_FOREACH(init->sources->list, source) {
+		if (source->root != NULL && scope_equal(scope_of(source->root), root))
+			return source;
+		n += source->root != NULL;
+	}
+	if (n >= SESSIONS_MAX || path == NULL || sources_add(init, path, false) < 0) {
+		log_error("%.*s: No chroot session: %s", (int) root.n, root.p,
+			  n >= SESSIONS_MAX ? "there are too many" : strerror(ENOMEM));
+		return NULL;
+	}
+	source = init->sources->list->prev;
+	source->root = span_dup(root);
+	*is_new = source->root != NULL;
+	if (*is_new)
+		return source;
+	DL_DELETE(init->sources->list, source);
+	free(source->path);
+	free(source);
+	return NULL;
+}
+
+bool
+sources_add_session(struct init *init, const char *root)
+{
+	bool is_new;
+	struct source *source = session_source(init, span_of(root), &is_new);
+
+	if (source != NULL && is_new) {
+		watch_source(source);
+		source_scan(source, false);
+	}
+	return source != NULL;
+}
+
+/* The sessions whose jobs a core of before the re-exec knows. */
+static void
+inherit_sessions(struct init *init)
+{
+	const struct told *told;
+	bool is_new;
+
+	DL_FOREACH(init->sources->told, told)
+		if (scope_root(told->name).n > 0)
+			(void) session_source(init, scope_root(told->name), &is_new);
+}
+
 void
 sources_load(struct init *init)
 {
@@ -577,6 +646,7 @@ sources_load(struct init *init)
 
 	init->sources->confinable = process_apparmor_is_usable();
 	inherit_told(init);
+	inherit_sessions(init);
 	DL_FOREACH(init->sources->list, source) {
 		watch_source(source);
 		source_scan(source, false);
@@ -658,7 +728,7 @@ sources_fault(const struct init *init, const char *name)
 }
 
 char **
-sources_faults(const struct init *init, const char *name)
+sources_faults(const struct init *init, struct span root, const char *name)
 {
 	char **all = calloc(1, sizeof(*all));
 	const struct source *source;
@@ -666,7 +736,8 @@ sources_faults(const struct init *init, const char *name)
 
 	DL_FOREACH(init->sources->list, source)
 		DL_FOREACH(source->confs, conf)
-			if ((name == NULL || strcmp(name, conf->name) == 0) &&
+			if ((name != NULL ? strcmp(name, conf->name) == 0
+					  : scope_equal(root, scope_of(source->root))) &&
 			    (all == NULL || strv_extend(&all, conf->faults.shown) < 0))
 				return strv_free(all);
 	return all;

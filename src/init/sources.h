@@ -6,6 +6,7 @@
  * counts (job-language.md section 8). A file with a fault keeps the last good definition it had.
  */
 
+#include "common/scope.h"
 #include "init/init.h"
 
 /* 0 or -ENOMEM. */
@@ -21,11 +22,20 @@ void sources_load(struct init *init);
 /* Read all again; every definition is told to the core again. */
 void sources_reload(struct init *init);
 
+/*
+ * The jobs of a chroot session (job-language.md 8.11), below its own folder ROOT/etc/init, are known from now on.
+ * False: they can't be (told).
+ */
+bool sources_add_session(struct init *init, const char *root);
+
 /* Paths in order of priority; owned; NULL when out of memory or none. */
 char **sources_paths(const struct init *init);
 /* What is wrong with the files of a job, which may go on with an older definition; borrowed; NULL: nothing. */
 const char *sources_fault(const struct init *init, const char *name);
-/* All that is wrong in the files of a job, or (NULL) of all, with lines and carets; owned; NULL when out of memory. */
-char **sources_faults(const struct init *init, const char *name);
+/*
+ * All that is wrong in the files of a job, or (NULL) of all of the machine or a chroot session (n > 0), with lines and
+ * carets; owned; NULL when out of memory.
+ */
+char **sources_faults(const struct init *init, struct span root, const char *name);
 /* Mark the definitions that files stand for (definitions.h). */
 void sources_mark(const struct init *init);

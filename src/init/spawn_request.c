@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/scope.h"
 #include "init/fdtable.h"
 #include "init/servants.h"
 
@@ -70,6 +71,11 @@ fill_attributes(const struct effect_spawn *e, const struct job_class *cls, struc
 {
 	struct error err = ERROR_INIT;
 
+	if (scope_root(cls->name).n > 0) {
+		msg->root = span_dup(scope_root(cls->name));
+		if (msg->root == NULL)
+			return -ENOMEM;
+	}
 	if (str_copy(&msg->chroot, cls->chroot) < 0 || str_copy(&msg->chdir, cls->chdir) < 0 ||
 	    str_copy(&msg->setuid, cls->setuid) < 0 || str_copy(&msg->setgid, cls->setgid) < 0)
 		return -ENOMEM;

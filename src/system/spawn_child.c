@@ -283,20 +283,33 @@ set_oom_score(struct child *c)
 static int
 prepare_identity(struct child *c)
 {
-	if (c->msg->chroot != NULL && (c->msg->setuid != NULL || c->msg->setgid != NULL))
+	if ((c->msg->root != NULL || c->msg->chroot != NULL) && (c->msg->setuid != NULL || c->msg->setgid != NULL))
 		spawn_identity_prepare();
 	return 0;
+}
+
+static int
+enter_root(struct child *c, const char *root)
+{
+	if (root == NULL)
+		return 0;
+	if (chroot(root) < 0)
+		return fail_errno(c, SPAWN_CHROOT);
+	return chdir("/") < 0 ? fail_errno(c, SPAWN_CHDIR) : 0;
+}
+
+/* That of the session the job belongs to. */
+static int
+enter_session(struct child *c)
+{
+	return enter_root(c, c->msg->root);
 }
 
 /* The working directory always follows into the new root: a way out must not stay. */
 static int
 change_root(struct child *c)
 {
-	if (c->msg->chroot == NULL)
-		return 0;
-	if (chroot(c->msg->chroot) < 0)
-		return fail_errno(c, SPAWN_CHROOT);
-	return chdir("/") < 0 ? fail_errno(c, SPAWN_CHDIR) : 0;
+	return enter_root(c, c->msg->chroot);
 }
 
 static int
@@ -405,6 +418,7 @@ static const struct {
 	{ set_priority, true },
 	{ set_oom_score, true },
 	{ prepare_identity, true },
+	{ enter_session, false },
 	{ change_root, true },
 	{ change_directory, true },
 	{ find_identity, true },

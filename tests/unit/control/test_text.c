@@ -51,8 +51,12 @@ test_path_parse_undoes_every_escape(void **state)
 
 		assert_true(dbus_validate_path(job, NULL));
 		assert_int_equal(path_parse(job, &object), 0);
-		assert_int_equal(object.kind, OBJECT_JOB);
-		assert_string_equal(object.job, names[i].name);
+		if (names[i].name[0] != '/') { /* so no job is called */
+			assert_int_equal(object.kind, OBJECT_JOB);
+			assert_string_equal(object.job, names[i].name);
+		} else {
+			assert_int_equal(object.kind, OBJECT_NONE);
+		}
 		assert_null(object.instance);
 		object_deinit(&object);
 		assert_int_equal(path_parse(instance, &object), 0);
@@ -62,6 +66,27 @@ test_path_parse_undoes_every_escape(void **state)
 		object_deinit(&object);
 		object_deinit(&object);
 	}
+}
+
+/* A job of a chroot session has its root before it. */
+static void
+test_path_of_a_session(void **state)
+{
+	auto_free char *job = path_job("/srv/root//net/web");
+	auto_free char *instance = path_instance("/srv/root//net/web", "/a//b");
+	struct object object;
+
+	assert_string_equal(job, "/com/ubuntu/Upstart/jobs/_2fsrv_2froot/net_2fweb");
+	assert_string_equal(instance, "/com/ubuntu/Upstart/jobs/_2fsrv_2froot/net_2fweb/_2fa_2f_2fb");
+	assert_int_equal(path_parse(job, &object), 0);
+	assert_int_equal(object.kind, OBJECT_JOB);
+	assert_string_equal(object.job, "/srv/root//net/web");
+	object_deinit(&object);
+	assert_int_equal(path_parse(instance, &object), 0);
+	assert_int_equal(object.kind, OBJECT_INSTANCE);
+	assert_string_equal(object.job, "/srv/root//net/web");
+	assert_string_equal(object.instance, "/a//b");
+	object_deinit(&object);
 }
 
 static void
@@ -96,6 +121,10 @@ test_path_other_spellings_name_nothing(void **state)
 		"/com/ubuntu/Upstart/jobs/_00",
 		"/com/ubuntu/Upstart/jobs/__",
 		"/com/ubuntu/Upstart/jobs/a/_x",
+		"/com/ubuntu/Upstart/jobs/_2fsrv",
+		"/com/ubuntu/Upstart/jobs/_2fsrv_2f_2froot/a",
+		"/com/ubuntu/Upstart/jobs/_2fsrv/a/b/c",
+		"/com/ubuntu/Upstart/jobs/_2fsrv/a/_x",
 		"/org/freedesktop/DBus",
 	};
 	struct object object;
@@ -228,6 +257,7 @@ main(void)
 		cmocka_unit_test(test_library_does_not_abort_on_a_failed_check),
 		cmocka_unit_test(test_path_escape_spells_as_specified),
 		cmocka_unit_test(test_path_parse_undoes_every_escape),
+		cmocka_unit_test(test_path_of_a_session),
 		cmocka_unit_test(test_path_all_bytes_survive),
 		cmocka_unit_test(test_path_other_spellings_name_nothing),
 		cmocka_unit_test(test_text_keeps_utf8_and_spells_the_rest),

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 #include "common/msg.h"
+#include "common/scope.h"
 #include "job/parse.h"
 #include "job/signals.h"
 
@@ -120,7 +121,8 @@ add_notify(struct rig *r, const struct effect_notify *n)
 		strbuf_addf(&r->lines, "sig job %s instance %s Failed %d", n->job, name, n->value);
 		break;
 	case NOTIFY_EVENT_EMITTED:
-		strbuf_addf(&r->lines, "sig manager EventEmitted %s [%s]", n->text, env.p != NULL ? env.p : "");
+		strbuf_addf(&r->lines, "sig manager%s%s EventEmitted %s [%s]", n->job != NULL ? " in " : "",
+			    n->job != NULL ? n->job : "", n->text, env.p != NULL ? env.p : "");
 		break;
 	default:
 		fail_msg("a signal of unknown type %u", n->type);
@@ -497,11 +499,18 @@ rig_rule(struct rig *r, const char *job, const char *kind, const char *what, boo
 	r->rules[r->n_rules++] = (struct rig_rule) { strdup(job), k, strdup(what), once };
 }
 
+/* The job's part of "web" or "tty/1", or of "/root//tty/1". */
+static size_t
+name_length(const char *job)
+{
+	return (size_t) (scope_plain(job) - job) + strcspn(scope_plain(job), "/");
+}
+
 /* What this process is to do; a rule for once is used up. Borrowed until the next rule is added. */
 static const char *
 rule_for(struct rig *r, const struct rig_proc *p, bool use)
 {
-	size_t n = strcspn(p->job, "/");
+	size_t n = name_length(p->job);
 	const char *what = NULL;
 	const struct job_class *cls = NULL;
 
@@ -605,7 +614,7 @@ rig_expect(struct rig *r, const char *expected)
 void
 rig_assert_state(struct rig *r, const char *job, const char *expected)
 {
-	size_t n = strcspn(job, "/");
+	size_t n = name_length(job);
 	auto_free char *name = span_dup((struct span) { job, n });
 	struct core_instance view;
 	char text[64] = "none";
