@@ -15,6 +15,7 @@
 
 #include "init/state.h"
 #include "system/clock.h"
+#include "system/spawn_fds.h"
 
 #define STACK_SIZE ((size_t) 64 * 1024)
 #define FORGET_AFTER (60 * USEC_PER_SEC) /* of good life */
@@ -263,6 +264,15 @@ note_inherited(void)
 	}
 }
 
+/* Whoever starts a session may have left anything open: init keeps nothing of it, and its servants get none of it. */
+static void
+close_inherited(void)
+{
+	int none[1] = { -1 };
+
+	spawn_fds_close_others(none, 0);
+}
+
 void
 crash_close_strangers(crash_keep_fn keep, void *data)
 {
@@ -281,6 +291,8 @@ crash_begin(const struct init *init)
 		understand(init->options.crash);
 	if (init->again)
 		note_inherited();
+	else
+		close_inherited();
 }
 
 int

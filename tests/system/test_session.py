@@ -282,6 +282,18 @@ def test_session_file_holds_the_address_and_goes_with_the_session(session):
     assert not file.exists()
 
 
+def test_descriptors_of_who_started_it_are_let_go(make_session):
+    """A lock, say, or a pipe whose end somebody waits for."""
+    session = make_session()
+    wrapper = session.path / "init"
+    wrapper.write_text(f'#!/bin/bash\nexec 200>{session.path}/held\nflock -n 200 && exec {session.program} "$@"\n')
+    wrapper.chmod(0o755)
+    session.program = wrapper
+    session.start()
+    session.wait_servants()
+    assert subprocess.run(["flock", "-n", session.path / "held", "true"], timeout=30).returncode == 0
+
+
 # Takes the address that the session it becomes will want.
 SQUATTER = """#!/usr/bin/python3
 import os, socket, sys, time
