@@ -12,6 +12,7 @@
 
 #include "init/check_shell.h"
 #include "init/conffile.h"
+#include "init/settings.h"
 #include "job/parse.h"
 
 struct check {
@@ -213,6 +214,20 @@ read_override(struct check *c, struct findings *f, struct source *over)
 		tell_fault(c, f, over->path, "UNREADABLE", strerror(-r));
 }
 
+/* The same for the file of global settings, or its override: they are no job's. */
+static int
+check_settings(struct check *c, struct findings *f, const struct source *source)
+{
+	struct settings none = { .oom_score = JOB_OOM_UNSET };
+	struct parse_report report = { 0 };
+	int r = settings_parse(&(struct parse_source){ source->path, { source->text, source->len } }, &none, &report);
+
+	if (r != -ENOMEM)
+		tell_report(c, f, &report, source, 1);
+	parse_report_deinit(&report);
+	return r == -ENOMEM ? r : 0;
+}
+
 /* Parse a job's texts and tell what is wrong. 0 or -ENOMEM. */
 static int
 check_texts(struct check *c, struct findings *f, const char *name, const struct source *sources)
@@ -249,8 +264,12 @@ check_job(struct check *c, const char *name, const char *conf, const char *overr
 		return r;
 	if (r < 0)
 		tell_fault(c, &f, first.path, "UNREADABLE", strerror(-r));
-	read_override(c, &f, &second);
-	r = r < 0 ? 0 : check_texts(c, &f, name, (const struct source[]){ first, second });
+	if (settings_is_file(first.path)) {
+		r = r < 0 ? 0 : check_settings(c, &f, &first);
+	} else {
+		read_override(c, &f, &second);
+		r = r < 0 ? 0 : check_texts(c, &f, name, (const struct source[]){ first, second });
+	}
 	if (c->json.len > 0)
 		strbuf_addc(&c->json, ',');
 	strbuf_add(&c->json, "{\"path\":");
@@ -352,7 +371,8 @@ check_word(struct check *c, const char *path)
 
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
 		c->dir = NULL;
-		return ends_with(path, OVERRIDE_SUFFIX) ? check_override(path, c) : check_conf(path, c);
+		return ends_with(path, OVERRIDE_SUFFIX) && !settings_is_file(path) ? check_override(path, c)
+										   : check_conf(path, c);
 	}
 	c->dir = path;
 	r = conffile_walk(path, &confs);

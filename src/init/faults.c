@@ -27,19 +27,19 @@ show(const struct parse_issue *issue, struct span text)
 }
 
 void
-faults_set(struct faults *faults, const struct parse_report *report, const struct parse_source *conf,
+faults_add(struct faults *faults, const struct parse_report *report, const struct parse_source *conf,
 	   const struct parse_source *override)
 {
 	size_t n = 0;
 
-	faults_deinit(faults);
 	for (size_t i = 0; i < report->n && n < SHOWN_MAX; i++) {
 		const struct parse_issue *issue = &report->issues[i];
 		bool in_override = override != NULL && strcmp(issue->path, override->path) == 0;
 
 		if (issue->warning)
 			continue;
-		if (n++ == 0)
+		n++;
+		if (faults->first == NULL)
 			faults->first = parse_issue_text(issue);
 		if (strv_take(&faults->shown, show(issue, in_override ? override->text : conf->text)) < 0)
 			return;
@@ -47,10 +47,13 @@ faults_set(struct faults *faults, const struct parse_report *report, const struc
 }
 
 void
-faults_set_unreadable(struct faults *faults, const char *path, const char *why)
+faults_add_unreadable(struct faults *faults, const char *path, const char *why)
 {
-	faults_deinit(faults);
-	faults->first = str_printf("%s: %s", path, why);
-	if (faults->first != NULL)
-		(void) !strv_add(&faults->shown, faults->first);
+	auto_free char *text = str_printf("%s: %s", path, why);
+
+	if (text == NULL)
+		return;
+	(void) !strv_add(&faults->shown, text);
+	if (faults->first == NULL)
+		faults->first = steal(&text);
 }

@@ -16,10 +16,10 @@ struct faults {
 void faults_deinit(struct faults *faults); /* idempotent */
 
 /*
- * Take over the errors of a report; `override` is NULL when there was none. Out of memory the first one alone is known,
+ * Add the errors of a report; `override` is NULL when there was none. Out of memory the first one alone is known,
  * or nothing.
  */
-void faults_set(struct faults *faults, const struct parse_report *report, const struct parse_source *conf,
+void faults_add(struct faults *faults, const struct parse_report *report, const struct parse_source *conf,
 		const struct parse_source *override);
 /* The file could not even be read. */
-void faults_set_unreadable(struct faults *faults, const char *path, const char *why);
+void faults_add_unreadable(struct faults *faults, const char *path, const char *why);

@@ -2,12 +2,16 @@
 #include "init/places.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/env.h"
 #include "init/sources.h"
 
+#define PASSWORD_FILE "/etc/passwd"
 #define SYSTEM_LOGDIR "/var/log/upstart"
 #define SESSION_CONFDIR "/usr/share/upstart/sessions"
 
@@ -41,12 +45,55 @@ places_make(const char *path, mode_t mode)
 	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* NAME:PASSWORD:UID:GID:COMMENT:HOME:SHELL: the home, if it is the user's line and has one; borrowed from the line. */
+static const char *
+home_in_line(char *line, uid_t uid)
+{
+	char *fields[7] = { NULL }, *end;
+	unsigned long number;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+		fields[i] = strsep(&line, ":");
+	if (fields[6] == NULL || fields[2][0] < '0' || fields[2][0] > '9')
+		return NULL;
+	number = strtoul(fields[2], &end, 10);
+	return *end == '\0' && number == uid ? absolute(fields[5]) : NULL;
+}
+
+/* The user's directory by the local password file alone: asking a name service could hang. NULL: it does not say. */
+static char *
+home_by_file(void)
+{
+	FILE *file = fopen(PASSWORD_FILE, "re");
+	const char *found = NULL;
+	char *line = NULL, *home = NULL;
+	size_t size = 0;
+
+	while (file != NULL && found == NULL && getline(&line, &size, file) >= 0)
+		found = home_in_line(line, getuid());
+	if (found != NULL)
+		home = strdup(found);
+	if (file != NULL)
+		(void) fclose(file);
+	free(line);
+	return home;
+}
+
+/* $HOME, or where it is unset or relative what the password file says (D13). Owned; NULL: unknown, or out of memory. */
+static char *
+home_of(const struct init *init)
+{
+	const char *home = absolute(variable(init, "HOME"));
+
+	return home != NULL ? strdup(home) : home_by_file();
+}
+
 /* $VARIABLE/rest, else $HOME/fallback/rest; *path NULL when neither is known. 0 or -ENOMEM. */
 static int
 below_home(const struct init *init, const char *name, const char *fallback, const char *rest, char **path)
 {
 	const char *base = absolute(variable(init, name));
-	const char *home = absolute(variable(init, "HOME"));
+	auto_free char *home = base == NULL ? home_of(init) : NULL;
 
 	*path = NULL;
 	if (base != NULL)
@@ -72,7 +119,7 @@ add_user_dirs(struct init *init)
 {
 	auto_free char *dir = NULL;
 	auto_free char *old = NULL;
-	const char *home = absolute(variable(init, "HOME"));
+	auto_free char *home = home_of(init);
 
 	if (below_home(init, "XDG_CONFIG_HOME", ".config", "upstart", &dir) < 0)
 		return -ENOMEM;

@@ -20,34 +20,34 @@ tell(const struct parse_report *report)
 	}
 }
 
-/* Read one file over *s, if it is there. Its right lines count also when others are wrong. */
+/*
+ * Read one file over *s, if it is there. Its right lines count also when others are wrong. What is wrong is logged and
+ * added to *faults, unless that is NULL.
+ */
 static void
-read_file(struct settings *s, const char *path, bool quiet)
+read_file(struct settings *s, const char *path, struct faults *faults)
 {
 	struct parse_report report = { 0 };
 	auto_free char *text = NULL;
 	struct conffile_stamp stamp;
-	size_t len;
+	struct parse_source source = { path, { NULL, 0 } };
 	int r;
 
 	if (conffile_look(path, &stamp) != CONFFILE_PRESENT)
 		return;
-	r = conffile_read(path, &text, &len);
+	r = conffile_read(path, &text, &source.text.n);
+	source.text.p = text;
 	if (r == 0)
-		r = settings_parse(&(struct parse_source){ path, { text, len } }, s, &report);
-	if (r < 0 && r != -EINVAL && !quiet)
+		r = settings_parse(&source, s, &report);
+	if (r < 0 && r != -EINVAL && faults != NULL) {
 		log_error("%s: Error while loading configuration file: %s", path, strerror(-r));
-	if (!quiet)
+		faults_add_unreadable(faults, path, strerror(-r));
+	}
+	if (faults != NULL) {
 		tell(&report);
+		faults_add(faults, &report, &source, NULL);
+	}
 	parse_report_deinit(&report);
-}
-
-void
-settings_check(const char *path)
-{
-	struct settings none = { .oom_score = JOB_OOM_UNSET };
-
-	read_file(&none, path, false);
 }
 
 /* The override of PATH.conf; owned; NULL when out of memory. */
@@ -57,6 +57,26 @@ override_of(const char *path)
 	size_t n = strlen(path) - strlen(CONF_SUFFIX);
 
 	return str_printf("%.*s" OVERRIDE_SUFFIX, (int) n, path);
+}
+
+void
+settings_check(const char *path, struct faults *faults)
+{
+	struct settings none = { .oom_score = JOB_OOM_UNSET };
+	auto_free char *override = override_of(path);
+
+	faults_deinit(faults);
+	read_file(&none, path, faults);
+	if (override != NULL)
+		read_file(&none, override, faults);
+}
+
+bool
+settings_is_file(const char *path)
+{
+	auto_free char *override = override_of(SETTINGS_FILE);
+
+	return strcmp(path, SETTINGS_FILE) == 0 || (override != NULL && strcmp(path, override) == 0);
 }
 
 static void
@@ -94,9 +114,9 @@ settings_read(struct settings *s, const struct options *o, const char *file)
 	if (file != NULL) {
 		auto_free char *override = override_of(file);
 
-		read_file(s, file, true); /* sources.c tells what is wrong, when the log is there */
+		read_file(s, file, NULL); /* sources.c tells what is wrong, when the log is there */
 		if (override != NULL)
-			read_file(s, override, true);
+			read_file(s, override, NULL);
 	}
 	set_option(s, "import-policy", o->import_policy);
 	set_option(s, "default-oom-score", o->oom_score);

@@ -6,6 +6,7 @@
  * when init begins and handed to each next image as they were then: what the journal holds was decided by them.
  */
 
+#include "init/faults.h"
 #include "init/options.h"
 #include "job/settings.h"
 
@@ -20,8 +21,11 @@ void settings_read(struct settings *s, const struct options *o, const char *file
 /* Bits of enum core_policy. */
 uint32_t settings_policies(const struct settings *s);
 
-/* Log what is wrong with a file of settings; it changes nothing. */
-void settings_check(const char *path);
+/* Log what is wrong with a file of settings and the override next to it; it changes nothing but *faults. */
+void settings_check(const char *path, struct faults *faults);
+
+/* Is that the path of such a file, or of its override? */
+bool settings_is_file(const char *path);
 
 /* Add the options that tell the next image the same. 0 or -ENOMEM. */
 int must_check settings_arguments(const struct settings *s, char ***argv);

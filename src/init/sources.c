@@ -39,6 +39,7 @@ struct source {
 	char *root; /* owned: of the chroot session it is the folder of; NULL: the machine's */
 	bool file;  /* the one file of global settings */
 	bool force; /* the walk under way reads files that have not changed, too */
+	struct faults faults; /* of that file */
 	struct conf *confs;
 	struct map by_name;
 };
@@ -98,6 +99,7 @@ sources_deinit(struct init *init)
 		DL_DELETE(s->list, source);
 		free(source->path);
 		free(source->root);
+		faults_deinit(&source->faults);
 		free(source);
 	}
 	DL_FOREACH_SAFE(s->told, told, next_told) {
@@ -268,7 +270,7 @@ static void
 tell_unreadable(struct conf *conf, const char *path, int r)
 {
 	log_error("%s: Error while loading configuration file: %s", path, strerror(-r));
-	faults_set_unreadable(&conf->faults, path, strerror(-r));
+	faults_add_unreadable(&conf->faults, path, strerror(-r));
 }
 
 /* The texts of a conf file and its override. 0 or a negative errno (told). */
@@ -325,13 +327,11 @@ define_texts(struct init *init, struct conf *conf, const struct definition_text 
 	bool known = *id != 0 && strlen(text->text) == len && definitions_equal(init->definitions, *id, text);
 	int r;
 
-	if (known && override == NULL) {
-		faults_deinit(&conf->faults);
+	if (known && override == NULL)
 		return 0;
-	}
 	r = job_parse(conf->name, &source, override, &cls, &report);
 	if (r == 0 || r == -EINVAL)
-		faults_set(&conf->faults, &report, &source, override);
+		faults_add(&conf->faults, &report, &source, override);
 	if (known) {
 		cls = job_class_unref(cls); /* it was parsed for the faults of its override alone */
 	} else {
@@ -353,8 +353,10 @@ define(struct init *init, struct conf *conf, enum conffile_state override)
 	size_t len = 0, override_len = 0;
 	uint64_t id = conf->id != 0 ? conf->id : inherited_id(init, conf);
 	bool was_wrong = conf->faults.first != NULL;
-	int r = read_texts(conf, override, &text, &len, &override_len);
+	int r;
 
+	faults_deinit(&conf->faults);
+	r = read_texts(conf, override, &text, &len, &override_len);
 	if (r == 0)
 		r = define_texts(init, conf, &text, len, override_len, &id);
 	conf->id = id;
@@ -516,7 +518,7 @@ source_scan(struct source *source, bool force)
 	int r;
 
 	if (source->file) {
-		settings_check(source->path);
+		settings_check(source->path, &source->faults);
 		return;
 	}
 	log_info("Loading configuration from %s", source->path);
@@ -734,12 +736,16 @@ sources_faults(const struct init *init, struct span root, const char *name)
 	const struct source *source;
 	const struct conf *conf;
 
-	DL_FOREACH(init->sources->list, source)
+	DL_FOREACH(init->sources->list, source) {
+		bool whole = name == NULL && scope_equal(root, scope_of(source->root));
+
+		if (whole && (all == NULL || strv_extend(&all, source->faults.shown) < 0))
+			return strv_free(all);
 		DL_FOREACH(source->confs, conf)
-			if ((name != NULL ? strcmp(name, conf->name) == 0
-					  : scope_equal(root, scope_of(source->root))) &&
+			if ((whole || (name != NULL && strcmp(name, conf->name) == 0)) &&
 			    (all == NULL || strv_extend(&all, conf->faults.shown) < 0))
 				return strv_free(all);
+	}
 	return all;
 }
 

@@ -102,6 +102,12 @@ settings_parse(const struct parse_source *source, struct settings *settings, str
 	int r = 0;
 
 	lexer_init(&lex, source->text, source->path, report);
+	if (source->text.n > 0 && memchr(source->text.p, '\0', source->text.n) != NULL) {
+		while (lexer_peek(&lex) != '\0')
+			lexer_step(&lex);
+		return lexer_fault_message(&lex, FAULT_UNEXPECTED_TOKEN, lexer_place(&lex), (struct span){ 0 },
+					   "Unexpected NUL byte");
+	}
 	while (r == 0 && !lexer_at_end(&lex) && report->errors - before < PARSE_ERRORS_MAX) {
 		struct lexer_mark start;
 

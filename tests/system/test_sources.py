@@ -81,17 +81,41 @@ def test_user_directories(make_session):
     wait_usage(init, "j", None)
 
 
+def start_without_home(init, home, passwd):
+    """With another HOME and password file than the machine's."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root for a password file of its own")
+    env = init.env
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        env.pop(name)
+    if home is not None:
+        env["HOME"] = home
+    (init.path / "passwd").write_text(passwd)
+    wrapper = init.path / "init.sh"
+    wrapper.write_text(f"#!/bin/sh\nexec unshare --mount sh -c 'mount --bind {init.path}/passwd /etc/passwd && exec {init.program} \"$@\"' "
+                       "sh \"$@\"\n")
+    wrapper.chmod(0o755)
+    init.program = wrapper
+    init.start(confdir=False, env={"XDG_CONFIG_HOME": "not/absolute"})
+
+
 @pytest.mark.parametrize("home", [None, "relative", ""])
 def test_session_without_a_home_starts(make_session, home):
     init = make_session()
-    env = init.env
-    env.pop("HOME")
-    env.pop("XDG_CONFIG_HOME")
-    if home is not None:
-        env["HOME"] = home
     put(init.path / "home" / "xdg" / "upstart", "j.conf", "usage x\n")
-    init.start(confdir=False, env={"XDG_CONFIG_HOME": "not/absolute"})
+    start_without_home(init, home, "other:x:12345:12345::/nowhere:/bin/sh\nroot:x:0:0::relative:/bin/sh\n")
     assert usage(init, "j") == "x"
+
+
+@pytest.mark.parametrize("home", [None, "relative"])
+def test_home_is_looked_up_where_the_environment_does_not_say(make_session, home):
+    init = make_session()
+    own = init.path / "own"
+    put(own / ".init", "j.conf", "usage old\n")
+    start_without_home(init, home, f"other:x:12345:12345::/nowhere:/bin/sh\nroot:x:{os.geteuid()}:0::{own}:/bin/sh\n")
+    assert usage(init, "j") == "old"
+    put(own / ".config" / "upstart", "j.conf", "usage new\n")
+    wait_usage(init, "j", "new")
 
 
 def test_system_directories(make_pid1, monkeypatch):
@@ -113,6 +137,13 @@ def test_global_settings(make_pid1, monkeypatch):
     init.job("see", "start on stopped zero RESULT=failed\n" + SLEEP)
     init.start()
     assert "/etc/init.conf:4: Unknown stanza" in init.kmsg()
+    shown = init.command("initctl", "check-config").stdout
+    assert "/etc/init.conf:4:1: Unknown stanza: wibble\n    wibble 1\n    ^\n" in shown
+    assert "/etc/init.conf:5:15: Illegal policy, expected all or listed: some\n" in shown
+    checked = init.command(conftest.INIT, "--check", "/etc/init.conf", "/etc/init.override")
+    assert checked.returncode == 1
+    assert checked.stderr.splitlines() == ["/etc/init.conf:4:1: Unknown stanza: wibble",
+                                           "/etc/init.conf:5:15: Illegal policy, expected all or listed: some"]
     assert "/etc/init.conf:5: Illegal policy, expected all or listed" in init.kmsg()
     init.ctl("start", "j")
     score = init.command("cat", f"/proc/{init.pid_of('j')}/oom_score_adj").stdout.strip()
