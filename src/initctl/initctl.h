@@ -25,6 +25,7 @@ struct initctl {
 	bool warn;
 	bool global;
 	bool retain;
+	bool renew;
 	bool json;
 	bool follow;
 	const char *lines;

@@ -386,6 +386,46 @@ def test_status_tells_that_another_definition_waits(session):
     wait_for(lambda: session.command("initctl", "status", "j").stderr == "", "the same definition to be back")
 
 
+def test_restart_goes_on_with_the_newest_definition_when_told(session):
+    path = session.job("j", "env V=old\nusage old\n" + SLEEP)
+    session.job("m", "instance $N\nusage old\n" + SLEEP)
+    session.wait_jobs(2)
+    for words in (["j", "W=1"], ["m", "N=1"], ["m", "N=2"]):
+        session.ctl("start", *words)
+    session.job("j", "env V=new\nusage new\n" + SLEEP)
+    session.job("m", "instance $N\nusage new\n" + SLEEP)
+    for name in ("j", "m N=1"):
+        wait_for(lambda: "older definition" in session.command("initctl", "status", *name.split()).stderr, "init to notice")
+    session.ctl("restart", "j")
+    assert usage(session, "j") == "old"
+    assert session.ctl("restart", "--renew", "j", "W=2").startswith("j start/running, process ")
+    assert usage(session, "j") == "new"
+    env = pathlib.Path(f"/proc/{session.pid_of('j')}/environ").read_text().split("\0")
+    assert "V=new" in env and "W=2" in env
+    # Nothing newer: as without it.
+    pid = session.pid_of("j")
+    assert session.ctl("restart", "-r", "j").startswith("j start/running") and session.pid_of("j") != pid
+    # Other instances keep the old one in force, which is said.
+    done = session.command("initctl", "restart", "--renew", "m", "N=1")
+    assert done.returncode == 0 and done.stdout.startswith("m (1) start/running")
+    assert done.stderr == "initctl: Other instances of m run with the older definition, so this one does too\n"
+    # Neither a wrong file nor one that is gone stops anything.
+    pid = session.pid_of("j")
+    session.job("j", "wibble\n")
+    wait_for(lambda: "last good" in session.command("initctl", "status", "j").stderr, "init to notice")
+    done = session.command("initctl", "restart", "--renew", "j")
+    assert (done.returncode, done.stderr) == (1, f"initctl: j cannot be renewed, its file is wrong: {path}:1: Unknown stanza\n")
+    path.unlink()
+    wait_for(lambda: "file is gone" in session.command("initctl", "status", "j").stderr, "init to notice")
+    done = session.command("initctl", "restart", "--renew", "j")
+    assert (done.returncode, done.stderr) == (1, f"initctl: j cannot be renewed, its file is gone: {path}\n")
+    assert session.pid_of("j") == pid and is_alive(pid)
+    session.job("self", "script\n  trap '' TERM\n  initctl restart --renew\n  exec sleep 1000\nend script\n")
+    session.wait_job("self")
+    session.ctl("start", "self")
+    wait_for(lambda: "self cannot renew itself" in session.log_of("self"), "its refusal")
+
+
 def test_cold_start_with_a_bad_file_has_no_job_until_it_is_mended(make_session):
     init = make_session()
     low = init.path / "low"
