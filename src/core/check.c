@@ -86,6 +86,36 @@ check_processes(struct check *c, const struct job *job)
 	}
 }
 
+/* Main is followed from its beginning until it is settled for good. */
+static void
+check_family(struct check *c, const struct job *job)
+{
+	const struct process *p = &job->process[PROCESS_MAIN];
+	const struct family *f = job->family;
+	const struct member *m;
+
+	if (f == NULL) {
+		if (job->family_timer != 0)
+			wrong(c, "%s has a family's timer and no family", job->slot->name);
+		return;
+	}
+	if (p->pid == 0 || f->n == 0)
+		wrong(c, "%s has a family of nobody", job->slot->name);
+	if (f->ready != (f->main != NULL) || (f->ready && f->main->pid != p->pid))
+		wrong(c, "%s has a family whose main process is another", job->slot->name);
+	if (family_get(f, p->pid) == NULL)
+		wrong(c, "%s has a main process outside of its family", job->slot->name);
+	if (f->ready && job->state == JOB_SPAWNED)
+		wrong(c, "%s is ready and in spawned", job->slot->name);
+	if (!f->ready && job->state != JOB_SPAWNED && job->state != JOB_STOPPING && job->state != JOB_KILLED)
+		wrong(c, "%s went on to %s before it was ready", job->slot->name, job_state_name(job->state));
+	if (f->ready && job->family_timer == 0)
+		wrong(c, "%s is followed for ever", job->slot->name);
+	DL_FOREACH(f->members, m)
+		if (map_get_id(&c->core->pid_to_process, (uint64_t) m->pid) != job)
+			wrong(c, "%s: member %d belongs to somebody else", job->slot->name, m->pid);
+}
+
 static void
 check_job(struct check *c, const struct slot *slot, const struct job *job)
 {
@@ -119,12 +149,16 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 		wrong(c, "%s waits for an event of another", slot->name);
 	if (job->state == JOB_RUNNING && job->goal != GOAL_START)
 		wrong(c, "%s is running with goal %s", slot->name, job_goal_name(job->goal));
-	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN))
+	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL &&
+	    !process_live(job, PROCESS_MAIN) && !job->mainless)
 		wrong(c, "%s is running without its main process", slot->name);
 	if (job->kill_timer != 0 && (kind == PROCESS_KIND_COUNT || !process_live(job, kind) || job->state == JOB_SPAWNED ||
 				     (job->state != JOB_KILLED && job->goal != GOAL_STOP && !job->hook_told)))
 		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
+	if (job->ready_timer != 0 && (job->state != JOB_SPAWNED || !process_live(job, PROCESS_MAIN)))
+		wrong(c, "%s is still to get ready in %s", slot->name, job_state_name(job->state));
 	check_processes(c, job);
+	check_family(c, job);
 	check_trigger(c, &job->stop, slot->name);
 	for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
 		if ((job->waiters.p[i] & 0xff) != WAITER_REQUEST)

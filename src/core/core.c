@@ -112,7 +112,8 @@ timer_due(struct core *core, uint64_t timer)
 		return 0;
 	if (timer == core->yield_timer)
 		core->yield_timer = 0; /* the queue goes on below */
-	else if (!session_timer(core, timer) && !pace_timer(core, timer))
+	else if (!session_timer(core, timer) && !pace_timer(core, timer) && !track_timer(core, timer) &&
+		 !ready_timer(core, timer))
 		(void) process_timer(core, timer);
 	return 0;
 }
@@ -154,6 +155,8 @@ dispatch(struct core *core, const struct input *in)
 	case INPUT_LOG_LEVEL:
 		core->log_level = in->log_level.level;
 		return 0;
+	case INPUT_FAMILY:
+		return track_news(core, &in->family);
 	default:
 		return -EINVAL;
 	}

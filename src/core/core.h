@@ -31,7 +31,8 @@ enum core_policy {
 	CORE_POLICY_IMPORT_LISTED = 1,    /* of events and requests only variables that a job imports enter it */
 	CORE_POLICY_ZERO_EXIT_FAILS = 2,  /* a service that ends by itself has failed, unless `normal exit` has it */
 	CORE_POLICY_ABSENT_IS_UNEQUAL = 4, /* KEY!=VALUE matches an event without KEY */
-	CORE_POLICY_SECURITY_FAILS = 8     /* a profile that can't be loaded fails the start (D41) */
+	CORE_POLICY_SECURITY_FAILS = 8,	   /* a profile that can't be loaded fails the start (D41) */
+	CORE_POLICY_FORKS_ACROSS_EXEC = 16 /* with `expect fork` and `daemon` forks are counted on after an exec */
 };
 
 /*
@@ -146,8 +147,22 @@ int must_check core_instance_name(const struct core *core, const char *job, char
 /* The job environment table; borrowed. */
 char *const *core_job_env(const struct core *core);
 
-/* Process of a pid, or 0. */
+/* Process of a pid, or 0. Who is of the family of a main process counts as that process. */
 uint64_t core_process_of_pid(const struct core *core, int32_t pid);
+
+/* A member of a family that is followed. */
+struct core_member {
+	uint64_t process;
+	int32_t pid;
+	int32_t session, group; /* as far as the core knows; 0: it does not */
+	bool first;		/* the process that was spawned */
+};
+typedef void (*core_member_fn)(const struct core_member *member, void *data);
+/* Is any family followed? Is that process of one? */
+bool core_follows(const struct core *core);
+bool core_is_followed(const struct core *core, int32_t pid);
+/* Call `fn` with each member of each family that is followed. */
+void core_each_member(const struct core *core, core_member_fn fn, void *data);
 /* Is this process still wanted by the core: asked for and not ended? (After a restart: which descriptors to keep.) */
 bool core_process_is_live(const struct core *core, uint64_t process);
 

@@ -21,6 +21,8 @@ static const struct wire_field log_fields[] = { F(I32, log, level), F(STR, log, 
 static const struct wire_field close_fd_fields[] = { F(U64, close_fd, fd) };
 static const struct wire_field ended_fields[] = { F(U64, ended, process), F(I32, ended, pid) };
 static const struct wire_field finished_fields[] = { F(I32, finished, status) };
+static const struct wire_field main_fields[] = { F(U64, main, process), F(I32, main, pid) };
+static const struct wire_field release_fields[] = { F(U64, release, process), F(U64V, release, pids) };
 static const struct wire_field reply_fields[] = {
 	F(U64, reply, request), F(STR, reply, error),    F(STR, reply, text),
 	F(STR, reply, job),     F(STR, reply, instance),

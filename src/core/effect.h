@@ -18,6 +18,8 @@
 	X(CLOSE_FD, close_fd, LOCAL) /* a descriptor is not needed any more */                      \
 	X(ENDED, ended, LOCAL)     /* a process is over: its log may be closed */                   \
 	X(FINISHED, finished, LOCAL) /* the session is over: leave */                               \
+	X(MAIN, main, LOCAL)       /* another process is the main one now */                        \
+	X(RELEASE, release, LOCAL) /* a family is followed no more */                               \
 	X(REPLY, reply, CONTROL)   /* answer a request */                                           \
 	X(NOTIFY, notify, CONTROL) /* tell who listens */
 
@@ -67,6 +69,16 @@ struct effect_ended {
 
 struct effect_finished {
 	int32_t status;
+};
+
+struct effect_main {
+	uint64_t process;
+	int32_t pid;
+};
+
+struct effect_release {
+	uint64_t process;
+	struct u64v pids; /* of those members that live */
 };
 
 struct effect_reply {

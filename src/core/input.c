@@ -40,6 +40,11 @@ static const struct wire_field set_env_fields[] = {
 static const struct wire_field session_end_fields[] = { F(STR, session_end, type) };
 static const struct wire_field log_level_fields[] = { F(I32, log_level, level) };
 
+static const struct wire_field family_fields[] = {
+	F(U64, family, process), F(U32, family, what),	  F(I32, family, pid),
+	F(I32, family, other),	 F(I32, family, session), F(I32, family, group),
+};
+
 static const struct wire_schema schemas[INPUT_TYPE_COUNT] = {
 #define X(id, st) [INPUT_##id] = WIRE_SCHEMA(#id, st##_fields),
 	INPUTS(X)

@@ -32,7 +32,8 @@
 	X(CONTROL, control)           /* control came, or is gone with all its requests */ \
 	X(SET_ENV, set_env)           /* the job environment table, or an instance's */  \
 	X(SESSION_END, session_end)   /* the session is to end */                        \
-	X(LOG_LEVEL, log_level)       /* lines below this level need not be made */
+	X(LOG_LEVEL, log_level)       /* lines below this level need not be made */      \
+	X(FAMILY, family)             /* news of the processes that come from a main process */
 
 enum input_type {
 	INPUT_NONE,
@@ -142,6 +143,22 @@ struct input_session_end {
 
 struct input_log_level {
 	int32_t level; /* enum log_level */
+};
+
+enum family_news {
+	FAMILY_NEWS_FORKED,   /* `pid` (0: not known who) has a child `other`, which is in `session` and `group` */
+	FAMILY_NEWS_EXECUTED, /* `pid` has executed a program */
+	FAMILY_NEWS_GROUPED,  /* `pid` is in `session` and `group` */
+	FAMILY_NEWS_UNTRACED, /* the main process can't be traced */
+	FAMILY_NEWS_COUNT
+};
+
+struct input_family {
+	uint64_t process; /* FORKED, UNTRACED: whose family */
+	uint32_t what;	  /* enum family_news */
+	int32_t pid;
+	int32_t other;
+	int32_t session, group; /* 0: not known */
 };
 
 struct input {

@@ -10,6 +10,9 @@
  *   pace.c       how fast instances may start again
  *   wait.c       who waits for whom, without circles
  *   process.c    its processes: asked for, made, ended; failure, respawn, kill
+ *   family.c     the tree of processes of a main process that daemonises
+ *   track.c      such families at work: which process is main, when it is ready
+ *   ready.c      main processes that say when they are ready
  *   event.c      the queue: handling, blocking, finishing
  *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
  *   state.c      what holds: instances that are up, how they ended
@@ -31,6 +34,7 @@
 #include "common/map.h"
 #include "common/scope.h"
 #include "core/core.h"
+#include "core/family.h"
 
 /* A condition at work. The owner is a slot (start on) or a job (stop on). */
 struct listener {
@@ -197,6 +201,13 @@ struct job {
 	uint64_t main_since;	/* its main process was asked for then */
 	uint64_t not_before;	/* it may not enter starting before */
 	uint64_t rest_timer;	/* 0: it does not rest for that */
+	struct family *family; /* owned: of main, while it is followed; NULL: it is not */
+	struct job *followed_prev, *followed_next; /* core.followed, with a family */
+	uint64_t family_timer;	  /* 0: none */
+	usec_t family_due;	  /* when it is due */
+	struct u64v family_words; /* the family in a snapshot; empty in a job at work */
+	uint64_t ready_timer;	  /* main must be ready then; 0: no limit */
+	bool mainless;		  /* `expect exit`: main did its work and nobody is left */
 	bool up;	/* between its `started` and its `stopping` */
 	char **up_env;	/* what its states say */
 	uint64_t cause; /* what its last change goes back to, a number for a chain of causes; 0: something from outside */
@@ -278,9 +289,10 @@ struct core {
 	struct topic *topic_list;
 	struct slot *to_look; /* those whose `while` may have changed */
 	bool looking;
-	bool awake;	 /* the system has started: states count from now on */
-	bool going_down; /* runlevel 0 or 6: nothing rises */
-	char **runlevel; /* the state of that name; NULL: unknown */
+	struct job *followed; /* those whose main process has a family that is followed */
+	bool awake;	      /* the system has started: states count from now on */
+	bool going_down;      /* runlevel 0 or 6: nothing rises */
+	char **runlevel;      /* the state of that name; NULL: unknown */
 
 	struct event *events;
 	struct heap ready, later; /* event ids of this pass, and of the next */
@@ -324,6 +336,8 @@ void core_notify(struct core *core, uint32_t type, const struct job *job, const 
 void core_reply(struct core *core, uint64_t request, const char *error, const char *text, const char *job,
 		const char *instance);
 void core_kill(struct core *core, const struct process *p, int signal, bool group);
+/* A single process of p's family. */
+void core_kill_pid(struct core *core, const struct process *p, int32_t pid, int signal);
 uint64_t core_timer(struct core *core, usec_t due); /* arms a new one */
 void core_timer_cancel(struct core *core, uint64_t *timer);
 void outbox_acknowledge(struct core *core, uint32_t target, uint64_t upto);
@@ -400,6 +414,33 @@ int process_exec_done(struct core *core, const struct input_exec_done *in);
 int process_exited(struct core *core, const struct input_exited *in);
 int process_stopped(struct core *core, const struct input_stopped *in);
 const char *signal_text(int signal, char *buf, size_t size); /* "TERM", or the number */
+
+/* Say how a process ended, and go on from there. Its slot is freed. */
+void process_over(struct core *core, struct job *job, enum process_kind kind, int32_t pid, int32_t status);
+/* Only say it. */
+void process_log_end(struct core *core, const struct job *job, enum process_kind kind, int32_t pid, int32_t status);
+/* Main has failed to get ready, and others of its family live: they go with the way to stopping. */
+void process_main_failed(struct core *core, struct job *job, int32_t status);
+/* Free the slot of a process, which is over; nothing else follows. */
+void process_forget(struct core *core, struct job *job, enum process_kind kind);
+
+/* ready.c */
+void ready_expect(struct core *core, struct job *job); /* main runs, and is to say when it is ready */
+void ready_expect_no_more(struct core *core, struct job *job);
+bool ready_timer(struct core *core, uint64_t timer); /* false: none of these */
+
+/* track.c */
+bool track_wants(const struct job_class *cls);	      /* is a main process of that class followed? */
+void track_begin(struct core *core, struct job *job); /* its pid is known */
+void track_executed(struct core *core, struct job *job);
+int track_news(struct core *core, const struct input_family *in);
+/* Somebody ended. False: who is no member of a family of that job. */
+bool track_ended(struct core *core, struct job *job, int32_t pid, int32_t status);
+bool track_timer(struct core *core, uint64_t timer); /* false: none of a family */
+bool track_is_open(const struct job *job);	     /* main is followed, and it is not known yet which process it is */
+void track_kill(struct core *core, struct job *job, int signal); /* all members; only while it is open */
+void track_end(struct core *core, struct job *job);		 /* follow it no more; nothing happens without family */
+int must_check track_restore(struct core *core, struct job *job); /* from family_words: 0, -EBADMSG, -ENOMEM */
 
 /* event.c */
 struct event *event_get(const struct core *core, uint64_t id);

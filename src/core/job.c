@@ -88,6 +88,8 @@ job_free(struct core *core, struct job *job)
 	process_forget_timer(core, job);
 	map_del_id(&core->timer_to_job, job->rest_timer);
 	core_timer_cancel(core, &job->rest_timer);
+	ready_expect_no_more(core, job);
+	track_end(core, job);
 	trigger_deinit(core, &job->stop);
 	release_fds(core, &job->fds);
 	release_fds(core, &job->next_fds);
@@ -201,6 +203,7 @@ enter_starting(struct core *core, struct job *job)
 	job->exit_status = -1;
 	job->restart = false;
 	job_release_falls(core, job);
+	job->mainless = false;
 	state_starting(core, job, emit(core, job, "starting", false, true));
 	return false;
 }
@@ -280,7 +283,7 @@ enter_stopping(struct core *core, struct job *job)
 	event = emit(core, job, "stopping", true, true);
 	/* Of one that crashed and comes again there is nothing left to protect: nobody needs to be down first. */
 	crashed = job->goal != GOAL_STOP && job->cls->process[PROCESS_MAIN].command != NULL &&
-		  !process_live(job, PROCESS_MAIN);
+		  !process_live(job, PROCESS_MAIN) && !job->mainless;
 	state_stopping(core, job, crashed ? NULL : event);
 	return false;
 }
@@ -414,6 +417,8 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 		job->state = state;
 		job->since = core->now;
 		step_job(core, CORE_STEP_STATE, job);
+		if (from == JOB_SPAWNED)
+			ready_expect_no_more(core, job);
 		core_notify(core, NOTIFY_STATE_CHANGED, job, NULL, job_state_name(state), NULL, 0);
 		if (state == JOB_WAITING) {
 			arrive_waiting(core, job);
@@ -450,7 +455,7 @@ static bool
 lacks_main(const struct job *job)
 {
 	return (job->state == JOB_POST_START || job->state == JOB_PRE_STOP) &&
-	       job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN);
+	       job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN) && !job->mainless;
 }
 
 void

@@ -51,7 +51,8 @@
  *   running       from post-start: emits `started`; a service's waiters are answered.
  *                 From pre-stop: waiters are answered, nothing is emitted
  *   stopping      emits `stopping`
- *   killed        sends the kill signal to main's process group and arms the kill timer, if main lives
+ *   killed        sends the kill signal to main's process group and arms the kill timer, if main lives. Before it
+ *                 is known which process is main (core/family.h), to all that may be: then all must end
  *   waiting       emits `stopped`, answers all waiters, removes the instance
  */
 

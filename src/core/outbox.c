@@ -129,6 +129,18 @@ core_kill(struct core *core, const struct process *p, int signal, bool group)
 	e->kill.group = group;
 }
 
+void
+core_kill_pid(struct core *core, const struct process *p, int32_t pid, int signal)
+{
+	struct effect *e = effect_add(core, EFFECT_KILL);
+
+	if (e == NULL)
+		return;
+	e->kill.process = p->id;
+	e->kill.pid = pid;
+	e->kill.signal = signal;
+}
+
 uint64_t
 core_timer(struct core *core, usec_t due)
 {

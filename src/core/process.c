@@ -79,6 +79,7 @@ process_spawn(struct core *core, struct job *job, enum process_kind kind)
 	p->asked = e;
 	if (kind == PROCESS_MAIN)
 		job->main_since = core->now;
+	job->mainless = job->mainless && kind != PROCESS_MAIN;
 	core->spawns_open++;
 	e->spawn.process = p->id;
 	e->spawn.class_id = job->cls->id;
@@ -117,12 +118,14 @@ answered(struct core *core, struct process *p)
 }
 
 /* The process is over: its slot is free, and the shell may close what it holds for it. */
-static void
-forget(struct core *core, struct job *job, enum process_kind kind)
+void
+process_forget(struct core *core, struct job *job, enum process_kind kind)
 {
 	struct process *p = &job->process[kind];
 	struct effect *e;
 
+	if (kind == PROCESS_MAIN)
+		track_end(core, job);
 	answered(core, p);
 	call_process_ended(core, p->id);
 	map_del_id(&core->process_to_job, p->id);
@@ -136,8 +139,18 @@ forget(struct core *core, struct job *job, enum process_kind kind)
 	*p = (struct process) { 0 };
 }
 
+/* Which process is main may not be known yet: then a signal for it goes to all that may be. */
 static void
-send_signal(struct core *core, const struct job *job, enum process_kind kind, int signal)
+deliver(struct core *core, struct job *job, enum process_kind kind, int signal)
+{
+	if (kind == PROCESS_MAIN && track_is_open(job) && job->family->begun)
+		track_kill(core, job, signal);
+	else
+		core_kill(core, &job->process[kind], signal, true);
+}
+
+static void
+send_signal(struct core *core, struct job *job, enum process_kind kind, int signal)
 {
 	const struct process *p = &job->process[kind];
 	char display[JOB_DISPLAY_MAX], text[16];
@@ -145,7 +158,7 @@ send_signal(struct core *core, const struct job *job, enum process_kind kind, in
 	core_log(core, LOG_LEVEL_INFO, "Sending %s signal to %s %s process (%d)",
 		 signal_text(signal, text, sizeof(text)), job_display(job, display, sizeof(display)),
 		 process_kind_name(kind), p->pid);
-	core_kill(core, p, signal, true);
+	deliver(core, job, kind, signal);
 }
 
 static void
@@ -165,7 +178,7 @@ end_process(struct core *core, struct job *job, enum process_kind kind)
 		return;
 	}
 	/* One that is stopped could not die of it (runtime.md 19, 9). */
-	core_kill(core, &job->process[kind], SIGCONT, true);
+	deliver(core, job, kind, SIGCONT);
 	set_kill_timer(core, job);
 }
 
@@ -234,7 +247,7 @@ process_timer(struct core *core, uint64_t timer)
 	struct job *job = map_get_id(&core->timer_to_job, timer);
 	enum process_kind kind;
 
-	if (job == NULL)
+	if (job == NULL || job->kill_timer != timer)
 		return false;
 	map_del_id(&core->timer_to_job, timer);
 	job->kill_timer = 0;
@@ -268,9 +281,10 @@ main_stops(struct core *core, struct job *job)
 {
 	enum job_state before = job->state;
 
-	/* In running the change of the goal moves the instance by itself. */
+	/* In running the change of the goal moves the instance by itself, and in spawned while some of main's family
+	 * live. */
 	job_change_goal(core, job, GOAL_STOP);
-	if (before == JOB_SPAWNED)
+	if (before == JOB_SPAWNED && !process_live(job, PROCESS_MAIN))
 		job_advance(core, job);
 }
 
@@ -290,12 +304,32 @@ main_respawns(struct core *core, struct job *job)
 	}
 }
 
+static void
+main_fails(struct core *core, struct job *job, uint32_t kind, int32_t status)
+{
+	job_fail(core, job, kind, status);
+	state_ended(core, job, job->failed);
+	main_stops(core, job);
+}
+
+static void
+main_comes_again(struct core *core, struct job *job)
+{
+	char display[JOB_DISPLAY_MAX];
+
+	if (pace_respawn(core, job)) {
+		main_respawns(core, job);
+		return;
+	}
+	core_log(core, LOG_LEVEL_WARN, "%s respawning too fast, stopped", job_display(job, display, sizeof(display)));
+	main_fails(core, job, FAILED_RESPAWN, 0);
+}
+
 /* Its slot is free already. */
 static void
 main_ended(struct core *core, struct job *job, int32_t status)
 {
 	const struct job_class *cls = job->cls;
-	char display[JOB_DISPLAY_MAX];
 	bool unready = job->state == JOB_SPAWNED && cls->expect != EXPECT_NONE;
 	bool zero_fails = (core->config.policies & CORE_POLICY_ZERO_EXIT_FAILS) != 0;
 	bool abnormal =
@@ -314,21 +348,25 @@ main_ended(struct core *core, struct job *job, int32_t status)
 		return;
 	}
 	job->cause = 0; /* it did so by itself */
-	if (abnormal && cls->respawn && !core->no_respawn) {
-		if (pace_respawn(core, job)) {
-			main_respawns(core, job);
-			return;
-		}
-		core_log(core, LOG_LEVEL_WARN, "%s respawning too fast, stopped",
-			 job_display(job, display, sizeof(display)));
-		job_fail(core, job, FAILED_RESPAWN, 0);
-	} else if (abnormal || unready) {
-		job_fail(core, job, PROCESS_MAIN, status);
-	} else {
+	if (abnormal && cls->respawn && !core->no_respawn)
+		main_comes_again(core, job);
+	else if (abnormal || unready)
+		main_fails(core, job, PROCESS_MAIN, status);
+	else {
 		follow_stopped(job->slot, job->name);
+		state_ended(core, job, job->failed);
+		main_stops(core, job);
 	}
-	state_ended(core, job, job->failed);
-	main_stops(core, job);
+}
+
+void
+process_main_failed(struct core *core, struct job *job, int32_t status)
+{
+	job->cause = 0;
+	if (job->cls->respawn && !core->no_respawn)
+		main_comes_again(core, job);
+	else
+		main_fails(core, job, PROCESS_MAIN, status);
 }
 
 /* Is a failure of the process that sets the stage one of the job? Without `tmpfiles` it never was (D41). */
@@ -362,7 +400,7 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 		job->hook_told = false;
 	}
 	past_exit(core, job, kind, PAST_ENDED, 0, status);
-	forget(core, job, kind);
+	process_forget(core, job, kind);
 	if (kind == PROCESS_MAIN) {
 		main_ended(core, job, status);
 		return;
@@ -377,8 +415,8 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 	job_advance(core, job);
 }
 
-static void
-log_end(struct core *core, const struct job *job, enum process_kind kind, int32_t pid, int32_t status)
+void
+process_log_end(struct core *core, const struct job *job, enum process_kind kind, int32_t pid, int32_t status)
 {
 	char display[JOB_DISPLAY_MAX];
 	const char *name = job_display(job, display, sizeof(display));
@@ -395,6 +433,13 @@ log_end(struct core *core, const struct job *job, enum process_kind kind, int32_
 			 signal_name(signal));
 	else
 		core_log(core, level, "%s %s process (%d) killed by signal %d", name, process_kind_name(kind), pid, signal);
+}
+
+void
+process_over(struct core *core, struct job *job, enum process_kind kind, int32_t pid, int32_t status)
+{
+	process_log_end(core, job, kind, pid, status);
+	process_ended(core, job, kind, status);
 }
 
 /* Exits of pids nobody knows yet: pid, status, and how far ids had come when it was told. */
@@ -435,10 +480,11 @@ process_exited(struct core *core, const struct input_exited *in)
 
 	if (job == NULL)
 		return add_early(core, in->pid, in->status);
+	if (track_ended(core, job, in->pid, in->status))
+		return 0;
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
 		if (job->process[i].pid == in->pid) {
-			log_end(core, job, (enum process_kind) i, in->pid, in->status);
-			process_ended(core, job, (enum process_kind) i, in->status);
+			process_over(core, job, (enum process_kind) i, in->pid, in->status);
 			break;
 		}
 	return 0;
@@ -484,11 +530,13 @@ process_spawned(struct core *core, const struct input_spawned *in)
 	core_log(core, LOG_LEVEL_INFO, "%s %s process (%d)", job_display(job, display, sizeof(display)),
 		 process_kind_name(kind), in->pid);
 	if (status >= 0) {
-		log_end(core, job, kind, in->pid, (int32_t) status);
-		process_ended(core, job, kind, (int32_t) status);
-	} else if (kind == PROCESS_MAIN && job->state == JOB_KILLED) {
-		process_kill_main(core, job);
+		process_over(core, job, kind, in->pid, (int32_t) status);
+		return 0;
 	}
+	if (kind == PROCESS_MAIN && track_wants(job->cls))
+		track_begin(core, job);
+	if (kind == PROCESS_MAIN && job->state == JOB_KILLED)
+		process_kill_main(core, job);
 	return 0;
 }
 
@@ -517,7 +565,7 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 		process_forget_timer(core, job);
 		job->hook_told = false;
 	}
-	forget(core, job, kind);
+	process_forget(core, job, kind);
 	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP)
 		hook_failed(core, job, kind, -1);
 	/* Only where the process was what the instance waited for. */
@@ -535,10 +583,14 @@ process_exec_done(struct core *core, const struct input_exec_done *in)
 	if (job == NULL || job->process[kind].exec_done)
 		return 0;
 	job->process[kind].exec_done = true;
-	if (kind != PROCESS_MAIN || job->state != JOB_SPAWNED)
+	if (kind == PROCESS_MAIN && job->family != NULL)
+		track_executed(core, job);
+	else if (kind != PROCESS_MAIN || job->state != JOB_SPAWNED)
 		return 0;
-	if (job->cls->expect != EXPECT_STOP || job->goal == GOAL_STOP)
+	else if (job->cls->expect != EXPECT_STOP || job->goal == GOAL_STOP)
 		job_advance(core, job);
+	else
+		ready_expect(core, job);
 	return 0;
 }
 
@@ -553,7 +605,8 @@ process_stopped(struct core *core, const struct input_stopped *in)
 		return 0;
 	while (kind < PROCESS_KIND_COUNT && job->process[kind].pid != in->pid)
 		kind++;
-	invariant(kind < PROCESS_KIND_COUNT, core->broken = true; return 0);
+	if (kind == PROCESS_KIND_COUNT)
+		return 0; /* another of main's family */
 	core_log(core, LOG_LEVEL_INFO, "%s %s process (%d) %s by %s signal", job_display(job, display, sizeof(display)),
 		 process_kind_name((enum process_kind) kind), in->pid, in->continued ? "continued" : "stopped",
 		 signal_text(in->signal, text, sizeof(text)));

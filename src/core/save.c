@@ -53,6 +53,8 @@ static const struct wire_field job_fields[] = {
 	F(U64, job, rest_timer),  F(BOOL, job, restart),     F(BOOL, job, up),          F(STRV, job, up_env),
 	F(U64, job, cause),       LINEAGE(job, lineage),
 	F(U64, job, since),       F(U64V, job, exits),
+	F(U64V, job, family_words), F(U64, job, family_timer), F(U64, job, family_due), F(BOOL, job, mainless),
+	F(U64, job, ready_timer),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 
@@ -98,8 +100,13 @@ put_held(struct strbuf *b, const struct trigger *t)
 static void
 put_job(struct strbuf *b, const struct job *job)
 {
+	struct job flat = *job;
+
+	if (job->family != NULL && family_pack(job->family, &flat.family_words) < 0)
+		b->failed = true;
 	wire_put_array(b, 4);
-	wire_put_struct(b, &job_schema, job);
+	wire_put_struct(b, &job_schema, &flat);
+	u64v_deinit(&flat.family_words);
 	wire_put_uint(b, job->cls->id);
 	put_held(b, &job->stop);
 	wire_put_array(b, PROCESS_KIND_COUNT);
@@ -277,9 +284,11 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 	DL_APPEND(slot->jobs, job);
 	if (map_put(&slot->by_name, job->name, job) < 0 || map_put_id(&core->jobs_by_id, job->id, job) < 0 ||
 	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0) ||
-	    (job->rest_timer != 0 && map_put_id(&core->timer_to_job, job->rest_timer, job) < 0))
+	    (job->rest_timer != 0 && map_put_id(&core->timer_to_job, job->rest_timer, job) < 0) ||
+	    (job->ready_timer != 0 && map_put_id(&core->timer_to_job, job->ready_timer, job) < 0))
 		return -ENOMEM;
-	return get_processes(core, in, job);
+	r = get_processes(core, in, job);
+	return r < 0 ? r : track_restore(core, job);
 }
 
 static int

@@ -136,7 +136,7 @@ core_process_of_pid(const struct core *core, int32_t pid)
 	for (size_t i = 0; job != NULL && i < PROCESS_KIND_COUNT; i++)
 		if (job->process[i].pid == pid)
 			return job->process[i].id;
-	return 0;
+	return job != NULL ? job->process[PROCESS_MAIN].id : 0;
 }
 
 bool

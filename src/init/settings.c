@@ -132,7 +132,8 @@ settings_policies(const struct settings *s)
 	return (s->import_listed ? CORE_POLICY_IMPORT_LISTED : 0u) |
 	       (s->zero_exit_fails ? CORE_POLICY_ZERO_EXIT_FAILS : 0u) |
 	       (s->absent_is_unequal ? CORE_POLICY_ABSENT_IS_UNEQUAL : 0u) |
-	       (s->apparmor_must_load ? CORE_POLICY_SECURITY_FAILS : 0u);
+	       (s->apparmor_must_load ? CORE_POLICY_SECURITY_FAILS : 0u) |
+	       (s->forks_across_exec ? CORE_POLICY_FORKS_ACROSS_EXEC : 0u);
 }
 
 int

@@ -104,7 +104,7 @@ is_vital(const struct input *in)
 {
 	return in->type == INPUT_SPAWNED || in->type == INPUT_SPAWN_FAILED || in->type == INPUT_EXEC_DONE ||
 	       in->type == INPUT_EXITED || in->type == INPUT_STOPPED || in->type == INPUT_TIMER ||
-	       in->type == INPUT_ACK || in->type == INPUT_CONTROL;
+	       in->type == INPUT_ACK || in->type == INPUT_CONTROL || in->type == INPUT_FAMILY;
 }
 
 int

@@ -19,21 +19,18 @@
 static bool
 is_supported(enum expect_mode mode)
 {
-	return mode <= EXPECT_DAEMON;
+	return mode <= EXPECT_EXIT;
 }
 
 static int
 read_expect_timeout(struct parser *p)
 {
-	struct place at = p->keyword_at;
 	uint32_t seconds;
 	int r = argument_seconds(p, &seconds);
 
 	if (r < 0)
 		return r;
 	p->cls->expect_timeout = seconds < JOB_EXPECT_TIMEOUT_UNSET ? seconds : JOB_EXPECT_TIMEOUT_UNSET - 1;
-	if (lexer_warn(&p->lex, FAULT_NOT_YET, at, SPAN("expect timeout")) < 0)
-		return -ENOMEM;
 	return lexer_line_end(&p->lex);
 }
 

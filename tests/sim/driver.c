@@ -218,26 +218,15 @@ do_files(struct world *w)
 
 /* -- processes --------------------------------------------------------------------------------- */
 
-static int32_t
-new_pid(struct world *w)
-{
-	int32_t pid;
-
-	/* Few numbers, so that they come again. */
-	do
-		pid = 100 + (++w->last_pid - 100) % 60;
-	while (world_proc_by_pid(w, pid) != NULL);
-	return pid;
-}
-
 static void
 tell_spawned(struct world *w, struct proc *p)
 {
 	struct input in = { .type = INPUT_SPAWNED };
 
 	if (p->pid == 0)
-		p->pid = new_pid(w);
+		p->pid = world_new_pid(w);
 	p->made = true;
+	p->head = p->pid;
 	in.spawned.process = p->id;
 	in.spawned.pid = p->pid;
 	world_carried_out(w, TARGET_SPAWNER, p->id, UINT64_MAX);
@@ -310,7 +299,7 @@ made_or_not(struct world *w, struct proc *p)
 	if (!w->calm && chance(w, 8)) {
 		tell_failed(w, p, SPAWN_CLONE);
 	} else if (!w->calm && p->pid == 0 && chance(w, 5)) {
-		p->pid = new_pid(w); /* killed before anybody heard of it */
+		p->pid = world_new_pid(w); /* killed before anybody heard of it */
 		p->dead = true;
 		p->status = JOB_EXIT_SIGNAL(SIGKILL);
 		tell_exited(w, p);
@@ -347,6 +336,13 @@ run_on(struct world *w, struct proc *p)
 {
 	const struct job_class *cls = store_get(&w->store, p->class_id);
 
+	if (p->ended) { /* the job is done with it, and it does not matter */
+		p->dead = true;
+		tell_exited(w, p);
+		return true;
+	}
+	if (kin_is_expected(w, p) && (w->calm || !chance(w, 5)))
+		return kin_run(w, p);
 	if (p->kind == PROCESS_MAIN && cls->expect == EXPECT_STOP && !p->stopped && (w->calm || chance(w, 70))) {
 		p->stopped = true;
 		tell_stopped(w, p, SIGSTOP, false);
@@ -378,6 +374,8 @@ progress(struct world *w, struct proc *p)
 		tell_exited(w, p);
 	else if (!p->dead && p->executed)
 		return run_on(w, p);
+	else if (p->executed && !p->ended && p->n_kin > 0)
+		return kin_run(w, p);
 	else
 		return false;
 	return true;

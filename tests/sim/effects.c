@@ -98,12 +98,21 @@ take_kill(struct world *w, const struct effect_kill *k)
 {
 	struct proc *p = proc_by_id(w, k->process);
 
-	if (p == NULL || p->ended || p->pid != k->pid || !p->made) {
+	struct kin *kin = p != NULL ? kin_by_pid(p, k->pid) : NULL;
+
+	if (p == NULL || p->ended || (p->pid != k->pid && kin == NULL) || !p->made || (k->group && k->pid != p->head)) {
 		world_fault(w, "a signal is sent to pid %d, which is none of its processes", k->pid);
 		return;
 	}
 	if (k->signal <= 0 || k->signal > 64)
 		world_fault(w, "signal %d is sent", k->signal);
+	if (kin != NULL) {
+		if (!kin->dead && (k->signal == SIGKILL || (k->signal == SIGTERM && !p->stubborn))) {
+			kin->dead = true;
+			kin->status = rng_chance(&w->rng, 70) ? JOB_EXIT_SIGNAL(k->signal) : 0;
+		}
+		return;
+	}
 	if (p->dead || k->signal == SIGCONT || k->signal == SIGHUP || k->signal == SIGUSR1)
 		return;
 	if (k->signal != SIGKILL && p->stubborn)
@@ -120,12 +129,46 @@ take_ended(struct world *w, const struct effect_ended *e)
 
 	if (p == NULL || p->ended)
 		world_fault(w, "process %llu is said to be over twice", (unsigned long long) e->process);
-	else if (!p->reaped && !p->failed)
+	else if (!p->failed && (p->head == p->pid ? !p->reaped : kin_by_pid(p, p->head) != NULL))
 		world_fault(w, "process %llu is said to be over, and lives", (unsigned long long) e->process);
-	else if (e->pid != 0 && e->pid != p->pid)
-		world_fault(w, "pid %d is said to be over, and it is %d", e->pid, p->pid);
+	else if (e->pid != 0 && e->pid != p->head)
+		world_fault(w, "pid %d is said to be over, and it is %d", e->pid, p->head);
 	else
 		p->ended = true;
+}
+
+static void
+take_main(struct world *w, const struct effect_main *e)
+{
+	struct proc *p = proc_by_id(w, e->process);
+
+	if (p == NULL || p->ended || (p->pid == e->pid ? p->reaped : kin_by_pid(p, e->pid) == NULL))
+		world_fault(w, "process %d is said to be main, and is not there", e->pid);
+	else if (p->head == e->pid)
+		world_fault(w, "process %d is said to be main, and was", e->pid);
+	else
+		p->head = e->pid;
+}
+
+/* Nobody hears of them again. */
+static void
+take_release(struct world *w, const struct effect_release *e)
+{
+	struct proc *p = proc_by_id(w, e->process);
+
+	if (p == NULL || p->ended || e->pids.n == 0) {
+		world_fault(w, "a family is released that is none");
+		return;
+	}
+	for (size_t i = 0; i < e->pids.n; i++) {
+		int32_t pid = (int32_t) e->pids.p[i];
+		struct kin *kin = kin_by_pid(p, pid);
+
+		if (kin == NULL && (pid != p->pid || p->reaped))
+			world_fault(w, "process %d is released, and is not there", pid);
+		if (kin != NULL && pid != p->head)
+			kin->dead = kin->reaped = true;
+	}
 }
 
 /* -- timers, descriptors, requests ----------------------------------------------------------------- */
@@ -304,6 +347,12 @@ world_take(struct world *w, const struct effect *e)
 		if (!w->ending || w->finished)
 			world_fault(w, "the session is over, and nobody asked");
 		w->finished = true;
+		break;
+	case EFFECT_MAIN:
+		take_main(w, &e->main);
+		break;
+	case EFFECT_RELEASE:
+		take_release(w, &e->release);
 		break;
 	case EFFECT_REPLY:
 		take_reply(w, &e->reply);

@@ -192,6 +192,7 @@ static void
 write_processes(struct rng *rng, bool task, struct strbuf *b)
 {
 	static const char *const hooks[] = { "pre-start", "post-start", "pre-stop", "post-stop" };
+	static const char *const forking[] = { "fork", "daemon", "exit" };
 	unsigned main_percent = task ? 95 : 85;
 
 	if (rng_chance(rng, main_percent))
@@ -203,8 +204,10 @@ write_processes(struct rng *rng, bool task, struct strbuf *b)
 		strbuf_add(b, "apparmor load /etc/profile\n");
 	if (rng_chance(rng, 20))
 		strbuf_add(b, "expect stop\n");
-	else if (rng_chance(rng, 5))
-		strbuf_add(b, rng_chance(rng, 50) ? "expect fork\n" : "expect daemon\n");
+	else if (rng_chance(rng, 30))
+		strbuf_addf(b, "expect %s\n", forking[rng_below(rng, ARRAY_SIZE(forking))]);
+	if (rng_chance(rng, 10))
+		strbuf_addf(b, "expect timeout %u\n", rng_below(rng, 5));
 }
 
 static void

@@ -93,9 +93,21 @@ struct proc *
 world_proc_by_pid(struct world *w, int32_t pid)
 {
 	for (size_t i = 0; i < w->n_procs; i++)
-		if (w->procs[i].pid == pid && !w->procs[i].reaped)
+		if ((w->procs[i].pid == pid && !w->procs[i].reaped) || kin_by_pid(&w->procs[i], pid) != NULL)
 			return &w->procs[i];
 	return NULL;
+}
+
+int32_t
+world_new_pid(struct world *w)
+{
+	int32_t pid;
+
+	/* Few numbers, so that they come again. */
+	do
+		pid = 100 + (++w->last_pid - 100) % 80;
+	while (world_proc_by_pid(w, pid) != NULL);
+	return pid;
 }
 
 /* Drop the processes that both sides are done with. */
@@ -452,8 +464,8 @@ check_processes(struct world *w, const struct core_instance *view)
 		if (strcmp(known->job, view->job) != 0 || strcmp(known->instance, view->name) != 0 ||
 		    known->kind != p->kind)
 			world_fault(w, "process %llu belongs to somebody else", (unsigned long long) p->process);
-		if (known->made && p->pid != known->pid)
-			world_fault(w, "%s: pid %d is told as %d", view->job, known->pid, p->pid);
+		if (known->made && p->pid != known->head)
+			world_fault(w, "%s: pid %d is told as %d", view->job, known->head, p->pid);
 		if (p->pid != 0 && core_process_of_pid(w->core, p->pid) != p->process)
 			world_fault(w, "pid %d is owned twice", p->pid);
 		if (!core_process_is_live(w->core, p->process))

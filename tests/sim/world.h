@@ -22,6 +22,16 @@ struct totals {
 	uint64_t moves[JOB_STATE_COUNT][JOB_GOAL_COUNT][JOB_STATE_COUNT];
 };
 
+#define KIN_MAX 6
+
+/* One that comes from a main process. */
+struct kin {
+	int32_t pid;
+	unsigned depth; /* at least */
+	int32_t status;
+	bool dead, reaped;
+};
+
 /* One process, from the moment it is asked for until the core and the world are both done with it. */
 struct proc {
 	uint64_t id, class_id;
@@ -29,14 +39,17 @@ struct proc {
 	enum process_kind kind;
 	int32_t pid; /* 0: none yet */
 	int32_t status;
-	bool made;     /* SPAWNED was told */
-	bool failed;   /* SPAWN_FAILED was told */
-	bool executed; /* EXEC_DONE was told */
-	bool dead;     /* it has ended, */
-	bool reaped;   /* and EXITED was told */
-	bool ended;    /* the core says that it is over */
-	bool stubborn; /* ignores everything but KILL */
-	bool stopped;  /* raised SIGSTOP (expect stop) */
+	bool made;		     /* SPAWNED was told */
+	bool failed;		     /* SPAWN_FAILED was told */
+	bool executed;		     /* EXEC_DONE was told */
+	bool dead;		     /* it has ended, */
+	bool reaped;		     /* and EXITED was told */
+	bool ended;		     /* the core says that it is over */
+	bool stubborn;		     /* ignores everything but KILL */
+	bool stopped;		     /* raised SIGSTOP (expect stop) */
+	int32_t head;		     /* pid of the main one, as the core says */
+	struct kin kin[KIN_MAX + 4]; /* some only when all is calm */
+	size_t n_kin;
 };
 
 struct timer {
@@ -138,6 +151,12 @@ void world_carried_out(struct world *w, enum effect_target target, uint64_t proc
 
 struct proc *world_proc_by_pid(struct world *w, int32_t pid);
 void world_forget_procs(struct world *w);
+int32_t world_new_pid(struct world *w); /* one that nobody has */
+
+/* kin.c: main processes that fork. */
+bool kin_is_expected(const struct world *w, const struct proc *p);
+struct kin *kin_by_pid(struct proc *p, int32_t pid); /* NULL: none that lives, or was not reaped */
+bool kin_run(struct world *w, struct proc *p);	     /* one step of a family; false: nothing happened */
 
 /* driver.c: what happens in a world, by chance. */
 void world_run(struct world *w);

@@ -190,12 +190,33 @@ take_timer(struct rig *r, const struct effect_timer *t)
 	strbuf_addf(&r->lines, "timer %llu", (unsigned long long) ((t->due - r->now) / USEC_PER_SEC));
 }
 
+/* The pid of a member of a family, and back. */
+#define MEMBER_STEP 1000
+
+static int32_t
+pid_of_member(const struct rig_proc *p, int number)
+{
+	return p->first + (number - 1) * MEMBER_STEP;
+}
+
+static int
+member_of_pid(const struct rig_proc *p, int32_t pid)
+{
+	assert_int_equal((pid - p->first) % MEMBER_STEP, 0);
+	return 1 + (pid - p->first) / MEMBER_STEP;
+}
+
 static void
 take_kill(struct rig *r, const struct effect_kill *k)
 {
 	const struct rig_proc *p = proc_by_id(r, k->process);
 
-	assert_int_equal(k->pid, p->pid);
+	if (k->pid != p->pid) {
+		assert_false(k->group);
+		strbuf_addf(&r->lines, "kill %s %d %s alone", p->job, member_of_pid(p, k->pid),
+			    signal_name(k->signal) ? signal_name(k->signal) : "?");
+		return;
+	}
 	strbuf_addf(&r->lines, "kill %s %s %s%s", p->job, process_kind_name(p->kind),
 		    signal_name(k->signal) ? signal_name(k->signal) : "?", k->group ? "" : " alone");
 }
@@ -225,10 +246,22 @@ take(struct rig *r, const struct effect *e)
 		break;
 	case EFFECT_ENDED:
 		p = proc_by_id(r, e->ended.process);
+		p->over = true;
 		strbuf_addf(&r->lines, "ended %s %s", p->job, process_kind_name(p->kind));
 		break;
 	case EFFECT_FINISHED:
 		strbuf_addf(&r->lines, "finished %d", e->finished.status);
+		break;
+	case EFFECT_MAIN:
+		p = proc_by_id(r, e->main.process);
+		p->pid = e->main.pid;
+		strbuf_addf(&r->lines, "main %s %d", p->job, member_of_pid(p, p->pid));
+		break;
+	case EFFECT_RELEASE:
+		p = proc_by_id(r, e->release.process);
+		strbuf_addf(&r->lines, "release %s", p->job);
+		for (size_t i = 0; i < e->release.pids.n; i++)
+			strbuf_addf(&r->lines, " %d", member_of_pid(p, (int32_t) e->release.pids.p[i]));
 		break;
 	case EFFECT_REPLY:
 		add_reply(r, &e->reply);
@@ -390,7 +423,7 @@ made(struct rig *r, struct rig_proc *p)
 {
 	struct input in = { .type = INPUT_SPAWNED };
 
-	p->pid = ++r->last_pid;
+	p->pid = p->first = ++r->last_pid;
 	in.spawned.process = p->id;
 	in.spawned.pid = p->pid;
 	(void) rig_apply(r, &in);
@@ -460,17 +493,36 @@ rig_fail(struct rig *r, const char *job, const char *kind, uint32_t step, int32_
 	failed(r, need(r, job, kind), step, error);
 }
 
+static size_t
+next_timer(const struct rig *r)
+{
+	size_t next = 0;
+
+	for (size_t i = 1; i < r->n_timers; i++)
+		if (r->timers[i].due < r->timers[next].due)
+			next = i;
+	return next;
+}
+
+void
+rig_pass(struct rig *r, usec_t time)
+{
+	usec_t until = r->now + time;
+
+	while (r->n_timers > 0 && r->timers[next_timer(r)].due <= until)
+		(void) rig_timer(r);
+	r->now = until;
+}
+
 bool
 rig_timer(struct rig *r)
 {
 	struct input in = { .type = INPUT_TIMER };
-	size_t next = 0;
+	size_t next;
 
 	if (r->n_timers == 0)
 		return false;
-	for (size_t i = 1; i < r->n_timers; i++)
-		if (r->timers[i].due < r->timers[next].due)
-			next = i;
+	next = next_timer(r);
 	if (r->timers[next].due > r->now)
 		r->now = r->timers[next].due;
 	in.timer.timer = r->timers[next].id;
@@ -483,6 +535,76 @@ void
 rig_wait(struct rig *r, usec_t time)
 {
 	r->now += time;
+}
+
+/* -- families ---------------------------------------------------------------------------------------- */
+
+static int32_t
+status_of(const char *text)
+{
+	if (*text == '\0')
+		return 0;
+	return *text >= '0' && *text <= '9' ? atoi(text) : JOB_EXIT_SIGNAL(signal_from_name(text));
+}
+
+static void
+family_word(struct rig *r, const char *job, const char *word)
+{
+	struct input in = { .type = INPUT_FAMILY };
+	const struct rig_proc *p;
+	char *rest;
+	long number;
+
+	if (*word == '+') {
+		rig_pass(r, (usec_t) (atof(word + 1) * USEC_PER_SEC));
+		return;
+	}
+	p = need(r, job, "main");
+	number = *word == '?' ? 0 : strtol(word, &rest, 10);
+	if (*word == '?')
+		rest = (char *) (uintptr_t) word + 1;
+	in.family.process = p->id;
+	in.family.pid = number > 0 ? pid_of_member(p, (int) number) : 0;
+	switch (*rest) {
+	case '>':
+		in.family.what = FAMILY_NEWS_FORKED;
+		in.family.other = pid_of_member(p, atoi(rest + 1));
+		break;
+	case '!':
+		in.family.what = FAMILY_NEWS_EXECUTED;
+		break;
+	case 's':
+	case 'g':
+		in.family.what = FAMILY_NEWS_GROUPED;
+		in.family.session = *rest == 's' ? in.family.pid : p->first;
+		in.family.group = in.family.pid;
+		break;
+	case '.':
+		in = (struct input){ .type = INPUT_EXITED };
+		in.exited.pid = pid_of_member(p, (int) number);
+		in.exited.status = status_of(rest + 1);
+		break;
+	default:
+		fail_msg("what is \"%s\"?", word);
+	}
+	(void) rig_apply(r, &in);
+}
+
+void
+rig_family(struct rig *r, const char *job, const char *script)
+{
+	auto_strv char **words = rig_words(script);
+
+	for (size_t i = 0; words != NULL && words[i] != NULL; i++)
+		family_word(r, job, words[i]);
+}
+
+int
+rig_main(struct rig *r, const char *job)
+{
+	const struct rig_proc *p = need(r, job, "main");
+
+	return member_of_pid(p, p->pid);
 }
 
 /* -- processes that do as they are told ------------------------------------------------------------ */

@@ -9,10 +9,12 @@
  *
  *   spawn JOB KIND                     kill JOB KIND SIGNAL [alone]     ended JOB KIND
  *   timer SECONDS | timer off          log LEVEL TEXT                   close FD
+ *   main JOB MEMBER                    release JOB MEMBER…
  *   reply N ok [JOB] | reply N error NAME: TEXT                         finished STATUS
  *   sig job JOB instance I StateChanged running …  (as the transcripts of the original write them)
  *
- * where JOB is "web", or "tty/1" for the instance "1" of tty.
+ * where JOB is "web", or "tty/1" for the instance "1" of tty. A member of the family of a main process has a number, as
+ * in rig_family(); a signal to a single one that is not main is written with it in the place of KIND.
  */
 
 #include "core/core.h"
@@ -25,7 +27,8 @@ struct rig_proc {
 	enum process_kind kind;
 	char **env; /* owned */
 	struct u64v fds;
-	int32_t pid;
+	int32_t pid;   /* of the one that stands for it */
+	int32_t first; /* of the one that was made */
 	bool executed, over;
 };
 
@@ -94,6 +97,18 @@ void rig_executed(struct rig *r, const char *job, const char *kind);
 void rig_up(struct rig *r, const char *job, const char *kind); /* made and executed */
 void rig_exit(struct rig *r, const char *job, const char *kind, int32_t status);
 void rig_fail(struct rig *r, const char *job, const char *kind, uint32_t step, int32_t error);
+/*
+ * What happens in the family of a main process that is made, word by word. Members are numbered; 1 is the first.
+ *
+ *   1>2	1 forks 2		2!	2 executes a program	2s	2 is in a session of its own
+ *   ?>2	somebody unknown does	2.	2 ends with 0		2g	2 is in a group of its own
+ *   +5		seconds pass		2.3	… with 3		2.KILL	… by a signal
+ */
+void rig_family(struct rig *r, const char *job, const char *script);
+/* The number of the member that is main. */
+int rig_main(struct rig *r, const char *job);
+/* Time passes; timers that are due on the way fire. */
+void rig_pass(struct rig *r, usec_t time);
 /* The clock moves on to the next timer, which fires. False when there is none. */
 bool rig_timer(struct rig *r);
 void rig_wait(struct rig *r, usec_t time);

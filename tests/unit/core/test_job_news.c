@@ -347,6 +347,38 @@ test_job_expect_stop_is_ready_when_stopped(void **state)
 	rig_expect(r, "");
 }
 
+static void
+test_job_expect_timeout_fails_the_start(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "expect stop;expect timeout 7;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "main");
+	rig_show(r, RIG_WORK | RIG_REPLIES | RIG_LOG);
+	rig_pass(r, 8 * USEC_PER_SEC);
+	rig_expect(r, "log warn web main process (101) was not ready in time\n"
+		      "reply 1 error JobFailed: Job failed to start\n"
+		      "kill web main TERM\nkill web main CONT\ntimer 5\n");
+	rig_assert_state(r, "web", "stop/killed");
+}
+
+static void
+test_job_expect_timeout_ends_when_ready(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "expect stop;expect timeout 7;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_made(r, "web", "main");
+	rig_show(r, RIG_WORK);
+	rig_executed(r, "web", "main");
+	rig_expect(r, "timer 7\n");
+	stopped_by(r, SIGSTOP);
+	rig_expect(r, "kill web main CONT alone\ntimer off\n");
+	rig_assert_state(r, "web", "start/running");
+}
+
 /* Defect 8 of the original: a stop before readiness hung. */
 static void
 test_job_stop_before_ready_kills(void **state)
@@ -403,6 +435,8 @@ main(void)
 		BENCHED(test_job_stop_while_main_hangs_in_its_setup),
 		BENCHED(test_job_view_settles_when_the_pid_is_known),
 		BENCHED(test_job_expect_stop_is_ready_when_stopped),
+		BENCHED(test_job_expect_timeout_fails_the_start),
+		BENCHED(test_job_expect_timeout_ends_when_ready),
 		BENCHED(test_job_stop_before_ready_kills),
 		BENCHED(test_job_without_control),
 	};

@@ -61,6 +61,9 @@ fill_input(struct input *in, uint32_t type)
 	case INPUT_LOG_LEVEL:
 		in->log_level.level = 5;
 		break;
+	case INPUT_FAMILY:
+		in->family = (struct input_family){ 7, FAMILY_NEWS_GROUPED, 101, 102, 103, 104 };
+		break;
 	default:
 		fail_msg("input type %u is new: fill it here", type);
 	}

@@ -120,9 +120,10 @@ test_refused(void **state)
 static void
 test_not_yet(void **state)
 {
-	static const char *const without[] = { "expect notify\n",  "expect timeout 5\n", "watchdog 1\n",
+	static const char *const without[] = { "expect notify\n",  "watchdog 1\n",
 					       "kill mode tree\n", "namespace net\n",	 "hostname a\n" };
 	static const char *const with[] = { "expect fork\n",	"expect none\n",     "kill timeout 1\n",
+					    "expect exit\n",	"expect timeout 5\n",
 					    "import A\n",	"tmpfiles /a\n",     "respawn\nrespawn delay 1\n",
 					    "log keep 1\n",	"log max-size 1M\n", "log compress none\n",
 					    "log max-age 1d\n", "log format json\n", "log forward syslog\n" };

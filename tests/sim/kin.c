@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Main processes that fork, in a simulated world: the family of a process (struct proc.kin), and what it does by
+ * chance. When all is calm they behave as their job says, so that it comes up.
+ */
+#include "world.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "common/msg.h"
+
+struct kin *
+kin_by_pid(struct proc *p, int32_t pid)
+{
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (p->kin[i].pid == pid && !p->kin[i].reaped)
+			return &p->kin[i];
+	return NULL;
+}
+
+bool
+kin_is_expected(const struct world *w, const struct proc *p)
+{
+	const struct job_class *cls = store_get(&w->store, p->class_id);
+
+	return p->kind == PROCESS_MAIN &&
+	       (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT);
+}
+
+static int
+apply(struct world *w, struct input *in)
+{
+	int r = world_apply(w, in);
+
+	input_free(in);
+	world_forget_procs(w);
+	return r;
+}
+
+static void
+tell(struct world *w, const struct proc *p, enum family_news what, int32_t pid, int32_t other)
+{
+	struct input in = { .type = INPUT_FAMILY };
+
+	in.family.process = p->id;
+	in.family.what = what;
+	in.family.pid = pid;
+	in.family.other = other;
+	if (what == FAMILY_NEWS_GROUPED) {
+		in.family.session = rng_chance(&w->rng, 50) ? pid : p->pid;
+		in.family.group = pid;
+	}
+	(void) apply(w, &in);
+}
+
+static void
+fork_one(struct world *w, struct proc *p, int32_t parent, unsigned depth)
+{
+	bool known = w->calm || !rng_chance(&w->rng, 10);
+	struct kin *k = &p->kin[p->n_kin++];
+
+	*k = (struct kin){ .pid = world_new_pid(w), .depth = known ? depth : 2 };
+	tell(w, p, FAMILY_NEWS_FORKED, known ? parent : 0, k->pid);
+}
+
+static void
+end_one(struct world *w, struct proc *p, struct kin *k, int32_t status)
+{
+	struct input in = { .type = INPUT_EXITED };
+
+	in.exited.pid = k != NULL ? k->pid : p->pid;
+	in.exited.status = status;
+	if (k != NULL) {
+		k->dead = k->reaped = true;
+	} else {
+		p->dead = p->reaped = true;
+		p->status = status;
+	}
+	(void) apply(w, &in);
+}
+
+static bool
+has_room(const struct world *w, const struct proc *p)
+{
+	return p->n_kin < (w->calm ? ARRAY_SIZE(p->kin) : KIN_MAX);
+}
+
+/* As the job says, without helpers: the line grows as long as it must be, then all but its end go. */
+static bool
+run_calmly(struct world *w, struct proc *p)
+{
+	const struct job_class *cls = store_get(&w->store, p->class_id);
+	unsigned wanted = cls->expect == EXPECT_DAEMON ? 2 : 1;
+	struct kin *last = NULL;
+
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (!p->kin[i].reaped && (last == NULL || p->kin[i].depth >= last->depth))
+			last = &p->kin[i];
+	if ((last == NULL ? !p->dead : last->depth < wanted) && has_room(w, p)) {
+		fork_one(w, p, last != NULL ? last->pid : p->pid, last != NULL ? last->depth + 1 : 1);
+		return true;
+	}
+	if (!p->dead) {
+		end_one(w, p, NULL, 0);
+		return true;
+	}
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (!p->kin[i].reaped && &p->kin[i] != last) {
+			end_one(w, p, &p->kin[i], 0);
+			return true;
+		}
+	return false;
+}
+
+static struct kin *
+some_kin(struct world *w, struct proc *p)
+{
+	size_t first = rng_below(&w->rng, (unsigned) p->n_kin + 1);
+
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (!p->kin[(first + i) % p->n_kin].dead)
+			return &p->kin[(first + i) % p->n_kin];
+	return NULL;
+}
+
+bool
+kin_run(struct world *w, struct proc *p)
+{
+	struct kin *k = p->n_kin > 0 && (p->dead || rng_chance(&w->rng, 60)) ? some_kin(w, p) : NULL;
+
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (p->kin[i].dead && !p->kin[i].reaped) {
+			end_one(w, p, &p->kin[i], p->kin[i].status);
+			return true;
+		}
+	if (w->calm)
+		return run_calmly(w, p);
+	if (k == NULL && p->dead)
+		return false;
+	switch (rng_below(&w->rng, 8)) {
+	case 0:
+	case 1:
+	case 2:
+		if (!has_room(w, p))
+			return false;
+		fork_one(w, p, k != NULL ? k->pid : p->pid, k != NULL ? k->depth + 1 : 1);
+		return true;
+	case 3:
+		tell(w, p, FAMILY_NEWS_EXECUTED, k != NULL ? k->pid : p->pid, 0);
+		return true;
+	case 4:
+		tell(w, p, FAMILY_NEWS_GROUPED, k != NULL ? k->pid : p->pid, 0);
+		return true;
+	case 5:
+		if (!rng_chance(&w->rng, 3))
+			return false;
+		tell(w, p, FAMILY_NEWS_UNTRACED, 0, 0);
+		return true;
+	default:
+		end_one(w, p, k, rng_chance(&w->rng, 80) ? 0 : 1);
+		return true;
+	}
+}
