@@ -16,6 +16,7 @@
 #include "init/state.h"
 #include "system/clock.h"
 #include "system/spawn_fds.h"
+#include "system/trace.h"
 
 #define STACK_SIZE ((size_t) 64 * 1024)
 #define FORGET_AFTER (60 * USEC_PER_SEC) /* of good life */
@@ -405,6 +406,16 @@ start_shell(void)
 	_exit(EXIT_CRASHED);
 }
 
+/* One that was followed goes its own way now. */
+static void
+let_go(pid_t pid, int status)
+{
+	struct trace_stop stop;
+
+	trace_understand(pid, status >> 8, &stop);
+	trace_detach(&stop);
+}
+
 void
 crash_rescue(void)
 {
@@ -417,10 +428,13 @@ crash_rescue(void)
 	say("init: keeps crashing; this shell is all that is left\n");
 	for (shell = start_shell();; shell = start_shell()) {
 		pid_t pid;
+		int status;
 
-		do
-			pid = waitpid(-1, NULL, 0);
-		while (pid != shell && (pid > 0 || errno != ECHILD));
+		do {
+			pid = waitpid(-1, &status, 0);
+			if (pid > 0 && WIFSTOPPED(status))
+				let_go(pid, status);
+		} while (pid != shell && (pid > 0 || errno != ECHILD));
 		(void) sleep(1);
 	}
 }

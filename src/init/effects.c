@@ -11,6 +11,7 @@
 #include "init/proc.h"
 #include "init/spawn.h"
 #include "init/timers.h"
+#include "init/tracer.h"
 #include "job/signals.h"
 #include "system/process.h"
 
@@ -41,7 +42,7 @@ carry_out_kill(struct init *init, const struct effect_kill *e)
 	if (group != 0)
 		r = kill(-group, e->signal) < 0 ? -errno : 0;
 	else
-		r = process_signal(e->pid, proc_pidfd(init, e->process), e->signal);
+		r = process_signal(e->pid, proc_pidfd(init, e->process, e->pid), e->signal);
 	if (r < 0 && r != -ESRCH)
 		log_warn("Failed to send %s signal to %s process (%d): %s", name != NULL ? name : "a",
 			 proc_name(init, e->process), (int) e->pid, strerror(-r));
@@ -65,6 +66,12 @@ effect_local(struct init *init, const struct effect *e)
 	case EFFECT_ENDED:
 		logs_finish(init, e->ended.process);
 		spawn_ended(init, e->ended.process);
+		return 0;
+	case EFFECT_MAIN:
+		proc_become(init, e->main.process, e->main.pid);
+		return 0;
+	case EFFECT_RELEASE:
+		tracer_release(init, &e->release);
 		return 0;
 	case EFFECT_FINISHED:
 		session_leave(init, e->finished.status);

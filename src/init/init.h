@@ -16,6 +16,7 @@
  *   servants.c    the three servants: links, supervision
  *   fdtable.c     descriptors that came with events
  *   reaper.c      children that end, stop or continue
+ *   tracer.c      families of main processes
  *   sources.c     configuration directories; definitions.c: what they defined
  *   journal.c     records; state.c: what they say, snapshots, loading
  *   reexec.c      the next image; crash.c: the next image after a crash

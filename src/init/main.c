@@ -14,6 +14,7 @@
 #include "init/setup.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/tracer.h"
 
 #define FAILURE_PAUSE (100 * 1000) /* microseconds, before what failed is tried again */
 
@@ -24,6 +25,7 @@ turn(struct init *init)
 	if (loop_run_once(init->loop, init->children_due ? 0 : UINT64_MAX) < 0)
 		(void) usleep(FAILURE_PAUSE);
 	reaper_turn(init);
+	tracer_turn(init);
 	spawn_turn(init);
 	brain_turn(init);
 	clients_turn(init, false);

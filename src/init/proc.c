@@ -5,8 +5,11 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "init/brain.h"
 #include "init/fdtable.h"
 #include "init/state.h"
+#include "system/children.h"
+#include "system/spawn.h"
 
 #define FLAG_READY 1u /* the byte before execve has been read */
 #define FLAG_LOCAL 2u /* made here: nobody remembers the request */
@@ -76,6 +79,7 @@ proc_free(struct proc *p)
 	fd_close(&p->status_w);
 	fd_close(&p->gate_r);
 	fd_close(&p->gate_w);
+	p->end = loop_fd_free(p->end);
 	fd_close(&p->pidfd);
 	free(p->name);
 	free(p);
@@ -121,14 +125,73 @@ proc_note_gone(struct init *init, uint64_t id)
 	STATE_NOTE(init, NOTE_SPAWN_GONE, id, NULL, 0);
 }
 
+/* -- another process ------------------------------------------------------------------------ */
+
+static void
+set_pid(struct proc *p, pid_t pid)
+{
+	struct spawns *s = p->init->spawns;
+
+	if (p->pid > 0 && map_get_id(&s->by_pid, (uint64_t) p->pid) == p)
+		map_del_id(&s->by_pid, (uint64_t) p->pid);
+	p->pid = pid;
+	if (map_put_id(&s->by_pid, (uint64_t) pid, p) < 0)
+		log_error("Out of memory: process %d is not looked after", (int) pid);
+}
+
+void
+proc_become(struct init *init, uint64_t process, pid_t pid)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, process);
+	int old, pidfd;
+
+	if (p == NULL || (p->pid == pid && p->pidfd >= 0))
+		return;
+	p->end = loop_fd_free(p->end);
+	old = steal_fd(&p->pidfd);
+	set_pid(p, pid);
+	proc_note(p); /* before it is closed, as above */
+	fd_close(&old);
+	/* As long as it is not reaped, and the core would know, the number is nobody else's. */
+	pidfd = spawn_pidfd_open(pid);
+	p->pidfd = pidfd >= 0 ? pidfd : -1;
+	proc_note(p);
+}
+
+static void
+end_cb(unsigned events, void *data)
+{
+	struct proc *p = data;
+	struct input in = { .type = INPUT_EXITED };
+
+	(void) events;
+	if (children_have(p->pid)) { /* it has become ours: how it ended will be told */
+		p->end = loop_fd_free(p->end);
+		return;
+	}
+	log_info("%s process (%d) has ended; only its parent knows how", p->name != NULL ? p->name : "?", (int) p->pid);
+	in.exited.pid = p->pid;
+	(void) !brain_feed(p->init, &in); /* refused: the descriptor stays readable */
+}
+
+void
+proc_watch_end(struct proc *p)
+{
+	if (p->end == NULL && p->pidfd >= 0)
+		p->end = loop_fd_new(p->init->loop, p->pidfd, LOOP_READ, end_cb, p);
+	if (p->end == NULL)
+		log_warn("%s process (%d) is another's child: its end will not be noticed",
+			 p->name != NULL ? p->name : "?", (int) p->pid);
+}
+
 /* -- looking in ------------------------------------------------------------------------- */
 
 int
-proc_pidfd(const struct init *init, uint64_t process)
+proc_pidfd(const struct init *init, uint64_t process, pid_t pid)
 {
 	const struct proc *p = map_get_id(&init->spawns->by_id, process);
 
-	return p != NULL ? p->pidfd : -1;
+	return p != NULL && p->pid == pid ? p->pidfd : -1;
 }
 
 const char *

@@ -28,6 +28,8 @@ struct proc {
 	int status_r, status_w, gate_r, gate_w; /* -1: closed */
 	struct spawn_status status;
 	struct loop_fd *source; /* owned; of status_r */
+	struct loop_fd *end;	/* owned; of pidfd, where that alone tells of its end */
+	bool untraced;		/* the core is to be told that it can't be followed */
 	bool local;		/* made here, not by the spawner */
 	bool suspect;		/* a spawner died that had been asked for this and others */
 	unsigned killed;	/* how often one died that had been asked for this alone */
@@ -48,6 +50,7 @@ struct spawns {
 	struct proc *queue; /* those in STAGE_QUEUED, in the same order */
 	struct map by_id, by_pid;
 	size_t asked, suspects_asked;
+	bool untraced;	/* one of them is `untraced` */
 	bool unwatched; /* a status pipe waits for memory to be watched */
 	struct local_answer *answers;
 	struct loop_timer *retry;
@@ -67,8 +70,13 @@ void proc_set_stage(struct proc *p, enum proc_stage stage);
 void proc_note(const struct proc *p);
 void proc_note_gone(struct init *init, uint64_t id);
 
-int proc_pidfd(const struct init *init, uint64_t process);	  /* borrowed; -1: none */
-const char *proc_name(const struct init *init, uint64_t process); /* "web main", or "?" */
+/* It is another process now: whatever is done to it is done to that one. */
+void proc_become(struct init *init, uint64_t process, pid_t pid);
+/* Tell the core when it has ended, by its pidfd: nobody else will. */
+void proc_watch_end(struct proc *p);
+
+int proc_pidfd(const struct init *init, uint64_t process, pid_t pid); /* borrowed; -1: none of that pid */
+const char *proc_name(const struct init *init, uint64_t process);     /* "web main", or "?" */
 
 void procs_save(struct init *init);
 /* From a note of the journal. 0 or -ENOMEM. */

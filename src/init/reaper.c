@@ -7,6 +7,7 @@
 #include "init/brain.h"
 #include "init/servants.h"
 #include "init/spawn.h"
+#include "init/tracer.h"
 #include "system/children.h"
 #include "system/clock.h"
 
@@ -40,11 +41,15 @@ static int
 ended(struct init *init, const struct child_event *c)
 {
 	struct input in = { .type = INPUT_EXITED };
+	int r;
 
 	if (servants_exited(init, c->pid, c->status))
 		return 0;
 	/* That it ran its program is known before that it ended. */
 	spawn_before_exit(init, c->pid);
+	r = tracer_before_end(init, c->pid);
+	if (r < 0)
+		return r;
 	/* A stranger is nobody's business, unless it may be one whose pid has not been told yet. */
 	if (core_process_of_pid(init->core, c->pid) == 0 && !spawn_is_open(init))
 		return 0;
@@ -77,7 +82,9 @@ reaper_turn(struct init *init)
 		int r = children_peek(&c);
 
 		if (r == 1)
-			r = c.news == CHILD_ENDED ? ended(init, &c) : stopped(init, &c);
+			r = c.news == CHILD_ENDED     ? ended(init, &c)
+			    : c.news == CHILD_TRAPPED ? tracer_stopped(init, &c)
+						      : stopped(init, &c);
 		else if (r == 0) {
 			init->children_due = false;
 			return;
@@ -88,7 +95,8 @@ reaper_turn(struct init *init)
 			(void) !loop_timer_set(init->children_retry, clock_now() + RETRY);
 			return;
 		}
-		children_take(&c);
+		if (c.news != CHILD_TRAPPED) /* that goes on again */
+			children_take(&c);
 	}
 	/* There may be more: the loop does not sleep. */
 }

@@ -16,6 +16,7 @@
 #include "init/servants.h"
 #include "init/spawn_request.h"
 #include "init/state.h"
+#include "init/tracer.h"
 #include "system/clock.h"
 #include "system/process.h"
 #include "system/spawn.h"
@@ -332,6 +333,7 @@ open_gate(struct proc *p)
 {
 	static const char byte = 'g';
 
+	tracer_begin(p);
 	(void) !write(p->gate_w, &byte, 1);
 	proc_set_stage(p, STAGE_SETUP);
 	proc_close_far_ends(p);
@@ -581,6 +583,16 @@ spawn_before_exit(struct init *init, pid_t pid)
 }
 
 void
+spawn_executed(struct init *init, pid_t pid)
+{
+	struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
+
+	/* The program has come: the pipe is at its end, unless somebody else holds it open. */
+	if (p != NULL && p->stage == STAGE_SETUP && read_status(p) != SPAWN_OUTCOME_FAILED && p->status.ready)
+		(void) !conclude(p, SPAWN_OUTCOME_EXECUTED);
+}
+
+void
 spawn_ended(struct init *init, uint64_t process)
 {
 	struct proc *p = map_get_id(&init->spawns->by_id, process);
@@ -630,6 +642,7 @@ spawns_start(struct init *init)
 			watch(p);
 		}
 	}
+	tracer_start(init);
 	if (waiting != NULL)
 		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);
 }

@@ -26,6 +26,8 @@ void spawn_servant_gone(struct init *init);
 
 /* A child of init ended: learn from its status pipe first whether it ever executed. */
 void spawn_before_exit(struct init *init, pid_t pid);
+/* A process that is followed has executed its program: learn that from its status pipe. */
+void spawn_executed(struct init *init, pid_t pid);
 /* The core is done with a process. */
 void spawn_ended(struct init *init, uint64_t process);
 

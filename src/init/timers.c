@@ -6,6 +6,7 @@
 
 #include "init/brain.h"
 #include "init/state.h"
+#include "init/tracer.h"
 #include "system/clock.h"
 
 #define RETRY (100 * USEC_PER_MSEC)
@@ -61,7 +62,8 @@ due_cb(void *data)
 	uint64_t id = t->id;
 	struct input in = { .type = INPUT_TIMER, .timer.timer = t->id };
 
-	if (brain_feed(init, &in) < 0) {
+	/* What it is about may hang from what nobody tells. */
+	if (tracer_look(init) < 0 || brain_feed(init, &in) < 0) {
 		(void) !loop_timer_set(t->source, clock_now() + RETRY);
 		return;
 	}

@@ -28,8 +28,10 @@ children_peek(struct child_event *event)
 	event->status = info.si_status;
 	switch (info.si_code) {
 	case CLD_STOPPED:
-	case CLD_TRAPPED:
 		event->news = CHILD_STOPPED;
+		break;
+	case CLD_TRAPPED:
+		event->news = CHILD_TRAPPED;
 		break;
 	case CLD_CONTINUED:
 		event->news = CHILD_CONTINUED;
@@ -56,7 +58,22 @@ children_take(const struct child_event *event)
 	siginfo_t info;
 	int r;
 
+	if (event->news == CHILD_TRAPPED)
+		return;
+
 	do
 		r = waitid(P_PID, (id_t) event->pid, &info, options[event->news] | WNOHANG | ANY_CHILD);
 	while (r < 0 && errno == EINTR);
+}
+
+bool
+children_have(pid_t pid)
+{
+	siginfo_t info = { 0 };
+	int r;
+
+	do
+		r = waitid(P_PID, (id_t) pid, &info, WEXITED | WNOHANG | WNOWAIT | ANY_CHILD);
+	while (r < 0 && errno == EINTR);
+	return r == 0;
 }

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A daemon that becomes one in whichever way it is told:
+ *
+ *   daemoniser STEPS
+ *
+ * Each letter is a step; whoever carries out the next one has carried out the last.
+ *
+ *   f	fork; the parent ends			k	fork a helper that ends; wait for it
+ *   F	fork; the parent stays			h	fork a helper that stays
+ *   t	fork in a thread; the parent ends	H	the same, in a session of its own
+ *   z	clone without a signal at the end; the parent ends
+ *   v	vfork and execute `true`; wait for it	T	have three threads
+ *   x	execute this program with the rest	V	vfork, and execute this program with the rest; the parent ends
+ *   s	setsid()				g	setpgid()
+ *   n	sleep a little				i	ignore SIGTERM
+ *   m	write down this process: the main one	u	write down SIGUSR1
+ *   w	stay for ever				e0-e9	end with that status
+ *   W	wait until the file "go" is there	S	raise SIGSTOP
+ *
+ * What it writes down are lines in the file "trace" of the working directory: "main PID", "helper PID", "USR1 PID".
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAUSE 50000 /* microseconds */
+
+static const char *program;
+
+static void
+note(const char *what)
+{
+	char line[64];
+	int n = snprintf(line, sizeof(line), "%s %d\n", what, (int) getpid());
+	int fd = open("trace", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+
+	if (fd < 0 || write(fd, line, (size_t) n) != n)
+		_exit(99);
+	(void) close(fd);
+}
+
+static void
+note_signal(int number)
+{
+	int error = errno;
+
+	(void) number;
+	note("USR1");
+	errno = error;
+}
+
+static void
+stay(void)
+{
+	for (;;)
+		(void) pause();
+}
+
+static void *
+thread(void *data)
+{
+	(void) data;
+	stay();
+	return NULL;
+}
+
+static void
+have_thread(void *(*fn)(void *), void *data)
+{
+	pthread_t id;
+
+	if (pthread_create(&id, NULL, fn, data) != 0)
+		_exit(98);
+}
+
+static void run(const char *steps);
+
+/* The forking thread of the new process is its only one. */
+static void *
+fork_here(void *data)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(97);
+	if (pid > 0)
+		_exit(0);
+	run(data);
+	return NULL;
+}
+
+/* The parent ends or stays; the child goes on with the steps. */
+static void
+split(bool stays)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(97);
+	if (pid == 0)
+		return;
+	if (stays)
+		stay();
+	_exit(0);
+}
+
+static void
+split_without_signal(void)
+{
+	long pid = syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL);
+
+	if (pid < 0)
+		_exit(97);
+	if (pid > 0)
+		_exit(0);
+}
+
+static void
+helper(bool stays, bool waits, bool own_session)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(97);
+	if (pid == 0) {
+		if (own_session)
+			(void) setsid();
+		if (stays)
+			note("helper");
+		if (stays)
+			stay();
+		_exit(0);
+	}
+	if (waits)
+		(void) waitpid(pid, NULL, 0);
+}
+
+static void
+vfork_helper(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		(void) execl("/bin/true", "true", (char *) NULL);
+		_exit(96);
+	}
+	if (pid > 0)
+		(void) waitpid(pid, NULL, 0);
+}
+
+static void
+execute(const char *steps)
+{
+	(void) execl(program, program, steps, (char *) NULL);
+	_exit(96);
+}
+
+static void
+vfork_rest(const char *steps)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		execute(steps);
+	_exit(pid > 0 ? 0 : 97);
+}
+
+static void
+end_in_thread(const char *steps)
+{
+	static char rest[128];
+
+	(void) snprintf(rest, sizeof(rest), "%s", steps);
+	have_thread(fork_here, rest);
+	stay();
+}
+
+static void
+wait_for_file(void)
+{
+	while (access("go", F_OK) < 0)
+		(void) usleep(PAUSE);
+}
+
+static void
+run(const char *steps)
+{
+	for (; *steps != '\0'; steps++)
+		switch (*steps) {
+		case 'f':
+			split(false);
+			break;
+		case 'F':
+			split(true);
+			break;
+		case 't':
+			end_in_thread(steps + 1);
+			break;
+		case 'z':
+			split_without_signal();
+			break;
+		case 'v':
+			vfork_helper();
+			break;
+		case 'V':
+			vfork_rest(steps + 1);
+			break;
+		case 'x':
+			execute(steps + 1);
+			break;
+		case 'k':
+			helper(false, true, false);
+			break;
+		case 'h':
+			helper(true, false, false);
+			break;
+		case 'H':
+			helper(true, false, true);
+			break;
+		case 'T':
+			for (int i = 0; i < 3; i++)
+				have_thread(thread, NULL);
+			break;
+		case 's':
+			(void) setsid();
+			break;
+		case 'g':
+			(void) setpgid(0, 0);
+			break;
+		case 'n':
+			(void) usleep(PAUSE);
+			break;
+		case 'i':
+			(void) signal(SIGTERM, SIG_IGN);
+			break;
+		case 'u':
+			(void) signal(SIGUSR1, note_signal);
+			break;
+		case 'm':
+			note("main");
+			break;
+		case 'w':
+			stay();
+			break;
+		case 'W':
+			wait_for_file();
+			break;
+		case 'S':
+			(void) raise(SIGSTOP);
+			break;
+		case 'e':
+			_exit(steps[1] - '0');
+		default:
+			(void) fprintf(stderr, "daemoniser: unknown step %c\n", *steps);
+			_exit(95);
+		}
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc != 2) {
+		(void) fprintf(stderr, "usage: daemoniser STEPS\n");
+		return 2;
+	}
+	program = argv[0];
+	run(argv[1]);
+	return 0;
+}
