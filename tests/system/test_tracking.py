@@ -87,6 +87,11 @@ def noted(folder, what):
     return [int(line.split()[1]) for line in lines if line.split()[0] == what]
 
 
+def daemon_of(folder):
+    """The pid of the daemon, once it has got that far."""
+    return wait_for(lambda: noted(folder, "main"), "the daemon")[0]
+
+
 def start(where, name):
     out = where.ctl("start", name)
     assert f"{name} start/running" in out
@@ -200,19 +205,19 @@ def test_restart_before_readiness(session):
     (folder / "go").touch()
     out, err = again.communicate(timeout=30)
     assert again.returncode == 0, err
-    assert len(noted(folder, "main")) == 1 and session.pid_of("j") == noted(folder, "main")[0]
+    assert session.pid_of("j") == daemon_of(folder)
+    assert len(noted(folder, "main")) == 1
     starting.communicate(timeout=30)
 
 
 def test_stop_right_after_readiness(session):
     """While the family is still followed."""
-    folder = job(session, "j", "fork", "fmw")
+    job(session, "j", "fork", "fmw")
     for i in range(5):
         start(session, "j")
         pid = session.pid_of("j")
         assert session.ctl("stop", "j") == "j stop/waiting\n"
         assert not is_alive(pid)
-    wait_for(lambda: len(noted(folder, "main")) == 5, "five lives")
 
 
 def test_daemon_that_dies_is_started_again(session):
@@ -257,7 +262,7 @@ def test_signals_reach_the_traced(session):
 def test_one_that_stops_itself_on_the_way(session):
     folder = job(session, "j", "fork", "mSfmw", timeout=0)
     starting = session.background("start", "j")
-    pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "the first process")
+    pid = daemon_of(folder)
     wait_for(lambda: process_state(pid) in "tT", "it to stop")
     os.kill(pid, signal.SIGCONT)
     _, err = starting.communicate(timeout=30)
@@ -268,7 +273,7 @@ def test_one_that_stops_itself_on_the_way(session):
 def test_a_stopped_one_can_be_stopped_for_good(session):
     folder = job(session, "j", "fork", "mSfmw", timeout=0)
     starting = session.background("start", "j")
-    pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "the first process")
+    pid = daemon_of(folder)
     wait_for(lambda: process_state(pid) in "tT", "it to stop")
     assert session.ctl("stop", "j") == "j stop/waiting\n"
     assert not is_alive(pid)
@@ -279,7 +284,7 @@ def test_a_debugger_may_come_when_it_is_ready(session):
     """Nothing of the job is traced any more; not even a thread."""
     folder = job(session, "j", "daemon", "fsfTmw")
     start(session, "j")
-    pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "the daemon")
+    pid = daemon_of(folder)
     wait_released(pid)
     for task in os.listdir(f"/proc/{pid}/task"):
         wait_released(task)
@@ -301,7 +306,7 @@ def test_a_script_waits_and_executes(session):
     (folder / "go").touch()
     _, err = starting.communicate(timeout=30)
     assert starting.returncode == 0, err
-    wait_main(session, "j", noted(folder, "main")[0])
+    wait_main(session, "j", daemon_of(folder))
     assert [line for line in session.messages().splitlines() if line.startswith("init: j ")] == []
     session.ctl("stop", "j")
 
@@ -310,7 +315,7 @@ def test_main_that_is_anothers_child_is_noticed_when_it_ends(session):
     """Its parent lingers: nobody tells init of its end."""
     folder = job(session, "j", "fork", "Fsmw", timeout=60)
     start(session, "j")
-    pid = noted(folder, "main")[0]
+    pid = daemon_of(folder)
     wait_main(session, "j", pid)
     wait_released(pid)
     os.kill(pid, signal.SIGKILL)
@@ -320,7 +325,7 @@ def test_main_that_is_anothers_child_is_noticed_when_it_ends(session):
 def test_other_processes_are_not_traced(session):
     folder = job(session, "j", "fork", "fmw", f"pre-start exec {DAEMONISER} mWe0\n")
     starting = session.background("start", "j")
-    pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "pre-start")
+    pid = daemon_of(folder)
     wait_released(pid)
     (folder / "go").touch()
     starting.communicate(timeout=30)
@@ -355,7 +360,7 @@ def test_daemons_go_on_over_another_image(session, again, expect, steps):
     (folder / "go").touch()
     _, err = starting.communicate(timeout=30)
     assert starting.returncode == 0, err
-    pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "the daemon")
+    pid = daemon_of(folder)
     wait_main(session, "j", pid)
     again(session)  # it may still be followed
     wait_released(pid)
@@ -369,7 +374,7 @@ def test_daemons_go_on_over_another_image(session, again, expect, steps):
 def test_a_stopped_tracee_is_stopped_over_another_image(session, again):
     folder = job(session, "j", "fork", "umSfmw", timeout=0)
     starting = session.background("start", "j")
-    pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "the first process")
+    pid = daemon_of(folder)
     wait_for(lambda: process_state(pid) in "tT", "it to stop")
     again(session)
     assert process_state(pid) in "tT"
@@ -382,7 +387,7 @@ def test_a_stopped_tracee_is_stopped_over_another_image(session, again):
 def test_main_of_another_is_noticed_over_a_crash(session):
     folder = job(session, "j", "fork", "Fsmw", timeout=60)
     start(session, "j")
-    pid = noted(folder, "main")[0]
+    pid = daemon_of(folder)
     wait_main(session, "j", pid)
     wait_released(pid)
     crash(session)
@@ -402,7 +407,7 @@ def test_daemons_are_neither_lost_nor_doubled_by_crashes(session):
     _, err = emit.communicate(timeout=60)
     assert emit.returncode == 0, err
     for i, folder in enumerate(folders):
-        pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "a daemon")
+        pid = daemon_of(folder)
         wait_main(session, f"j{i}", pid)
         wait_released(pid)
         assert len(noted(folder, "main")) == 1
@@ -424,13 +429,13 @@ def test_crash_at_any_place_changes_no_daemon(make_session, place):
     for name in "abc":
         start(session, name)
     for name, folder in zip("ab", folders):
-        pid = wait_for(lambda: noted(folder, "main") and noted(folder, "main")[0], "the daemon")
+        pid = daemon_of(folder)
         wait_main(session, name, pid)
     session.ctl("stop", "a")
-    assert not is_alive(noted(folders[0], "main")[0])
-    wait_released(noted(folders[1], "main")[0])
+    assert not is_alive(daemon_of(folders[0]))
+    wait_released(daemon_of(folders[1]))
     session.ctl("stop", "b")
-    assert not is_alive(noted(folders[1], "main")[0])
+    assert not is_alive(daemon_of(folders[1]))
     assert session.status("c") == "c start/running"
     crashes = session.messages().count("core dumped")
     assert crashes <= 1 and (crashes == 1) >= (0 < place < SURE)
