@@ -197,11 +197,11 @@ def test_stop_before_readiness_kills_those_that_ignore_it(session):
 
 
 def test_restart_before_readiness(session):
-    folder = job(session, "j", "daemon", "fWfmw", timeout=0)
+    folder = job(session, "j", "daemon", "hfWfmw", timeout=0)
     starting = session.background("start", "j")
-    session.wait_status("j", "start/spawned, process")
+    wait_for(lambda: len(noted(folder, "helper")) == 1, "the first life")
     again = session.background("restart", "j")
-    wait_for(lambda: "start/spawned" in session.status("j") and again.poll() is None, "it to come again")
+    wait_for(lambda: len(noted(folder, "helper")) == 2, "the second life")
     (folder / "go").touch()
     out, err = again.communicate(timeout=30)
     assert again.returncode == 0, err
