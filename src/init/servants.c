@@ -28,6 +28,7 @@
 #define MESSAGES_PER_TURN 64
 #define PATIENCE (30 * USEC_PER_SEC)	    /* a servant that owes an answer for so long hangs */
 #define CUT_MAX 20			    /* so often in a row a message is asked for again */
+#define GARBAGE_MAX 100			    /* what it may send in a row that is nothing */
 #define QUEUED_BYTES_MAX (64 * 1024 * 1024) /* a servant that leaves so much unread hangs */
 
 static int on_spawned(struct servant *s, struct ipc_message *m);
@@ -109,6 +110,7 @@ close_link(struct servant *s)
 	ipc_message_deinit(&s->held);
 	s->asked_at = 0;
 	s->cut = 0;
+	s->garbage = 0;
 	s->again = false;
 }
 
@@ -302,6 +304,7 @@ static void
 lost(struct servant *s)
 {
 	struct init *init = s->init;
+	bool innocent = s->garbage > GARBAGE_MAX; /* … are those who asked it for something */
 
 	if (s->ipc == NULL)
 		return;
@@ -313,7 +316,7 @@ lost(struct servant *s)
 	if (s->id == SERVANT_CONTROL && init->phase < PHASE_LEAVING)
 		feed_control(init, false);
 	if (s->id == SERVANT_SPAWNER)
-		spawn_servant_gone(init);
+		spawn_servant_gone(init, innocent);
 }
 
 bool
@@ -377,8 +380,8 @@ patience_cb(void *data)
 }
 
 /*
- * It has been given something that it must answer: an effect, or a wish that the logger says has come true. The answer to a
- * query is no effect, and nobody says that it came.
+ * It has been given something that it must answer: an effect, or a wish that the logger says has come true. The answer
+ * to a query is no effect, and nobody says that it came.
  */
 static void
 expect_answer(struct servant *s, uint32_t type, uint64_t effect)
@@ -497,7 +500,29 @@ ask_again(struct servant *s, const char *why)
 	return true;
 }
 
-/* Handle one message. 0: done with, whatever became of it; a negative errno: again later. */
+/* It has sent what is no message, or none of its own. 0, or -EPROTO: too much of it. */
+static int
+bear(struct servant *s)
+{
+	if (++s->garbage <= GARBAGE_MAX)
+		return 0;
+	log_error("%s (%d) sends garbage, killing it", servant_name(s->id), (int) s->pid);
+	return -EPROTO;
+}
+
+/* It speaks the language. */
+static void
+trust(struct servant *s)
+{
+	s->proved = true;
+	s->asked_at = 0;
+	s->garbage = 0;
+}
+
+/*
+ * Handle one message. 0: done with, whatever became of it; -EPROTO: the servant is of no use; another negative errno:
+ * again later.
+ */
 static int
 handle(struct servant *s, struct ipc_message *m)
 {
@@ -508,11 +533,13 @@ handle(struct servant *s, struct ipc_message *m)
 		h++;
 	if (h->type == 0) {
 		log_warn("%s sent a message of type %s", servant_name(s->id), msg_type_name(m->type));
+		return bear(s);
+	}
+	if (h->fn == NULL) {
+		trust(s);
 		return 0;
 	}
-	s->proved = true;
-	s->asked_at = 0;
-	if (h->fn == NULL || (h->kept && m->id <= s->received))
+	if (h->kept && m->id <= s->received)
 		return 0; /* told again, because we hadn't said that we know */
 	if (h->kept && m->id != s->received + 1)
 		return 0; /* one before it was not taken: both come again */
@@ -522,8 +549,11 @@ handle(struct servant *s, struct ipc_message *m)
 	r = h->fn(s, m);
 	if (r == -EBADMSG) {
 		log_error("A %s message of %s is damaged", msg_type_name(m->type), servant_name(s->id));
-		r = 0;
+		/* It would say the same again, and what it should have said somebody waits for. */
+		return h->kept ? -EPROTO : bear(s);
 	}
+	if (r == 0)
+		trust(s);
 	if (r == 0 && h->kept && s->received < m->id) {
 		s->received = m->id;
 		STATE_NOTE(s->init, NOTE_RECEIVED, s->id, NULL, m->id);
@@ -548,13 +578,15 @@ readable_cb(unsigned events, void *data)
 			r = ipc_receive(s->ipc, &s->held);
 			if (r == -EBADMSG) {
 				(void) ask_again(s, "A damaged message");
-				r = 0;
+				r = bear(s);
 				continue;
 			}
 			if (r <= 0)
 				break;
 		}
 		r = handle(s, &s->held);
+		if (r == -EPROTO)
+			break;
 		if (r < 0) {
 			(void) !loop_timer_set(s->timer, clock_now() + RETRY);
 			return;

@@ -484,7 +484,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 }
 
 void
-spawn_servant_gone(struct init *init)
+spawn_servant_gone(struct init *init, bool innocent)
 {
 	struct proc *waiting = init->spawns->queue;
 	bool alone = init->spawns->asked == 1;
@@ -497,8 +497,8 @@ spawn_servant_gone(struct init *init)
 			continue;
 		if (p->stage == STAGE_ASKED) {
 			proc_set_stage(p, STAGE_QUEUED);
-			p->suspect = true;
-			if (alone && ++p->killed >= KILLED_MAX)
+			p->suspect = p->suspect || !innocent;
+			if (!innocent && alone && ++p->killed >= KILLED_MAX)
 				p->failed = EPIPE;
 		}
 		/* A child that exists nevertheless sees its gate close and exits. */

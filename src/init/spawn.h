@@ -21,8 +21,11 @@ void spawn_pump(struct init *init);
 int must_check spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t n_fds, uint64_t number);
 /* At the end of each turn: handle what was made without the spawner. */
 void spawn_turn(struct init *init);
-/* The spawner is gone: its unanswered requests are made again; one that was twice the death of it is failed. */
-void spawn_servant_gone(struct init *init);
+/*
+ * The spawner is gone: its unanswered requests are made again; one that was twice the death of it is failed, unless
+ * they are known to be `innocent` of it.
+ */
+void spawn_servant_gone(struct init *init, bool innocent);
 
 /* A child of init ended: learn from its status pipe first whether it ever executed. */
 void spawn_before_exit(struct init *init, pid_t pid);
