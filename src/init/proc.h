@@ -34,6 +34,7 @@ struct proc {
 	bool suspect;		/* a spawner died that had been asked for this and others */
 	unsigned killed;	/* how often one died that had been asked for this alone */
 	unsigned tries;		/* that failed for want of something */
+	bool paused;		/* it stops before its program, for a debugger (`debug`) */
 	int failed;		/* errno: to be reported as soon as it can */
 };
 

@@ -263,6 +263,7 @@ ask(struct proc *p, const struct effect_spawn *e)
 		r = fail(p, SPAWN_SECURITY, EINVAL);
 	else if (r == 0)
 		r = send_request(p, &msg, fds, n_fds);
+	p->paused = (msg.flags & SPAWN_FLAG_DEBUG) != 0;
 	wire_free_struct(msg_schema(MSG_SPAWN), &msg);
 	return is_lack(r) ? lacked(p, r) : r;
 }
@@ -325,6 +326,15 @@ watch(struct proc *p)
 		return;
 	p->init->spawns->unwatched = true;
 	pump_later(p->init);
+}
+
+/* Of "web main", that of "web". */
+static size_t
+job_name_length(const struct proc *p)
+{
+	const char *kind = strrchr(p->name, ' ');
+
+	return kind != NULL ? (size_t) (kind - p->name) : strlen(p->name);
 }
 
 /* Its pid is journaled and the core knows it: let it run. */
@@ -477,6 +487,8 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	p = map_get_id(&init->spawns->by_id, m->process);
 	if (p == NULL)
 		return 0; /* it had ended before we knew it */
+	if (p->paused)
+		log_info("Pausing %.*s (%d) [pre-exec] for debug", (int) job_name_length(p), p->name, (int) p->pid);
 	open_gate(p);
 	if (init->spawns->asked <= ASKED_LOW)
 		spawn_pump(init);
