@@ -5,8 +5,8 @@ A file of tests/system/scenarios/ holds scenarios one after the other. Each begi
 lines of these kinds; a tab begins a line that belongs to the one above.
 
     mode pid1                 init is process 1 of a namespace (else: a session)
-    options WORDS             more options for init
-    needs WHAT                skipped, with this reason, until that is there
+    options WORDS             more options for init; +startup: it emits the startup event
+    needs WHAT                skipped, with this reason, until that is there; UPSTART_TEST_LONG is there for make check-long
     job NAME                  a job file, its text below; after `run` it is written anew and has been read when the step is over
     job NAME gone             the job file is removed
     run                       init is started (else before the first step)
@@ -17,15 +17,18 @@ lines of these kinds; a tab begins a line that belongs to the one above.
     until COMMAND             again and again, until it prints what is below
     log NAME                  the log of a job comes to be this; with `log NAME has TEXT` it holds that
     message TEXT              init says this line, on its standard error or to the kernel's log
-    silent TEXT               and has not said this
+    tells TEXT                init, or a servant of its, says a line with this in it
+    info TEXT, warning TEXT   the same, and it says so as this
+    silent TEXT               and nobody has said this
     alive $P    dead $P       a process is there, or comes to be gone
     ended N                   init ends with that status
     call NAME                 something that python does; see CALLS
     states JOB                all states that the job has gone through are these
+    failed JOB STATUS...      clients are told of these failures, and of no others
     events                    the events that had their turn, in order, with their variables; between { and } only the order of those
                               with the same JOB counts, or of those without; what stands between `repeat N` and `again` comes N times
 
-In job files and commands $D is a folder of the scenario's own. In what is expected $P (or any name of capital letters) is a number: the
+In job files and commands $D is a folder of the scenario's own, $DMN a daemon that does as told (tests/helpers/dmn.c). In what is expected $P (or any name of capital letters) is a number: the
 first time any, later the same, and commands have it as a variable.
 """
 
@@ -35,9 +38,11 @@ import re
 import subprocess
 import time
 
-from conftest import BUILD, LIMIT, is_alive, wait_for
+from conftest import BUILD, is_alive, wait_for
 
+LIMIT = 120  # seconds until something counts as hung
 FOLDER = pathlib.Path(__file__).parent / "scenarios"
+DMN = BUILD / "tests" / "helpers" / "dmn"
 REPLAY = BUILD / "src" / "replay" / "upstart-replay"
 
 
@@ -109,7 +114,7 @@ class Player:
     # -- what may be anywhere
 
     def fill(self, text):
-        return text.replace("$D", str(self.init.path))
+        return text.replace("$DMN", str(DMN)).replace("$D", str(self.init.path))
 
     def match(self, wanted, got):
         """Is the line what is wanted? Learns numbers."""
@@ -136,9 +141,11 @@ class Player:
         return False
 
     def environment(self):
-        return {**self.init.env, **self.numbers, "D": str(self.init.path), "INIT": str(self.init.process.pid if self.init.process else 1)}
+        return {**self.init.env, **self.numbers, "D": str(self.init.path), "DMN": str(DMN),
+                "INIT": str(self.init.process.pid if self.init.process else 1)}
 
     def popen(self, command):
+        command = f"cd {self.init.path}\n{command}"
         return subprocess.Popen([*self.init.prefix, "sh", "-c", command], env=self.environment(), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=self.init.path)
 
@@ -155,7 +162,7 @@ class Player:
     def said(self):
         """All that init has said, line by line, without what the kernel's log puts before."""
         text = self.init.messages() + (self.init.kmsg() if hasattr(self.init, "kmsg") else "")
-        return [re.sub(r"^(<\d>)?init: ", "", line) for line in text.splitlines()]
+        return [re.sub(r"^(<\d>)?init: ?", "", line) for line in text.splitlines()]
 
     # -- steps
 
@@ -163,7 +170,8 @@ class Player:
         if self.started:
             return
         self.started = True
-        self.init.start("--record", str(self.record), "--verbose", *self.options)
+        options = [word for word in self.options if word != "+startup"]
+        self.init.start("--record", str(self.record), "--verbose", *options, startup=len(options) < len(self.options))
 
     def do_options(self, step):
         self.options += self.fill(step.rest).split()
@@ -210,6 +218,7 @@ class Player:
             raise AssertionError(f"{step.place}: {step.rest}: expected {step.output}, last {last}\n{self.init.messages()}") from None
 
     def do_log(self, step):
+        self.start()
         name, _, text = step.rest.partition(" has ")
         text = self.fill(text)
         if text:
@@ -225,6 +234,18 @@ class Player:
             wait_for(look)
         except AssertionError:
             raise AssertionError(f"{step.place}: init has not said: {step.rest}\n" + "\n".join(self.said())) from None
+
+    def do_info(self, step):
+        self.do_message(step)
+        assert any(self.match(step.rest, line) for line in self.init.messages().splitlines()), f"{step.place}: a warning: {step.rest}"
+
+    def do_warning(self, step):
+        self.do_message(step)
+        assert any(self.match(f"init: {step.rest}", line) for line in self.init.messages().splitlines()), f"{step.place}: {step.rest}"
+
+    def do_tells(self, step):
+        text = self.fill(step.rest)
+        wait_for(lambda: any(text in line for line in self.said()), f"{step.place}: {text}")
 
     def do_silent(self, step):
         assert not [line for line in self.said() if self.fill(step.rest) in line], step.place
@@ -267,9 +288,23 @@ class Player:
         except AssertionError:
             raise AssertionError(f"{step.place}: expected {wanted}, got {states()}") from None
 
+    def recorded(self):
+        return subprocess.run([REPLAY, "--print", self.record], capture_output=True, text=True, timeout=120).stdout.splitlines()
+
     def events(self):
-        done = subprocess.run([REPLAY, "--print", self.record], capture_output=True, text=True, timeout=120)
-        return [line[len("  event "):] for line in done.stdout.splitlines() if line.startswith("  event ")]
+        return [line[len("  event "):] for line in self.recorded() if line.startswith("  event ")]
+
+    def do_failed(self, step):
+        job, *wanted = step.rest.split()
+        told = re.compile(r'    \[\d+, "NOTIFY", {"type": 6, "job": "' + re.escape(job) + r'", "instance": "[^"]*"(?:, "value": (-?\d+))?}\]')
+
+        def values():
+            return [found[1] or "0" for found in map(told.fullmatch, self.recorded()) if found]
+
+        try:
+            wait_for(lambda: values() == wanted)
+        except AssertionError:
+            raise AssertionError(f"{step.place}: expected {wanted}, got {values()}") from None
 
     def do_events(self, step):
         self.start()
