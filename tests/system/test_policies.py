@@ -2,10 +2,12 @@
 """Rules that differ from the usual ones when asked to: the five of ChromeOS, and stanzas of its dialect."""
 
 import pathlib
+import re
 import stat
 
 import pytest
 
+import conftest
 from conftest import wait_for
 
 SLEEP = "exec sleep 1000\n"
@@ -107,6 +109,28 @@ def test_policies_outlive_a_reexec(make_session):
     assert env["A"] == "1" and "B" not in env
 
 
+def test_all_of_them_in_the_settings_file(make_pid1, monkeypatch):
+    init = make_pid1()
+    (init.path / "etc").mkdir()
+    (init.path / "etc" / "init.conf").write_text("import-policy listed  # the five\ndefault-oom-score 42\nzero-exit-fails\n"
+                                                 "absent-is-unequal\nforks-across-exec\n")
+    monkeypatch.setattr(conftest, "PREPARE", 'mount -t overlay -o "lowerdir=$D/etc:/etc" overlay /etc\n' + conftest.PREPARE)
+    init.job("dump", "start on go\nimport A\n" + DUMP)
+    init.job("ends", "exec true\n")
+    init.job("see", "start on stopped ends\n" + SLEEP)
+    init.job("failed", "start on stopped ends RESULT=failed\n" + SLEEP)
+    init.job("unequal", "start on go X!=1\n" + SLEEP)
+    init.start()
+    env = emit_env(init, "dump", "go", "A=1", "B=2")
+    assert env["A"] == "1" and "B" not in env
+    assert init.status("unequal").startswith("unequal start/running")
+    assert init.command("cat", f"/proc/{init.pid_of('unequal')}/oom_score_adj").stdout == "42\n"
+    init.command("initctl", "start", "ends")
+    init.wait_status("failed", "start/running")
+    assert init.command("initctl", "check-config", "dump").stderr == ""
+    assert "/etc/init.conf" not in init.kmsg()
+
+
 @pytest.mark.parametrize("option", ["--import-policy=some", "--default-oom-score=2000"])
 def test_wrong_values_are_told_and_have_no_effect(make_session, option):
     init = make_session().start(option)
@@ -183,8 +207,53 @@ def test_log_lines_that_the_crash_reporter_matches(session):
     session.wait_job("bad")
     session.command("initctl", "start", "bad")
     wait_for(lambda: "terminated with status 7" in session.messages(), "the message")
-    import re
     assert re.search(r"^init: bad main process \(\d+\) terminated with status 7$", session.messages(), re.M)
+
+
+def test_log_lines_of_respawns_and_signals(session):
+    session.job("again", "respawn\nexec sleep 1000\n")
+    session.job("shot", "script\n  kill -KILL $$\nend script\n")
+    session.job("many", "instance $N\nexec sh -c 'exit 3'\n")
+    session.wait_jobs(3)
+    session.ctl("start", "again")
+    pid = session.pid_of("again")
+    session.command("kill", str(pid))
+    session.command("initctl", "start", "shot")
+    session.command("initctl", "start", "many", "N=x")
+    for line in (rf"init: again main process \({pid}\) killed by TERM signal", r"init: again main process ended, respawning",
+                 r"init: shot main process \(\d+\) killed by KILL signal",
+                 r"init: many \(x\) main process \(\d+\) terminated with status 3"):
+        wait_for(lambda: re.search(f"^{line}$", session.messages(), re.M), line)
+
+
+def test_status_of_an_instance_that_is_a_path(session):
+    session.job("timberslide", "instance $LOG_PATH\nimport LOG_PATH\n" + SLEEP)
+    session.wait_job("timberslide")
+    session.ctl("start", "timberslide", "LOG_PATH=/var/log/x.log")
+    line = session.ctl("status", "timberslide", "LOG_PATH=/var/log/x.log")
+    assert re.fullmatch(r"timberslide \(/var/log/x\.log\) start/running, process \d+\n", line)
+    got = session.command("sh", "-c", "initctl list | awk '$1 == \"timberslide\" && NF>1{print $NF}'").stdout
+    assert got == line.split()[-1] + "\n"
+
+
+def test_guards_in_pre_start_and_stop_of_oneself(session):
+    """`if ! initctl status ui | grep -q running; then stop; exit 0; fi`: twenty jobs begin like that."""
+    session.job("ui", SLEEP)
+    session.job("needs-ui", "pre-start script\n  if ! initctl status ui | grep -q running; then\n    stop\n    exit 0\n  fi\nend script\n"
+                + SLEEP)
+    session.wait_jobs(2)
+    session.command("initctl", "start", "needs-ui")
+    wait_for(lambda: session.status("needs-ui") == "needs-ui stop/waiting", "it to give up")
+    session.ctl("start", "ui")
+    assert session.ctl("start", "needs-ui").startswith("needs-ui start/running, process ")
+
+
+def test_runlevel_as_the_power_daemon_emits_it(session):
+    session.job("halt", "start on runlevel 0 or runlevel 6\ntask\nexec echo $SHUTDOWN_REASON\n")
+    session.job("not-halt", "start on runlevel [!06]\ntask\nexec true\n")
+    session.wait_jobs(2)
+    session.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "SHUTDOWN_REASON=low-battery")
+    wait_for(lambda: session.log_of("halt") == "low-battery\n", "the job")
 
 
 def test_reload_is_synchronous(session):
