@@ -25,7 +25,7 @@ resolve(uint64_t id, void *data)
 }
 
 static struct rig *
-make(char *address)
+make(char *address, uint32_t policies)
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct input in = { .type = INPUT_CONTROL, .control = { true } };
@@ -35,6 +35,7 @@ make(char *address)
 		.job_env = job_env,
 		.session_address = address,
 		.log_level = LOG_LEVEL_MESSAGE,
+		.policies = policies,
 		.resolve = resolve,
 		.resolve_data = r,
 	};
@@ -50,13 +51,19 @@ make(char *address)
 struct rig *
 rig_new(void)
 {
-	return make(NULL);
+	return make(NULL, 0);
 }
 
 struct rig *
 rig_new_session(void)
 {
-	return make((char *) "unix:abstract=/test");
+	return make((char *) "unix:abstract=/test", 0);
+}
+
+struct rig *
+rig_new_with(uint32_t policies)
+{
+	return make(NULL, policies);
 }
 
 struct rig *

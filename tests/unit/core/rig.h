@@ -72,6 +72,7 @@ struct rig {
 
 struct rig *rig_new(void);	   /* a system init, control present, log level message */
 struct rig *rig_new_session(void); /* a session init */
+struct rig *rig_new_with(uint32_t policies); /* a system init with these rules, bits of enum core_policy */
 struct rig *rig_free(struct rig *r);
 /* From now on write down these; what was written is dropped. */
 void rig_show(struct rig *r, uint32_t effects);
