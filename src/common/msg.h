@@ -172,6 +172,7 @@ enum request_action {
 	REQUEST_EXPLAIN,	      /* Q job [instance]               -> value (JSON) or UnknownJob */
 	REQUEST_GET_WAITS,	      /* Q                              -> value (JSON) */
 	REQUEST_GET_ROOT, /* Q (pid) -> value: the root of its chroot session; "": none; "?": the process has ended */
+	REQUEST_GET_SNAPSHOT,	      /* Q                              -> - and a descriptor */
 	REQUEST_ACTION_COUNT
 };
 

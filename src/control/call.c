@@ -34,6 +34,7 @@ call_new(struct control *control, struct peer *peer, DBusMessage *message)
 	call->control = control;
 	call->peer = peer;
 	call->uid = -1;
+	call->fd = -1;
 	if (peer != NULL && peer->root != NULL) {
 		call->root = strdup(peer->root);
 		if (call->root == NULL) {
@@ -312,7 +313,7 @@ call_require_object(struct call *call, call_finish_fn finish)
 }
 
 void
-call_answered(struct control *control, struct msg_reply *reply)
+call_answered(struct control *control, struct msg_reply *reply, int fd)
 {
 	struct call *call = map_get_id(&control->by_number, reply->request);
 
@@ -321,6 +322,7 @@ call_answered(struct control *control, struct msg_reply *reply)
 		return;
 	}
 	release_question(call);
+	call->fd = fd;
 	if (reply->error == NULL)
 		call->finish(call, reply);
 	else if (call->message == NULL && call->gone != NULL)

@@ -41,6 +41,7 @@ struct call {
 	uint64_t number;    /* 0: not sent to init */
 	bool query;	    /* to be asked again when init was replaced */
 	struct strbuf body; /* owned: the encoded query */
+	int fd;		    /* borrowed: what came with init's answer; -1: nothing */
 	size_t cost;	    /* bytes it makes us keep */
 };
 
@@ -70,8 +71,11 @@ void call_ask(struct call *call, struct msg_request *request, call_finish_fn fin
 /* Run `finish` once it is sure that the object exists, with its properties (NULL for the manager). */
 void call_require_object(struct call *call, call_finish_fn finish);
 
-/* init's answer to the call of that number; unknown numbers are of clients that left, or of a former control. */
-void call_answered(struct control *control, struct msg_reply *reply);
+/*
+ * init's answer to the call of that number, with a descriptor that stays the caller's, or -1; unknown numbers are of
+ * clients that left, or of a former control.
+ */
+void call_answered(struct control *control, struct msg_reply *reply, int fd);
 /* init was replaced: ask the unanswered queries again. */
 void call_ask_again(struct control *control);
 /* The connection is gone. */

@@ -157,7 +157,7 @@ is_repeated(struct link *link, uint64_t id)
 }
 
 static void
-take(struct link *link, uint32_t type, void *body)
+take(struct link *link, uint32_t type, void *body, int fd)
 {
 	struct control *control = link->control;
 
@@ -169,7 +169,7 @@ take(struct link *link, uint32_t type, void *body)
 		ipc_acknowledged(link->ipc, ((struct msg_ack *) body)->upto);
 		break;
 	case MSG_REPLY:
-		call_answered(control, body);
+		call_answered(control, body, fd);
 		break;
 	case MSG_NOTIFY:
 		notify_clients(control, body);
@@ -217,7 +217,7 @@ take_message(struct link *link, const struct ipc_message *m)
 		log_error("Unable to read message %s from init: %s", msg_type_name(m->type), strerror(-r));
 		return;
 	}
-	take(link, m->type, &body);
+	take(link, m->type, &body, m->n_fds > 0 ? m->fds[0] : -1);
 	msg_free(m->type, &body);
 }
 

@@ -293,6 +293,33 @@ manager_get_env(struct call *call)
 		call_ask(call, &request, call_finish_value, -1);
 }
 
+static void
+finish_snapshot(struct call *call, const struct msg_reply *reply)
+{
+	DBusMessage *answer;
+
+	if (call->fd < 0) {
+		call_error(call, ERR_FAILED, "Unable to take the file: too many are open");
+		return;
+	}
+	if (call->peer != NULL && !dbus_connection_can_send_type(call->peer->dbus, DBUS_TYPE_UNIX_FD)) {
+		call_error(call, DBUS_ERROR_NOT_SUPPORTED, "This connection cannot carry files");
+		return;
+	}
+	answer = call_reply_new(call);
+	if (answer != NULL && !dbus_message_append_args(answer, DBUS_TYPE_UNIX_FD, &call->fd, DBUS_TYPE_INVALID)) {
+		dbus_message_unref(answer);
+		answer = NULL;
+	}
+	call_reply(call, answer);
+}
+
+void
+manager_get_snapshot(struct call *call)
+{
+	request_simple(call, REQUEST_GET_SNAPSHOT, finish_snapshot);
+}
+
 /* As the environment methods name it; a job there must be. */
 void
 manager_explain(struct call *call)

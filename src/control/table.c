@@ -65,6 +65,7 @@ const struct method methods[] = {
 	{ IFACE_MANAGER2, "Explain", "as", "s", "job_details explanation",
 	  check_caller, "request state", manager_explain },
 	{ IFACE_MANAGER2, "GetWaits", "", "s", "waits", check_caller, "request state", manager_get_waits },
+	{ IFACE_MANAGER2, "GetSnapshot", "", "h", "snapshot", check_caller, "request state", manager_get_snapshot },
 
 	{ IFACE_JOB, "GetInstance", "as", "o", "env instance", NULL, NULL, job_get_instance },
 	{ IFACE_JOB, "GetInstanceByName", "s", "o", "name instance", NULL, NULL, job_get_instance_by_name },

@@ -193,6 +193,12 @@ core_last_effect(const struct core *core)
 	return core->last_effect;
 }
 
+usec_t
+core_now(const struct core *core)
+{
+	return core->now;
+}
+
 const struct effect *
 core_outbox(const struct core *core, uint64_t id)
 {

@@ -92,6 +92,8 @@ int must_check core_apply(struct core *core, struct input *in);
 /* The number of the last input applied, and of the last effect made. */
 uint64_t core_seq(const struct core *core);
 uint64_t core_last_effect(const struct core *core);
+/* The time of the latest input. */
+usec_t core_now(const struct core *core);
 
 /* The first effect in the outbox with a number above `id`, or NULL; borrowed. Follow e->next for more. */
 const struct effect *core_outbox(const struct core *core, uint64_t id);

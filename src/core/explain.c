@@ -211,6 +211,7 @@ core_past(const struct core *core, const char *job_name, const char *instance, s
 		view->respawns = pace_respawns(core, job, &view->window);
 		view->back_off = job->respawn_delay;
 		view->rests = job->rest_timer != 0 ? job->not_before : 0;
+		view->rest_timer = job->rest_timer;
 		view->rests_until = job->rest_timer != 0 ? job->not_before : 0;
 		view->event = job->blocker;
 		for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
@@ -280,6 +281,16 @@ core_definition(const struct core *core, const char *job)
 	if (slot == NULL || !slot->has_successor)
 		return CORE_DEFINITION_CURRENT;
 	return slot->successor != NULL ? CORE_DEFINITION_REPLACED : CORE_DEFINITION_REMOVED;
+}
+
+const struct job_class *
+core_next_class(const struct core *core, const char *job)
+{
+	const struct slot *slot = slot_get(core, job);
+
+	if (slot == NULL)
+		return NULL;
+	return slot->has_successor ? slot->successor : slot->cls;
 }
 
 /* -- conditions ------------------------------------------------------------------------- */

@@ -63,6 +63,7 @@ struct core_past {
 	usec_t window;		 /* when the first of them was */
 	usec_t back_off;	 /* the delay before the last of them */
 	usec_t rests;		 /* it starts again then; 0: it does not wait for a time */
+	uint64_t rest_timer;	 /* that tells */
 	usec_t rests_until; /* it may not start before (respawn delay, or it starts itself over and over); 0: it may */
 	uint64_t event;	    /* its own event that it waits for; 0: none */
 	size_t clients;	    /* who wait for the instance */
@@ -76,6 +77,9 @@ char **core_past_names(const struct core *core, const char *job);
 int must_check core_instance_events(const struct core *core, const char *job, const char *instance, struct u64v *ids);
 /* Is a job's definition the one its file has, or does that wait until the last instance has stopped? */
 enum core_definition core_definition(const struct core *core, const char *job);
+
+/* The definition for an instance that is made once those that live have gone; borrowed. NULL: none, or no such job. */
+const struct job_class *core_next_class(const struct core *core, const char *job);
 
 /* -- conditions ---------------------------------------------------------------------- */
 

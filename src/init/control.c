@@ -76,10 +76,11 @@ clients_deinit(struct init *init)
 
 /* -- answers given here ------------------------------------------------------------------ */
 
+/* `fd` goes along unless it is -1; it stays the caller's. */
 static void
-send_reply(struct init *init, const struct msg_reply *reply)
+send_reply_with(struct init *init, const struct msg_reply *reply, int fd)
 {
-	int r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, NULL, 0);
+	int r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, &fd, fd >= 0 ? 1 : 0);
 
 	/* Without memory, or a descriptor for a long one, there is no answer: better one that says so, which is short. */
 	if (r < 0 && r != -ENOTCONN) {
@@ -88,6 +89,12 @@ send_reply(struct init *init, const struct msg_reply *reply)
 
 		(void) !servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &sorry, NULL, 0);
 	}
+}
+
+static void
+send_reply(struct init *init, const struct msg_reply *reply)
+{
+	send_reply_with(init, reply, -1);
 }
 
 static int
@@ -386,12 +393,33 @@ clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_
 
 /* -- queries ---------------------------------------------------------------------------------- */
 
+/* The one query whose answer is a file. */
+static void
+answer_snapshot(struct init *init, const struct msg_request *m)
+{
+	const struct msg_reply reply = { .request = m->request };
+	auto_close int fd = state_copy(init);
+
+	if (fd == -ENOMEM)
+		(void) refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	else if (fd < 0)
+		(void) refuse(init, m, ERR_FAILED, strerror(-fd));
+	else
+		send_reply_with(init, &reply, fd);
+}
+
 /* Answer, unless it has to wait and may. True if it is answered. */
 static bool
 answer(struct init *init, const struct msg_request *m, bool wait)
 {
 	struct msg_reply reply = { 0 };
-	int r = query_answer(init, m, &reply);
+	int r;
+
+	if (m->action == REQUEST_GET_SNAPSHOT) {
+		answer_snapshot(init, m);
+		return true;
+	}
+	r = query_answer(init, m, &reply);
 
 	if (r == -EAGAIN && wait) {
 		wire_free_struct(msg_schema(MSG_REPLY), &reply);

@@ -286,6 +286,36 @@ state_record(struct init *init, const char *path)
 	return r;
 }
 
+int
+state_copy(struct init *init)
+{
+	const struct core_config config = state_core_config(init);
+	int fd = memfile_new("upstart-snapshot"), copy;
+	struct journal *j;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	r = copy < 0 ? -errno : 0;
+	j = journal_new(fd, false);
+	if (j == NULL)
+		r = -ENOMEM;
+	if (r == 0)
+		r = journal_begin(j);
+	if (r == 0)
+		r = record_config(j, &config);
+	if (r == 0)
+		r = record_middle(init, j);
+	(void) journal_free(j);
+	if (r < 0) {
+		fd_close(&copy);
+		return r;
+	}
+	memfile_seal(copy);
+	return copy;
+}
+
 void
 state_record_effects(struct init *init, uint64_t since)
 {

@@ -65,6 +65,11 @@ int must_check state_new(struct init *init);
 int must_check state_input(struct init *init, const struct input *in, enum servant_id from, uint64_t number);
 /* Also write all that happens from now on to that file. 0 or a negative errno. */
 int must_check state_record(struct init *init, const char *path);
+/*
+ * A sealed copy of all that the core knows, as a recording that begins in the middle (record.h): for whoever wants to see
+ * what would happen. A descriptor the caller owns, or a negative errno.
+ */
+int must_check state_copy(struct init *init);
 /* A definition that is about to be used: recordings must hold it. */
 void state_record_effects(struct init *init, uint64_t since);
 void state_record_definition(struct init *init, uint64_t id);

@@ -19,6 +19,7 @@
 	X(explain)                    \
 	X(log)                        \
 	X(emit)                       \
+	X(plan)                       \
 	X(monitor)                    \
 	X(get_env)                    \
 	X(set_env)                    \

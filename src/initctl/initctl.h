@@ -31,6 +31,9 @@ struct initctl {
 	const char *lines;
 	const char *since;
 	bool blocked;
+	bool boot;
+	bool emits;
+	const char *confdir;
 	char **ignore_events; /* owned */
 	char **filters;	      /* owned */
 };

@@ -187,6 +187,25 @@ upstart_waits(struct upstart *conn, char **waits, struct upstart_error *err)
 	return reply_text(client_call(conn, &call, &reply, err), &reply, waits, err);
 }
 
+int
+upstart_snapshot(struct upstart *conn, int *fd, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "GetSnapshot", CALL_AGAIN, "" };
+	DBusMessageIter iter;
+	DBusMessage *reply = NULL;
+	int r = client_call(conn, &call, &reply, err);
+
+	if (r < 0)
+		return r;
+	if (!dbus_message_has_signature(reply, DBUS_TYPE_UNIX_FD_AS_STRING) || !dbus_message_iter_init(reply, &iter)) {
+		dbus_message_unref(reply);
+		return client_reply_malformed(err);
+	}
+	dbus_message_iter_get_basic(&iter, fd);
+	dbus_message_unref(reply);
+	return *fd >= 0 ? 0 : client_nomem(err);
+}
+
 /* ---- environment ---- */
 
 int

@@ -301,6 +301,14 @@ rig_reply(struct rig *rig, const struct said *said, struct msg_reply *reply)
 }
 
 void
+rig_reply_file(struct rig *rig, const struct said *said, int fd)
+{
+	struct msg_reply reply = { .request = said->request.request };
+
+	assert_int_equal(msg_send(rig->ipc, MSG_REPLY, 0, &reply, &fd, 1), 0);
+}
+
+void
 rig_reply_error(struct rig *rig, const struct said *said, const char *error, const char *text)
 {
 	struct msg_reply reply = { .error = (char *) (uintptr_t) error, .text = (char *) (uintptr_t) text };

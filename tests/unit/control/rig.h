@@ -82,6 +82,7 @@ bool rig_has_said(const struct rig *rig);
 void said_free(struct said *said);
 /* Answer it: with an effect id if it was a request. Fills in the number. */
 void rig_reply(struct rig *rig, const struct said *said, struct msg_reply *reply);
+void rig_reply_file(struct rig *rig, const struct said *said, int fd); /* of a query, with a descriptor */
 void rig_reply_error(struct rig *rig, const struct said *said, const char *error, const char *text);
 void rig_reply_ok(struct rig *rig, const struct said *said);
 void rig_send(struct rig *rig, uint32_t type, uint64_t id, const void *obj);

@@ -61,6 +61,7 @@ static const struct member {
 	{ MGR, I_MGR2, "GetConfigurationFaults", "s", "as", REQUEST_GET_FAULTS },
 	{ MGR, I_MGR2, "Explain", "as", "s", REQUEST_EXPLAIN },
 	{ MGR, I_MGR2, "GetWaits", "", "s", REQUEST_GET_WAITS },
+	{ MGR, I_MGR2, "GetSnapshot", "", "h", REQUEST_GET_SNAPSHOT },
 	{ JOB, I_JOB, "GetInstance", "as", "o", REQUEST_GET_INSTANCE },
 	{ JOB, I_JOB, "GetInstanceByName", "s", "o", REQUEST_GET_INSTANCE_BY_NAME },
 	{ JOB, I_JOB, "GetAllInstances", "", "ao", REQUEST_GET_INSTANCES },
@@ -185,7 +186,10 @@ test_members_with_right_arguments_are_forwarded_and_answered(void **state)
 			struct said *said = rig_expect(&rig, m->action);
 
 			check_request(m, said);
-			rig_reply(&rig, said, &reply);
+			if (strcmp(m->out, "h") == 0)
+				rig_reply_file(&rig, said, STDIN_FILENO);
+			else
+				rig_reply(&rig, said, &reply);
 			said_free(said);
 		}
 		answer = rig_answer(&rig, pending);
@@ -521,6 +525,42 @@ test_process_1_refuses_what_it_must(void **state)
 	rig_is_empty(rig_answer(&rig, rig_call(client, rig_message(MGR, I_MGR, "EndSession", ""))));
 }
 
+static void
+test_snapshot_is_the_file_that_init_sends(void **state)
+{
+	DBusPendingCall *pending = rig_call(client, rig_message(MGR, I_MGR2, "GetSnapshot", ""));
+	struct said *said = rig_expect(&rig, REQUEST_GET_SNAPSHOT);
+	int pipes[2], got = -1;
+	DBusMessage *answer;
+	char text[8] = "";
+
+	(void) state;
+	assert_int_equal(pipe(pipes), 0);
+	rig_reply_file(&rig, said, pipes[0]);
+	said_free(said);
+	answer = rig_answer(&rig, pending);
+	assert_true(dbus_message_get_args(answer, NULL, DBUS_TYPE_UNIX_FD, &got, DBUS_TYPE_INVALID));
+	assert_int_equal(write(pipes[1], "here", 4), 4);
+	assert_int_equal(read(got, text, sizeof(text)), 4);
+	assert_string_equal(text, "here");
+	(void) close(got);
+	(void) close(pipes[0]);
+	(void) close(pipes[1]);
+	dbus_message_unref(answer);
+}
+
+static void
+test_snapshot_that_lost_its_file_is_an_error(void **state)
+{
+	DBusPendingCall *pending = rig_call(client, rig_message(MGR, I_MGR2, "GetSnapshot", ""));
+	struct said *said = rig_expect(&rig, REQUEST_GET_SNAPSHOT);
+
+	(void) state;
+	rig_reply_ok(&rig, said);
+	said_free(said);
+	rig_is_error(rig_answer(&rig, pending), ERR_FAILED, "Unable to take the file: too many are open");
+}
+
 int
 main(void)
 {
@@ -537,6 +577,8 @@ main(void)
 		USER(test_job_details_name_the_table),
 		USER(test_set_env_tells_what_to_replace),
 		USER(test_file_travels_with_the_event),
+		USER(test_snapshot_is_the_file_that_init_sends),
+		USER(test_snapshot_that_lost_its_file_is_an_error),
 		USER(test_names_are_escaped_both_ways),
 		USER(test_bytes_from_init_that_are_no_text_are_spelled),
 		cmocka_unit_test_setup_teardown(test_process_1_refuses_what_it_must, start_system, stop),
