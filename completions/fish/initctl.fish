@@ -85,6 +85,9 @@ function __upstart_arguments
             __upstart_jobs '.*'
         case emit
             __upstart_events
+        case plan
+            printf '%s\n' start stop restart
+            __upstart_events
         case get-env unset-env
             __upstart_ask list-env | string replace -r '=.*' ''
         case set-env

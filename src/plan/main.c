@@ -13,7 +13,6 @@
 #include "common/error.h"
 #include "plan/print.h"
 
-#define EXIT_USAGE 2
 #define STEPS_MAX 100000
 
 struct arguments {
@@ -59,8 +58,8 @@ misused(const struct arguments *a, const char *what)
 {
 	if (what != NULL)
 		(void) fprintf(stderr, "%s: %s\n", a->program, what);
-	(void) fputs("Try `upstart-plan --help' for more information.\n", stderr);
-	return EXIT_USAGE;
+	(void) fprintf(stderr, "Try `%s --help' for more information.\n", a->program);
+	return EXIT_FAILURE;
 }
 
 /* -1: go on, else the exit status. */
