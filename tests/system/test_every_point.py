@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""init crashes before and after each write to the journal and each effect of a story, and the story ends as it would have.
+
+The story has chapters, which touch all kinds of inputs and effects between them (a test looks at that): jobs in all
+states, clients that wait, conditions that are half true, descriptors of events, timers, limits of respawning, output. The init-faulty of
+the tests crashes at the N-th such place; see init/crash.h.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from conftest import BUILD, INIT, ROOT, WATCHES, is_alive, wait_for
+
+REPLAY = BUILD / "src" / "replay" / "upstart-replay"
+SLEEP = "exec sleep 1000\n"
+
+
+def finish(client, status=0):
+    """The end of a client that waits."""
+    out, err = client.communicate(timeout=60)
+    assert client.returncode == status, err
+    return out
+
+
+def told(session):
+    try:
+        return sorted((session.path / "story").read_text().splitlines())
+    except OSError:
+        return []
+
+
+def left(session):
+    return sorted(line.partition(", process")[0] for line in session.ctl("list").splitlines() if not line.startswith("\t"))
+
+
+class Chapter:
+    """Jobs, what happens to them, what the jobs have told of it in the end, and what is left."""
+
+
+class Events(Chapter):
+    """Conditions, instances, hooks, respawning, states that follow others, output."""
+
+    jobs = {
+        "web": """start on go
+stop on end
+respawn
+normal exit 3
+pre-start exec sh -c 'echo web pre >> {path}/story'
+script
+  echo printed
+  exec sleep 1000
+end script
+post-stop exec sh -c 'echo web post >> {path}/story'
+""",
+        "task": "start on started web\ntask\nexec sh -c 'echo task $UPSTART_EVENTS >> {path}/story'\n",
+        "follows": "while web\n" + SLEEP,
+        "half": "start on go and come\nexec sh -c 'echo half >> {path}/story; exec sleep 1000'\n",
+        "many": "start on go N=*\ninstance $N\n" + SLEEP,
+    }
+    told = ["half", "task started", "task started", "web post", "web post", "web pre", "web pre"]
+    left = ["follows stop/waiting", "half start/running", "many (1) start/running", "task stop/waiting", "web stop/waiting"]
+    places, sure = 1070, 950
+
+    def run(self, session):
+        # It waits for what `half` still lacks.
+        go = session.background("emit", "go", "N=1")
+        session.wait_status("web", "start/running, process")
+        session.wait_status("follows", "start/running, process")
+        session.wait_status("half", "stop/waiting")
+        session.ctl("emit", "come")
+        session.wait_status("half", "start/running, process")
+        finish(go)
+        assert "many (1) start/running" in session.ctl("list")
+        os.kill(session.pid_of("web"), signal.SIGKILL)
+        wait_for(lambda: told(session).count("task started") == 2, "the respawn")
+        session.wait_status("follows", "start/running, process")
+        session.ctl("emit", "end")
+        session.wait_status("web", "stop/waiting")
+        session.wait_status("follows", "stop/waiting")
+        wait_for(lambda: session.log_of("web") == "printed\nprinted\n", "the log")
+
+
+class Waiting(Chapter):
+    """A client that waits over everything else, timers, a limit that is reached, a program that is not there, a held event."""
+
+    jobs = {
+        "slow": "pre-start script\n  until [ -e {path}/open ]; do sleep 0.02; done\nend script\n" + SLEEP,
+        "stubborn": """kill timeout 1
+script
+  trap '' TERM
+  touch {path}/deaf
+  while :; do sleep 0.05; done
+end script
+""",
+        "fails": "exec false\nrespawn\nrespawn limit 2 60\n",
+        "missing": "exec /nonexistent\n",
+        "hook": "start on starting held\ntask\nexec sh -c 'until [ -e {path}/open ]; do sleep 0.02; done; echo hook >> {path}/story'\n",
+        "held": "exec sh -c 'echo held >> {path}/story; exec sleep 1000'\n",
+        "posts": "post-start exec sh -c 'echo up >> {path}/story'\npre-stop exec sh -c 'echo down >> {path}/story'\n" + SLEEP,
+        "refuses": "start on hurt\ntask\nexec sh -c 'echo hurt >> {path}/story; exit 1'\n",
+    }
+    told = ["down", "held", "hook", "hurt", "up"]
+    left = ["fails stop/waiting", "held start/running", "hook stop/waiting", "missing stop/waiting", "posts stop/waiting",
+            "refuses stop/waiting", "slow start/running", "stubborn stop/waiting"]
+    places, sure = 1170, 1050
+
+    def run(self, session):
+        slow = session.background("start", "slow")
+        held = session.background("start", "held")
+        session.ctl("start", "stubborn")
+        wait_for((session.path / "deaf").exists, "its trap")
+        stop = session.background("stop", "stubborn")
+        assert session.command("initctl", "start", "missing").returncode == 1
+        session.command("initctl", "start", "fails")
+        session.wait_status("fails", "stop/waiting")
+        session.ctl("start", "posts")
+        wait_for(lambda: "up" in told(session), "post-start")
+        session.ctl("stop", "posts")
+        finish(session.background("emit", "hurt"), 1)
+        session.wait_status("hook", "hook start/running")
+        assert slow.poll() is None and held.poll() is None
+        (session.path / "open").touch()
+        finish(slow)
+        finish(held)
+        finish(stop)
+
+
+class Changes(Chapter):
+    """Definitions that change and go, variables, the level of the log, descriptors, signals, restarts."""
+
+    jobs = {
+        "gift": "start on gift\nscript\n  cat <&$UPSTART_FDS >> {path}/story\n  exec sleep 1000\nend script\n",
+        "stops": "expect stop\nscript\n  kill -STOP $$\n  exec sleep 1000\nend script\n",
+        "hears": "script\n  trap 'echo hup >> {path}/story' HUP\n  touch {path}/hears\n  while :; do sleep 0.05; done\nend script\n",
+        "env": "task\nexec sh -c 'echo env $SET >> {path}/story'\n",
+        "changed": "exec sh -c 'echo old >> {path}/story; exec sleep 1000'\n",
+        "gone": SLEEP,
+    }
+    told = ["env by hand", "from outside", "hup", "new", "old", "old"]
+    left = ["changed start/running", "env stop/waiting", "gift stop/waiting", "hears start/running", "stops start/running"]
+    places, sure = 1010, 850
+
+    def run(self, session):
+        session.ctl("log-priority", "warn")
+        session.ctl("set-env", "SET=by hand")
+        session.ctl("start", "env")
+        session.ctl("unset-env", "SET")
+        for name in ("stops", "hears", "changed", "gone"):
+            session.ctl("start", name)
+        self.give(session)
+        wait_for((session.path / "hears").exists, "its trap")
+        session.ctl("reload", "hears")
+        wait_for(lambda: "hup" in told(session), "the signal")
+        session.ctl("restart", "changed")
+        session.job("changed", self.jobs["changed"].replace("old", "new").format(path=session.path))
+        (session.conf / "gone.conf").unlink()
+        session.ctl("reload-configuration")
+        session.ctl("stop", "gone")
+        session.wait_job("gone", present=False)
+        session.ctl("stop", "changed")
+        session.ctl("start", "changed")
+        session.ctl("notify-disk-writeable")
+        wait_for(lambda: "from outside" in told(session), "the job to read its descriptor")
+        session.ctl("stop", "gift")
+
+    @staticmethod
+    def give(session):
+        """An event with a descriptor, which waits for its job."""
+        dbus = pytest.importorskip("dbus")
+        manager = session.manager(session.bus())
+        manager.GetAllJobs()  # descriptors can be sent once the connection is authenticated
+        (session.path / "gift").write_text("from outside\n")
+        with open(session.path / "gift") as file:
+            manager.EmitEventWithFile("gift", [], True, dbus.types.UnixFd(file.fileno()), signature="sasbh")
+
+
+class Daemons(Chapter):
+    """Processes that become daemons. test_tracking.py has more of them."""
+
+    jobs = {
+        "forks": "expect fork\nexec sh -c 'sleep 1000 & echo $! > {path}/child'\n",
+    }
+    told = []
+    left = ["forks start/running"]
+    places, sure = 210, 150
+
+    def run(self, session):
+        session.ctl("start", "forks")
+        wait_for(lambda: (session.path / "child").exists() and (session.path / "child").read_text().endswith("\n"), "the child")
+        pid = int((session.path / "child").read_text())
+        assert session.pid_of("forks") == pid
+        wait_for(lambda: "TracerPid:\t0\n" in pathlib.Path(f"/proc/{pid}/status").read_text(), "it to be let go")
+
+
+CHAPTERS = [Events(), Waiting(), Changes(), *([Daemons()] if WATCHES else [])]
+
+
+def places_of(chapter):
+    """All of them, or a dozen that are spread evenly."""
+    if "UPSTART_TEST_LONG" in os.environ:
+        return range(1, chapter.places)
+    return range(2, chapter.sure, chapter.sure // 9)
+
+
+def tell(session, chapter):
+    for name, text in chapter.jobs.items():
+        session.job(name, text.format(path=session.path))
+    session.wait_jobs(len(chapter.jobs))
+    chapter.run(session)
+    assert told(session) == chapter.told
+    assert left(session) == chapter.left
+    pids = [int(line.rpartition(" ")[2]) for line in session.ctl("list").splitlines() if ", process " in line]
+    assert session.end() == 0
+    assert not any(is_alive(pid) for pid in pids)
+
+
+@pytest.mark.parametrize("chapter,place", [pytest.param(c, p, id=f"{type(c).__name__}-{p}") for c in CHAPTERS for p in [0, *places_of(c)]])
+def test_crash_at_any_place_changes_no_outcome(make_session, chapter, place):
+    """One crash somewhere in the story; its end is always the same."""
+    session = make_session()
+    session.program = INIT.parent / "init-faulty"
+    session.start(env={"UPSTART_TEST_CRASH": str(place)})
+    tell(session, chapter)
+    crashes = session.messages().count("core dumped")
+    assert crashes <= 1 and (crashes == 1) >= (0 < place < chapter.sure)
+
+
+def kinds(name):
+    """All kinds of inputs or effects, by the header that lists them."""
+    text = (ROOT / "src" / "core" / f"{name}.h").read_text()
+    table = text[text.index(f"#define {name.upper()}S(X)"):]
+    return set(re.findall(r"^\s*X\((\w+),", table[:table.index("\n\n")], re.M))
+
+
+@pytest.mark.skipif(not REPLAY.exists() or not WATCHES, reason="not in this build")
+def test_the_story_touches_every_input_and_effect(make_session):
+    inputs, effects = set(), set()
+    for chapter in CHAPTERS:
+        session = make_session()
+        session.start("--record", session.path / "record")
+        tell(session, chapter)
+        done = subprocess.run([REPLAY, "--print", session.path / "record"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        inputs |= set(re.findall(r'^\[\d+, \d+, "(\w+)"', done.stdout, re.M))
+        effects |= set(re.findall(r'^    \[\d+, "(\w+)"', done.stdout, re.M))
+    assert inputs == kinds("input")
+    assert effects == kinds("effect")
