@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/json.h"
 #include "init/check_shell.h"
 #include "init/conffile.h"
 #include "init/settings.h"
@@ -21,7 +22,7 @@ struct check {
 	size_t files;
 	size_t errors;
 	size_t warnings;
-	struct strbuf json; /* of the files so far */
+	struct strbuf json; /* of all so far */
 };
 
 /* A text that was read, to show lines of. */
@@ -42,52 +43,33 @@ source_deinit(struct source *s)
 
 /* -- JSON ---------------------------------------------------------------------------------- */
 
-/* A string; bytes that are no part of UTF-8 are left to whoever reads them: they stand in job files as well. */
-static void
-json_string(struct strbuf *b, const char *s)
-{
-	strbuf_addc(b, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			strbuf_addf(b, "\\%c", *s);
-		else if ((unsigned char) *s < ' ')
-			strbuf_addf(b, "\\u%04x", (unsigned) *s);
-		else
-			strbuf_addc(b, *s);
-	}
-	strbuf_addc(b, '"');
-}
-
-static void
-json_member(struct strbuf *b, const char *name, const char *value)
-{
-	strbuf_addf(b, ",\"%s\":", name);
-	json_string(b, value);
-}
-
 static void
 json_issue(struct strbuf *b, const struct parse_issue *issue)
 {
-	strbuf_addf(b, "{\"line\":%u,\"column\":%u", issue->at_line, issue->column);
-	json_member(b, "path", issue->path);
-	json_member(b, "severity", issue->warning ? "warning" : "error");
-	json_member(b, "id", issue->id);
-	json_member(b, "message", issue->message);
+	json_begin_object(b, NULL);
+	json_put_number(b, "line", issue->at_line);
+	json_put_number(b, "column", issue->column);
+	json_put_string(b, "path", issue->path);
+	json_put_string(b, "severity", issue->warning ? "warning" : "error");
+	json_put_string(b, "id", issue->id);
+	json_put_string(b, "message", issue->message);
 	if (issue->word != NULL)
-		json_member(b, "word", issue->word);
-	strbuf_addc(b, '}');
+		json_put_string(b, "word", issue->word);
+	json_end_object(b);
 }
 
 /* A fault without a place in a file. */
 static void
 json_fault(struct strbuf *b, const char *path, const char *id, const char *message)
 {
-	strbuf_add(b, "{\"line\":0,\"column\":0");
-	json_member(b, "path", path);
-	json_member(b, "severity", "error");
-	json_member(b, "id", id);
-	json_member(b, "message", message);
-	strbuf_addc(b, '}');
+	json_begin_object(b, NULL);
+	json_put_number(b, "line", 0);
+	json_put_number(b, "column", 0);
+	json_put_string(b, "path", path);
+	json_put_string(b, "severity", "error");
+	json_put_string(b, "id", id);
+	json_put_string(b, "message", message);
+	json_end_object(b);
 }
 
 /* -- text ------------------------------------------------------------------------------------ */
@@ -123,38 +105,22 @@ tell_issue(struct check *c, const struct parse_issue *issue, const struct source
 
 /* -- one file ---------------------------------------------------------------------------------- */
 
-/* The faults of one file, in the form that was asked for. */
-struct findings {
-	struct strbuf json;
-	size_t n;
-};
-
 static void
-next_finding(struct findings *f)
-{
-	if (f->n++ > 0)
-		strbuf_addc(&f->json, ',');
-}
-
-static void
-tell_fault(struct check *c, struct findings *f, const char *path, const char *id, const char *message)
+tell_fault(struct check *c, const char *path, const char *id, const char *message)
 {
 	c->errors++;
-	next_finding(f);
-	json_fault(&f->json, path, id, message);
+	json_fault(&c->json, path, id, message);
 	if (!c->o->json)
 		(void) fprintf(stderr, "%s: %s\n", path, message);
 }
 
 static void
-tell_report(struct check *c, struct findings *f, const struct parse_report *report, const struct source *sources,
-	    size_t n)
+tell_report(struct check *c, const struct parse_report *report, const struct source *sources, size_t n)
 {
 	c->errors += report->errors;
 	c->warnings += report->n - report->errors;
 	for (size_t i = 0; i < report->n; i++) {
-		next_finding(f);
-		json_issue(&f->json, &report->issues[i]);
+		json_issue(&c->json, &report->issues[i]);
 		if (!c->o->json)
 			tell_issue(c, &report->issues[i], sources, n);
 	}
@@ -181,7 +147,7 @@ section_name(const struct job_class *cls, enum process_kind kind)
 
 /* What the shell says of the scripts of a class. */
 static void
-check_scripts(struct check *c, struct findings *f, const struct job_class *cls, const char *path)
+check_scripts(struct check *c, const struct job_class *cls, const char *path)
 {
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
 		auto_free char *says = NULL;
@@ -196,13 +162,13 @@ check_scripts(struct check *c, struct findings *f, const struct job_class *cls, 
 			message = str_printf("shell syntax invalid in %s section:\n%s",
 					     section_name(cls, (enum process_kind) i), says);
 		trim(message);
-		tell_fault(c, f, path, "SHELL_SYNTAX", message != NULL ? message : strerror(ENOMEM));
+		tell_fault(c, path, "SHELL_SYNTAX", message != NULL ? message : strerror(ENOMEM));
 	}
 }
 
 /* Read the override's text if it counts. */
 static void
-read_override(struct check *c, struct findings *f, struct source *over)
+read_override(struct check *c, struct source *over)
 {
 	struct conffile_stamp stamp;
 	int r;
@@ -211,26 +177,26 @@ read_override(struct check *c, struct findings *f, struct source *over)
 		return;
 	r = conffile_read(over->path, &over->text, &over->len);
 	if (r < 0)
-		tell_fault(c, f, over->path, "UNREADABLE", strerror(-r));
+		tell_fault(c, over->path, "UNREADABLE", strerror(-r));
 }
 
 /* The same for the file of global settings, or its override: they are no job's. */
 static int
-check_settings(struct check *c, struct findings *f, const struct source *source)
+check_settings(struct check *c, const struct source *source)
 {
 	struct settings none = { .oom_score = JOB_OOM_UNSET };
 	struct parse_report report = { 0 };
 	int r = settings_parse(&(struct parse_source){ source->path, { source->text, source->len } }, &none, &report);
 
 	if (r != -ENOMEM)
-		tell_report(c, f, &report, source, 1);
+		tell_report(c, &report, source, 1);
 	parse_report_deinit(&report);
 	return r == -ENOMEM ? r : 0;
 }
 
 /* Parse a job's texts and tell what is wrong. 0 or -ENOMEM. */
 static int
-check_texts(struct check *c, struct findings *f, const char *name, const struct source *sources)
+check_texts(struct check *c, const char *name, const struct source *sources)
 {
 	struct parse_source conf = { sources[0].path, { sources[0].text, sources[0].len } };
 	struct parse_source over = { sources[1].path, { sources[1].text, sources[1].len } };
@@ -239,9 +205,9 @@ check_texts(struct check *c, struct findings *f, const char *name, const struct 
 	int r = job_parse(name, &conf, sources[1].text != NULL ? &over : NULL, &cls, &report);
 
 	if (r != -ENOMEM) {
-		tell_report(c, f, &report, sources, 2);
+		tell_report(c, &report, sources, 2);
 		if (cls != NULL && c->o->shell)
-			check_scripts(c, f, cls, sources[0].path);
+			check_scripts(c, cls, sources[0].path);
 	}
 	(void) job_class_unref(cls);
 	parse_report_deinit(&report);
@@ -252,32 +218,30 @@ check_texts(struct check *c, struct findings *f, const char *name, const struct 
 static int
 check_job(struct check *c, const char *name, const char *conf, const char *override)
 {
-	struct findings f = { .json = STRBUF_INIT };
 	auto_source struct source first = { .path = conf != NULL ? conf : override };
 	auto_source struct source second = { .path = conf != NULL ? override : NULL };
 	size_t before = c->errors;
 	int r;
 
 	c->files++;
+	json_begin_object(&c->json, NULL);
+	json_put_string(&c->json, "path", first.path);
+	json_put_string(&c->json, "job", name);
+	json_begin_array(&c->json, "issues");
 	r = conffile_read(first.path, &first.text, &first.len);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		tell_fault(c, &f, first.path, "UNREADABLE", strerror(-r));
+		tell_fault(c, first.path, "UNREADABLE", strerror(-r));
 	if (settings_is_file(first.path)) {
-		r = r < 0 ? 0 : check_settings(c, &f, &first);
+		r = r < 0 ? 0 : check_settings(c, &first);
 	} else {
-		read_override(c, &f, &second);
-		r = r < 0 ? 0 : check_texts(c, &f, name, (const struct source[]){ first, second });
+		read_override(c, &second);
+		r = r < 0 ? 0 : check_texts(c, name, (const struct source[]){ first, second });
 	}
-	if (c->json.len > 0)
-		strbuf_addc(&c->json, ',');
-	strbuf_add(&c->json, "{\"path\":");
-	json_string(&c->json, first.path);
-	json_member(&c->json, "job", name);
-	strbuf_addf(&c->json, ",\"ok\":%s,\"issues\":[%s]}", c->errors == before ? "true" : "false",
-		    f.n > 0 && f.json.p != NULL ? f.json.p : "");
-	strbuf_deinit(&f.json);
+	json_end_array(&c->json);
+	json_put_bool(&c->json, "ok", c->errors == before);
+	json_end_object(&c->json);
 	return r;
 }
 
@@ -391,13 +355,19 @@ check_files(const struct options *o)
 		(void) fputs("init: --check needs a file or a directory\n", stderr);
 		return 1;
 	}
+	json_begin_object(&c.json, NULL);
+	json_begin_array(&c.json, "files");
 	for (size_t i = 0; r == 0 && o->extra[i] != NULL; i++)
 		r = check_word(&c, o->extra[i]);
+	json_end_array(&c.json);
+	json_put_number(&c.json, "errors", (int64_t) c.errors);
+	json_put_number(&c.json, "warnings", (int64_t) c.warnings);
+	json_put_bool(&c.json, "ok", c.errors == 0);
+	json_end_object(&c.json);
 	if (r == 0 && c.json.failed)
 		r = -ENOMEM;
 	if (r == 0 && o->json)
-		(void) printf("{\"ok\":%s,\"errors\":%zu,\"warnings\":%zu,\"files\":[%s]}\n",
-			      c.errors == 0 ? "true" : "false", c.errors, c.warnings, c.json.p != NULL ? c.json.p : "");
+		(void) puts(c.json.p);
 	else if (r == 0 && o->verbose)
 		(void) fprintf(stderr, "%zu files, %zu errors, %zu warnings\n", c.files, c.errors, c.warnings);
 	strbuf_deinit(&c.json);

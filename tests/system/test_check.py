@@ -128,6 +128,13 @@ def test_json(files):
     assert a["issues"][1]["word"] == "A=\"x\\y\""
 
 
+def test_json_is_valid_whatever_a_file_holds(files):
+    where = files({"a.conf": b"nice \xff\xfe\x01\n\xc3\xa9t\xc3\xa9 \"\\\n", "caf\u00e9.conf": "task\n"})
+    told = json.loads(check("--json", ".", cwd=where).stdout)
+    assert [issue["word"] for issue in told["files"][0]["issues"]] == ["\ufffd\ufffd?", "\u00e9t\u00e9"]
+    assert told["files"][1]["job"] == "caf\u00e9"
+
+
 def test_scripts_are_shown_to_the_shell_and_not_run(files):
     where = files({"a.conf": "pre-start script\n  touch ran\n  if true\nend script\nexec echo 'a' \"$(b\"\n", "b.conf": "exec echo $X && y\n",
                    "c.conf": "script\n touch ran\nend script\n"})

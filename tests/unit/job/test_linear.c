@@ -199,6 +199,87 @@ test_linear(void **state)
 	}
 }
 
+/* Texts that are expanded, made like the files above. */
+static const struct {
+	const char *first, *again, *last;
+} texts[] = {
+	{ "", "x", "" },	{ "", "$", "" },	{ "", "$A", "" },	 { "", "${A}", "" },
+	{ "", "${A:-b}", "" },	{ "", "${NO:-b}", "" }, { "", "${NO+$NO}", "" }, { "", "${", "" },
+	{ "", "${NO:-", "" },	{ "", "${A:+", "" },	{ "${A:-", "${A", "" },	 { "${A-", "}{", "}" },
+	{ "${NO-", "{}", "}" }, { "", "\\", "" },	{ "${", "A B", "}" },
+};
+
+static struct cost
+measure_expansion(size_t i, size_t size)
+{
+	static const char *const env[] = { "A=1", "B=", NULL };
+	struct strbuf b = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	auto_free char *out = NULL;
+	auto_free char *text = NULL;
+	int64_t before;
+
+	strbuf_add(&b, texts[i].first);
+	while (b.len < size)
+		strbuf_add(&b, texts[i].again);
+	strbuf_add(&b, texts[i].last);
+	text = strbuf_steal(&b);
+	before = in_use;
+	steps = allocations = 0;
+	most_in_use = in_use;
+	(void) !env_expand(&out, text, TABLE(env), &err);
+	return (struct cost){ steps, allocations, (uint64_t) (most_in_use - before) };
+}
+
+static void
+test_expansion_is_linear(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct cost small = measure_expansion(i, SMALL), large = measure_expansion(i, LARGE - 16);
+
+		if (large.steps > (FACTOR + FACTOR / 4) * (small.steps + SMALL) ||
+		    large.bytes > 2 * FACTOR * (small.bytes + SMALL) ||
+		    large.allocations > (FACTOR + FACTOR / 4) * (small.allocations + 100) ||
+		    large.steps > STEPS_MAX * (uint64_t) LARGE || large.bytes > BYTES_MAX * (uint64_t) LARGE)
+			fail_msg("%s%s… grows: steps %lu to %lu, bytes %lu to %lu, allocations %lu to %lu",
+				 texts[i].first, texts[i].again, (unsigned long) small.steps,
+				 (unsigned long) large.steps, (unsigned long) small.bytes, (unsigned long) large.bytes,
+				 (unsigned long) small.allocations, (unsigned long) large.allocations);
+	}
+}
+
+/* A term of many arguments, and a long value. */
+static void
+test_matching_is_linear(void **state)
+{
+	struct cost cost[2] = { 0 };
+	static const char *const vars[] = { "V=eth*", NULL };
+
+	for (size_t round = 0; round < 2; round++) {
+		size_t n = round == 0 ? 4096 : 65536;
+		auto_strbuf struct strbuf text = STRBUF_INIT, value = STRBUF_INIT;
+		struct parse_report report = { 0 };
+		struct condition *cond = NULL;
+
+		strbuf_add(&text, "e");
+		for (size_t i = 0; i < n; i++)
+			strbuf_add(&text, i % 2 ? " A=$V" : " A!=x${V:-y}");
+		for (size_t i = 0; i < n; i++)
+			strbuf_add(&value, i == 0 ? "A=eth" : "0");
+		char *const env[] = { value.p, NULL };
+
+		assert_int_equal(condition_parse((struct span){ text.p, text.len }, "x", false, &cond, &report), 0);
+		steps = allocations = 0;
+		assert_true(condition_node_matches(&cond->nodes[0], "e", env, TABLE(vars)));
+		cost[round] = (struct cost){ steps, allocations, 0 };
+		(void) condition_free(cond);
+		parse_report_deinit(&report);
+	}
+	assert_true(cost[0].steps > 4096 && cost[0].allocations > 0);
+	assert_true(cost[1].steps <= (FACTOR + FACTOR / 4) * cost[0].steps);
+	assert_true(cost[1].allocations <= (FACTOR + FACTOR / 4) * cost[0].allocations);
+}
+
 /* The counters count: else the test above would always pass. */
 static void
 test_counters(void **state)
@@ -215,6 +296,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_linear),
+		cmocka_unit_test(test_expansion_is_linear),
+		cmocka_unit_test(test_matching_is_linear),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
