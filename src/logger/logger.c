@@ -29,7 +29,6 @@
 #define LAST_WORDS_MAX ((size_t) 64 * 1024) /* taken from each stream that is open at the end */
 #define LINGER (1 * USEC_PER_SEC)	    /* init is gone: wait so long for the jobs' last words */
 #define NOMEM_WAIT (100 * USEC_PER_MSEC)    /* before a message that found no memory is tried again */
-#define COMPRESS_PAUSE (2 * USEC_PER_MSEC)  /* between two pieces of old files */
 #define MESSAGES_PER_TURN 64
 
 /* The middle one is what libevent gives to an event that says nothing. */
@@ -42,7 +41,7 @@ struct logger {
 	struct event *retry;		   /* timer: sinks; owned */
 	struct event *again;		   /* timer: the link lacks something other than room; owned */
 	struct event *resume;		   /* timer: the held message; owned */
-	struct event *compress;		   /* timer: the next piece of old files; owned */
+	struct event *collect;		   /* of what took its time; owned */
 	struct event *linger;		   /* timer: the end; owned */
 	int ring_fd;			   /* owned, or -1 */
 	struct store *store;		   /* owned */
@@ -53,6 +52,7 @@ struct logger {
 	size_t n_streams;
 	size_t nofile;
 	struct ipc_message held; /* found no memory; type 0: none */
+	bool unresumed;		 /* a stream could not be watched again */
 	bool done;
 	char *buffer; /* owned; STREAM_TURN bytes */
 };
@@ -80,12 +80,12 @@ arm_timers(struct logger *lg, usec_t now)
 {
 	usec_t next = sinks_next_retry(&lg->sinks);
 
+	if (lg->unresumed && next > now + NOMEM_WAIT)
+		next = now + NOMEM_WAIT;
 	if (next == UINT64_MAX)
 		(void) evtimer_del(lg->retry);
 	else
 		timer_set(lg->retry, next > now ? next - now : 0);
-	if (old_files_has_work(lg->sinks.old) && !evtimer_pending(lg->compress, NULL))
-		timer_set(lg->compress, COMPRESS_PAUSE);
 }
 
 /* Terminals and link come first; files get what is left of the descriptors. */
@@ -192,7 +192,27 @@ stream_ready_cb(evutil_socket_t fd unused, short what unused, void *data)
 	/* Without memory for LOG_ENDED the stream stays readable and we come here again. */
 	if (!stream_read(s, lg->buffer, STREAM_TURN, now, NULL))
 		(void) stream_end(lg, s);
+	else if (sink_is_busy(s->sink))
+		stream_pause(s);
 	arm_timers(lg, now);
+}
+
+/* Watch again the streams of a sink, or of all that are not busy (NULL). */
+static void
+resume(struct logger *lg, const struct sink *sink)
+{
+	struct stream *s;
+
+	lg->unresumed = false;
+	DL_FOREACH(lg->streams, s)
+		if (s->paused && (sink == NULL || s->sink == sink) && !sink_is_busy(s->sink) && stream_resume(s) < 0)
+			lg->unresumed = true;
+}
+
+static void
+resume_cb(struct sink *sink, void *data)
+{
+	resume(data, sink);
 }
 
 /* Take what is there, at most `max`. */
@@ -268,7 +288,7 @@ handle_log_open(struct logger *lg, const void *body)
 		return -ENOMEM;
 	}
 	(void) steal_fd(&lg->held.fds[0]);
-	sink_limit(s->sink, &(struct sink_limits){ open->max_size, open->max_age, open->keep, open->compress != 0,
+	sink_limit(s->sink, &(struct file_limits){ open->max_size, open->max_age, open->keep, open->compress != 0,
 						   open->format });
 	s->owner = lg;
 	DL_APPEND(lg->streams, s);
@@ -424,7 +444,7 @@ again_cb(evutil_socket_t fd unused, short what unused, void *data)
 }
 
 static void
-resume_cb(evutil_socket_t fd unused, short what unused, void *data)
+held_cb(evutil_socket_t fd unused, short what unused, void *data)
 {
 	struct logger *lg = data;
 
@@ -441,16 +461,19 @@ retry_cb(evutil_socket_t fd unused, short what unused, void *data)
 	usec_t now = now_usec();
 
 	sinks_retry(&lg->sinks, now);
+	if (lg->unresumed)
+		resume(lg, NULL);
 	arm_timers(lg, now);
 }
 
 static void
-compress_cb(evutil_socket_t fd unused, short what unused, void *data)
+collect_cb(evutil_socket_t fd unused, short what unused, void *data)
 {
 	struct logger *lg = data;
+	usec_t now = now_usec();
 
-	old_files_work(lg->sinks.old);
-	arm_timers(lg, now_usec());
+	sinks_collect(&lg->sinks, now);
+	arm_timers(lg, now);
 }
 
 static void
@@ -481,13 +504,15 @@ static int
 events_new(struct logger *lg)
 {
 	const struct timeval far = { 3600, 0 };
-	struct event **const timers[] = { &lg->retry, &lg->resume, &lg->again, &lg->compress, &lg->linger };
-	const event_callback_fn callbacks[] = { retry_cb, resume_cb, again_cb, compress_cb, linger_cb };
+	struct event **const timers[] = { &lg->retry, &lg->resume, &lg->again, &lg->linger };
+	const event_callback_fn callbacks[] = { retry_cb, held_cb, again_cb, linger_cb };
 
 	lg->readable = event_new(lg->base, ipc_fd(lg->ipc), EV_READ | EV_PERSIST, readable_cb, lg);
 	lg->writable = event_new(lg->base, ipc_fd(lg->ipc), EV_WRITE, writable_cb, lg);
-	if (lg->readable == NULL || lg->writable == NULL)
+	lg->collect = event_new(lg->base, sinks_fd(&lg->sinks), EV_READ | EV_PERSIST, collect_cb, lg);
+	if (lg->readable == NULL || lg->writable == NULL || lg->collect == NULL)
 		return -ENOMEM;
+	(void) event_priority_set(lg->collect, PRIORITY_LINK);
 	(void) event_priority_set(lg->readable, PRIORITY_LINK);
 	(void) event_priority_set(lg->writable, PRIORITY_LINK);
 	/* All at once in the heap of timers: later none needs memory. */
@@ -495,20 +520,20 @@ events_new(struct logger *lg)
 		*timers[i] = evtimer_new(lg->base, callbacks[i], lg);
 		if (*timers[i] == NULL)
 			return -ENOMEM;
-		(void) event_priority_set(*timers[i], *timers[i] == lg->compress ? PRIORITY_STREAM : PRIORITY_LINK);
+		(void) event_priority_set(*timers[i], PRIORITY_LINK);
 		if (evtimer_add(*timers[i], &far) < 0)
 			return -ENOMEM;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
 		(void) evtimer_del(*timers[i]);
-	return event_add(lg->readable, NULL) == 0 ? 0 : -ENOMEM;
+	return event_add(lg->readable, NULL) == 0 && event_add(lg->collect, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 static void
 events_free(struct logger *lg)
 {
 	struct event *const events[] = { lg->readable, lg->writable, lg->retry, lg->resume,
-					 lg->again,    lg->compress, lg->linger };
+					 lg->again,    lg->collect,  lg->linger };
 
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
 		if (events[i] != NULL)
@@ -556,17 +581,19 @@ logger_new(struct logger **logger, int link_fd, int ring_fd)
 	if (lg->ipc != NULL && lg->buffer != NULL && lg->store != NULL)
 		r = base_new(lg);
 	if (r == 0)
+		r = sinks_init(&lg->sinks, lg->store, now_usec());
+	if (r == 0)
 		r = events_new(lg);
 	if (r == 0) {
 		lg->forwards = forwards_new(lg->base, FORWARD_SYSLOG, FORWARD_JOURNALD);
 		r = lg->forwards != NULL ? 0 : -ENOMEM;
 	}
-	if (r == 0)
-		r = sinks_init(&lg->sinks, lg->store, now_usec());
 	if (r < 0) {
 		(void) logger_free(lg);
 		return r;
 	}
+	lg->sinks.resume = resume_cb;
+	lg->sinks.resume_data = lg;
 	share_descriptors(lg);
 	arm_timers(lg, now_usec());
 	*logger = lg;
@@ -611,6 +638,8 @@ last_words(struct logger *lg)
 	DL_FOREACH(lg->streams, s)
 		stream_drain(lg, s, LAST_WORDS_MAX, now);
 	r = sinks_flush(&lg->sinks, now, &path);
+	if (r == -ETIMEDOUT && sinks_wait(&lg->sinks, now))
+		r = sinks_flush(&lg->sinks, now, &path);
 	if (r < 0)
 		log_warn("%zu bytes of output were not written: %s: %s", store_bytes(lg->store), path, strerror(-r));
 	lost = forwards_last_words(lg->forwards);

@@ -62,6 +62,22 @@ stream_free(struct stream *s, usec_t now)
 	return NULL;
 }
 
+void
+stream_pause(struct stream *s)
+{
+	(void) event_del(&s->event);
+	s->paused = true;
+}
+
+int
+stream_resume(struct stream *s)
+{
+	if (s->paused && event_add(&s->event, NULL) < 0)
+		return -ENOMEM;
+	s->paused = false;
+	return 0;
+}
+
 bool
 stream_read(struct stream *s, char *buf, size_t max, usec_t now, size_t *moved)
 {

@@ -20,11 +20,12 @@ struct stream {
 	struct sink *sink; /* one use of it is held */
 	struct line line;
 	struct forward *forward; /* owned; NULL: nobody else gets it */
+	bool paused;		 /* not watched: its sink is busy */
 	void *owner;		 /* borrowed, for the callback */
 };
 
 /* Read what a stream has, at most this much in one turn, so that a flood leaves turns to the others. */
-#define STREAM_TURN ((size_t) 16 * 1024)
+#define STREAM_TURN ((size_t) 64 * 1024)
 
 /*
  * A stream over `fd` (owned on success, made non-blocking), logged as *open says, watched in `base`: `ready` is called
@@ -34,6 +35,11 @@ int must_check stream_new(struct stream **stream, struct sinks *sinks, struct fo
 			  const struct msg_log_open *open, int fd, struct event_base *base, event_callback_fn ready);
 /* Takes NULL, returns NULL. A line that is begun ends `now`. */
 struct stream *stream_free(struct stream *s, usec_t now);
+
+/* Don't watch it as long as its sink is busy. */
+void stream_pause(struct stream *s);
+/* 0, also when it was not paused, or -ENOMEM. */
+int must_check stream_resume(struct stream *s);
 
 /*
  * Move up to `max` bytes to the log through `buf` (STREAM_TURN bytes). True: there may be more, now

@@ -283,3 +283,16 @@ def test_logger_is_confined(pid1):
     logger = pid1.wait_servants()["upstart-logger"]
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{logger}/status").read().splitlines() if ":\t" in line)
     assert int(status["CapEff"], 16) & ~2 == 0 and status["NoNewPrivs"] == "1"
+
+
+@pytest.mark.skipif(not WATCHES, reason="the portable build has no filter")
+def test_threads_of_the_logger_are_confined(pid1):
+    """They are there, in spite of the filter, and under it."""
+    Talker(pid1, "job").say("said\n")
+    wait_for(lambda: pid1.command("cat", pid1.log / "job.log").stdout == "said\n", "the log")
+    threads = list(pathlib.Path(f"/proc/{pid1.servants()['upstart-logger']}/task").iterdir())
+    assert len(threads) > 1
+    for thread in threads:
+        status = dict(line.split(":\t", 1) for line in (thread / "status").read_text().splitlines() if ":\t" in line)
+        assert int(status["CapEff"], 16) & ~2 == 0 and status["NoNewPrivs"] == "1"
+        assert status.get("Seccomp", "2") == "2"

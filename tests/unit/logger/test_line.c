@@ -219,7 +219,7 @@ teardown(void **state)
 }
 
 static struct sink *
-sink_of(struct fixture *f, const struct sink_limits *limits)
+sink_of(struct fixture *f, const struct file_limits *limits)
 {
 	struct sink *s = sinks_get(&f->sinks, folder_path(&f->folder, "job.log"));
 
@@ -245,7 +245,7 @@ test_two_streams_never_tear_each_others_lines(void **state)
 {
 	struct fixture *f = *state;
 	struct line a = line_of(MSG_LOG_TIME), b = line_of(MSG_LOG_TIME), plain = line_of(MSG_LOG_PLAIN);
-	struct sink *s = sink_of(f, &(struct sink_limits){ .format = MSG_LOG_TIME });
+	struct sink *s = sink_of(f, &(struct file_limits){ .format = MSG_LOG_TIME });
 
 	say(s, &a, "a1 ");
 	say(s, &b, "b1\nb2 ");
@@ -269,7 +269,7 @@ test_json_line_that_is_interrupted_says_so(void **state)
 {
 	struct fixture *f = *state;
 	struct line a = line_of(MSG_LOG_JSON), b = line_of(MSG_LOG_JSON);
-	struct sink *s = sink_of(f, &(struct sink_limits){ .format = MSG_LOG_JSON });
+	struct sink *s = sink_of(f, &(struct file_limits){ .format = MSG_LOG_JSON });
 	char *log, *first;
 	json_t *object;
 
@@ -306,7 +306,7 @@ test_line_of_a_predecessor_is_ended(void **state)
 	struct sink *s;
 
 	file_put(folder_path(&f->folder, "job.log"), STAMP " the begi");
-	s = sink_of(f, &(struct sink_limits){ .format = MSG_LOG_TIME });
+	s = sink_of(f, &(struct file_limits){ .format = MSG_LOG_TIME });
 	say(s, &line, "another\n");
 	assert_log(f, "job.log", STAMP " the begi\n" STAMP " another\n");
 	sink_put(s);
@@ -321,7 +321,7 @@ test_what_was_dropped_is_told_in_the_form_of_the_log(void **state)
 
 	for (uint32_t format = MSG_LOG_TIME; format <= MSG_LOG_JSON; format++) {
 		struct line line = line_of(format);
-		struct sink *s = sink_of(f, &(struct sink_limits){ .format = format });
+		struct sink *s = sink_of(f, &(struct file_limits){ .format = format });
 		char aside[64], *log;
 		bool told = false;
 		long numbers = 0;
@@ -371,7 +371,7 @@ static void
 test_old_file_is_followed_by_another_at_the_next_line(void **state)
 {
 	struct fixture *f = *state;
-	struct sink *s = sink_of(f, &(struct sink_limits){ .max_age = 60, .keep = 3 });
+	struct sink *s = sink_of(f, &(struct file_limits){ .max_age = 60, .keep = 3 });
 
 	say(s, NULL, "one\n");
 	wall += 59 * SEC;
@@ -401,7 +401,7 @@ test_age_is_known_to_a_successor(void **state)
 	file_put(folder_path(&f->folder, "job.log"), "old\n");
 	f->sinks.wall = wall_now;
 	wall = (usec_t) time(NULL) * SEC + 30 * SEC;
-	s = sink_of(f, &(struct sink_limits){ .max_age = 3600, .keep = 3 });
+	s = sink_of(f, &(struct file_limits){ .max_age = 3600, .keep = 3 });
 	say(s, NULL, "one\n");
 	assert_log(f, "job.log", "old\none\n");
 	wall += 3600 * SEC;

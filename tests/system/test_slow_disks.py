@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""A disk that hangs holds up what is on it and nothing else: neither init, nor other jobs, nor their logs."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from conftest import LIMIT, process_state, wait_for
+from test_logs import Talker
+
+LONG = "UPSTART_TEST_LONG" in os.environ
+FUSE = pathlib.Path(__file__).resolve().parents[1] / "helpers" / "fuse.py"
+
+
+class Disk:
+    """A file system inside a machine that can be made to hang."""
+
+    def __init__(self, machine, *files):
+        self.machine, self.path = machine, machine.path / "disk"
+        self.path.mkdir()
+        if not os.path.exists("/dev/fuse"):
+            pytest.skip("no FUSE")
+        # The device is opened in the machine's namespace, whose /dev has none.
+        machine.command("mknod", "-m", "600", "/dev/fuse", "c", "10", "229")
+        self.server = subprocess.Popen([*machine.prefix[:3], "-m", "/usr/bin/python3", FUSE, self.path, *files], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if self.server.stdout.readline() != "ready\n":
+            pytest.skip("no FUSE: " + self.server.stderr.read())
+
+    def hang(self):
+        self.server.send_signal(signal.SIGSTOP)
+        wait_for(lambda: process_state(self.server.pid) == "T", "the file system to stop")
+
+    def go_on(self):
+        self.server.send_signal(signal.SIGCONT)
+
+    def end(self):
+        self.server.kill()
+        self.server.wait(LIMIT)
+
+
+@contextlib.contextmanager
+def disk_in(machine, *files):
+    disk = Disk(machine, *files)
+    try:
+        yield disk
+    finally:
+        disk.end()
+
+
+def inside(machine, path):
+    return pathlib.Path(f"/proc/{machine.pid}/root{path}")
+
+
+def read(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def put_log_on(machine, disk, name):
+    """The log of a job is a file of that disk; those of others are not."""
+    assert machine.command("touch", disk.path / name, machine.log / f"{name}.log").returncode == 0
+    mounted = machine.command("mount", "--bind", disk.path / name, machine.log / f"{name}.log")
+    assert mounted.returncode == 0, mounted.stderr
+
+
+def test_log_on_a_disk_that_hangs_holds_up_its_own_job_only(pid1):
+    with disk_in(pid1) as disk:
+        put_log_on(pid1, disk, "slow")
+        slow, other = Talker(pid1, "slow"), Talker(pid1, "other")
+        slow.say("before\n")
+        log = inside(pid1, disk.path / "slow")
+        wait_for(lambda: read(log) == "before\n", "the log on that disk")
+        disk.hang()
+        lines = "".join(f"line {i:05}\n" for i in range(2000))
+        for at in range(0, len(lines), 1100):
+            slow.say(lines[at:at + 1100])
+        for i in range(10):
+            other.say(f"{i}\n")
+            wait_for(lambda: read(inside(pid1, pid1.log / "other.log")).endswith(f"{i}\n"), "the log on another disk")
+        assert "slow start/running" in pid1.ctl("list") and pid1.servants()["upstart-logger"]
+        # A job whose log hangs can be stopped, and another be started.
+        third = Talker(pid1, "third")
+        third.say("said\n")
+        wait_for(lambda: read(inside(pid1, pid1.log / "third.log")) == "said\n", "a third log")
+        pid1.ctl("stop", "slow")
+        disk.go_on()
+        wait_for(lambda: read(log).startswith("before\nline 00000\n"), "what was said before the stop")
+        said = read(log).removeprefix("before\n")
+        wait_for(lambda: read(log) and lines.startswith(read(log).removeprefix("before\n")), "whole output in order")
+        assert lines.startswith(said)
+
+
+@pytest.mark.skipif(not LONG, reason="takes a quarter of a minute")
+def test_log_that_hangs_for_long_holds_up_nobody(pid1):
+    """After some seconds the job goes on, and what does not fit is told."""
+    with disk_in(pid1) as disk:
+        put_log_on(pid1, disk, "slow")
+        slow = Talker(pid1, "slow")
+        slow.say("before\n")
+        log = inside(pid1, disk.path / "slow")
+        wait_for(lambda: read(log) == "before\n", "the log on that disk")
+        disk.hang()
+        count = 0
+        os.set_blocking(slow.end, False)
+
+        def all_said():
+            nonlocal count
+            with contextlib.suppress(BlockingIOError):
+                while count < 100000:
+                    os.write(slow.end, f"line {count:06}\n".encode())
+                    count += 1
+            return count == 100000
+
+        wait_for(all_said, "the job to print a megabyte and more into a log that hangs", 60)
+        wait_for(lambda: "hangs; its output is kept" in pid1.messages() + pid1.kmsg(), "the warning")
+        disk.go_on()
+        wait_for(lambda: read(log).endswith("line 099999\n"), "the last line")
+        text = read(log)
+        assert text.startswith("before\nline 000000\n") and text.count("bytes of output were dropped") == 1
+        numbers = [int(line.split()[1]) for line in text.splitlines() if line.startswith("line ") and len(line) == 11]
+        assert numbers == sorted(set(numbers))
+
+
+def test_many_hanging_logs_leave_room_for_others(pid1):
+    """More than the logger has threads."""
+    with disk_in(pid1) as disk:
+        names = [f"slow{i:02}" for i in range(20)]
+        talkers = {}
+        for name in names:
+            put_log_on(pid1, disk, name)
+            talkers[name] = Talker(pid1, name)
+            talkers[name].say("before\n")
+            wait_for(lambda: read(inside(pid1, disk.path / name)) == "before\n", f"the log of {name}")
+        disk.hang()
+        for name in names:
+            talkers[name].say("after\n")
+        assert pid1.ctl("list").count("start/running") == len(names)
+        disk.go_on()
+        for name in names:
+            wait_for(lambda: read(inside(pid1, disk.path / name)) == "before\nafter\n", f"the rest of {name}")
+
+
+def test_flood_of_many_jobs_loses_nothing(session):
+    """Every byte, in order, and those that print little are not kept waiting."""
+    jobs, size = (100, 100 << 20) if LONG else (20, 2 << 20)
+    lines = size // 43
+    for i in range(jobs):
+        session.job(f"flood{i}", f"task\nexec seq -f 'job {i:03} says line number %017.0f' 1 {lines}\n")
+    session.job("quiet", "script\n  i=0\n  while test -e go; do i=$((i + 1)); echo $i; sleep 0.01; done\nend script\n")
+    session.wait_jobs(jobs + 1)
+    (session.path / "go").touch()
+    session.ctl("start", "quiet")
+    starts = [session.background("start", f"flood{i}") for i in range(jobs)]
+    seen = 0
+    for start in starts:
+        while start.poll() is None:
+            wait_for(lambda: read(session.log / "quiet.log").count("\n") > seen, "a word of the quiet job")
+            seen = read(session.log / "quiet.log").count("\n")
+            assert session.answers()
+        assert start.returncode == 0, start.stderr.read()
+    (session.path / "go").unlink()
+    for i in range(jobs):
+        expected, whole = hashlib.sha256(), subprocess.Popen(
+            ["seq", "-f", f"job {i:03} says line number %017.0f", "1", str(lines)], stdout=subprocess.PIPE)
+        wait_for(lambda: (session.log / f"flood{i}.log").stat().st_size == lines * 43, f"the whole log of flood{i}")
+        while block := whole.stdout.read(1 << 20):
+            expected.update(block)
+        got = hashlib.sha256()
+        with open(session.log / f"flood{i}.log", "rb") as log:
+            while block := log.read(1 << 20):
+                got.update(block)
+        assert got.digest() == expected.digest(), f"flood{i}"
+        (session.log / f"flood{i}.log").unlink()
