@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "job/quote.h"
+
 static enum condition_op
 op_of(char *const *words)
 {
@@ -71,8 +73,11 @@ void
 condition_format(const struct condition *condition, struct strbuf *out)
 {
 	if (condition->op == CONDITION_EVENT) {
-		for (size_t i = 0; condition->words[i]; i++)
-			strbuf_addf(out, "%s%s", i ? " " : "", condition->words[i]);
+		quote_event(out, condition->words[0], false);
+		for (size_t i = 1; condition->words[i]; i++) {
+			strbuf_addc(out, ' ');
+			quote_event_argument(out, condition->words[i], false);
+		}
 		return;
 	}
 	strbuf_addc(out, '(');

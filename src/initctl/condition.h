@@ -31,7 +31,7 @@ int must_check condition_tree_read(struct condition_tree *tree, char *const *con
 void condition_tree_deinit(struct condition_tree *tree); /* idempotent */
 #define auto_condition __attribute__((cleanup(condition_tree_deinit)))
 
-/* "(a X=1 and (b or c))": every operator in brackets, quotes are lost. A failed allocation shows in `out`. */
+/* "(a X=1 and (b or c))": every operator in brackets, words quoted where a job file needs it. A failed allocation shows in `out`. */
 void condition_format(const struct condition *condition, struct strbuf *out);
 
 /* starting, started, stopping and stopped: the events that are about a job. */

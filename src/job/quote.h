@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Writing words so that they read back as they are (D29). Private to job/.
+ * Writing words so that they read back as they are (D29).
  */
 
 #include "common/str.h"

@@ -76,6 +76,18 @@ test_every_operator_is_bracketed(void **state)
 		      "(link-up IFACE=eth0 and (startup or started $DEV))");
 }
 
+/* As a job file has to say it. */
+static void
+test_words_are_quoted_where_they_must_be(void **state)
+{
+	static const char *const words[] = { "and", "x y", "K=a b", "K!=(c)", "#", "", "K=", "$V", "[!0-9]*", NULL };
+	struct condition leaf = { .op = CONDITION_EVENT, .words = (char *const *) (uintptr_t) words };
+	struct strbuf out auto_strbuf = STRBUF_INIT;
+
+	condition_format(&leaf, &out);
+	assert_string_equal(out.p, "\"and\" \"x y\" K=\"a b\" K!=\"(c)\" \"#\" \"\" K= $V [!0-9]*");
+}
+
 static void
 test_no_condition_is_an_empty_tree(void **state)
 {
@@ -157,6 +169,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_operator_is_bracketed),
+		cmocka_unit_test(test_words_are_quoted_where_they_must_be),
 		cmocka_unit_test(test_no_condition_is_an_empty_tree),
 		cmocka_unit_test(test_what_is_no_expression_is_refused),
 		cmocka_unit_test(test_job_events_name_their_job),
