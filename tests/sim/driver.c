@@ -108,6 +108,34 @@ random_job(struct world *w)
 	return chance(w, 98) ? strdup(name) : strdup("no-such-job");
 }
 
+/* Often a process of a job asks. */
+static int32_t
+random_caller(struct world *w)
+{
+	const struct proc *p = w->n_procs > 0 && chance(w, 40) ? &w->procs[below(w, (unsigned) w->n_procs)] : NULL;
+
+	return p != NULL && p->made ? p->pid : 0;
+}
+
+/* Events that mean something to init itself. */
+static void
+be_of_the_system(struct world *w, struct input_emit *in)
+{
+	static const char *const levels[] = { "2", "2", "3", "0", "6", "S" };
+
+	free(in->name);
+	if (chance(w, 30)) {
+		in->name = strdup("startup");
+		return;
+	}
+	in->name = strdup("runlevel");
+	in->env = strv_free(in->env);
+	if (chance(w, 95))
+		(void) !strv_take(&in->env, str_printf("RUNLEVEL=%s", levels[below(w, ARRAY_SIZE(levels))]));
+	if (chance(w, 70))
+		(void) !strv_take(&in->env, strdup("PREVLEVEL=N"));
+}
+
 static void
 do_emit(struct world *w)
 {
@@ -117,6 +145,9 @@ do_emit(struct world *w)
 	in.emit.request = request;
 	in.emit.name = chance(w, 1) ? strdup("") : strdup(event_names[below(w, EVENT_COUNT)]);
 	in.emit.env = random_env(w);
+	in.emit.caller = random_caller(w);
+	if (chance(w, 5))
+		be_of_the_system(w, &in.emit);
 	in.emit.wait = chance(w, 70);
 	in.emit.fd = new_fd(w);
 	in.emit.token = request != 0 ? new_token(w) : NULL;
@@ -144,6 +175,7 @@ do_request(struct world *w)
 		in.request.instance = n > 0 && chance(w, 90) ? strdup(names[below(w, (unsigned) n)]) : strdup("0");
 	}
 	in.request.wait = chance(w, 70);
+	in.request.caller = random_caller(w);
 	in.request.token = in.request.request != 0 ? new_token(w) : NULL;
 	if (apply(w, &in) < 0)
 		world_fault(w, "a request is refused without an answer");
@@ -186,6 +218,8 @@ define(struct world *w, unsigned index)
 	in.define.class_id = store_add(&w->store, name, text.p != NULL ? text.p : "");
 	if (in.define.class_id == 0)
 		world_fault(w, "the definition does not parse");
+	else
+		world_record_definition(w, in.define.class_id);
 	w->defined[index] = in.define.class_id;
 	if (w->options.print)
 		(void) printf("# %s is definition %llu\n%s", name, (unsigned long long) in.define.class_id, text.p);
@@ -555,7 +589,7 @@ static bool
 settle(struct world *w)
 {
 	bool was_calm = w->calm;
-	unsigned limit = w->plan.loops ? 300 : REST_LIMIT;
+	unsigned limit = w->plan.loops ? 300 : REST_LIMIT * (1 + w->plan.n_jobs / 12);
 
 	w->calm = true;
 	while (w->fault == NULL && !w->finished && limit-- > 0)
@@ -653,7 +687,7 @@ empty(struct world *w)
 static void
 live(struct world *w)
 {
-	unsigned steps = 30 + below(w, 400);
+	unsigned steps = 30 + below(w, 400) + 4 * w->plan.n_jobs;
 
 	for (unsigned i = 0; i < steps && w->fault == NULL && !w->finished; i++) {
 		step(w);

@@ -10,6 +10,12 @@
 
 #include "common/msg.h"
 
+const char *const told_texts[TOLD_COUNT] = {
+#define X(id, text) text,
+	TOLD(X)
+#undef X
+};
+
 /* Room for one more element, zeroed; a fault when there is no memory. */
 static void *
 grow(struct world *w, void **array, size_t *n, size_t size)
@@ -336,6 +342,8 @@ world_take(struct world *w, const struct effect *e)
 	case EFFECT_LOG:
 		if (e->log.text == NULL || e->log.level < 0)
 			world_fault(w, "a line without text");
+		for (size_t i = 0; e->log.text != NULL && i < TOLD_COUNT; i++)
+			w->totals->told[i] += strstr(e->log.text, told_texts[i]) != NULL;
 		break;
 	case EFFECT_CLOSE_FD:
 		take_close_fd(w, e->close_fd.fd);

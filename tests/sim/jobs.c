@@ -23,25 +23,34 @@ store_deinit(struct store *store)
 	*store = (struct store) { 0 };
 }
 
-uint64_t
-store_add(struct store *store, const char *name, const char *text)
+struct job_class *
+store_parse(const char *name, const char *text)
 {
 	struct parse_source source = { name, span_of(text) };
 	struct parse_report report = { 0 };
-	struct definition *grown = realloc(store->all, (store->n + 1) * sizeof(*grown));
 	struct job_class *cls = NULL;
 
-	if (grown == NULL)
-		return 0;
-	store->all = grown;
 	if (job_parse(name, &source, NULL, &cls, &report) < 0) {
 		for (size_t i = 0; i < report.n; i++)
 			(void) fprintf(stderr, "%s:%u: %s\n", name, report.issues[i].line, report.issues[i].message);
 		(void) fprintf(stderr, "the parser refuses a generated job:\n%s", text);
-		parse_report_deinit(&report);
-		return 0;
 	}
 	parse_report_deinit(&report);
+	return cls;
+}
+
+uint64_t
+store_add(struct store *store, const char *name, const char *text)
+{
+	struct definition *grown = realloc(store->all, (store->n + 1) * sizeof(*grown));
+	struct job_class *cls;
+
+	if (grown == NULL)
+		return 0;
+	store->all = grown;
+	cls = store_parse(name, text);
+	if (cls == NULL)
+		return 0;
 	cls->id = store->n + 1;
 	store->all[store->n] = (struct definition) { cls, strdup(text) };
 	store->n++;
@@ -147,6 +156,10 @@ write_term(struct rng *rng, unsigned below, struct strbuf *b)
 
 	if (rng_chance(rng, 25))
 		strbuf_add(b, "not ");
+	if (rng_chance(rng, 8)) {
+		strbuf_add(b, rng_chance(rng, 50) ? "runlevel [2345]" : "runlevel RUNLEVEL=2");
+		return;
+	}
 	strbuf_addf(b, "job%u%s%s", rng_below(rng, below), ends[rng_below(rng, ARRAY_SIZE(ends))],
 		    matches[rng_below(rng, ARRAY_SIZE(matches))]);
 }
@@ -201,7 +214,7 @@ write_processes(struct rng *rng, bool task, struct strbuf *b)
 		if (rng_chance(rng, 30))
 			strbuf_addf(b, "%s exec /bin/hook\n", hooks[i]);
 	if (rng_chance(rng, 10))
-		strbuf_add(b, "apparmor load /etc/profile\n");
+		strbuf_add(b, rng_chance(rng, 50) ? "apparmor load /etc/profile\n" : "tmpfiles /etc/tmpfiles.d/x.conf\n");
 	if (rng_chance(rng, 20))
 		strbuf_add(b, "expect stop\n");
 	else if (rng_chance(rng, 30))
@@ -221,6 +234,8 @@ write_manners(struct rng *rng, struct strbuf *b)
 		strbuf_addf(b, "respawn limit %u %u\n", rng_below(rng, 4), 1 + rng_below(rng, 10));
 	else if (rng_chance(rng, 10))
 		strbuf_add(b, "respawn limit unlimited\n");
+	if (rng_chance(rng, 15))
+		strbuf_addf(b, "respawn delay %u %u\n", rng_below(rng, 3), 2 + rng_below(rng, 10));
 	if (rng_chance(rng, 25))
 		strbuf_addf(b, "normal exit %s\n", exits[rng_below(rng, ARRAY_SIZE(exits))]);
 	if (rng_chance(rng, 40))
@@ -244,6 +259,8 @@ write_environment(struct rng *rng, struct strbuf *b)
 		strbuf_add(b, "export K L NOT_THERE JOB\n");
 	if (rng_chance(rng, 25))
 		strbuf_addf(b, "instance %s\n", templates[rng_below(rng, ARRAY_SIZE(templates))]);
+	if (rng_chance(rng, 10))
+		strbuf_add(b, rng_chance(rng, 50) ? "import K\n" : "import K L JOB INSTANCE\n");
 	if (rng_chance(rng, 15))
 		strbuf_add(b, "usage \"K=number\"\n");
 }
@@ -257,8 +274,6 @@ job_write(struct rng *rng, const struct job_plan *plan, unsigned index, struct s
 	if (task)
 		strbuf_add(b, "task\n");
 	write_processes(rng, task, b);
-	if (plan->loops)
-		strbuf_add(b, "exec /bin/main\n"); /* circles that need no world between would never end */
 	write_manners(rng, b);
 	write_environment(rng, b);
 }

@@ -10,7 +10,7 @@
 #include "job/class.h"
 #include "rng.h"
 
-#define JOBS_MAX 12
+#define JOBS_MAX 200
 
 struct definition {
 	struct job_class *cls; /* ref */
@@ -25,6 +25,8 @@ struct store {
 void store_deinit(struct store *store);
 /* Parse a job file and keep it. Its number; 0 when the parser refuses it (the reason goes to stderr). */
 uint64_t store_add(struct store *store, const char *name, const char *text);
+/* Parse one, which is the caller's. NULL: refused (as above). */
+struct job_class *store_parse(const char *name, const char *text);
 /* Borrowed; NULL when there is no such definition. */
 const struct job_class *store_get(const struct store *store, uint64_t id);
 /* core_resolve_fn: a new reference. */

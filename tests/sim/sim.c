@@ -2,10 +2,10 @@
 /*
  * The simulation: thousands of worlds, each made from a seed, until so many inputs have gone through the core.
  *
- *   sim [--steps N] [--seed S] [--worlds N] [--jobs N] [--print]
+ *   sim [--steps N] [--seed S] [--worlds N] [--jobs N] [--print] [--record FILE] [--fault-at N]
  *
- * World number k is made from seed S + k. A fault prints the seed of its world and how to see it again; the exit
- * status is then 1. The last line is a line of totals.
+ * World number k is made from seed S + k. A fault prints the seed of its world and how to see it again, and leaves a
+ * recording of it, sim-SEED.rec, for upstart-replay; the exit status is then 1. The last line is a line of totals.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,6 +21,8 @@ struct arguments {
 	uint64_t steps, seed, worlds;
 	unsigned jobs;
 	bool print;
+	const char *record;
+	uint64_t fault_at;
 };
 
 /* What a crash needs to know. */
@@ -32,7 +34,7 @@ crashed(int signal)
 	char line[160];
 	int n = snprintf(line, sizeof(line),
 			 "\nsim: signal %d in the world of seed %" PRIu64 "; see it with: sim --seed %" PRIu64
-			 " --worlds 1 --print\n",
+			 " --worlds 1 --record FILE\n",
 			 signal, current_seed, current_seed);
 
 	if (n > 0)
@@ -53,7 +55,8 @@ watch_for_crashes(void)
 static int
 usage(void)
 {
-	(void) fprintf(stderr, "usage: sim [--steps N] [--seed S] [--worlds N] [--jobs N] [--print]\n");
+	(void) fprintf(stderr, "usage: sim [--steps N] [--seed S] [--worlds N] [--jobs N] [--print] "
+			       "[--record FILE] [--fault-at N]\n");
 	return 2;
 }
 
@@ -63,12 +66,13 @@ read_arguments(int argc, char **argv, struct arguments *a)
 	static const struct option options[] = {
 		{ "steps", required_argument, NULL, 's' },  { "seed", required_argument, NULL, 'r' },
 		{ "worlds", required_argument, NULL, 'w' }, { "jobs", required_argument, NULL, 'j' },
-		{ "print", no_argument, NULL, 'p' },	    { NULL, 0, NULL, 0 },
+		{ "print", no_argument, NULL, 'p' },	    { "record", required_argument, NULL, 'R' },
+		{ "fault-at", required_argument, NULL, 'f' }, { NULL, 0, NULL, 0 },
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		uint64_t value = option != 'p' && option != '?' ? strtoull(optarg, NULL, 0) : 0;
+		uint64_t value = option != 'p' && option != 'R' && option != '?' ? strtoull(optarg, NULL, 0) : 0;
 
 		switch (option) {
 		case 's':
@@ -85,6 +89,12 @@ read_arguments(int argc, char **argv, struct arguments *a)
 			break;
 		case 'p':
 			a->print = true;
+			break;
+		case 'R':
+			a->record = optarg;
+			break;
+		case 'f':
+			a->fault_at = value;
 			break;
 		default:
 			return false;
@@ -160,13 +170,52 @@ check_kinds(const struct totals *totals)
 			(void) printf("no effect %s\n", effect_type_name(i));
 			all = false;
 		}
+	for (unsigned i = 0; i < TOLD_COUNT; i++)
+		if (totals->told[i] == 0) {
+			(void) printf("no line with \"%s\"\n", told_texts[i]);
+			all = false;
+		}
 	return all;
+}
+
+/* Do it again, writing it down: the same seed gives the same world. */
+static void
+record_world(const struct arguments *a, uint64_t seed)
+{
+	auto_free char *path = str_printf("sim-%" PRIu64 ".rec", seed);
+	struct world_options options = { .seed = seed, .max_jobs = a->jobs, .checks = true, .record = path, .fault_at = a->fault_at };
+	struct totals totals = { 0 };
+	struct world w;
+
+	if (path == NULL)
+		return;
+	if (world_init(&w, &options, &totals))
+		world_run(&w);
+	(void) printf("a recording: upstart-replay --print %s\n", path);
+	world_deinit(&w);
+}
+
+/* How often what has happened. */
+static void
+print_counts(const struct totals *totals)
+{
+	(void) printf("inputs:");
+	for (uint32_t i = INPUT_NONE + 1; i < INPUT_TYPE_COUNT; i++)
+		(void) printf(" %s %" PRIu64, input_type_name(i), totals->inputs[i]);
+	(void) printf("\neffects:");
+	for (uint32_t i = EFFECT_NONE + 1; i < EFFECT_TYPE_COUNT; i++)
+		(void) printf(" %s %" PRIu64, effect_type_name(i), totals->made[i]);
+	(void) printf("\nlines:");
+	for (unsigned i = 0; i < TOLD_COUNT; i++)
+		(void) printf("%s \"%s\" %" PRIu64, i > 0 ? "," : "", told_texts[i], totals->told[i]);
+	(void) printf("\n");
 }
 
 static bool
 run_world(const struct arguments *a, uint64_t seed, struct totals *totals)
 {
-	struct world_options options = { seed, a->jobs, a->print, true };
+	struct world_options options = { .seed = seed, .max_jobs = a->jobs, .print = a->print, .checks = true, .record = a->record,
+					 .fault_at = a->fault_at };
 	struct world w;
 	bool ok;
 
@@ -182,13 +231,15 @@ run_world(const struct arguments *a, uint64_t seed, struct totals *totals)
 		(void) printf("see it with: sim --seed %" PRIu64 " --worlds 1 --jobs %u --print\n", seed, a->jobs);
 	}
 	world_deinit(&w);
+	if (!ok && a->record == NULL)
+		record_world(a, seed);
 	return ok;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct arguments a = { .steps = 1000000, .seed = 1, .jobs = 6 };
+	struct arguments a = { .steps = 1000000, .seed = 1, .jobs = JOBS_MAX };
 	struct totals totals = { 0 };
 	unsigned states = 0, covered, rows;
 	bool ok = true;
@@ -202,11 +253,12 @@ main(int argc, char **argv)
 		states += totals.states[i] > 0;
 	if (a.worlds == 0 && ok)
 		ok = check_kinds(&totals);
+	print_counts(&totals);
 	rows = check_coverage(&totals, &covered);
 	(void) printf("sim: %" PRIu64 " steps, %" PRIu64 " worlds, %" PRIu64 " effects, %" PRIu64 " snapshots, %" PRIu64
-		      " replays, %" PRIu64 " rests, %" PRIu64 " emptied, %u states seen, %u of %u moves covered: %s\n",
+		      " replays, %" PRIu64 " rests, %" PRIu64 " emptied, %u states seen, %u of %u moves covered, up to %" PRIu64 " jobs: %s\n",
 		      totals.steps, totals.worlds, totals.effects, totals.snapshots, totals.replays, totals.rests,
-		      totals.emptied, states, covered, rows, ok ? "ok" : "FAULT");
+		      totals.emptied, states, covered, rows, totals.largest, ok ? "ok" : "FAULT");
 	if (a.worlds == 0 && covered < rows)
 		ok = false;
 	return ok ? 0 : 1;

@@ -30,7 +30,7 @@ static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 #define J(type, member) WIRE_FIELD(type, struct snap_job, member)
 static const struct wire_field job_fields[] = {
 	J(U64, id),	  J(STR, name),	      J(U32, goal),	    J(U32, state),
-	J(U64, blocker),  J(U64, kill_timer), J(U64, family_timer), J(U64, ready_timer),
+	J(U64, blocker),  J(U64, kill_timer), J(U64, rest_timer), J(U64, family_timer), J(U64, ready_timer),
 	J(U64V, waiters), J(U64V, fds),	      J(U64V, next_fds),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
@@ -115,6 +115,8 @@ get_job(struct snap *snap, struct wire_in *in, const char *slot)
 			r = u64v_add(&snap->requests, job->waiters.p[i + 1]);
 	if (r == 0)
 		r = note_timer(snap, job->kill_timer);
+	if (r == 0)
+		r = note_timer(snap, job->rest_timer);
 	if (r == 0)
 		r = note_timer(snap, job->family_timer);
 	if (r == 0)

@@ -5,6 +5,8 @@
  */
 #include "world.h"
 
+#include "init/record.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,12 +38,57 @@ hash(uint64_t h, const struct strbuf *b)
 	return h;
 }
 
+/* -- a recording ------------------------------------------------------------------------- */
+
+static int
+begin_record(struct world *w)
+{
+	int r = record_open(w->options.record, false, &w->record);
+
+	w->recorded = definitions_new();
+	return r < 0 || w->recorded == NULL ? -1 : record_config(w->record, &w->config);
+}
+
+void
+world_record_definition(struct world *w, uint64_t id)
+{
+	struct definition_text text = { .path = (char *) "sim" };
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct job_class *cls;
+	uint64_t number = 0;
+
+	if (w->record == NULL)
+		return;
+	text.name = (char *) (uintptr_t) store_get(&w->store, id)->name;
+	text.text = w->store.all[id - 1].text;
+	cls = store_parse(text.name, text.text);
+	if (cls == NULL || definitions_add(w->recorded, &text, cls, &number) < 0 || number != id ||
+	    definitions_payload(w->recorded, id, &b) < 0 ||
+	    journal_append(w->record, RECORD_DEFINITION, &b, false, NULL) < 0)
+		world_fault(w, "a definition can't be recorded");
+}
+
+/* -- the frame ----------------------------------------------------------------------------- */
+
+/* Most worlds are small, so that there are many; some are as large as may be. */
+static unsigned
+size_limit(struct world *w)
+{
+	unsigned percent = rng_below(&w->rng, 100), most = w->options.max_jobs;
+
+	if (percent < 90 && most > 6)
+		return 6;
+	return percent < 99 && most > 30 ? 30 : most;
+}
+
 bool
 world_init(struct world *w, const struct world_options *options, struct totals *totals)
 {
 	*w = (struct world) { .options = *options, .totals = totals, .effects_hash = FNV_START };
 	w->rng.state = options->seed;
-	w->plan.n_jobs = 1 + rng_below(&w->rng, options->max_jobs);
+	w->plan.n_jobs = 1 + rng_below(&w->rng, size_limit(w));
+	if (w->plan.n_jobs > totals->largest)
+		totals->largest = w->plan.n_jobs;
 	w->plan.loops = rng_chance(&w->rng, 3);
 	w->session = rng_chance(&w->rng, 40);
 	w->now = rng_next(&w->rng) % (USEC_PER_SEC * 1000);
@@ -51,12 +98,15 @@ world_init(struct world *w, const struct world_options *options, struct totals *
 		.job_env = job_env,
 		.session_address = w->session ? (char *) "unix:abstract=/sim" : NULL,
 		.log_level = (int32_t) rng_below(&w->rng, 3),
+		.policies = rng_chance(&w->rng, 20) ? rng_below(&w->rng, 16) : 0,
 		.awake = rng_chance(&w->rng, 80),
 		.resolve = store_resolve,
 		.resolve_data = &w->store,
 	};
 	w->core = core_new(&w->config);
 	w->twin = core_new(&w->config);
+	if (options->record != NULL && begin_record(w) < 0)
+		return false;
 	return w->core != NULL && w->twin != NULL;
 }
 
@@ -86,6 +136,8 @@ world_deinit(struct world *w)
 	free(w->shadows);
 	free(w->fault);
 	strbuf_deinit(&w->journal);
+	(void) journal_free(w->record);
+	(void) definitions_free(w->recorded);
 	store_deinit(&w->store);
 }
 
@@ -105,7 +157,7 @@ world_new_pid(struct world *w)
 
 	/* Few numbers, so that they come again. */
 	do
-		pid = 100 + (++w->last_pid - 100) % 80;
+		pid = 100 + (++w->last_pid - 100) % (80 + 8 * (int32_t) w->plan.n_jobs);
 	while (world_proc_by_pid(w, pid) != NULL);
 	return pid;
 }
@@ -229,6 +281,13 @@ apply_to_twin(struct world *w, const struct strbuf *packed)
 	return r;
 }
 
+/* After each input, but for large worlds: that would take most of the time. */
+static bool
+is_time_to_check(const struct world *w)
+{
+	return w->plan.n_jobs <= 16 || w->steps % 16 == 0;
+}
+
 int
 world_apply(struct world *w, struct input *in)
 {
@@ -245,7 +304,12 @@ world_apply(struct world *w, struct input *in)
 	w->steps++;
 	w->totals->steps++;
 	w->totals->inputs[in->type]++;
+	/* Before it is applied: if that crashes, the recording ends with it. */
+	if (w->record != NULL && record_input(w->record, in, 0, 0) < 0)
+		world_fault(w, "an input can't be recorded");
 	r = core_apply(w->core, in);
+	if (w->record != NULL && record_effects(w->record, w->core, w->seen) < 0)
+		world_fault(w, "effects can't be recorded");
 	if (w->options.print && r < 0)
 		(void) printf("  = %s\n", strerror(-r));
 	twin = apply_to_twin(w, &packed);
@@ -257,8 +321,10 @@ world_apply(struct world *w, struct input *in)
 		world_fault(w, "input %llu got number %llu", (unsigned long long) seq + 1,
 			    (unsigned long long) in->seq);
 	take_effects(w);
-	if (w->fault == NULL && w->options.checks && core_check(w->core, why, sizeof(why)) < 0)
+	if (w->fault == NULL && w->options.checks && is_time_to_check(w) && core_check(w->core, why, sizeof(why)) < 0)
 		world_fault(w, "core_check: %s", why);
+	if (w->steps == w->options.fault_at)
+		world_fault(w, "as asked for");
 	return r;
 }
 

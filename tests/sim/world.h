@@ -11,14 +11,38 @@
  */
 
 #include "core/core.h"
+#include "init/definitions.h"
+#include "init/journal.h"
 #include "jobs.h"
 #include "rng.h"
 #include "snap.h"
+
+/* Lines of the core that tell of what must have happened in some world. */
+#define TOLD(X)                                       \
+	X(CIRCLE, "does not wait for")                \
+	X(SPIN, "starts itself over and over")        \
+	X(CONTRADICTION, "contradicts itself")        \
+	X(TOO_FAST, "respawning too fast")            \
+	X(RESPAWN, "ended, respawning")               \
+	X(NO_INSTANCE, "Failed to obtain")            \
+	X(HOOK, "-start process (")                   \
+	X(FAILED_TO_STOP, "failed to stop")           \
+	X(NOT_AGAIN, "failed, not started again")
+
+enum told {
+#define X(id, text) TOLD_##id,
+	TOLD(X)
+#undef X
+	TOLD_COUNT
+};
+extern const char *const told_texts[TOLD_COUNT];
 
 struct totals {
 	uint64_t steps, worlds, effects, snapshots, replays, rests, emptied;
 	uint64_t inputs[INPUT_TYPE_COUNT], made[EFFECT_TYPE_COUNT];
 	uint64_t states[JOB_STATE_COUNT];
+	uint64_t told[TOLD_COUNT];
+	uint64_t largest; /* jobs in one world */
 	uint64_t moves[JOB_STATE_COUNT][JOB_GOAL_COUNT][JOB_STATE_COUNT];
 };
 
@@ -79,6 +103,8 @@ struct world_options {
 	unsigned max_jobs; /* at most this many jobs */
 	bool print;	   /* every input and effect, to stdout */
 	bool checks;	   /* all checks; off: only what ends by itself */
+	const char *record;   /* write a recording there, for upstart-replay; NULL: none */
+	uint64_t fault_at; /* a fault after so many inputs; 0: none (to see what comes of one) */
 };
 
 struct world {
@@ -91,6 +117,8 @@ struct world {
 	struct core_config config;
 
 	struct core *core, *twin;
+	struct journal *record;	      /* owned; NULL: none */
+	struct definitions *recorded; /* owned: the texts in it */
 	uint64_t seen;		      /* the last effect taken */
 	uint64_t acked[TARGET_COUNT]; /* told */
 	uint64_t taken[TARGET_COUNT]; /* the last effect of each target that was taken */
@@ -128,6 +156,9 @@ bool world_init(struct world *w, const struct world_options *options, struct tot
 void world_deinit(struct world *w);
 
 void world_fault(struct world *w, const char *fmt, ...) printf_like(2, 3);
+
+/* A definition is new: put it into the recording. */
+void world_record_definition(struct world *w, uint64_t id);
 
 /* Apply an input to core and twin, take the effects, check. What core_apply() returned. */
 int world_apply(struct world *w, struct input *in);

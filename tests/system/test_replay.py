@@ -121,6 +121,20 @@ def test_until_stops_and_shows_what_there_is(make_session):
     assert "event go N=1, held\n" in last
 
 
+SIM = BUILD / "tests" / "sim" / "sim"
+
+
+@pytest.mark.skipif(not SIM.exists(), reason="the simulation is not built")
+def test_failing_simulation_leaves_a_recording(tmp_path):
+    done = subprocess.run([SIM, "--seed", "7", "--worlds", "1", "--fault-at", "60"], cwd=tmp_path, capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 1
+    assert "FAULT in the world of seed 7, after 60 inputs: as asked for\n" in done.stdout
+    assert "a recording: upstart-replay --print sim-7.rec\n" in done.stdout
+    assert replay("--check", tmp_path / "sim-7.rec").stdout.startswith("60 inputs, ")
+    assert "\n60 inputs, " in replay("--print", "--until", "60", tmp_path / "sim-7.rec").stdout
+
+
 def rewrite(path, change):
     """Write the records anew, the payloads as `change` gives them, with sound checksums."""
     data, out = path.read_bytes(), b""
