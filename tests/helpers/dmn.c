@@ -54,7 +54,7 @@ doze(void)
 int
 main(int argc, char **argv)
 {
-	for (char *p = argc > 1 ? argv[1] : ""; *p != '\0'; p++)
+	for (const char *p = argc > 1 ? argv[1] : ""; *p != '\0'; p++)
 		switch (*p) {
 		case 'f':
 			fork_on();
