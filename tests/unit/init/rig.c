@@ -71,6 +71,7 @@ rig_deinit(struct rig *rig)
 	init->state.record = journal_free(init->state.record);
 	init->loop = loop_free(init->loop);
 	free(init->address);
+	free(init->bus_address);
 	strbuf_deinit(&rig->messages);
 	log_set_sink(NULL, NULL);
 }
