@@ -2,220 +2,26 @@
 /*
  * Figures, never tests: how long a thousand services take to start beside a bare vfork+exec loop of
  * the same program, events per second with many jobs that do not listen, memory of each process, and job files read per
- * second beside a loop that reads the same files and touches every byte.
+ * second beside a loop that reads the same files and touches every byte; how long init is away when it executes itself
+ * anew or crashes (with --survival that alone).
  *
- *     bench --init PATH [--services N] [--rounds N]
+ *     bench --init PATH [--services N] [--events N] [--survival]
  *
  * Starts `PATH --user` on job files of its own in a scratch directory, speaks to its private socket and
  * prints one figure a line: NAME VALUE UNIT.
  */
-#include <dbus/dbus.h>
+#include "session.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-
-#define CONNECT_SECONDS 60
-
-struct bench {
-	const char *init;
-	char dir[128]; /* scratch */
-	pid_t pid;
-	DBusConnection *bus;
-};
-
-static void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-static void
-die(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	(void) fprintf(stderr, "bench: ");
-	(void) vfprintf(stderr, fmt, args);
-	(void) fprintf(stderr, "\n");
-	va_end(args);
-	exit(1);
-}
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
-
-static void
-put_file(const struct bench *b, const char *name, const char *text)
-{
-	char path[256];
-	FILE *f;
-
-	(void) snprintf(path, sizeof(path), "%s/conf/%s", b->dir, name);
-	f = fopen(path, "w");
-	if (f == NULL || fputs(text, f) == EOF || fclose(f) == EOF)
-		die("%s: %s", path, strerror(errno));
-}
-
-static void
-make_dirs(struct bench *b)
-{
-	static const char *const names[] = { "conf", "log", "run", "home" };
-	char path[256];
-
-	(void) snprintf(b->dir, sizeof(b->dir), "/tmp/upstart-bench-XXXXXX");
-	if (mkdtemp(b->dir) == NULL)
-		die("mkdtemp: %s", strerror(errno));
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void) snprintf(path, sizeof(path), "%s/%s", b->dir, names[i]);
-		if (mkdir(path, 0700) < 0)
-			die("%s: %s", path, strerror(errno));
-	}
-}
-
-static void
-remove_dirs(const struct bench *b)
-{
-	char command[256];
-
-	(void) snprintf(command, sizeof(command), "rm -rf '%s'", b->dir);
-	if (system(command) != 0)
-		(void) fprintf(stderr, "bench: %s is left behind\n", b->dir);
-}
-
-static void
-exec_init(const struct bench *b)
-{
-	char conf[192], log[192], run[192], home[192];
-	char *env[] = { run, home, (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-
-	(void) snprintf(conf, sizeof(conf), "--confdir=%s/conf", b->dir);
-	(void) snprintf(log, sizeof(log), "--logdir=%s/log", b->dir);
-	(void) snprintf(run, sizeof(run), "XDG_RUNTIME_DIR=%s/run", b->dir);
-	(void) snprintf(home, sizeof(home), "HOME=%s/home", b->dir);
-	if (freopen("/dev/null", "w", stderr) == NULL) /* a line for each of a thousand killed services */
-		_exit(127);
-	(void) execle(b->init, "init", "--user", "--no-inherit-env", "--no-startup-event", conf, log, (char *) NULL, env);
-	_exit(127);
-}
-
-/* The address the session file names, once it is there. */
-static bool
-read_address(const struct bench *b, char *address, size_t size)
-{
-	char path[256], line[256];
-	FILE *f;
-	bool ok;
-
-	(void) snprintf(path, sizeof(path), "%s/run/upstart/sessions/%d.session", b->dir, (int) b->pid);
-	f = fopen(path, "r");
-	if (f == NULL)
-		return false;
-	ok = fgets(line, sizeof(line), f) != NULL && strncmp(line, "UPSTART_SESSION=", 16) == 0;
-	(void) fclose(f);
-	if (!ok)
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	(void) snprintf(address, size, "%s", line + 16);
-	return true;
-}
-
-static DBusMessage *
-method(const char *name)
-{
-	DBusMessage *m = dbus_message_new_method_call("com.ubuntu.Upstart", "/com/ubuntu/Upstart",
-						      "com.ubuntu.Upstart0_6", name);
-
-	if (m == NULL)
-		die("out of memory");
-	return m;
-}
-
-/* Call and wait; the reply is thrown away. */
-static bool
-call(struct bench *b, DBusMessage *m)
-{
-	DBusError err = DBUS_ERROR_INIT;
-	DBusMessage *reply = dbus_connection_send_with_reply_and_block(b->bus, m, DBUS_TIMEOUT_INFINITE, &err);
-
-	dbus_message_unref(m);
-	if (reply == NULL) {
-		dbus_error_free(&err);
-		return false;
-	}
-	dbus_message_unref(reply);
-	return true;
-}
-
-static DBusMessage *
-emit_message(const char *event, bool wait)
-{
-	DBusMessage *m = method("EmitEvent");
-	DBusMessageIter it, array;
-	dbus_bool_t flag = wait;
-
-	dbus_message_iter_init_append(m, &it);
-	if (!dbus_message_iter_append_basic(&it, DBUS_TYPE_STRING, &event) ||
-	    !dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "s", &array) ||
-	    !dbus_message_iter_close_container(&it, &array) ||
-	    !dbus_message_iter_append_basic(&it, DBUS_TYPE_BOOLEAN, &flag))
-		die("out of memory");
-	return m;
-}
-
-static void
-start_init(struct bench *b)
-{
-	char address[256];
-	double end = now() + CONNECT_SECONDS;
-	struct timespec pause = { 0, 5000000 };
-
-	b->pid = fork();
-	if (b->pid < 0)
-		die("fork: %s", strerror(errno));
-	if (b->pid == 0)
-		exec_init(b);
-	for (;;) {
-		if (now() > end)
-			die("init did not come up");
-		if (read_address(b, address, sizeof(address))) {
-			b->bus = dbus_connection_open_private(address, NULL);
-			if (b->bus != NULL) {
-				dbus_connection_set_exit_on_disconnect(b->bus, FALSE);
-				if (call(b, method("GetAllJobs")))
-					return;
-				dbus_connection_close(b->bus);
-				dbus_connection_unref(b->bus);
-			}
-		}
-		(void) nanosleep(&pause, NULL);
-	}
-}
-
-static void
-stop_init(struct bench *b)
-{
-	int status;
-
-	(void) call(b, method("EndSession"));
-	(void) waitpid(b->pid, &status, 0);
-	dbus_connection_close(b->bus);
-	dbus_connection_unref(b->bus);
-	remove_dirs(b);
-}
 
 /* The same program by a bare loop: what the kernel alone costs. */
 static double
@@ -271,7 +77,8 @@ load_idle_jobs(const struct bench *b, int n)
 
 	for (int i = 0; i < n; i++) {
 		(void) snprintf(name, sizeof(name), "idle%05d.conf", i);
-		(void) snprintf(text, sizeof(text), "start on never-%d\nstop on other-%d\nexec /bin/sleep 1000\n", i, i);
+		(void) snprintf(text, sizeof(text), "start on never-%d\nstop on other-%d\nexec /bin/sleep 1000\n", i,
+				i);
 		put_file(b, name, text);
 	}
 }
@@ -323,8 +130,9 @@ print_memory(const char *what, pid_t pid, int jobs)
 			rss = value;
 		else if (sscanf(line, "Pss: %ld", &value) == 1)
 			pss = value;
-		else if (sscanf(line, "Private_Clean: %ld", &value) == 1 || sscanf(line, "Private_Dirty: %ld", &value) == 1)
-			private += value;
+		else if (sscanf(line, "Private_Clean: %ld", &value) == 1 ||
+			 sscanf(line, "Private_Dirty: %ld", &value) == 1)
+		private += value;
 	}
 	(void) fclose(f);
 	(void) printf("memory-%s-%d-jobs RSS %ld PSS %ld private %ld KiB\n", what, jobs, rss, pss, private);
@@ -383,7 +191,8 @@ events_together(struct bench *b, int n)
 	for (int i = 0; i < n; i++) {
 		DBusMessage *m = emit_message("nobody-listens", true);
 
-		if (!dbus_connection_send_with_reply(b->bus, m, &pending[i], DBUS_TIMEOUT_INFINITE) || pending[i] == NULL)
+		if (!dbus_connection_send_with_reply(b->bus, m, &pending[i], DBUS_TIMEOUT_INFINITE) ||
+		    pending[i] == NULL)
 			die("out of memory");
 		dbus_message_unref(m);
 	}
@@ -416,7 +225,8 @@ bench_jobs(struct bench *b, int jobs, int events)
 	} else {
 		(void) printf("job-files-%d %.0f per second, only read and touched %.0f per second\n", jobs,
 			      jobs / (taken > time_of_none ? taken - time_of_none : taken), bare_reading(b, jobs));
-		(void) printf("memory-per-job-of-%d %.0f bytes of RSS\n", jobs, (double) (rss - rss_of_none) * 1024 / jobs);
+		(void) printf("memory-per-job-of-%d %.0f bytes of RSS\n", jobs,
+			      (double) (rss - rss_of_none) * 1024 / jobs);
 		(void) printf("events-in-turn-%d-jobs %.0f per second\n", jobs, events_in_turn(b, events));
 		(void) printf("events-together-%d-jobs %.0f per second\n", jobs, events_together(b, events));
 	}
@@ -430,11 +240,13 @@ main(int argc, char **argv)
 		{ "init", required_argument, NULL, 'i' },
 		{ "services", required_argument, NULL, 's' },
 		{ "events", required_argument, NULL, 'e' },
+		{ "survival", no_argument, NULL, 'S' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static const int loads[] = { 0, 10, 1000, 10000 };
 	struct bench b = { 0 };
 	int services = 1000, events = 5000, c;
+	bool survival_only = false;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
@@ -443,15 +255,23 @@ main(int argc, char **argv)
 			services = atoi(optarg);
 		else if (c == 'e')
 			events = atoi(optarg);
+		else if (c == 'S')
+			survival_only = true;
 		else
 			return 2;
 	}
 	if (b.init == NULL)
-		die("usage: bench --init PATH [--services N] [--events N]");
+		die("usage: bench --init PATH [--services N] [--events N] [--survival]");
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
-	bench_services(&b, services, "none");
-	bench_services(&b, services, "log");
-	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
-		bench_jobs(&b, loads[i], events);
+	if (!survival_only) {
+		bench_services(&b, services, "none");
+		bench_services(&b, services, "log");
+		for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
+			bench_jobs(&b, loads[i], events);
+	}
+	bench_survival(&b, 0, false);
+	for (int running = 0; running < 2; running++)
+		for (int jobs = 1000; jobs <= 10000; jobs *= 10)
+			bench_survival(&b, jobs, running != 0);
 	return 0;
 }

@@ -527,27 +527,14 @@ state_keep_descriptors(struct init *init, bool keep)
 	each_descriptor(init, keep_cb, &keep);
 }
 
-struct sought {
-	int fd;
-	bool found;
-};
-
-static void
-seek_cb(int fd, void *data)
-{
-	struct sought *s = data;
-
-	s->found = s->found || fd == s->fd;
-}
-
-/* Is that descriptor one the journal speaks of? */
+/* Is that descriptor one the journal speaks of? Only those are to be there after an exec, for the moment. */
 static bool
-is_ours_cb(int fd, void *data)
+is_kept_cb(int fd, void *data)
 {
-	struct sought s = { .fd = fd };
+	int flags = fcntl(fd, F_GETFD);
 
-	each_descriptor(data, seek_cb, &s);
-	return s.found;
+	(void) data;
+	return flags < 0 || (flags & FD_CLOEXEC) == 0;
 }
 
 /* Definitions are needed before anything else, and the last note about them counts. */
@@ -607,8 +594,9 @@ state_load(struct init *init, int fd)
 		s->journal = journal_free(s->journal);
 		return r;
 	}
+	state_keep_descriptors(init, true);
+	crash_close_strangers(is_kept_cb, init);
 	state_keep_descriptors(init, false);
-	crash_close_strangers(is_ours_cb, init);
 	s->damaged = true; /* begin anew: the next image shall not read what this one has */
 	return 0;
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What all benches share: a session init on job files of its own, and a connection to it. Whatever fails ends the
+ * program.
+ */
+
+#include <dbus/dbus.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct bench {
+	const char *init;
+	char dir[128]; /* scratch */
+	pid_t pid;
+	DBusConnection *bus;
+};
+
+void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+/* Seconds of a clock that only goes forward. */
+double now(void);
+
+/* Scratch folders, then a file in the one of the job files. */
+void make_dirs(struct bench *b);
+void put_file(const struct bench *b, const char *name, const char *text);
+/* Start b->init there and connect to it; end it, and remove the folders. */
+void start_init(struct bench *b);
+void stop_init(struct bench *b);
+
+/* Messages to be called: a method of the manager; EmitEvent. */
+DBusMessage *method(const char *name);
+DBusMessage *emit_message(const char *event, bool wait);
+/* Call and wait; the reply is thrown away. False: an error. */
+bool call(struct bench *b, DBusMessage *m);
+
+/* Figures of survival (survival.c): re-exec and crash with so many jobs, idle or running. */
+void bench_survival(struct bench *b, int jobs, bool running);
