@@ -25,6 +25,8 @@
 #define ERR_JOB_FAILED ERR_PREFIX "JobFailed"
 #define ERR_NOT_RUNNING ERR_PREFIX "NotRunning"
 #define ERR_EVENT_FAILED ERR_PREFIX "EventFailed"
+#define ERR_QUARANTINED ERR_PREFIX "Quarantined"
+#define ERR_NOT_QUARANTINED ERR_PREFIX "NotQuarantined"
 #define ERR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
 #define ERR_NO_MEMORY "org.freedesktop.DBus.Error.NoMemory"
 #define ERR_FAILED "org.freedesktop.DBus.Error.Failed"

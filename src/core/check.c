@@ -116,15 +116,14 @@ check_family(struct check *c, const struct job *job)
 			wrong(c, "%s: member %d belongs to somebody else", job->slot->name, m->pid);
 }
 
+/* What a state asks for; nothing is asked of a quarantined instance. */
 static void
-check_job(struct check *c, const struct slot *slot, const struct job *job)
+check_state(struct check *c, const struct slot *slot, const struct job *job)
 {
 	enum process_kind kind = process_awaited((enum job_state) job->state);
 	bool waits_for_event = job->state == JOB_STARTING || job->state == JOB_STOPPING;
 	const struct event *own = event_get(c->core, job->blocker);
 
-	if (job_get(c->core, job->id) != job || job_find(slot, job->name) != job || job->slot != slot)
-		wrong(c, "%s (%s) is not in the index", slot->name, job->name);
 	bool rests = job->rest_timer != 0 && job->goal == GOAL_START &&
 		     (job->state == JOB_WAITING || (job->state == JOB_POST_STOP && !process_live(job, PROCESS_POST_STOP)));
 
@@ -136,6 +135,38 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 		wrong(c, "%s rests in %s", slot->name, job_state_name(job->state));
 	if (waits_for_event != (own != NULL))
 		wrong(c, "%s is in %s and waits for %s", slot->name, job_state_name(job->state), own ? own->name : "nothing");
+	if (job->state == JOB_RUNNING && job->goal != GOAL_START)
+		wrong(c, "%s is running with goal %s", slot->name, job_goal_name(job->goal));
+	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN))
+		wrong(c, "%s is running without its main process", slot->name);
+	if ((job->kill_timer != 0) && (job->state != JOB_KILLED || !process_live(job, PROCESS_MAIN)))
+		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
+}
+
+static void
+check_quarantine(struct check *c, const struct slot *slot, const struct job *job)
+{
+	bool alive = false;
+
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
+		alive = alive || job->process[i].id != 0;
+	if (job->goal != GOAL_STOP || job->up || job->stop.cond != NULL)
+		wrong(c, "%s is quarantined and wanted", slot->name);
+	if (job->resetting && !alive)
+		wrong(c, "%s has no process left that its reset could wait for", slot->name);
+}
+
+static void
+check_job(struct check *c, const struct slot *slot, const struct job *job)
+{
+	const struct event *own = event_get(c->core, job->blocker);
+
+	if (job_get(c->core, job->id) != job || job_find(slot, job->name) != job || job->slot != slot)
+		wrong(c, "%s (%s) is not in the index", slot->name, job->name);
+	if (job->quarantine != NULL)
+		check_quarantine(c, slot, job);
+	else
+		check_state(c, slot, job);
 	for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS) {
 		const struct event *event = event_get(c->core, job->waiters.p[i + 1]);
 		bool known = (job->waiters.p[i] & 0xff) == WAITER_REQUEST || event == NULL;
@@ -184,6 +215,8 @@ check_wants(struct check *c, const struct slot *slot)
 		bool may_rise = !c->core->going_down && !(slot->has_successor && slot->successor == NULL);
 
 		job = job_find(slot, want->name);
+		if (job != NULL && job->quarantine != NULL)
+			continue;
 		if (holds && may_rise && (job == NULL || job->goal == GOAL_STOP))
 			wrong(c, "%s (%s) is wanted and its goal is stop", slot->name, want->name);
 		if (!holds && job != NULL && job->goal != GOAL_STOP)

@@ -157,6 +157,8 @@ dispatch(struct core *core, const struct input *in)
 		return 0;
 	case INPUT_FAMILY:
 		return track_news(core, &in->family);
+	case INPUT_SUBSTITUTE:
+		return quarantine_substitute(core, &in->substitute);
 	default:
 		return -EINVAL;
 	}

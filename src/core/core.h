@@ -135,6 +135,7 @@ struct core_instance {
 	size_t n_processes;
 	bool settling; /* a process was asked for and its pid is not known yet: an answer about it should wait */
 	char *const *env; /* borrowed */
+	const char *quarantine; /* borrowed: why nothing is done about it until it is reset; NULL: all is well */
 };
 
 /* 0 and *view, or -ENOENT. */
@@ -167,6 +168,8 @@ bool core_is_followed(const struct core *core, int32_t pid);
 void core_each_member(const struct core *core, core_member_fn fn, void *data);
 /* Is this process still wanted by the core: asked for and not ended? (After a restart: which descriptors to keep.) */
 bool core_process_is_live(const struct core *core, uint64_t process);
+/* Has the core been told that it runs its own program? */
+bool core_process_has_executed(const struct core *core, uint64_t process);
 
 /* Counts for status and tests. */
 struct core_counts {

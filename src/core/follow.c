@@ -355,7 +355,7 @@ rise(struct core *core, struct slot *slot, struct want *want, struct origin from
 	struct job *job = job_find(slot, want->name);
 	char **env = NULL;
 
-	if (is_gone(slot) || core->going_down)
+	if (is_gone(slot) || core->going_down || (job != NULL && job->quarantine != NULL))
 		return;
 	from.cause = from.cause != 0 ? from.cause : core_new_id(core);
 	if (contradicts_itself(core, slot, want, from.cause))
@@ -382,6 +382,8 @@ rise(struct core *core, struct slot *slot, struct want *want, struct origin from
 static void
 fall(struct core *core, struct job *job, struct origin from, const struct u64v *events)
 {
+	if (job->quarantine != NULL)
+		return;
 	for (size_t i = 0; i < events->n; i++) {
 		struct event *event = event_get(core, events->p[i]);
 

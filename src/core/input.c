@@ -39,6 +39,12 @@ static const struct wire_field set_env_fields[] = {
 };
 static const struct wire_field session_end_fields[] = { F(STR, session_end, type) };
 static const struct wire_field log_level_fields[] = { F(I32, log_level, level) };
+static const struct wire_field substitute_fields[] = {
+	F(STR, substitute, type),   F(STR, substitute, why),     F(BOOL, substitute, bare), F(U64, substitute, request),
+	F(STR, substitute, token),  F(STR, substitute, name),    F(STRV, substitute, env),   F(U64, substitute, fd),
+	F(U64, substitute, process), F(I32, substitute, pid),
+	F(I32, substitute, status), F(U64, substitute, timer),   F(BOOL, substitute, present),
+};
 
 static const struct wire_field family_fields[] = {
 	F(U64, family, process), F(U32, family, what),	  F(I32, family, pid),
@@ -72,6 +78,15 @@ input_type_name(uint32_t type)
 	return s != NULL ? s->name : "unknown";
 }
 
+uint32_t
+input_type_from_name(struct span name)
+{
+	for (uint32_t i = INPUT_NONE + 1; i < INPUT_TYPE_COUNT; i++)
+		if (span_is(name, schemas[i].name))
+			return i;
+	return INPUT_NONE;
+}
+
 void
 input_pack(struct strbuf *b, const struct input *in)
 {
@@ -101,9 +116,7 @@ input_unpack(struct wire_in *w, struct input *in)
 	name = wire_get_span(w);
 	if (w->bad)
 		return -EBADMSG;
-	for (uint32_t i = INPUT_NONE + 1; i < INPUT_TYPE_COUNT; i++)
-		if (span_is(name, schemas[i].name))
-			in->type = i;
+	in->type = input_type_from_name(name);
 	if (in->type == INPUT_NONE)
 		return -EBADMSG;
 	r = wire_get_struct(w, &schemas[in->type], body(in));
@@ -119,4 +132,66 @@ input_free(struct input *in)
 
 	if (s != NULL)
 		wire_free_struct(s, body(in));
+}
+
+/* What the substitute of each type needs to know. */
+static int
+fill(struct input_substitute *s, const struct input *of)
+{
+	switch (of->type) {
+	case INPUT_EMIT:
+		s->request = of->emit.request;
+		s->fd = of->emit.fd;
+		if (str_copy(&s->token, of->emit.token) < 0 || str_copy(&s->name, of->emit.name) < 0)
+			return -ENOMEM;
+		return strv_dup(&s->env, of->emit.env);
+	case INPUT_REQUEST:
+		s->request = of->request.request;
+		return str_copy(&s->token, of->request.token);
+	case INPUT_SET_ENV:
+		s->request = of->set_env.request;
+		return 0;
+	case INPUT_SPAWNED:
+		s->process = of->spawned.process;
+		s->pid = of->spawned.pid;
+		return 0;
+	case INPUT_SPAWN_FAILED:
+		s->process = of->spawn_failed.process;
+		return 0;
+	case INPUT_EXEC_DONE:
+		s->process = of->exec_done.process;
+		return 0;
+	case INPUT_EXITED:
+		s->pid = of->exited.pid;
+		s->status = of->exited.status;
+		return 0;
+	case INPUT_STOPPED:
+		s->pid = of->stopped.pid;
+		return 0;
+	case INPUT_TIMER:
+		s->timer = of->timer.timer;
+		return 0;
+	case INPUT_FAMILY:
+		s->process = of->family.process;
+		s->pid = of->family.pid;
+		return 0;
+	case INPUT_CONTROL:
+		s->present = of->control.present;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int
+input_substitute(const struct input *of, const char *why, bool bare, struct input *in)
+{
+	*in = (struct input) { .type = INPUT_SUBSTITUTE, .now = of->now };
+	in->substitute.bare = bare;
+	if (str_copy(&in->substitute.type, input_type_name(of->type)) < 0 || str_copy(&in->substitute.why, why) < 0 ||
+	    fill(&in->substitute, of) < 0) {
+		input_free(in);
+		return -ENOMEM;
+	}
+	return 0;
 }

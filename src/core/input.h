@@ -33,7 +33,8 @@
 	X(SET_ENV, set_env)           /* the job environment table, or an instance's */  \
 	X(SESSION_END, session_end)   /* the session is to end */                        \
 	X(LOG_LEVEL, log_level)       /* lines below this level need not be made */      \
-	X(FAMILY, family)             /* news of the processes that come from a main process */
+	X(FAMILY, family)             /* news of the processes that come from a main process */              \
+	X(SUBSTITUTE, substitute)     /* what is safe, in the place of an input that can't be applied */
 
 enum input_type {
 	INPUT_NONE,
@@ -70,6 +71,8 @@ enum request_kind {
 	INSTANCE_STOP,
 	INSTANCE_RESTART,
 	INSTANCE_RELOAD,
+	JOB_RESET, /* end a quarantine; by job and env, */
+	INSTANCE_RESET, /* or by job and instance */
 	REQUEST_KIND_COUNT
 };
 
@@ -161,6 +164,27 @@ struct input_family {
 	int32_t session, group; /* 0: not known */
 };
 
+/*
+ * An input made init crash, twice, or broke one of its rules. In its place comes what of it is sure, and nothing else:
+ * a request is answered with an error, the instance that a process or a timer belongs to is quarantined. What does not
+ * apply to `type` is 0.
+ */
+struct input_substitute {
+	char *type; /* name of the input */
+	char *why;  /* "init crashed twice", what was said of it: "WHY over the end of its main process (12)" */
+	bool bare;  /* as little as can be: the substitute has failed, too */
+	uint64_t request;
+	char *token;
+	char *name; /* of an event, with */
+	char **env;
+	uint64_t fd;
+	uint64_t process;
+	int32_t pid;
+	int32_t status;
+	uint64_t timer;
+	bool present;
+};
+
 struct input {
 	uint64_t seq; /* 1, 2, 3 …: given by core_apply() */
 	usec_t now;   /* monotonic clock when it happened */
@@ -173,9 +197,13 @@ struct input {
 };
 
 const char *input_type_name(uint32_t type);
+uint32_t input_type_from_name(struct span name); /* INPUT_NONE: there is none of that name */
 
 /* Append the encoding to b (b->failed tells). */
 void input_pack(struct strbuf *b, const struct input *in);
 /* Read one; 0 (then input_free()), -EBADMSG or -ENOMEM. */
 int must_check input_unpack(struct wire_in *w, struct input *in);
 void input_free(struct input *in);
+
+/* The substitute of an input, with all it needs of it. 0 (then input_free()) or -ENOMEM. */
+int must_check input_substitute(const struct input *of, const char *why, bool bare, struct input *in);

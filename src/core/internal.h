@@ -18,6 +18,7 @@
  *   state.c      what holds: instances that are up, how they ended
  *   follow.c     `while`: which instances are wanted, and making it so
  *   binding.c    the expression of a `while`: in which environments it holds
+ *   quarantine.c what stands in for an input that can't be applied; instances nothing is done about
  *   registry.c   classes by name, and their replacement
  *   request.c    what clients ask, tokens, answers
  *   session.c    the end of a session
@@ -215,6 +216,8 @@ struct job {
 	bool restart; /* during pre-stop: go on to stopping although the goal is start */
 	usec_t since; /* it is in its state */
 	struct u64v exits; /* how its processes ended last: see past.c */
+	char *quarantine; /* owned: why nothing is done about it; NULL: all is well */
+	bool resetting;	  /* its quarantine ends when its processes have */
 };
 
 enum event_progress { EVENT_PENDING, EVENT_HANDLING };
@@ -367,6 +370,7 @@ const char *job_display(const struct job *job, char *buf, size_t size); /* "web"
 void job_change_goal(struct core *core, struct job *job, enum job_goal goal);
 void job_advance(struct core *core, struct job *job);
 void job_drop(struct core *core, struct job *job); /* it was to start, and has not begun */
+void job_set_goal(struct core *core, struct job *job, enum job_goal goal); /* and nothing that follows from it */
 void job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status);
 int job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fds); /* takes both */
 bool job_hangs_in_spawned(const struct job *job);
@@ -413,6 +417,13 @@ int process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 int process_exec_done(struct core *core, const struct input_exec_done *in);
 int process_exited(struct core *core, const struct input_exited *in);
 int process_stopped(struct core *core, const struct input_stopped *in);
+/* The job and the kind of a process; NULL when it is none of ours (any more). */
+struct job *process_owner(const struct core *core, uint64_t process, enum process_kind *kind);
+struct job *process_owner_of_pid(const struct core *core, int32_t pid, enum process_kind *kind);
+/* Its pid is known. The status with which it has ended already, else -1. */
+int64_t process_identify(struct core *core, struct job *job, enum process_kind kind, int32_t pid);
+/* A pid nobody knows has ended: that of a process which is being made, maybe. 0 or -ENOMEM. */
+int must_check process_early_exit(struct core *core, int32_t pid, int32_t status);
 const char *signal_text(int signal, char *buf, size_t size); /* "TERM", or the number */
 
 /* Say how a process ended, and go on from there. Its slot is freed. */
@@ -545,7 +556,21 @@ void request_answer(struct core *core, uint64_t request, uint64_t token, const c
 struct token *token_by_id(const struct core *core, uint64_t id);
 void token_free(struct core *core, struct token *t);
 
+/* A request that can't be applied: an error to whoever waits, also to those who ask again. */
+void request_condemned(struct core *core, const struct input_substitute *in);
+
+/* quarantine.c */
+int quarantine_substitute(struct core *core, const struct input_substitute *in);
+/* Kill what is left of the instance, and stop it then. It may be gone after this. */
+void quarantine_reset(struct core *core, struct job *job);
+void quarantine_reset_all(struct core *core); /* the session ends */
+/* One of its processes got its pid; is over. It may be gone after that. */
+void quarantine_process_known(struct core *core, struct job *job, enum process_kind kind);
+void quarantine_process_over(struct core *core, struct job *job);
+void quarantine_timer(struct core *core, struct job *job); /* its kill timer is due */
+
 /* session.c */
 int session_end(struct core *core, const struct input_session_end *in);
 bool session_timer(struct core *core, uint64_t timer);
 void session_look(struct core *core); /* after every input: is it over? */
+void session_over(struct core *core); /* now, whatever is left */

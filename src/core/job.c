@@ -104,6 +104,7 @@ job_free(struct core *core, struct job *job)
 	u64v_deinit(&job->waiters);
 	u64v_deinit(&job->exits);
 	u64v_deinit(&job->respawns);
+	free(job->quarantine);
 	free(job->name);
 	free(job);
 }
@@ -378,8 +379,8 @@ static bool (*const enter[JOB_STATE_COUNT])(struct core *core, struct job *job) 
 
 /* -- moving ------------------------------------------------------------------------ */
 
-static void
-set_goal(struct core *core, struct job *job, enum job_goal goal)
+void
+job_set_goal(struct core *core, struct job *job, enum job_goal goal)
 {
 	char display[JOB_DISPLAY_MAX];
 
@@ -397,7 +398,7 @@ next_state(struct core *core, struct job *job)
 	enum job_state next = lifecycle_next(job->state, job->goal, facts);
 
 	if (job->goal == GOAL_RESPAWN)
-		set_goal(core, job, GOAL_START);
+		job_set_goal(core, job, GOAL_START);
 	return next;
 }
 
@@ -437,7 +438,8 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 void
 job_advance(struct core *core, struct job *job)
 {
-	job_enter(core, job, next_state(core, job));
+	if (job->quarantine == NULL)
+		job_enter(core, job, next_state(core, job));
 }
 
 /*
@@ -463,9 +465,9 @@ job_change_goal(struct core *core, struct job *job, enum job_goal goal)
 {
 	if (goal == GOAL_START && lacks_main(job))
 		goal = GOAL_RESPAWN;
-	if (job->goal == (uint32_t) goal)
+	if (job->goal == (uint32_t) goal || job->quarantine != NULL)
 		return;
-	set_goal(core, job, goal);
+	job_set_goal(core, job, goal);
 	if (goal == GOAL_STOP) {
 		pace_wake(core, job);
 		process_hurry_hook(core, job);

@@ -189,7 +189,7 @@ pace_go_on(struct core *core)
 	core->woken = (struct u64v){ 0 };
 	for (size_t i = 0; i < woken.n; i++) {
 		struct job *job = job_get(core, woken.p[i]);
-		bool rests = job != NULL && job->rest_timer == 0 &&
+		bool rests = job != NULL && job->rest_timer == 0 && job->quarantine == NULL &&
 			     (job->state == JOB_WAITING ||
 			      (job->state == JOB_POST_STOP && !process_live(job, PROCESS_POST_STOP)));
 

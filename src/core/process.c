@@ -91,14 +91,26 @@ process_spawn(struct core *core, struct job *job, enum process_kind kind)
 		core->oom = true;
 }
 
-/* The job and the kind of a process id; NULL when it is none of ours (any more). */
-static struct job *
-owner_of(const struct core *core, uint64_t process, enum process_kind *kind)
+struct job *
+process_owner(const struct core *core, uint64_t process, enum process_kind *kind)
 {
 	struct job *job = map_get_id(&core->process_to_job, process);
 
 	for (size_t i = 0; job != NULL && i < PROCESS_KIND_COUNT; i++)
 		if (job->process[i].id == process) {
+			*kind = (enum process_kind) i;
+			return job;
+		}
+	return NULL;
+}
+
+struct job *
+process_owner_of_pid(const struct core *core, int32_t pid, enum process_kind *kind)
+{
+	struct job *job = map_get_id(&core->pid_to_process, (uint64_t) pid);
+
+	for (size_t i = 0; job != NULL && i < PROCESS_KIND_COUNT; i++)
+		if (job->process[i].pid == pid) {
 			*kind = (enum process_kind) i;
 			return job;
 		}
@@ -117,7 +129,6 @@ answered(struct core *core, struct process *p)
 		u64v_deinit(&core->early); /* nobody will ask for those pids any more */
 }
 
-/* The process is over: its slot is free, and the shell may close what it holds for it. */
 void
 process_forget(struct core *core, struct job *job, enum process_kind kind)
 {
@@ -252,7 +263,9 @@ process_timer(struct core *core, uint64_t timer)
 	map_del_id(&core->timer_to_job, timer);
 	job->kill_timer = 0;
 	kind = process_awaited((enum job_state) job->state);
-	if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
+	if (job->quarantine != NULL) {
+		quarantine_timer(core, job);
+	} else if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
 		send_signal(core, job, PROCESS_MAIN, SIGKILL);
 	} else if (waits_for_hook(job) && job->process[kind].pid == 0) {
 		set_kill_timer(core, job);
@@ -395,11 +408,16 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 {
 	bool was_moving = kind == process_awaited((enum job_state) job->state), was_told = job->hook_told;
 
+	past_exit(core, job, kind, PAST_ENDED, 0, status);
+	if (job->quarantine != NULL) {
+		process_forget(core, job, kind);
+		quarantine_process_over(core, job);
+		return;
+	}
 	if (was_moving) {
 		process_forget_timer(core, job);
 		job->hook_told = false;
 	}
-	past_exit(core, job, kind, PAST_ENDED, 0, status);
 	process_forget(core, job, kind);
 	if (kind == PROCESS_MAIN) {
 		main_ended(core, job, status);
@@ -453,8 +471,8 @@ drop_early(struct core *core, size_t i)
 	memmove(&core->early.p[i], &core->early.p[i + EARLY_WORDS], (core->early.n - i) * sizeof(uint64_t));
 }
 
-static int
-add_early(struct core *core, int32_t pid, int32_t status)
+int
+process_early_exit(struct core *core, int32_t pid, int32_t status)
 {
 	const uint64_t words[EARLY_WORDS] = { (uint64_t) pid, (uint64_t) status, core->last_id };
 	size_t n = core->early.n;
@@ -476,17 +494,16 @@ add_early(struct core *core, int32_t pid, int32_t status)
 int
 process_exited(struct core *core, const struct input_exited *in)
 {
+	enum process_kind kind = PROCESS_MAIN;
 	struct job *job = map_get_id(&core->pid_to_process, (uint64_t) in->pid);
 
 	if (job == NULL)
-		return add_early(core, in->pid, in->status);
+		return process_early_exit(core, in->pid, in->status);
 	if (track_ended(core, job, in->pid, in->status))
 		return 0;
-	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
-		if (job->process[i].pid == in->pid) {
-			process_over(core, job, (enum process_kind) i, in->pid, in->status);
-			break;
-		}
+	job = process_owner_of_pid(core, in->pid, &kind);
+	if (job != NULL)
+		process_over(core, job, kind, in->pid, in->status);
 	return 0;
 }
 
@@ -513,24 +530,37 @@ take_early(struct core *core, int32_t pid, uint64_t process)
 	return status;
 }
 
+int64_t
+process_identify(struct core *core, struct job *job, enum process_kind kind, int32_t pid)
+{
+	struct process *p = &job->process[kind];
+	int64_t status = take_early(core, pid, p->id);
+
+	p->pid = pid;
+	answered(core, p);
+	core_oom(core, map_put_id(&core->pid_to_process, (uint64_t) pid, job));
+	return status;
+}
+
 int
 process_spawned(struct core *core, const struct input_spawned *in)
 {
 	enum process_kind kind = PROCESS_MAIN;
-	struct job *job = owner_of(core, in->process, &kind);
+	struct job *job = process_owner(core, in->process, &kind);
 	char display[JOB_DISPLAY_MAX];
 	int64_t status;
 
 	if (job == NULL || job->process[kind].pid != 0 || in->pid <= 0)
 		return 0; /* told twice */
-	status = take_early(core, in->pid, in->process);
-	job->process[kind].pid = in->pid;
-	answered(core, &job->process[kind]);
-	core_oom(core, map_put_id(&core->pid_to_process, (uint64_t) in->pid, job));
+	status = process_identify(core, job, kind, in->pid);
 	core_log(core, LOG_LEVEL_INFO, "%s %s process (%d)", job_display(job, display, sizeof(display)),
 		 process_kind_name(kind), in->pid);
 	if (status >= 0) {
 		process_over(core, job, kind, in->pid, (int32_t) status);
+		return 0;
+	}
+	if (job->quarantine != NULL) {
+		quarantine_process_known(core, job, kind);
 		return 0;
 	}
 	if (kind == PROCESS_MAIN && track_wants(job->cls))
@@ -544,7 +574,7 @@ int
 process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 {
 	enum process_kind kind = PROCESS_MAIN;
-	struct job *job = owner_of(core, in->process, &kind);
+	struct job *job = process_owner(core, in->process, &kind);
 	char display[JOB_DISPLAY_MAX], text[256];
 	enum job_state state;
 	bool by_stop;
@@ -560,6 +590,11 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 		core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s",
 			 job_display(job, display, sizeof(display)), process_kind_name(kind), text);
 		past_exit(core, job, kind, in->step, in->arg, in->error);
+	}
+	if (job->quarantine != NULL) {
+		process_forget(core, job, kind);
+		quarantine_process_over(core, job);
+		return 0;
 	}
 	if (kind == process_awaited(state)) {
 		process_forget_timer(core, job);
@@ -578,11 +613,13 @@ int
 process_exec_done(struct core *core, const struct input_exec_done *in)
 {
 	enum process_kind kind = PROCESS_MAIN;
-	struct job *job = owner_of(core, in->process, &kind);
+	struct job *job = process_owner(core, in->process, &kind);
 
 	if (job == NULL || job->process[kind].exec_done)
 		return 0;
 	job->process[kind].exec_done = true;
+	if (job->quarantine != NULL)
+		return 0;
 	if (kind == PROCESS_MAIN && job->family != NULL)
 		track_executed(core, job);
 	else if (kind != PROCESS_MAIN || job->state != JOB_SPAWNED)
@@ -597,20 +634,16 @@ process_exec_done(struct core *core, const struct input_exec_done *in)
 int
 process_stopped(struct core *core, const struct input_stopped *in)
 {
-	struct job *job = map_get_id(&core->pid_to_process, (uint64_t) in->pid);
+	enum process_kind kind = PROCESS_MAIN;
+	struct job *job = process_owner_of_pid(core, in->pid, &kind);
 	char display[JOB_DISPLAY_MAX], text[32];
-	size_t kind = 0;
 
 	if (job == NULL)
 		return 0;
-	while (kind < PROCESS_KIND_COUNT && job->process[kind].pid != in->pid)
-		kind++;
-	if (kind == PROCESS_KIND_COUNT)
-		return 0; /* another of main's family */
 	core_log(core, LOG_LEVEL_INFO, "%s %s process (%d) %s by %s signal", job_display(job, display, sizeof(display)),
-		 process_kind_name((enum process_kind) kind), in->pid, in->continued ? "continued" : "stopped",
+		 process_kind_name(kind), in->pid, in->continued ? "continued" : "stopped",
 		 signal_text(in->signal, text, sizeof(text)));
-	if (kind == PROCESS_MAIN && job->state == JOB_SPAWNED && job->cls->expect == EXPECT_STOP &&
+	if (job->quarantine == NULL && kind == PROCESS_MAIN && job->state == JOB_SPAWNED && job->cls->expect == EXPECT_STOP &&
 	    in->signal == SIGSTOP && !in->continued) {
 		core_kill(core, &job->process[kind], SIGCONT, false);
 		job_advance(core, job);

@@ -409,12 +409,51 @@ do_reload(struct core *core, struct asked *a)
 	return 0;
 }
 
+/* What is left of a quarantined instance is killed; then it stops. */
+static int
+do_reset(struct core *core, struct asked *a)
+{
+	char display[JOB_DISPLAY_MAX];
+	struct job *job = a->job;
+	int r;
+
+	if (job == NULL)
+		return refuse_job(core, &a->who, ERR_UNKNOWN_INSTANCE, "Unknown instance: ", a->instance);
+	if (job->quarantine == NULL)
+		return refuse_job(core, &a->who, ERR_NOT_QUARANTINED, "Job is not quarantined: ",
+				  job_display(job, display, sizeof(display)));
+	r = wait_or_answer(core, a, job);
+	quarantine_reset(core, job);
+	return r;
+}
+
 static int (*const actions[REQUEST_KIND_COUNT])(struct core *core, struct asked *a) = {
 	[JOB_START] = do_start,		[JOB_STOP] = do_stop,
 	[JOB_RESTART] = do_restart,	[INSTANCE_START] = do_start,
 	[INSTANCE_STOP] = do_stop,	[INSTANCE_RESTART] = do_restart,
-	[INSTANCE_RELOAD] = do_reload,
+	[INSTANCE_RELOAD] = do_reload,	[JOB_RESET] = do_reset,
+	[INSTANCE_RESET] = do_reset,
 };
+
+static bool
+is_by_environment(uint32_t kind)
+{
+	return kind <= JOB_RESTART || kind == JOB_RESET;
+}
+
+/* 0: go on; 1: nothing is done about the instance but a reset, and that was said; -ENOMEM. */
+static int
+refuse_quarantined(struct core *core, struct asked *a)
+{
+	char display[JOB_DISPLAY_MAX];
+	int r;
+
+	if (a->job == NULL || a->job->quarantine == NULL || a->in->kind == JOB_RESET || a->in->kind == INSTANCE_RESET)
+		return 0;
+	r = refuse_job(core, &a->who, ERR_QUARANTINED, "Job is quarantined until it is reset: ",
+		       job_display(a->job, display, sizeof(display)));
+	return r < 0 ? r : 1;
+}
 
 int
 request_apply(struct core *core, const struct input_request *in)
@@ -430,13 +469,15 @@ request_apply(struct core *core, const struct input_request *in)
 	a.slot = slot_get(core, in->job);
 	if (a.slot == NULL)
 		return refuse(core, &a.who, ERR_GONE, in->job);
-	if (in->kind <= JOB_RESTART) {
+	if (is_by_environment(in->kind)) {
 		r = select_instance(core, &a);
 	} else {
 		a.job = in->instance != NULL ? job_find(a.slot, in->instance) : NULL;
 		if (a.job == NULL)
 			r = refuse(core, &a.who, ERR_GONE, in->job) < 0 ? -ENOMEM : 1;
 	}
+	if (r == 0)
+		r = refuse_quarantined(core, &a);
 	if (r == 0)
 		r = actions[in->kind](core, &a);
 	asked_deinit(&a);
@@ -533,6 +574,22 @@ request_set_env(struct core *core, const struct input_set_env *in)
 		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
 	request_answer(core, who.request, 0, NULL, NULL, NULL, NULL);
 	return 0;
+}
+
+/* -- what can't be applied ------------------------------------------------------------------ */
+
+void
+request_condemned(struct core *core, const struct input_substitute *in)
+{
+	auto_free char *text = str_printf("The request was left out: %s over it", in->why);
+	struct asker who = { .request = in->request };
+	int r = text == NULL ? -ENOMEM : 0;
+
+	if (r == 0 && !in->bare)
+		r = identify(core, in->request, in->token, 0, &who);
+	if (r == 0)
+		r = refuse(core, &who, ERR_FAILED, text);
+	core_oom(core, r);
 }
 
 /* -- the servant that speaks for clients ------------------------------------------------- */

@@ -55,6 +55,7 @@ static const struct wire_field job_fields[] = {
 	F(U64, job, since),       F(U64V, job, exits),
 	F(U64V, job, family_words), F(U64, job, family_timer), F(U64, job, family_due), F(BOOL, job, mainless),
 	F(U64, job, ready_timer),
+	F(STR, job, quarantine),  F(BOOL, job, resetting),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 
@@ -254,6 +255,13 @@ discard_job(struct core *core, struct job *job)
 	free(job);
 }
 
+/* A quarantined one listens to nothing. */
+static const struct condition *
+stop_on(const struct job *job)
+{
+	return job->quarantine == NULL ? job->cls->stop_on : NULL;
+}
+
 static int
 get_job(struct core *core, struct wire_in *in, struct slot *slot)
 {
@@ -271,7 +279,7 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 		/* A definition that can't be read any more: it goes on by that of its job now. */
 		if (job->cls == NULL)
 			job->cls = job_class_ref(slot->cls);
-		r = job->cls == NULL ? -EBADMSG : trigger_init(core, &job->stop, job->cls->stop_on, slot, job);
+		r = job->cls == NULL ? -EBADMSG : trigger_init(core, &job->stop, stop_on(job), slot, job);
 	}
 	if (r == 0) {
 		get_held(in, &job->stop);

@@ -41,6 +41,7 @@ enter_kill(struct core *core)
 	core_timer_cancel(core, &core->quiesce_timer);
 	core->quiesce_timer = core_timer(core, core->now + longest * USEC_PER_SEC);
 	stop_all(core);
+	quarantine_reset_all(core);
 }
 
 int
@@ -69,8 +70,8 @@ session_end(struct core *core, const struct input_session_end *in)
 	return 0;
 }
 
-static void
-leave(struct core *core)
+void
+session_over(struct core *core)
 {
 	uint64_t seconds = (core->now - core->quiesce_start) / USEC_PER_SEC;
 	struct effect *e;
@@ -100,7 +101,7 @@ give_up(struct core *core)
 				if (job->process[i].pid > 0)
 					core_kill(core, &job->process[i], SIGKILL, true);
 		}
-	leave(core);
+	session_over(core);
 }
 
 bool
@@ -124,7 +125,7 @@ session_look(struct core *core)
 	if (core->quiesce == QUIESCE_NOT || core->finished)
 		return;
 	if (!instances || (core->quiesce == QUIESCE_KILL && !processes))
-		leave(core);
+		session_over(core);
 	else if (core->quiesce == QUIESCE_WAIT && !processes) {
 		enter_kill(core);
 		event_drain(core);

@@ -285,6 +285,13 @@ inducted(struct core *core, struct slot *slot, char *const *env)
 		return NULL;
 	}
 	job = job_find(slot, name);
+	if (job != NULL && job->quarantine != NULL) {
+		char display[JOB_DISPLAY_MAX];
+
+		core_log(core, LOG_LEVEL_WARN, "%s is quarantined and does not start",
+			 job_display(job, display, sizeof(display)));
+		return NULL;
+	}
 	if (job != NULL)
 		return job;
 	if (slot->has_successor && slot->successor == NULL)

@@ -86,6 +86,7 @@ core_instance(const struct core *core, const char *job_name, const char *name, s
 		.goal = (enum job_goal) job->goal,
 		.state = (enum job_state) job->state,
 		.env = job->env,
+		.quarantine = job->quarantine,
 	};
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
 		const struct process *p = &job->process[i];
@@ -143,6 +144,15 @@ bool
 core_process_is_live(const struct core *core, uint64_t process)
 {
 	return map_get_id(&core->process_to_job, process) != NULL;
+}
+
+bool
+core_process_has_executed(const struct core *core, uint64_t process)
+{
+	enum process_kind kind = PROCESS_MAIN;
+	const struct job *job = process_owner(core, process, &kind);
+
+	return job != NULL && job->process[kind].exec_done;
 }
 
 void

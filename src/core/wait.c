@@ -302,6 +302,8 @@ failure_text(uint64_t kind)
 	switch (kind) {
 	case JOB_STOP:
 	case INSTANCE_STOP:
+	case JOB_RESET:
+	case INSTANCE_RESET:
 		return "Job failed while stopping";
 	case JOB_RESTART:
 	case INSTANCE_RESTART:

@@ -27,10 +27,37 @@ below(struct world *w, unsigned n)
 	return rng_below(&w->rng, n);
 }
 
+/*
+ * Is it one that may be condemned here? Without those about definitions and clients the world would know other things than
+ * the core.
+ */
+static bool
+may_be_condemned(const struct input *in)
+{
+	return in->type != INPUT_DEFINE && in->type != INPUT_UNDEFINE && in->type != INPUT_CONTROL && in->type != INPUT_ACK &&
+	       in->type != INPUT_SESSION_END;
+}
+
+/* Now and then init can't apply an input, and something safe takes its place. */
+static void
+condemn(struct world *w, struct input *in)
+{
+	struct input of = *in;
+
+	if (!w->plan.condemns || w->calm || !may_be_condemned(in) || !chance(w, 2))
+		return;
+	if (input_substitute(&of, "it was condemned", chance(w, 20), in) < 0)
+		world_fault(w, "out of memory");
+	input_free(&of);
+}
+
 static int
 apply(struct world *w, struct input *in)
 {
-	int r = world_apply(w, in);
+	int r;
+
+	condemn(w, in);
+	r = world_apply(w, in);
 
 	input_free(in);
 	world_forget_procs(w);
@@ -160,13 +187,13 @@ do_request(struct world *w)
 {
 	static const unsigned char kinds[] = { JOB_START,	 JOB_START,	 JOB_START,	 JOB_STOP,
 					       JOB_STOP,	 JOB_RESTART,	 INSTANCE_START, INSTANCE_STOP,
-					       INSTANCE_RESTART, INSTANCE_RELOAD };
+					       INSTANCE_RESTART, INSTANCE_RELOAD, JOB_RESET,	  INSTANCE_RESET };
 	struct input in = { .type = INPUT_REQUEST };
 
 	in.request.request = new_request(w, 100);
 	in.request.kind = kinds[below(w, ARRAY_SIZE(kinds))];
 	in.request.job = random_job(w);
-	if (in.request.kind <= JOB_RESTART) {
+	if (in.request.kind <= JOB_RESTART || in.request.kind == JOB_RESET) {
 		in.request.env = random_env(w);
 	} else {
 		auto_strv char **names = core_instance_names(w->core, in.request.job);
@@ -616,8 +643,11 @@ stop_all(struct world *w)
 
 		for (size_t k = 0; instances != NULL && instances[k] != NULL && w->fault == NULL; k++) {
 			struct input in = { .type = INPUT_REQUEST };
+			struct core_instance view;
 
 			in.request.kind = INSTANCE_STOP;
+			if (core_instance(w->core, names[i], instances[k], &view) == 0 && view.quarantine != NULL)
+				in.request.kind = INSTANCE_RESET;
 			in.request.job = strdup(names[i]);
 			in.request.instance = strdup(instances[k]);
 			(void) apply(w, &in);

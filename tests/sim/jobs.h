@@ -35,7 +35,8 @@ struct job_class *store_resolve(uint64_t id, void *store);
 /* How a set of jobs may be built. */
 struct job_plan {
 	unsigned n_jobs;
-	bool loops; /* jobs may start one another in circles */
+	bool loops;    /* jobs may start one another in circles */
+	bool condemns; /* inputs may not be applied, and something safe takes their place */
 };
 
 /* "job0" … */

@@ -32,6 +32,7 @@ static const struct wire_field job_fields[] = {
 	J(U64, id),	  J(STR, name),	      J(U32, goal),	    J(U32, state),
 	J(U64, blocker),  J(U64, kill_timer), J(U64, rest_timer), J(U64, family_timer), J(U64, ready_timer),
 	J(U64V, waiters), J(U64V, fds),	      J(U64V, next_fds),
+	J(STR, quarantine),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 

@@ -90,6 +90,7 @@ world_init(struct world *w, const struct world_options *options, struct totals *
 	if (w->plan.n_jobs > totals->largest)
 		totals->largest = w->plan.n_jobs;
 	w->plan.loops = rng_chance(&w->rng, 3);
+	w->plan.condemns = rng_chance(&w->rng, 25);
 	w->session = rng_chance(&w->rng, 40);
 	w->now = rng_next(&w->rng) % (USEC_PER_SEC * 1000);
 	w->last_pid = 100;
@@ -649,7 +650,7 @@ world_check_rest(struct world *w)
 		const struct snap_job *job = &snap.jobs[i];
 		bool blocked = job->state == JOB_STARTING || job->state == JOB_STOPPING;
 
-		if (job->state == JOB_RUNNING && job->goal == GOAL_START)
+		if ((job->state == JOB_RUNNING && job->goal == GOAL_START) || job->quarantine != NULL)
 			continue;
 		if (!blocked || !snap_event_is_held(&snap, job->blocker))
 			world_fault(w, "at rest, %s (%s) is %s/%s", job->slot, job->name, job_goal_name(job->goal),

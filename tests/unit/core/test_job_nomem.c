@@ -200,6 +200,52 @@ in_ack(struct rig *r, struct input *in)
 	*in = (struct input) { .type = INPUT_ACK, .ack = { TARGET_LOCAL, core_last_effect(r->core) } };
 }
 
+static void
+in_substitute(struct rig *r, struct input *in)
+{
+	struct input of;
+
+	in_exited(r, &of);
+	assert_int_equal(input_substitute(&of, "why", false, in), 0);
+}
+
+static void
+in_substitute_emit(struct rig *r, struct input *in)
+{
+	struct input of;
+
+	in_emit(r, &of);
+	assert_int_equal(input_substitute(&of, "why", false, in), 0);
+	input_free(&of);
+}
+
+static void
+before_quarantined(struct rig *r)
+{
+	struct input of = { .type = INPUT_STOPPED }, in;
+
+	before_running(r);
+	of.stopped.pid = rig_proc(r, "tty/1", "main")->pid;
+	assert_int_equal(input_substitute(&of, "why", false, &in), 0);
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+static void
+in_quarantined_reset(struct rig *r, struct input *in)
+{
+	request(in, JOB_RESET, "tty", "N=1");
+}
+
+static void
+before_reset(struct rig *r)
+{
+	struct input in;
+
+	before_quarantined(r);
+	in_quarantined_reset(r, &in);
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
 static const struct act acts[] = {
 	{ "define", before_nothing, in_define },
 	{ "define in the middle of a condition", before_half_true, in_define },
@@ -228,6 +274,10 @@ static const struct act acts[] = {
 	{ "session end", before_running, in_session_end },
 	{ "control", before_killed, in_control },
 	{ "ack", before_killed, in_ack },
+	{ "substitute", before_running, in_substitute },
+	{ "substitute of an event", before_half_true, in_substitute_emit },
+	{ "reset", before_quarantined, in_quarantined_reset },
+	{ "last exit of a reset", before_reset, in_exited },
 };
 
 /* What lacked memory can still be saved, loaded and driven; what it lacks only a restore brings back. */
@@ -337,6 +387,27 @@ test_job_restored_after_want_of_memory(void **state)
 }
 
 static int
+make_substitute(void *data)
+{
+	struct input in;
+	int r = input_substitute(data, "why", true, &in);
+
+	if (r == 0)
+		input_free(&in);
+	return r;
+}
+
+static void
+test_job_substitute_is_made_whole_or_not(void **state)
+{
+	struct input of;
+
+	in_emit(NULL, &of);
+	assert_true(failalloc_each(make_substitute, &of) > 3);
+	input_free(&of);
+}
+
+static int
 make(void *data)
 {
 	struct rig *r = data;
@@ -381,6 +452,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job_every_allocation_may_fail),
 		cmocka_unit_test(test_job_restored_after_want_of_memory),
+		cmocka_unit_test(test_job_substitute_is_made_whole_or_not),
 		cmocka_unit_test(test_job_making_and_looking_survive_want_of_memory),
 	};
 
