@@ -12,10 +12,10 @@
 
 #include "common/macros.h"
 
-typedef void (*invariant_hook_fn)(const char *file, int line, const char *what);
+typedef void (*invariant_hook_fn)(const char *file, int line, const char *what, void *data);
 
 /* Who hears of a failed invariant; NULL for nobody (the default). */
-void invariant_set_hook(invariant_hook_fn hook);
+void invariant_set_hook(invariant_hook_fn hook, void *data);
 /* Failed invariants so far, in this process. */
 unsigned invariant_count(void);
 void invariant_failed(const char *file, int line, const char *what, bool *told);

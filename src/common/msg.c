@@ -45,6 +45,7 @@ static const struct wire_field reply_fields[] = {
 	F(STR, reply, author),	   F(STR, reply, version), F(STR, reply, usage), F(STRV, reply, start_on),
 	F(STRV, reply, stop_on),   F(STRV, reply, emits),  F(STR, reply, goal),	 F(STR, reply, state),
 	F(STRV, reply, processes), F(STR, reply, path),	   F(STR, reply, fault), F(STR, reply, successor),
+	F(STR, reply, quarantine), F(STR, reply, degraded),
 };
 static const struct wire_field notify_fields[] = {
 	F(U32, notify, type), F(STR, notify, job), F(STR, notify, instance),

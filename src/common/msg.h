@@ -155,7 +155,9 @@ enum request_action {
 	REQUEST_RESET_ENV,	  /* R [job instance]               -> - */
 	REQUEST_NOTIFY_DISK,	  /* R                              -> - */
 	REQUEST_BUS_ADDRESS,	  /* R name: control has joined it; remembered for its successors */
-	REQUEST_LAST_CHANGE = REQUEST_BUS_ADDRESS,
+	REQUEST_JOB_RESET,	  /* R job env wait [token]         -> - */
+	REQUEST_INSTANCE_RESET,	  /* R job instance wait            -> - */
+	REQUEST_LAST_CHANGE = REQUEST_INSTANCE_RESET,
 	REQUEST_GET_JOB,	      /* Q job                          -> - or UnknownJob */
 	REQUEST_GET_JOBS,	      /* Q                              -> list */
 	REQUEST_GET_INSTANCE,	      /* Q job env                      -> instance or UnknownInstance */
@@ -163,7 +165,7 @@ enum request_action {
 	REQUEST_GET_INSTANCES,	      /* Q job                          -> list */
 	REQUEST_JOB_PROPERTIES,	      /* Q job                          -> properties; ERR_GONE if unknown */
 	REQUEST_INSTANCE_PROPERTIES,  /* Q job instance              -> properties; ERR_GONE if unknown */
-	REQUEST_GET_LOG_PRIORITY,     /* Q                              -> value */
+	REQUEST_GET_LOG_PRIORITY,     /* Q                              -> value degraded */
 	REQUEST_GET_STATE,	      /* Q                              -> value (JSON) */
 	REQUEST_GET_ENV,	      /* Q [job instance] name          -> value */
 	REQUEST_LIST_ENV,	      /* Q [job instance]               -> list */
@@ -212,6 +214,9 @@ struct msg_reply {
 	/* properties of an instance */
 	char *goal, *state;
 	char **processes; /* kind, pid, kind, pid … in the order of process kinds */
+	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
+	/* of init */
+	char *degraded; /* the rule of its own that it broke; "": none */
 };
 
 enum notify_type {

@@ -26,6 +26,7 @@
 #define INTERFACE_INSTANCE "com.ubuntu.Upstart0_6.Instance"
 #define INTERFACE_MANAGER2 "com.ubuntu.Upstart2"
 #define INTERFACE_JOB2 "com.ubuntu.Upstart2.Job"
+#define INTERFACE_INSTANCE2 "com.ubuntu.Upstart2.Instance"
 
 #define LISTEN_MAX 4 /* private addresses, and sockets handed over by init */
 

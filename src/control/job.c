@@ -96,6 +96,12 @@ job_stop(struct call *call)
 }
 
 void
+job_reset(struct call *call)
+{
+	change_job(call, REQUEST_JOB_RESET, call_finish_empty);
+}
+
+void
 job_restart(struct call *call)
 {
 	change_job(call, REQUEST_JOB_RESTART, finish_instance);
@@ -128,6 +134,12 @@ void
 instance_restart(struct call *call)
 {
 	change_instance(call, REQUEST_INSTANCE_RESTART);
+}
+
+void
+instance_reset(struct call *call)
+{
+	change_instance(call, REQUEST_INSTANCE_RESET);
 }
 
 void

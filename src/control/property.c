@@ -36,6 +36,12 @@ property_put_log_priority(DBusMessageIter *it, const struct call *call, const st
 }
 
 bool
+property_put_degraded(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->degraded);
+}
+
+bool
 property_put_job_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
 	return put_text(it, scope_plain(call->object.job));
@@ -147,6 +153,12 @@ bool
 property_put_state(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
 	return put_text(it, reply->state);
+}
+
+bool
+property_put_quarantine(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->quarantine);
 }
 
 bool

@@ -13,6 +13,7 @@ void property_get_all(struct call *call);
 
 /* Append one value; false: out of memory. */
 bool property_put_version(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_degraded(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_log_priority(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_job_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_description(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
@@ -29,3 +30,4 @@ bool property_put_instance_name(DBusMessageIter *it, const struct call *call, co
 bool property_put_goal(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_state(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_processes(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_quarantine(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);

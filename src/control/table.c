@@ -22,6 +22,7 @@ const struct interface interfaces[IFACE_COUNT] = {
 	[IFACE_JOB] = { INTERFACE_JOB, ON(OBJECT_JOB), true },
 	[IFACE_JOB2] = { INTERFACE_JOB2, ON(OBJECT_JOB), true },
 	[IFACE_INSTANCE] = { INTERFACE_INSTANCE, ON(OBJECT_INSTANCE), true },
+	[IFACE_INSTANCE2] = { INTERFACE_INSTANCE2, ON(OBJECT_INSTANCE), true },
 	[IFACE_PROPERTIES] = { DBUS_INTERFACE_PROPERTIES, ON_OBJECTS, true },
 	[IFACE_INTROSPECTABLE] = { DBUS_INTERFACE_INTROSPECTABLE, ON_ALL, true },
 	[IFACE_PEER] = { DBUS_INTERFACE_PEER, ON_ALL, false },
@@ -77,11 +78,14 @@ const struct method methods[] = {
 	{ IFACE_JOB2, "StartWithToken", "asbs", "o", "env wait token instance", NULL, NULL, job_start },
 	{ IFACE_JOB2, "StopWithToken", "asbs", "", "env wait token", NULL, NULL, job_stop },
 	{ IFACE_JOB2, "RestartWithToken", "asbs", "o", "env wait token instance", NULL, NULL, job_restart },
+	{ IFACE_JOB2, "ResetWithToken", "asbs", "", "env wait token", NULL, NULL, job_reset },
 
 	{ IFACE_INSTANCE, "Start", "b", "", "wait", NULL, NULL, instance_start },
 	{ IFACE_INSTANCE, "Stop", "b", "", "wait", NULL, NULL, instance_stop },
 	{ IFACE_INSTANCE, "Restart", "b", "", "wait", NULL, NULL, instance_restart },
 	{ IFACE_INSTANCE, "Reload", "", "", "", NULL, NULL, instance_reload },
+
+	{ IFACE_INSTANCE2, "Reset", "b", "", "wait", NULL, NULL, instance_reset },
 
 	{ IFACE_PROPERTIES, "Get", "ss", "v", "interface_name property_name value", NULL, NULL, property_get },
 	{ IFACE_PROPERTIES, "Set", "ssv", "", "interface_name property_name value",
@@ -112,6 +116,7 @@ const size_t signals_count = ARRAY_SIZE(signals);
 const struct property properties[] = {
 	{ IFACE_MANAGER, "version", "s", false, property_put_version },
 	{ IFACE_MANAGER, "log_priority", "s", true, property_put_log_priority },
+	{ IFACE_MANAGER2, "degraded", "s", false, property_put_degraded },
 	{ IFACE_JOB, "name", "s", false, property_put_job_name },
 	{ IFACE_JOB, "description", "s", false, property_put_description },
 	{ IFACE_JOB, "author", "s", false, property_put_author },
@@ -127,6 +132,7 @@ const struct property properties[] = {
 	{ IFACE_INSTANCE, "goal", "s", false, property_put_goal },
 	{ IFACE_INSTANCE, "state", "s", false, property_put_state },
 	{ IFACE_INSTANCE, "processes", "a(si)", false, property_put_processes },
+	{ IFACE_INSTANCE2, "quarantine", "s", false, property_put_quarantine },
 };
 const size_t properties_count = ARRAY_SIZE(properties);
 

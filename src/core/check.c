@@ -137,10 +137,14 @@ check_state(struct check *c, const struct slot *slot, const struct job *job)
 		wrong(c, "%s is in %s and waits for %s", slot->name, job_state_name(job->state), own ? own->name : "nothing");
 	if (job->state == JOB_RUNNING && job->goal != GOAL_START)
 		wrong(c, "%s is running with goal %s", slot->name, job_goal_name(job->goal));
-	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL && !process_live(job, PROCESS_MAIN))
+	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL &&
+	    !process_live(job, PROCESS_MAIN) && !job->mainless)
 		wrong(c, "%s is running without its main process", slot->name);
-	if ((job->kill_timer != 0) && (job->state != JOB_KILLED || !process_live(job, PROCESS_MAIN)))
+	if (job->kill_timer != 0 && (kind == PROCESS_KIND_COUNT || !process_live(job, kind) || job->state == JOB_SPAWNED ||
+				     (job->state != JOB_KILLED && job->goal != GOAL_STOP && !job->hook_told)))
 		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
+	if (job->ready_timer != 0 && (job->state != JOB_SPAWNED || !process_live(job, PROCESS_MAIN)))
+		wrong(c, "%s is still to get ready in %s", slot->name, job_state_name(job->state));
 }
 
 static void
@@ -178,16 +182,6 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 	}
 	if (own != NULL && own->job != job->id)
 		wrong(c, "%s waits for an event of another", slot->name);
-	if (job->state == JOB_RUNNING && job->goal != GOAL_START)
-		wrong(c, "%s is running with goal %s", slot->name, job_goal_name(job->goal));
-	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL &&
-	    !process_live(job, PROCESS_MAIN) && !job->mainless)
-		wrong(c, "%s is running without its main process", slot->name);
-	if (job->kill_timer != 0 && (kind == PROCESS_KIND_COUNT || !process_live(job, kind) || job->state == JOB_SPAWNED ||
-				     (job->state != JOB_KILLED && job->goal != GOAL_STOP && !job->hook_told)))
-		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
-	if (job->ready_timer != 0 && (job->state != JOB_SPAWNED || !process_live(job, PROCESS_MAIN)))
-		wrong(c, "%s is still to get ready in %s", slot->name, job_state_name(job->state));
 	check_processes(c, job);
 	check_family(c, job);
 	check_trigger(c, &job->stop, slot->name);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "init/condemn.h"
 #include "init/crash.h"
 #include "init/effects.h"
 #include "init/servants.h"
@@ -73,7 +74,7 @@ give_up(struct init *init, const struct effect *e)
 {
 	struct input in = { .type = INPUT_SPAWN_FAILED };
 
-	log_error("Effect %s made init crash twice and is left out", effect_type_name(e->type));
+	condemn_effect(init, e);
 	if (e->type != EFFECT_SPAWN)
 		return 0;
 	in.spawn_failed.process = e->spawn.process;
@@ -94,7 +95,7 @@ deliver_target(struct init *init, enum effect_target target)
 			continue;
 		crash_point();
 		crash_in_hand(CRASH_EFFECT(e->id));
-		r = crash_is_condemned(CRASH_EFFECT(e->id)) ? give_up(init, e) : deliver(init, e);
+		r = crash_condemned(CRASH_EFFECT(e->id)) > 0 ? give_up(init, e) : deliver(init, e);
 		crash_in_hand(0);
 		crash_point();
 		if (r < 0) {
@@ -110,6 +111,8 @@ deliver_target(struct init *init, enum effect_target target)
 static void
 deliver_all(struct init *init)
 {
+	if (init->brain.spoiled)
+		return;
 	/* Nobody in here applies an input: those that come up wait, so the outbox stands still. */
 	for (int target = 0; target < TARGET_COUNT; target++)
 		if (init->brain.cursor[target] < core_last_effect(init->core))
@@ -128,11 +131,6 @@ judge(struct init *init, const struct input *in, int r)
 		/* The core is sound but may lack something: the journal knows all. */
 		log_error("Out of memory while handling input %s", input_type_name(in->type));
 		b->repair = true;
-	} else if (r == -ENOTRECOVERABLE) {
-		if (!b->degraded)
-			log_error("An internal rule was broken while handling input %s; going on",
-				  input_type_name(in->type));
-		b->degraded = true;
 	} else if (r < 0) {
 		log_debug("Input %s refused: %s", input_type_name(in->type), strerror(-r));
 	}
@@ -142,22 +140,31 @@ static int
 apply(struct init *init, struct input *in, enum servant_id from, uint64_t number)
 {
 	uint64_t before = core_last_effect(init->core);
+	bool broken;
 	int r;
 
+	if (init->brain.spoiled)
+		return -EAGAIN; /* a moment, then the journal is read again */
 	in->now = clock_now();
 	if (in->type == INPUT_DEFINE)
 		state_record_definition(init, in->define.class_id);
 	r = state_input(init, in, from, number);
 	if (r < 0)
 		return r;
-	if (from != SERVANT_NONE)
-		init->servants[from].received = number;
 	crash_at(input_type_name(in->type));
 	r = core_apply(init->core, in);
-	judge(init, in, r);
-	if (r != -ENOMEM)
-		state_record_effects(init, before);
+	broken = r == -ENOTRECOVERABLE || crash_breaks(input_type_name(in->type));
+	if (broken) {
+		r = condemn_broken(init, in, from, number);
+		if (r < 0)
+			return r;
+	}
 	crash_in_hand(0);
+	if (from != SERVANT_NONE)
+		init->servants[from].received = number;
+	judge(init, in, r);
+	if (r != -ENOMEM && !broken)
+		state_record_effects(init, before);
 	deliver_all(init);
 	crash_carried_through();
 	return 0;

@@ -8,6 +8,8 @@
 
 #include "common/scope.h"
 #include "init/brain.h"
+#include "init/condemn.h"
+#include "init/crash.h"
 #include "init/fdtable.h"
 #include "init/query.h"
 #include "init/reexec.h"
@@ -120,12 +122,18 @@ refuse(struct init *init, const struct msg_request *m, const char *error, const 
 }
 
 void
+clients_refuse(struct init *init, const struct msg_request *m)
+{
+	(void) refuse(init, m, ERR_FAILED, "The request was left out: " CONDEMN_CRASHED " over it");
+}
+
+void
 clients_refuse_crashed(struct init *init)
 {
 	for (size_t i = 0; i < init->state.refused.n; i++) {
 		const struct msg_request m = { .request = init->state.refused.p[i] };
 
-		(void) refuse(init, &m, ERR_FAILED, "The request made init crash and was left out");
+		clients_refuse(init, &m);
 	}
 	u64v_deinit(&init->state.refused);
 }
@@ -193,6 +201,8 @@ do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 		[REQUEST_INSTANCE_STOP] = INSTANCE_STOP,
 		[REQUEST_INSTANCE_RESTART] = INSTANCE_RESTART,
 		[REQUEST_INSTANCE_RELOAD] = INSTANCE_RELOAD,
+		[REQUEST_JOB_RESET] = JOB_RESET,
+		[REQUEST_INSTANCE_RESET] = INSTANCE_RESET,
 	};
 	struct input in = { .type = INPUT_REQUEST };
 	int r = 0;
@@ -338,6 +348,8 @@ static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const s
 	[REQUEST_RESET_ENV] = do_env,
 	[REQUEST_NOTIFY_DISK] = do_notify_disk,
 	[REQUEST_BUS_ADDRESS] = do_bus_address,
+	[REQUEST_JOB_RESET] = do_job,
+	[REQUEST_INSTANCE_RESET] = do_job,
 };
 
 /*
@@ -410,7 +422,7 @@ answer_snapshot(struct init *init, const struct msg_request *m)
 
 /* Answer, unless it has to wait and may. True if it is answered. */
 static bool
-answer(struct init *init, const struct msg_request *m, bool wait)
+try_answer(struct init *init, const struct msg_request *m, bool wait)
 {
 	struct msg_reply reply = { 0 };
 	int r;
@@ -420,7 +432,6 @@ answer(struct init *init, const struct msg_request *m, bool wait)
 		return true;
 	}
 	r = query_answer(init, m, &reply);
-
 	if (r == -EAGAIN && wait) {
 		wire_free_struct(msg_schema(MSG_REPLY), &reply);
 		return false;
@@ -432,6 +443,24 @@ answer(struct init *init, const struct msg_request *m, bool wait)
 		send_reply(init, &reply);
 	wire_free_struct(msg_schema(MSG_REPLY), &reply);
 	return true;
+}
+
+/* As try_answer(). */
+static bool
+answer(struct init *init, const struct msg_request *m, bool wait)
+{
+	bool answered;
+
+	if (crash_condemned(CRASH_QUERY(m->request)) > 0) {
+		log_error("A query made init crash twice and is left out");
+		clients_refuse(init, m);
+		return true;
+	}
+	crash_in_hand(CRASH_QUERY(m->request));
+	crash_at("QUERY");
+	answered = try_answer(init, m, wait);
+	crash_in_hand(0);
+	return answered;
 }
 
 void

@@ -23,6 +23,8 @@ void clients_flushed(struct init *init, const struct msg_log_flushed *m);
 
 /* A new logger knows nothing of what was asked of the old one. */
 void clients_logger_came(struct init *init);
+/* Answer a request, or a query, over which init has crashed twice. */
+void clients_refuse(struct init *init, const struct msg_request *m);
 /* control is told what became of requests that were left out after a crash. */
 void clients_refuse_crashed(struct init *init);
 /* Those who asked are gone. */

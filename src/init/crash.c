@@ -23,10 +23,16 @@
 #define PROGRESS 32			 /* so many inputs carried through are good life, too */
 #define TRIES_WITH_STATE 10u
 #define TRIES 15u
-#define FD_GAP 1024 /* so many closed ones in a row: there are no more above */
+#define CONDEMNED_MAX 8 /* things; the oldest is forgotten */
+#define FD_GAP 1024	/* so many closed ones in a row: there are no more above */
 #define EXIT_CRASHED 70
 
 extern char **environ;
+
+struct condemned {
+	uint64_t what;
+	unsigned level;
+};
 
 static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
 
@@ -37,7 +43,7 @@ static struct {
 	char **argv;	  /* owned: for the next image, with the journal */
 	char **stateless; /* owned: without */
 	char *rescue[3];  /* borrowed: of the last resort */
-	char *words[2];	  /* borrowed from both: "COUNT:RECORD:AGAIN:SIGNAL", the values of --crash */
+	char *words[2]; /* borrowed from both, the values of --crash: "COUNT:WHAT:AGAIN:SIGNAL", then ":WHAT*LEVEL"s */
 	volatile sig_atomic_t handling;
 	volatile uint64_t in_hand;
 	volatile sig_atomic_t signal_in_hand;
@@ -46,12 +52,16 @@ static struct {
 	unsigned count;	  /* crashes in a row, without progress between them */
 	uint64_t suspect; /* what was in hand */
 	bool again;	  /* … at the crash before that, too: it is condemned */
+	struct condemned condemned[CONDEMNED_MAX];
+	size_t n_condemned;
+	bool solved; /* this image did without one of them */
 	int signal;
 	usec_t began;
 	volatile sig_atomic_t lives; /* this image has come to the end of its first turn */
 	volatile unsigned inputs;    /* it has carried through since */
 	int *inherited;		     /* owned: descriptors open at the start */
 	size_t n_inherited;
+	bool inherited_known; /* … and that are all */
 } crash = { .exe = -1 };
 
 /* -- in the handler --------------------------------------------------------------------- */
@@ -130,6 +140,12 @@ describe(char *p, unsigned count, uint64_t record, int number)
 	p = put_number(p, record != 0 && record == crash.suspect ? 1 : 0);
 	*p++ = ':';
 	p = put_number(p, (uint64_t) number);
+	for (size_t i = 0; i < crash.n_condemned; i++) {
+		*p++ = ':';
+		p = put_number(p, crash.condemned[i].what);
+		*p++ = '*';
+		p = put_number(p, crash.condemned[i].level);
+	}
 	*p = '\0';
 }
 
@@ -159,7 +175,7 @@ handler(int number, siginfo_t *info, void *context)
 	/* Sent by somebody: nothing that init was doing is to blame. */
 	bool sent = info->si_code <= 0 && info->si_pid != getpid();
 	uint64_t record = sent ? 0 : crash.in_hand;
-	bool progress = crash.lives && (sent || crash.inputs >= PROGRESS);
+	bool progress = crash.lives && (sent || crash.solved || crash.inputs >= PROGRESS);
 	unsigned count = progress ? 1 : crash.count + 1;
 
 	(void) context;
@@ -193,12 +209,16 @@ handler(int number, siginfo_t *info, void *context)
 static char **
 arguments(const struct init *init, int journal, char **word)
 {
-	static const char room[] = "00000000000000000000:00000000000000000000:0:000";
+	static const char first_room[] = "00000000000000000000:00000000000000000000:0:000";
+	static const char more_room[] = ":00000000000000000000*00000000000000000000";
+	char room[sizeof(first_room) + CONDEMNED_MAX * sizeof(more_room)];
 	auto_free char *fd = str_printf("%d", journal);
 	auto_strv char **first = NULL;
 	char **argv;
 	size_t at;
 
+	memset(room, '0', sizeof(room));
+	room[sizeof(room) - 1] = '\0';
 	if (fd == NULL || strv_add(&first, "--restart") < 0 || settings_arguments(&init->settings, &first) < 0)
 		return NULL;
 	if (journal >= 0 && (strv_add(&first, "--state-fd") < 0 || strv_add(&first, fd) < 0))
@@ -229,17 +249,46 @@ crash_set_journal(struct init *init)
 	(void) strv_free(argv);
 }
 
-/* "COUNT:RECORD:AGAIN:SIGNAL" of the last image. */
+static struct condemned *
+find_condemned(uint64_t what)
+{
+	for (size_t i = 0; i < crash.n_condemned; i++)
+		if (crash.condemned[i].what == what)
+			return &crash.condemned[i];
+	return NULL;
+}
+
+static void
+condemn(uint64_t what, unsigned level)
+{
+	struct condemned *c = find_condemned(what);
+
+	if (c != NULL) {
+		c->level += level;
+		return;
+	}
+	if (crash.n_condemned == CONDEMNED_MAX)
+		memmove(crash.condemned, crash.condemned + 1, --crash.n_condemned * sizeof(crash.condemned[0]));
+	crash.condemned[crash.n_condemned++] = (struct condemned){ what, level };
+}
+
+/* "COUNT:WHAT:AGAIN:SIGNAL:WHAT*LEVEL…" of the last image. */
 static void
 understand(const char *text)
 {
-	unsigned again = 0;
+	unsigned again = 0, level;
+	uint64_t what;
+	int n = 0;
 
-	if (sscanf(text, "%u:%" SCNu64 ":%u:%d", &crash.count, &crash.suspect, &again, &crash.signal) != 4) {
+	if (sscanf(text, "%u:%" SCNu64 ":%u:%d%n", &crash.count, &crash.suspect, &again, &crash.signal, &n) != 4) {
 		crash.count = 1;
 		crash.suspect = 0;
 	}
+	for (text += n; sscanf(text, ":%" SCNu64 "*%u%n", &what, &level, &n) == 2; text += n)
+		condemn(what, level);
 	crash.again = again != 0;
+	if (crash.again)
+		condemn(crash.suspect, 1);
 }
 
 /* Everything that is open now was the last image's. */
@@ -259,10 +308,20 @@ note_inherited(void)
 		(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
 		grown = realloc(crash.inherited, (crash.n_inherited + 1) * sizeof(int));
 		if (grown == NULL)
-			return;
+			return; /* those above stay open: better than to close what is needed */
 		crash.inherited = grown;
 		crash.inherited[crash.n_inherited++] = fd;
 	}
+	crash.inherited_known = true;
+}
+
+bool
+crash_inherited(int fd)
+{
+	for (size_t i = 0; i < crash.n_inherited; i++)
+		if (crash.inherited[i] == fd)
+			return true;
+	return !crash.inherited_known;
 }
 
 /* Whoever starts a session may have left anything open: init keeps nothing of it, and its servants get none of it. */
@@ -283,6 +342,7 @@ crash_close_strangers(crash_keep_fn keep, void *data)
 	free(crash.inherited);
 	crash.inherited = NULL;
 	crash.n_inherited = 0;
+	crash.inherited_known = false;
 }
 
 void
@@ -349,20 +409,34 @@ crash_carried_through(void)
 		crash.inputs++;
 }
 
+unsigned
+crash_condemned(uint64_t what)
+{
+	const struct condemned *c = find_condemned(what);
+
+	crash.solved = crash.solved || c != NULL;
+	return c != NULL ? c->level : 0;
+}
+
 bool
-crash_is_condemned(uint64_t what)
+crash_is_news(uint64_t what)
 {
 	return crash.again && what == crash.suspect;
+}
+
+const char *
+crash_signal_text(void)
+{
+	return crash.signal == SIGSEGV	 ? "segmentation fault"
+	       : crash.signal == SIGABRT ? "abort"
+					 : strsignal(crash.signal);
 }
 
 void
 crash_report(const struct init *init)
 {
 	if (crash.count > 0)
-		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s",
-			  crash.signal == SIGSEGV   ? "segmentation fault"
-			  : crash.signal == SIGABRT ? "abort"
-						    : strsignal(crash.signal),
+		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s", crash_signal_text(),
 			  init->options.state_fd >= 0 ? "going on from the journal"
 						      : "after so many crashes the state is dropped");
 }
@@ -377,6 +451,7 @@ crash_turn(void)
 	crash.count = 0;
 	crash.suspect = 0;
 	crash.again = false;
+	crash.n_condemned = 0;
 }
 
 /* -- the last resort ------------------------------------------------------------------------------ */
@@ -450,12 +525,32 @@ crash_point(void)
 		__builtin_trap();
 }
 
+/* Is the name one of those in a variable, with commas between? */
+static bool
+is_named(const char *variable, const char *name)
+{
+	const char *p = getenv(variable);
+
+	while (p != NULL && *p != '\0') {
+		size_t n = strcspn(p, ",");
+
+		if (span_is((struct span){ p, n }, name))
+			return true;
+		p += n + (p[n] == ',' ? 1 : 0);
+	}
+	return false;
+}
+
 void
 crash_at(const char *name)
 {
-	const char *at = crash.installed ? getenv("UPSTART_TEST_CRASH_AT") : NULL;
-
-	if (at != NULL && strcmp(at, name) == 0)
+	if (crash.installed && is_named("UPSTART_TEST_CRASH_AT", name))
 		__builtin_trap();
+}
+
+bool
+crash_breaks(const char *name)
+{
+	return is_named("UPSTART_TEST_BREAK_AT", name);
 }
 #endif

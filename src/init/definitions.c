@@ -265,6 +265,63 @@ definitions_next(const struct definitions *d, uint64_t id)
 	return 0;
 }
 
+#define FNV_START UINT64_C(0xcbf29ce484222325)
+#define FNV_PRIME UINT64_C(0x100000001b3)
+
+static uint64_t
+hash_text(uint64_t hash, const char *text)
+{
+	for (; text != NULL && *text != '\0'; text++)
+		hash = (hash ^ (unsigned char) *text) * FNV_PRIME;
+	return (hash ^ (text != NULL)) * FNV_PRIME;
+}
+
+uint64_t
+definition_text_hash(const struct definition_text *text)
+{
+	uint64_t hash = hash_text(FNV_START, text->name);
+
+	hash = hash_text(hash, text->path);
+	hash = hash_text(hash, text->text);
+	hash = hash_text(hash, text->override_path);
+	hash = hash_text(hash, text->override_text);
+	return hash != 0 ? hash : 1;
+}
+
+int
+definitions_hash(struct definitions *d, uint64_t id, uint64_t *hash)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct record record = { 0 };
+	struct wire_in in;
+	int r = definitions_payload(d, id, &b);
+
+	if (r < 0)
+		return r;
+	wire_in_init(&in, b.p, b.len);
+	r = wire_get_struct(&in, &schema, &record);
+	if (r == 0)
+		*hash = definition_text_hash(&(struct definition_text){
+		    .name = record.name,
+		    .path = record.path,
+		    .text = record.text,
+		    .override_path = record.override_path,
+		    .override_text = record.override_text,
+		});
+	wire_free_struct(&schema, &record);
+	return r;
+}
+
+void
+definition_text_pack(const struct definition_text *text, struct strbuf *payload)
+{
+	const struct record record = {
+		0, text->name, text->path, text->text, text->override_path, text->override_text, text->unconfined
+	};
+
+	wire_put_struct(payload, &schema, &record);
+}
+
 struct job_class *
 definitions_class(const struct definitions *d, uint64_t id)
 {

@@ -45,6 +45,12 @@ int must_check definitions_payload(struct definitions *d, uint64_t id, struct st
 
 /* The lowest id above `id`; 0: there is none. */
 uint64_t definitions_next(const struct definitions *d, uint64_t id);
+/* A number that stands for the texts: another for others, but for chance; never 0. */
+uint64_t definition_text_hash(const struct definition_text *text);
+/* That of a definition in the store. 0 or a negative errno. */
+int must_check definitions_hash(struct definitions *d, uint64_t id, uint64_t *hash);
+/* As definitions_payload(), for texts that are not in the store: under id 0. */
+void definition_text_pack(const struct definition_text *text, struct strbuf *payload);
 
 /* Borrowed, or NULL. */
 struct job_class *definitions_class(const struct definitions *d, uint64_t id);

@@ -30,6 +30,8 @@ put_job(struct strbuf *b, const struct core_instance *view)
 	json_put_string(b, "name", view->name);
 	put_constant(b, "goal", "JOB_", job_goal_name(view->goal));
 	put_constant(b, "state", "JOB_", job_state_name(view->state));
+	if (view->quarantine != NULL)
+		json_put_string(b, "quarantine", view->quarantine);
 	json_put_strings(b, "env", view->env);
 	for (size_t i = 0; i < view->n_processes; i++)
 		pids[view->processes[i].kind] = view->processes[i].pid;
@@ -113,6 +115,7 @@ dump_state(struct init *init)
 	json_put_strings(&b, "sessions", NULL);
 	json_put_strings(&b, "events", NULL);
 	json_put_number(&b, "event_count", (int64_t) counts.events);
+	json_put_string(&b, "degraded", init->brain.degraded);
 	json_put_strings(&b, "job_environment", core_job_env(init->core));
 	json_begin_array(&b, "job_classes");
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {

@@ -39,6 +39,9 @@ carry_out_kill(struct init *init, const struct effect_kill *e)
 	const char *name = signal_name(e->signal);
 	int r;
 
+	/* The core may not know of an end (condemn.c): the number may be another's by now. */
+	if (!proc_is_known(init, e->process))
+		return 0;
 	if (group != 0)
 		r = kill(-group, e->signal) < 0 ? -errno : 0;
 	else

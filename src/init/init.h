@@ -21,6 +21,7 @@
  *   scopes.c      chroot sessions
  *   journal.c     records; state.c: what they say, snapshots, loading
  *   reexec.c      the next image; crash.c: the next image after a crash
+ *   condemn.c     what init can't do, and does without; report.c: a file that says so
  *   session.c     a user's session: its file, its end
  *
  * Nothing here blocks, and nothing ends the process but the end of a session.
@@ -79,8 +80,9 @@ struct brain {
 	uint64_t cursor[TARGET_COUNT]; /* effects up to here were handed on */
 	uint64_t acked[TARGET_COUNT];
 	struct loop_timer *retry; /* effects that could not be handed on */
-	bool degraded;		  /* an invariant failed */
-	bool repair;		  /* the core lacks memory's worth: restore it from the journal */
+	char *degraded; /* owned: the rule that was broken; NULL: none was */
+	bool repair;	/* the core lacks memory's worth: restore it from the journal */
+	bool spoiled;	/* … at once: nothing of what it says may be done */
 };
 
 struct state {
@@ -91,7 +93,8 @@ struct state {
 	bool damaged;		 /* something could not be written: a snapshot is due */
 	usec_t not_before;	 /* after one that failed */
 	bool loading;
-	struct u64v refused; /* requests whose input was left out after a crash */
+	struct u64v refused; /* requests whose input was left out after a crash, and nothing done in its place */
+	struct u64v shunned; /* hashes of definitions that are done without */
 };
 
 struct init {
@@ -137,6 +140,7 @@ struct init {
 	struct logs *logs;
 	struct fdtable *fdtable;
 	struct clients *clients;
+	pid_t report_pid;		/* who writes a crash report; 0: nobody */
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t drain_until;
 };

@@ -13,7 +13,7 @@
 #define CHUNK ((off_t) 64 * 1024)   /* set aside at a time */
 #define RESERVE ((off_t) 16 * 1024) /* of it for what is vital */
 
-/* A mark is made of the file's inode and the record's number; its highest bit is for others. */
+/* A mark is made of the file's inode and the record's number; its highest bit is for others (crash.h). */
 #define MARK_SHIFT 32
 #define MARK_NUMBER UINT64_C(0xffffffff)
 #define MARK_OTHER (UINT64_C(1) << 63)
@@ -32,6 +32,7 @@ struct journal {
 	int fd;
 	bool reserve;
 	off_t size;	 /* end of the last good record */
+	off_t last;	 /* where the last one that was appended begins; -1: none that could be dropped */
 	off_t set_aside; /* the file system has promised this much */
 	uint64_t mark;	 /* of its file */
 	uint64_t number;
@@ -128,6 +129,7 @@ journal_new(int fd, bool reserve)
 	}
 	j->fd = fd;
 	j->reserve = reserve;
+	j->last = -1;
 	if (fstat(fd, &st) == 0)
 		j->mark = (uint64_t) st.st_ino << MARK_SHIFT & ~MARK_OTHER;
 	return j;
@@ -226,8 +228,26 @@ journal_append(struct journal *j, enum record_kind kind, const struct strbuf *pa
 	}
 	if (at != NULL)
 		*at = j->size;
+	j->last = j->size;
 	j->number++;
 	j->size += (off_t) b.len;
+	return 0;
+}
+
+int
+journal_drop_last(struct journal *j)
+{
+	static const unsigned char zero[HEAD] = { 0 };
+	int r;
+
+	if (j->last < 0)
+		return -EINVAL;
+	r = write_all(j->fd, zero, sizeof(zero), j->last);
+	if (r < 0)
+		return r;
+	j->size = j->last;
+	j->number--;
+	j->last = -1;
 	return 0;
 }
 
@@ -309,6 +329,7 @@ read_from(struct journal *j, off_t at, bool gap, journal_fn fn, void *data)
 	int r;
 
 	j->size = at;
+	j->last = -1;
 	while ((r = read_record(j, j->size, end, &b)) == 1) {
 		uint64_t number = get_le((const unsigned char *) b.p + 8, 8);
 		struct wire_in in;

@@ -22,6 +22,7 @@ enum record_kind {
 	RECORD_DEFINITION, /* definitions.h */
 	RECORD_CONFIG,	   /* struct record_config (record.h): in recordings */
 	RECORD_EFFECTS,	   /* what the input above led to: in recordings */
+	RECORD_REPORT,	   /* struct record_report (record.h): ends a crash report */
 };
 
 #define JOURNAL_FORMAT 1
@@ -54,6 +55,9 @@ int must_check journal_check_header(const void *p, size_t n);
  */
 int must_check journal_append(struct journal *j, enum record_kind kind, const struct strbuf *payload, bool vital,
 			      off_t *at);
+
+/* Take back the record that was appended last, and nothing since. 0 or a negative errno. */
+int must_check journal_drop_last(struct journal *j);
 
 /* One record: 0 to go on, anything else ends the reading with that result. The payload is borrowed. */
 typedef int (*journal_fn)(uint32_t kind, const void *p, size_t n, off_t at, void *data);

@@ -194,6 +194,12 @@ proc_pidfd(const struct init *init, uint64_t process, pid_t pid)
 	return p != NULL && p->pid == pid ? p->pidfd : -1;
 }
 
+bool
+proc_is_known(const struct init *init, uint64_t process)
+{
+	return map_get_id(&init->spawns->by_id, process) != NULL;
+}
+
 const char *
 proc_name(const struct init *init, uint64_t process)
 {

@@ -77,6 +77,7 @@ void proc_become(struct init *init, uint64_t process, pid_t pid);
 void proc_watch_end(struct proc *p);
 
 int proc_pidfd(const struct init *init, uint64_t process, pid_t pid); /* borrowed; -1: none of that pid */
+bool proc_is_known(const struct init *init, uint64_t process);
 const char *proc_name(const struct init *init, uint64_t process);     /* "web main", or "?" */
 
 void procs_save(struct init *init);

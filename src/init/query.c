@@ -191,7 +191,7 @@ instance_properties(struct init *init, const struct msg_request *m, struct msg_r
 	if (m->job == NULL || core_instance(init->core, m->job, name, &view) < 0)
 		return query_refuse(reply, ERR_GONE, "%s", name);
 	if (copy(&reply->instance, view.name) < 0 || copy(&reply->goal, job_goal_name(view.goal)) < 0 ||
-	    copy(&reply->state, job_state_name(view.state)) < 0)
+	    copy(&reply->state, job_state_name(view.state)) < 0 || copy(&reply->quarantine, view.quarantine) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < view.n_processes; i++)
 		if (view.processes[i].pid > 0 &&
@@ -208,6 +208,8 @@ static int
 get_log_priority(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 {
 	(void) m;
+	if (copy(&reply->degraded, init->brain.degraded) < 0)
+		return -ENOMEM;
 	return copy(&reply->value, log_level_name(init->level));
 }
 

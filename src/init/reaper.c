@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "init/brain.h"
+#include "init/report.h"
 #include "init/servants.h"
 #include "init/spawn.h"
 #include "init/tracer.h"
@@ -43,7 +44,7 @@ ended(struct init *init, const struct child_event *c)
 	struct input in = { .type = INPUT_EXITED };
 	int r;
 
-	if (servants_exited(init, c->pid, c->status))
+	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status))
 		return 0;
 	/* That it ran its program is known before that it ended. */
 	spawn_before_exit(init, c->pid);

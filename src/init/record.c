@@ -11,6 +11,12 @@ static const struct wire_field fields[] = {
 };
 const struct wire_schema record_config_schema = WIRE_SCHEMA("config", fields);
 
+static const struct wire_field report_fields[] = {
+	WIRE_FIELD(STR, struct record_report, what),
+	WIRE_FIELD(STR, struct record_report, why),
+	WIRE_FIELD(STR, struct record_report, cause),
+};
+const struct wire_schema record_report_schema = WIRE_SCHEMA("report", report_fields);
 static int
 pass_over(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 {

@@ -8,6 +8,7 @@
  *   CORE               the core as it was, where the recording begins, or goes on, in the middle of its life
  *   DEFINITION         before the input that speaks of it
  *   INPUT, EFFECTS     what happened, and what the core made of it; no EFFECTS where memory ran out
+ *   REPORT             in a crash report only, at its end: what init could not do
  */
 
 #include "core/core.h"
@@ -24,6 +25,14 @@ struct record_config {
 
 extern const struct wire_schema record_config_schema;
 
+/* The record before it, an input or what led to an effect, is what this is about. */
+struct record_report {
+	char *what; /* "input EXITED", "effect SPAWN", "file /etc/init/web.conf" */
+	char *why;  /* "init crashed twice" … */
+	char *cause; /* "segmentation fault", or the rule that does not hold */
+};
+
+extern const struct wire_schema record_report_schema;
 /*
  * Open a recording for writing: a new one, or (`append`) the rest of one that is there. The owner calls
  * journal_free(). 0 or a negative errno.

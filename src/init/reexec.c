@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "init/condemn.h"
 #include "init/control.h"
 #include "init/servants.h"
 #include "init/spawn.h"
@@ -60,6 +61,8 @@ execute(struct init *init)
 		log_error("Failed to re-execute %s: %s", init->program, strerror(argv == NULL ? ENOMEM : ENOENT));
 		return;
 	}
+	if (!init->brain.repair)
+		condemn_forget(init);
 	state_keep_descriptors(init, true);
 	r = process_exec_again(init->own_path, argv);
 	state_keep_descriptors(init, false);
@@ -78,7 +81,7 @@ reexec_turn(struct init *init)
 	/* It failed: on with this image. */
 	loop_timer_cancel(init->phase_timer);
 	init->phase = PHASE_RUNNING;
-	init->brain.repair = false;
+	init->brain.repair = init->brain.spoiled;
 	servants_start(init);
 	spawn_pump(init);
 }

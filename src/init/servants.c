@@ -12,6 +12,7 @@
 
 #include "init/brain.h"
 #include "init/control.h"
+#include "init/crash.h"
 #include "init/logs.h"
 #include "init/scopes.h"
 #include "init/servant_exec.h"
@@ -520,6 +521,27 @@ trust(struct servant *s)
 }
 
 /*
+ * It made init crash twice before anything of it was journaled. A request is answered; another servant than control can be
+ * replaced, and is asked again for all it owes.
+ */
+static int
+do_without_message(struct servant *s, struct ipc_message *m)
+{
+	struct msg_request request;
+	int r;
+
+	log_error("A %s message of %s made init crash twice and is left out", msg_type_name(m->type), servant_name(s->id));
+	if (m->type != MSG_REQUEST)
+		return -EPROTO;
+	r = msg_decode(m, &request);
+	if (r < 0)
+		return r;
+	clients_refuse(s->init, &request);
+	msg_free(m->type, &request);
+	return 0;
+}
+
+/*
  * Handle one message. 0: done with, whatever became of it; -EPROTO: the servant is of no use; another negative errno:
  * again later.
  */
@@ -546,7 +568,15 @@ handle(struct servant *s, struct ipc_message *m)
 	if (h->kept && m->lost_fds && ask_again(s, "Out of descriptors"))
 		return 0;
 	s->cut = 0;
-	r = h->fn(s, m);
+	if (h->kept && crash_condemned(CRASH_MESSAGE(s->id, s->generation, m->id)) > 0) {
+		r = do_without_message(s, m);
+	} else {
+		/* Until it is journaled it is what is in hand; then the input is. */
+		crash_in_hand(h->kept ? CRASH_MESSAGE(s->id, s->generation, m->id) : 0);
+		crash_at(h->kept ? msg_type_name(m->type) : "");
+		r = h->fn(s, m);
+		crash_in_hand(0);
+	}
 	if (r == -EBADMSG) {
 		log_error("A %s message of %s is damaged", msg_type_name(m->type), servant_name(s->id));
 		/* It would say the same again, and what it should have said somebody waits for. */

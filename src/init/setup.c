@@ -11,6 +11,7 @@
 #include "common/invariant.h"
 #include "init/brain.h"
 #include "init/check.h"
+#include "init/condemn.h"
 #include "init/control.h"
 #include "init/crash.h"
 #include "init/events.h"
@@ -240,9 +241,13 @@ make_modules(struct init *init)
 }
 
 static void
-invariant_cb(const char *file, int line, const char *what)
+invariant_cb(const char *file, int line, const char *what, void *data)
 {
-	log_error("%s:%d: does not hold: %s", file, line, what);
+	char text[ERROR_TEXT_MAX];
+
+	(void) snprintf(text, sizeof(text), "%s:%d: does not hold: %s", file, line, what);
+	log_error("%s", text);
+	condemn_degrade(data, text);
 }
 
 /*
@@ -328,7 +333,7 @@ setup_machine(struct init *init)
 
 	if (r < 0)
 		return r;
-	invariant_set_hook(invariant_cb);
+	invariant_set_hook(invariant_cb, init);
 	if (init->options.state_fd >= 0) {
 		r = state_load(init, init->options.state_fd);
 		if (r == 0)
@@ -424,6 +429,7 @@ setup_deinit(struct init *init)
 	timers_deinit(init);
 	reaper_deinit(init);
 	brain_deinit(init);
+	condemn_deinit(init);
 	events_deinit(init);
 	init->core = core_free(init->core);
 	init->definitions = definitions_free(init->definitions);

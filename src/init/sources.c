@@ -10,7 +10,9 @@
 #include <utlist.h>
 
 #include "init/brain.h"
+#include "init/condemn.h"
 #include "init/conffile.h"
+#include "init/crash.h"
 #include "init/faults.h"
 #include "init/places.h"
 #include "job/parse.h"
@@ -186,6 +188,27 @@ told_forget(struct sources *s, struct told *told)
 	free(told);
 }
 
+static uint64_t inherited_id(const struct init *init, const struct conf *conf);
+
+/* The core could not take a definition, and will not be told of it again: its file keeps the last good one. */
+static void
+keep_last_good(struct init *init, struct told *told)
+{
+	struct source *source;
+	uint64_t hash;
+
+	if (init->state.shunned.n == 0 || definitions_hash(init->definitions, told->id, &hash) < 0 ||
+	    !condemn_is_shunned(init, hash))
+		return;
+	DL_FOREACH(init->sources->list, source) {
+		struct conf *conf = map_get(&source->by_name, told->name);
+
+		if (conf != NULL && conf->id == told->id)
+			conf->id = inherited_id(init, conf);
+	}
+	told->id = best_of(init->sources, told->name);
+}
+
 /* Tell the core which definition counts for a name, if that has changed or `again`. */
 static void
 settle(struct init *init, const char *name, bool again)
@@ -214,6 +237,8 @@ settle(struct init *init, const char *name, bool again)
 		log_error("%s: Error while loading configuration file: %s", name, strerror(-r));
 	else if (best == 0)
 		told_forget(init->sources, told);
+	else
+		keep_last_good(init, told);
 }
 
 /* -- reading one ---------------------------------------------------------------------------- */
@@ -310,6 +335,23 @@ inherited_id(const struct init *init, const struct conf *conf)
 	return cls != NULL && cls->path != NULL && strcmp(cls->path, conf->path) == 0 ? cls->id : 0;
 }
 
+/* Is it more than init can stand? That is told. */
+static bool
+is_condemned(struct init *init, const struct definition_text *text, uint64_t hash)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	if (condemn_is_shunned(init, hash)) {
+		log_error("%s: The definition is done without until its text changes", text->path);
+		return true;
+	}
+	if (crash_condemned(CRASH_FILE(hash)) == 0)
+		return false;
+	definition_text_pack(text, &b);
+	condemn_definition(init, text->path, hash, &b);
+	return true;
+}
+
 /*
  * Make a definition of the texts, unless they are those of `*id` (0: none). 0 and *id, or a negative errno: they say
  * nothing that makes sense. What is wrong is told, but not once more of texts that are known.
@@ -325,11 +367,18 @@ define_texts(struct init *init, struct conf *conf, const struct definition_text 
 	struct job_class *cls = NULL;
 	/* A text that holds a NUL byte is not what the store would keep of it: it never equals, and never parses. */
 	bool known = *id != 0 && strlen(text->text) == len && definitions_equal(init->definitions, *id, text);
+	uint64_t hash;
 	int r;
 
 	if (known && override == NULL)
 		return 0;
+	hash = definition_text_hash(text);
+	if (is_condemned(init, text, hash))
+		return -EINVAL;
+	crash_in_hand(CRASH_FILE(hash));
+	crash_at(text->name);
 	r = job_parse(conf->name, &source, override, &cls, &report);
+	crash_in_hand(0);
 	if (r == 0 || r == -EINVAL)
 		faults_add(&conf->faults, &report, &source, override);
 	if (known) {

@@ -522,6 +522,17 @@ spawn_servant_gone(struct init *init, bool innocent)
 
 /* -- the status pipe ------------------------------------------------------------------ */
 
+void
+spawn_settled(struct init *init, uint64_t process)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, process);
+
+	if (p == NULL)
+		return;
+	proc_set_stage(p, STAGE_RUNNING);
+	proc_close_pipes(p);
+}
+
 /* Tell the core what became of it. 0, or a negative errno: later. */
 static int
 conclude(struct proc *p, enum spawn_outcome outcome)
@@ -543,11 +554,7 @@ conclude(struct proc *p, enum spawn_outcome outcome)
 	r = brain_feed(init, &in);
 	if (r < 0)
 		return r;
-	p = map_get_id(&init->spawns->by_id, id);
-	if (p != NULL) {
-		proc_set_stage(p, STAGE_RUNNING);
-		proc_close_pipes(p);
-	}
+	spawn_settled(init, id); /* unless the core's EFFECT_ENDED has freed it */
 	return 0;
 }
 
@@ -650,6 +657,9 @@ spawns_start(struct init *init)
 			proc_set_stage(p, STAGE_QUEUED);
 			if (p->local)
 				proc_close_pipes(p);
+		} else if (p->stage == STAGE_SETUP && core_process_has_executed(init->core, p->id)) {
+			/* It came between the journal and the end of the pipes, or another was done in the input's place. */
+			spawn_settled(init, p->id);
 		} else if (p->stage == STAGE_SETUP) {
 			watch(p);
 		}

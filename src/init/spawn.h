@@ -31,6 +31,8 @@ void spawn_servant_gone(struct init *init, bool innocent);
 void spawn_before_exit(struct init *init, pid_t pid);
 /* A process that is followed has executed its program: learn that from its status pipe. */
 void spawn_executed(struct init *init, pid_t pid);
+/* Whatever its status pipe says is not of interest any more. */
+void spawn_settled(struct init *init, uint64_t process);
 /* The core is done with a process. */
 void spawn_ended(struct init *init, uint64_t process);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "init/brain.h"
+#include "init/condemn.h"
 #include "init/control.h"
 #include "init/crash.h"
 #include "init/fdtable.h"
@@ -40,7 +41,8 @@ note_fd(const struct note *note, size_t i)
 {
 	uint64_t n = note_number(note, i);
 
-	return n == 0 || n > INT32_MAX ? -1 : (int) n - 1;
+	/* One that the last image had closed, without a word of it, is not what it was: its number may be ours by now. */
+	return n == 0 || n > INT32_MAX || !crash_inherited((int) n - 1) ? -1 : (int) n - 1;
 }
 
 /* -- writing ------------------------------------------------------------------------------- */
@@ -157,6 +159,7 @@ save_notes(struct init *init)
 	fdtable_save(init);
 	timers_save(init);
 	clients_save(init);
+	condemn_save(init);
 }
 
 /* Right after a snapshot nothing in the journal speaks of a definition that nobody has. */
@@ -215,6 +218,9 @@ state_turn(struct init *init)
 	off_t limit = 2 * s->base > TAIL_MAX ? 2 * s->base : TAIL_MAX;
 	int r;
 
+	/* A core that lacks something must not be written: the journal knows better. */
+	if (init->brain.repair)
+		return;
 	if (init->phase >= PHASE_LEAVING || (!s->damaged && journal_size(s->journal) - s->base < limit))
 		return;
 	if (s->not_before > clock_now())
@@ -379,6 +385,7 @@ static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct not
 	[NOTE_TIMER] = timers_load,	[NOTE_BUS] = load_here,
 	[NOTE_LEVEL] = load_here,	[NOTE_NOFILE] = load_here,
 	[NOTE_FLUSH] = clients_load,	[NOTE_FLUSH_GONE] = clients_load,
+	[NOTE_SHUNNED] = condemn_load,	[NOTE_DEGRADED] = condemn_load,
 };
 
 static int
@@ -419,30 +426,16 @@ follow_timers(struct init *init, uint64_t before)
 	return 0;
 }
 
-/* It crashed init twice: whoever waits for it hears so, and it did not happen. */
-static void
-leave_out(struct init *init, const struct input *in)
-{
-	uint64_t request = in->type == INPUT_EMIT      ? in->emit.request
-			   : in->type == INPUT_REQUEST ? in->request.request
-			   : in->type == INPUT_SET_ENV ? in->set_env.request
-						       : 0;
-
-	log_error("Input %s made init crash twice and is left out", input_type_name(in->type));
-	if (request != 0 && u64v_add(&init->state.refused, request) < 0)
-		log_error("Out of memory: a request gets no answer");
-}
-
+/* Apply an input of the journal; mark: of its record. */
 static int
-apply_again(struct init *init, struct input *in, uint64_t record)
+apply_again(struct init *init, struct input *in, uint64_t mark)
 {
+	unsigned level = crash_condemned(mark);
 	int r;
 
-	if (crash_is_condemned(record)) {
-		leave_out(init, in);
-		return 0;
-	}
-	crash_in_hand(record);
+	if (level > 0)
+		return condemn_loaded(init, in, mark, level);
+	crash_in_hand(mark);
 	crash_at(input_type_name(in->type));
 	r = core_apply(init->core, in);
 	crash_in_hand(0);
@@ -497,6 +490,72 @@ load_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 	default:
 		return 0;
 	}
+}
+
+/* -- taking back ------------------------------------------------------------------------------------------- */
+
+struct rewind {
+	struct init *init;
+	struct journal *reader; /* borrowed */
+};
+
+static int
+rewind_input(struct rewind *rewind, const void *p, size_t n)
+{
+	struct input input = { 0 };
+	struct wire_in in;
+	int r;
+
+	if (rewind->init->core == NULL)
+		return -EBADMSG;
+	wire_in_init(&in, p, n);
+	(void) wire_get_uint(&in); /* from whom */
+	(void) wire_get_uint(&in);
+	r = in.bad ? -EBADMSG : input_unpack(&in, &input);
+	if (r < 0)
+		return r;
+	r = apply_again(rewind->init, &input, journal_next_mark(rewind->reader));
+	input_free(&input);
+	return r == -ENOMEM ? r : 0;
+}
+
+static int
+rewind_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
+{
+	struct rewind *rewind = data;
+
+	(void) at;
+	if (kind == RECORD_CORE)
+		return load_core(rewind->init, p, n);
+	return kind == RECORD_INPUT ? rewind_input(rewind, p, n) : 0;
+}
+
+int
+state_rewind(struct init *init)
+{
+	struct state *s = &init->state;
+	struct core *spoiled = init->core;
+	int r = journal_drop_last(s->journal);
+	int fd = r == 0 ? dup(journal_fd(s->journal)) : -1;
+	/* Another reader: whatever comes of it, the journal itself still ends where it ends. */
+	struct rewind rewind = { init, fd >= 0 ? journal_new(fd, false) : NULL };
+
+	if (r == 0 && rewind.reader == NULL)
+		r = fd < 0 ? -errno : -ENOMEM;
+	init->core = NULL;
+	if (r == 0)
+		r = journal_read(rewind.reader, rewind_cb, &rewind);
+	if (r == 0 && init->core == NULL)
+		r = -EBADMSG;
+	if (r == 0) {
+		(void) core_free(spoiled);
+	} else {
+		init->core = core_free(init->core);
+		init->core = spoiled;
+		init->brain.repair = init->brain.spoiled = true;
+	}
+	(void) journal_free(rewind.reader);
+	return r;
 }
 
 /* -- descriptors ---------------------------------------------------------------------------------------- */

@@ -28,7 +28,9 @@
 	X(LEVEL)	 /* level of the log */                                                                        \
 	X(NOFILE)	 /* soft, hard: what init was started with */                                                  \
 	X(FLUSH)	 /* request of a client that waits for the logger */                                           \
-	X(FLUSH_GONE)
+	X(FLUSH_GONE)                                                                                                  \
+	X(SHUNNED)	 /* hash of a definition that is done without; 0: of none any more */                          \
+	X(DEGRADED)	 /* text: why; none: not any more */
 
 enum note_kind {
 	NOTE_NONE,
@@ -73,6 +75,12 @@ int must_check state_copy(struct init *init);
 /* A definition that is about to be used: recordings must hold it. */
 void state_record_effects(struct init *init, uint64_t since);
 void state_record_definition(struct init *init, uint64_t id);
+
+/*
+ * Take back the last input of the journal: the core is what it was before. 0; or a negative errno, then init->core is not to
+ * be relied on, and the journal is to be read again (init->brain.spoiled).
+ */
+int must_check state_rewind(struct init *init);
 
 /* Write a snapshot and go on from there. 0 or a negative errno (then the old journal goes on). */
 int must_check state_snapshot(struct init *init);

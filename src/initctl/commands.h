@@ -14,6 +14,7 @@
 	X(stop)                       \
 	X(restart)                    \
 	X(reload)                     \
+	X(reset)                      \
 	X(status)                     \
 	X(list)                       \
 	X(explain)                    \

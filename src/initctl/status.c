@@ -29,6 +29,19 @@ show_file(const struct initctl *ctl, const struct target *target)
 	upstart_job_file_free(file);
 }
 
+/* That init itself is not quite well is said beside the status, too. */
+static void
+show_degraded(const struct initctl *ctl)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	char *why auto_free = NULL;
+
+	if (upstart_degraded(ctl->upstart, &why, &err) < 0)
+		upstart_error_clear(&err);
+	else if (*why)
+		tool_warn(&ctl->tool, _("init is degraded: %s"), why);
+}
+
 static int
 run(struct initctl *ctl, char *const *operands)
 {
@@ -45,6 +58,7 @@ run(struct initctl *ctl, char *const *operands)
 	if (status_line_show(ctl, target.job, target.instance_path) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	show_file(ctl, &target);
+	show_degraded(ctl);
 	return EXIT_SUCCESS;
 }
 

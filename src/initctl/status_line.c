@@ -36,6 +36,8 @@ status_line_format(const char *job, const struct upstart_instance *instance)
 		else
 			strbuf_addf(&line, ", (%s) process %d", process->kind, process->pid);
 	}
+	if (instance && instance->quarantine && *instance->quarantine)
+		strbuf_addf(&line, _("\n\tquarantined until `initctl reset': %s"), instance->quarantine);
 	strbuf_addc(&line, '\n');
 	return tool_must(strbuf_steal(&line));
 }

@@ -18,6 +18,8 @@
 /* What only Upstart 2 has: requests that carry a token. */
 #define MANAGER2_INTERFACE "com.ubuntu.Upstart2"
 #define JOB2_INTERFACE "com.ubuntu.Upstart2.Job"
+#define INSTANCE2_INTERFACE "com.ubuntu.Upstart2.Instance"
+#define ALL_INTERFACES "" /* of properties */
 
 #define WATCHES_MAX 4 /* libdbus has one for reading and one for writing */
 

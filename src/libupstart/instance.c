@@ -16,6 +16,7 @@ upstart_instance_free(struct upstart_instance *instance)
 		free(instance->name);
 		free(instance->goal);
 		free(instance->state);
+		free(instance->quarantine);
 		free(instance);
 	}
 	return NULL;
@@ -68,7 +69,8 @@ read_property(void *data, const char *name, DBusMessageIter *value, struct upsta
 	target = strcmp(name, "name") == 0    ? &instance->name
 		 : strcmp(name, "goal") == 0  ? &instance->goal
 		 : strcmp(name, "state") == 0 ? &instance->state
-					      : NULL;
+		 : strcmp(name, "quarantine") == 0 ? &instance->quarantine
+						   : NULL;
 	if (!target)
 		return 0;
 	if (dbus_message_iter_get_arg_type(value) != DBUS_TYPE_STRING)
@@ -88,9 +90,13 @@ upstart_instance_properties(struct upstart *conn, const char *instance, struct u
 
 	if (!got)
 		return client_nomem(err);
-	r = client_properties(conn, instance, INSTANCE_INTERFACE, read_property, got, err);
+	r = client_properties(conn, instance, ALL_INTERFACES, read_property, got, err);
 	if (r == 0 && (!got->name || !got->goal || !got->state))
 		r = client_reply_malformed(err);
+	if (r == 0 && !got->quarantine)
+		got->quarantine = strdup(""); /* an older init knows none */
+	if (r == 0 && !got->quarantine)
+		r = client_nomem(err);
 	if (r < 0) {
 		upstart_instance_free(got);
 		return r;
@@ -123,6 +129,14 @@ int
 upstart_instance_restart(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err)
 {
 	return instance_request(conn, instance, "Restart", wait, err);
+}
+
+int
+upstart_instance_reset(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err)
+{
+	const struct call call = { instance, INSTANCE2_INTERFACE, "Reset", wait ? CALL_WAIT_ONCE : CALL_ONCE, "b" };
+
+	return client_call(conn, &call, NULL, err, (int) wait);
 }
 
 /* What reload meant before init had a word for it. */

@@ -126,6 +126,19 @@ upstart_job_restart(struct upstart *conn, const char *job, char *const *env, boo
 	return reply_path(r, &reply, instance, err);
 }
 
+int
+upstart_job_reset(struct upstart *conn, const char *job, char *const *env, bool wait, struct upstart_error *err)
+{
+	bool again = conn->transport == UPSTART_PRIVATE;
+	const struct call call = { job, JOB2_INTERFACE, "ResetWithToken",
+				   wait ? (again ? CALL_WAIT_TOKEN : CALL_WAIT_ONCE) : again ? CALL_TOKEN : CALL_ONCE,
+				   "abs" };
+	char token[TOKEN_SIZE];
+	int r = client_token(token, err);
+
+	return r < 0 ? r : client_call(conn, &call, NULL, err, env, (int) wait, token);
+}
+
 /* ---- properties ---- */
 
 int

@@ -52,6 +52,12 @@ upstart_version(struct upstart *conn, char **version, struct upstart_error *err)
 }
 
 int
+upstart_degraded(struct upstart *conn, char **why, struct upstart_error *err)
+{
+	return client_property(conn, MANAGER_PATH, MANAGER2_INTERFACE, "degraded", why, err);
+}
+
+int
 upstart_log_priority(struct upstart *conn, char **priority, struct upstart_error *err)
 {
 	return client_property(conn, MANAGER_PATH, MANAGER_INTERFACE, "log_priority", priority, err);

@@ -50,6 +50,8 @@ struct upstart_error {
 #define UPSTART_ERROR_JOB_FAILED UPSTART_ERROR("JobFailed")
 #define UPSTART_ERROR_NOT_RUNNING UPSTART_ERROR("NotRunning")
 #define UPSTART_ERROR_EVENT_FAILED UPSTART_ERROR("EventFailed")
+#define UPSTART_ERROR_QUARANTINED UPSTART_ERROR("Quarantined")
+#define UPSTART_ERROR_NOT_QUARANTINED UPSTART_ERROR("NotQuarantined")
 #define UPSTART_ERROR_NO_CGROUP_MANAGER UPSTART_ERROR("CGroupManagerNotAvailable")
 /* A job or instance that is not there any more answers with this one. */
 #define UPSTART_ERROR_GONE "org.freedesktop.DBus.Error.UnknownMethod"
@@ -117,6 +119,12 @@ int upstart_job_stop(struct upstart *conn, const char *job, char *const *env, bo
 int upstart_job_restart(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
 			struct upstart_error *err);
 
+/*
+ * End the quarantine of the instance that `env` selects: its processes are killed, and it stops. With `wait`: until stopped.
+ * An init without quarantines has no such method.
+ */
+int upstart_job_reset(struct upstart *conn, const char *job, char *const *env, bool wait, struct upstart_error *err);
+
 struct upstart_job *upstart_job_free(struct upstart_job *job);
 
 /* Where a job comes from. An init older than 2 says nothing of it: all are "" then. */
@@ -142,6 +150,7 @@ struct upstart_instance {
 	char *state;
 	struct upstart_process *processes; /* those alive; main first */
 	size_t process_count;
+	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
 };
 
 int upstart_instance_properties(struct upstart *conn, const char *instance, struct upstart_instance **properties,
@@ -150,6 +159,7 @@ int upstart_instance_properties(struct upstart *conn, const char *instance, stru
 int upstart_instance_start(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
 int upstart_instance_stop(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
 int upstart_instance_restart(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
+int upstart_instance_reset(struct upstart *conn, const char *instance, bool wait, struct upstart_error *err);
 /* Sends the job's reload signal; also by hand, as HUP, when init is too old to know how. */
 int upstart_instance_reload(struct upstart *conn, const char *instance, struct upstart_error *err);
 
@@ -239,6 +249,8 @@ int upstart_emit_async(struct upstart *conn, const char *event, char *const *env
 /* ---- init itself ---- */
 
 int upstart_version(struct upstart *conn, char **version, struct upstart_error *err);
+/* The rule of its own that init found broken; "": none. An older init answers UPSTART_ERROR_GONE. */
+int upstart_degraded(struct upstart *conn, char **why, struct upstart_error *err);
 int upstart_log_priority(struct upstart *conn, char **priority, struct upstart_error *err);
 int upstart_set_log_priority(struct upstart *conn, const char *priority, struct upstart_error *err);
 int upstart_reload_configuration(struct upstart *conn, struct upstart_error *err);

@@ -13,7 +13,8 @@
 
 static const char usage[] = "Usage: upstart-replay [OPTION]... FILE\n"
 			    "Apply the inputs that `init --record FILE' has written, and compare what they lead\n"
-			    "to with what they led to then.\n"
+			    "to with what they led to then. A crash report of init's is done again until where\n"
+			    "init crashed.\n"
 			    "\n"
 			    "      --until N   stop after input number N and show jobs and events\n"
 			    "      --print     print inputs, events as they have their turn, and effects\n"

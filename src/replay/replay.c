@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/wire_print.h"
 #include "core/core.h"
 #include "core/explain.h"
 #include "init/definitions.h"
 #include "init/record.h"
-#include "replay/print.h"
 
 #define STOP 1 /* a callback's result: far enough */
 
@@ -25,6 +25,7 @@ struct replay {
 	uint64_t before;     /* the last effect before the last input */
 	struct strbuf steps; /* events that had their turn in it */
 	bool bad;
+	bool reported; /* it is a crash report */
 };
 
 static void fault(struct replay *r, const char *fmt, ...) printf_like(2, 3);
@@ -121,20 +122,31 @@ print_all(const char *lead, const void *p, size_t n)
 	while (in.p < in.end && !in.bad) {
 		auto_strbuf struct strbuf b = STRBUF_INIT;
 
-		print_value(&b, &in);
+		wire_print(&b, &in);
 		(void) printf("%s%s\n", lead, b.failed || in.bad ? "?" : b.p);
 	}
 }
 
+/* Before it is applied: it may be the last that can be. */
 static void
-print_step(struct replay *r, const struct input *in)
+print_input(const struct replay *r, const struct input *in)
 {
-	auto_strbuf struct strbuf b = STRBUF_INIT, effects = STRBUF_INIT;
+	auto_strbuf struct strbuf b = STRBUF_INIT;
 
 	if (!r->options->print)
 		return;
 	input_pack(&b, in);
 	print_all("", b.p, b.len);
+	(void) fflush(stdout);
+}
+
+static void
+print_step(struct replay *r)
+{
+	auto_strbuf struct strbuf effects = STRBUF_INIT;
+
+	if (!r->options->print)
+		return;
 	if (r->steps.len > 0)
 		(void) fputs(r->steps.p, stdout);
 	record_pack_effects(&effects, r->core, r->before);
@@ -201,9 +213,11 @@ apply(struct replay *r, const void *p, size_t n)
 		return result;
 	r->before = core_last_effect(r->core);
 	r->steps.len = 0;
+	input.seq = core_seq(r->core) + 1;
+	print_input(r, &input);
 	result = core_apply(r->core, &input);
 	r->inputs++;
-	print_step(r, &input);
+	print_step(r);
 	if (result < 0 && result != -EINVAL)
 		fault(r, "input %" PRIu64 " (%s): %s", input.seq, input_type_name(input.type),
 		      result == -ENOTRECOVERABLE ? "an internal rule was broken" : strerror(-result));
@@ -236,6 +250,24 @@ compare(struct replay *r, const void *p, size_t n)
 	return STOP;
 }
 
+/* A crash report ends with what init could not do: here it could be done, or we would not have come to this. */
+static int
+tell_report(struct replay *r, const void *p, size_t n)
+{
+	struct record_report report = { 0 };
+	struct wire_in in;
+	int result;
+
+	r->reported = true;
+	wire_in_init(&in, p, n);
+	result = wire_get_struct(&in, &record_report_schema, &report);
+	if (result == 0 && !r->options->quiet)
+		(void) printf("report: %s: %s (%s)\n", report.what != NULL ? report.what : "?",
+			      report.why != NULL ? report.why : "?", report.cause != NULL ? report.cause : "?");
+	wire_free_struct(&record_report_schema, &report);
+	return result;
+}
+
 static int
 record_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 {
@@ -262,6 +294,8 @@ record_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 			   : apply(r, p, n);
 	case RECORD_EFFECTS:
 		return compare(r, p, n);
+	case RECORD_REPORT:
+		return tell_report(r, p, n);
 	default:
 		return 0;
 	}
@@ -272,7 +306,7 @@ finish(struct replay *r, int result)
 {
 	const char *path = r->options->path;
 
-	if (result >= 0 && r->inputs == 0)
+	if (result >= 0 && r->inputs == 0 && !r->reported)
 		result = -EBADMSG;
 	if (result < 0) {
 		fault(r, "%s: %s", path, result == -EBADMSG ? "not a recording of init" : strerror(-result));

@@ -163,7 +163,7 @@ def test_an_input_that_crashes_init_twice_is_left_out(make_session):
     session.ctl("start", "a")
     pid = session.pid_of("a")
     done = session.command("initctl", "emit", "go")
-    assert (done.returncode, done.stderr) == (1, "initctl: The request made init crash and was left out\n")
+    assert (done.returncode, done.stderr) == (1, "initctl: The request was left out: init crashed twice over it\n")
     # The second time it was reading the journal.
     assert session.messages().count("going on from the journal") == 1
     assert "Input EMIT made init crash twice and is left out" in session.messages()

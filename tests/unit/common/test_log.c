@@ -144,8 +144,9 @@ test_error_set_fills_and_returns(void **state)
 static unsigned told;
 
 static void
-hook(const char *file, int line, const char *what)
+hook(const char *file, int line, const char *what, void *data)
 {
+	assert_ptr_equal(data, &told);
 	assert_non_null(strstr(file, "test_log.c"));
 	assert_true(line > 0);
 	assert_string_equal(what, "n < 3");
@@ -170,13 +171,13 @@ test_invariant_is_told_once_and_goes_on(void **state)
 #else
 	unsigned before = invariant_count();
 
-	invariant_set_hook(hook);
+	invariant_set_hook(hook, &told);
 	assert_int_equal(invariant_holds(1), 0);
 	assert_int_equal(invariant_holds(3), -ENOTRECOVERABLE);
 	assert_int_equal(invariant_holds(4), -ENOTRECOVERABLE);
 	assert_int_equal(told, 1);
 	assert_int_equal(invariant_count(), before + 2);
-	invariant_set_hook(NULL);
+	invariant_set_hook(NULL, NULL);
 	assert_int_equal(invariant_holds(5), -ENOTRECOVERABLE);
 #endif
 }

@@ -75,11 +75,11 @@ test_files_agree_with_tables(void **state)
 {
 	static const enum interface_id manager[] = { IFACE_MANAGER, IFACE_MANAGER2 };
 	static const enum interface_id job[] = { IFACE_JOB, IFACE_JOB2 };
-	static const enum interface_id instance[] = { IFACE_INSTANCE };
+	static const enum interface_id instance[] = { IFACE_INSTANCE, IFACE_INSTANCE2 };
 
 	check_file("com.ubuntu.Upstart.xml", manager, 2);
 	check_file("com.ubuntu.Upstart.Job.xml", job, 2);
-	check_file("com.ubuntu.Upstart.Instance.xml", instance, 1);
+	check_file("com.ubuntu.Upstart.Instance.xml", instance, 2);
 }
 
 static size_t

@@ -71,10 +71,12 @@ static const struct member {
 	{ JOB, I_JOB2, "StartWithToken", "asbs", "o", REQUEST_JOB_START },
 	{ JOB, I_JOB2, "StopWithToken", "asbs", "", REQUEST_JOB_STOP },
 	{ JOB, I_JOB2, "RestartWithToken", "asbs", "o", REQUEST_JOB_RESTART },
+	{ JOB, I_JOB2, "ResetWithToken", "asbs", "", REQUEST_JOB_RESET },
 	{ INST, I_INST, "Start", "b", "", REQUEST_INSTANCE_START },
 	{ INST, I_INST, "Stop", "b", "", REQUEST_INSTANCE_STOP },
 	{ INST, I_INST, "Restart", "b", "", REQUEST_INSTANCE_RESTART },
 	{ INST, I_INST, "Reload", "", "", REQUEST_INSTANCE_RELOAD },
+	{ INST, "com.ubuntu.Upstart2.Instance", "Reset", "b", "", REQUEST_INSTANCE_RESET },
 	{ MGR, I_PROP, "Get", "ss", "v", NO_REQUEST }, /* of version: known without init */
 	{ MGR, I_INTRO, "Introspect", "", "s", NO_REQUEST },
 	{ MGR, I_PEER, "Ping", "", "", NO_REQUEST },

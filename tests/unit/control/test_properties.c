@@ -127,13 +127,16 @@ static void
 test_manager_properties(void **state)
 {
 	struct msg_reply priority = { .value = "message" };
+	struct msg_reply degraded = { .value = "message", .degraded = "a rule" };
 
 	is_value(read_property(MGR, I_MGR, "version", 0, NULL), "=upstart (upstart " UPSTART_VERSION ")");
 	is_value(read_property(MGR, "", "log_priority", REQUEST_GET_LOG_PRIORITY, &priority), "=message");
 	is_value(read_property(MGR, I_MGR, NULL, REQUEST_GET_LOG_PRIORITY, &priority),
 		 "[version=upstart (upstart " UPSTART_VERSION "),log_priority=message]");
 	is_value(read_property(MGR, "", NULL, REQUEST_GET_LOG_PRIORITY, &priority),
-		 "[version=upstart (upstart " UPSTART_VERSION "),log_priority=message]");
+		 "[version=upstart (upstart " UPSTART_VERSION "),log_priority=message,degraded=]");
+	is_value(read_property(MGR, "com.ubuntu.Upstart2", NULL, REQUEST_GET_LOG_PRIORITY, &degraded),
+		 "[degraded=a rule]");
 	is_value(read_property(MGR, "no.such", NULL, REQUEST_GET_LOG_PRIORITY, &priority), "[]");
 	rig_is_error(read_property(MGR, I_MGR, "nothing", 0, NULL), UNKNOWN, GET_UNKNOWN);
 	rig_is_error(read_property(MGR, I_JOB, "version", 0, NULL), UNKNOWN, GET_UNKNOWN);
@@ -177,12 +180,15 @@ test_instance_properties(void **state)
 		{ "state", "=running" },
 		{ "processes", "=[[main,812],[post-start,-1]]" },
 	};
+	struct msg_reply quarantined = { .quarantine = "why" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
 		is_value(read_property(INST, I_INST, each[i][0], REQUEST_INSTANCE_PROPERTIES, &instance_reply),
 			 each[i][1]);
 	is_value(read_property(INST, I_INST, NULL, REQUEST_INSTANCE_PROPERTIES, &instance_reply),
 		 "[name=,goal=start,state=running,processes=[[main,812],[post-start,-1]]]");
+	is_value(read_property(INST, "", NULL, REQUEST_INSTANCE_PROPERTIES, &quarantined),
+		 "[name=,goal=,state=,processes=[],quarantine=why]");
 }
 
 static void

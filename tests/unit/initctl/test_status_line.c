@@ -15,7 +15,7 @@ static void
 assert_line(const char *instance_name, const char *goal, const char *state, struct upstart_process *processes,
 	    const char *expected)
 {
-	struct upstart_instance instance = { (char *) instance_name, (char *) goal, (char *) state, processes, 0 };
+	struct upstart_instance instance = { (char *) instance_name, (char *) goal, (char *) state, processes, 0, NULL };
 	char *text auto_free = NULL;
 
 	while (processes[instance.process_count].kind)
@@ -54,12 +54,24 @@ test_processes_are_shown_by_kind(void **state)
 		    "db stop/pre-stop, process 10\n\tpost-start process 11\n\tpre-stop process 12\n");
 }
 
+static void
+test_quarantine_is_shown_on_a_line_of_its_own(void **state)
+{
+	struct upstart_process main_process = PROCESS("main", 7);
+	struct upstart_instance instance = { (char *) "", (char *) "stop", (char *) "running", &main_process, 1,
+					     (char *) "init crashed twice" };
+	char *text auto_free = status_line_format("db", &instance);
+
+	assert_string_equal(text, "db stop/running, process 7\n\tquarantined until `initctl reset': init crashed twice\n");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_instance_it_waits),
 		cmocka_unit_test(test_processes_are_shown_by_kind),
+		cmocka_unit_test(test_quarantine_is_shown_on_a_line_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

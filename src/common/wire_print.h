@@ -8,4 +8,4 @@
 #include "common/wire.h"
 
 /* Append one value, which is consumed from `in`. */
-void print_value(struct strbuf *b, struct wire_in *in);
+void wire_print(struct strbuf *b, struct wire_in *in);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "replay/print.h"
+#include "common/wire_print.h"
 
 #include <inttypes.h>
 
@@ -68,7 +68,7 @@ print_at(struct strbuf *b, struct wire_in *in, int depth)
 }
 
 void
-print_value(struct strbuf *b, struct wire_in *in)
+wire_print(struct strbuf *b, struct wire_in *in)
 {
 	print_at(b, in, 0);
 }
