@@ -211,6 +211,9 @@ struct msg_reply {
 	char *path;	 /* the file it is from */
 	char *fault;	 /* what is wrong with its files now; "": nothing */
 	char *successor; /* "changed" or "deleted": from when the last instance has gone; else "" */
+	char **while_on;  /* in the same form, with "/NOT" */
+	char **exports;
+	char *template;	  /* of the instance's name */
 	/* properties of an instance */
 	char *goal, *state;
 	char **processes; /* kind, pid, kind, pid … in the order of process kinds */

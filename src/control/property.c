@@ -138,6 +138,24 @@ property_put_successor(DBusMessageIter *it, const struct call *call, const struc
 }
 
 bool
+property_put_while(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_condition(it, reply->while_on);
+}
+
+bool
+property_put_export(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return libdbus_put_strv(it, reply->exports);
+}
+
+bool
+property_put_template(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->template);
+}
+
+bool
 property_put_instance_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
 	return put_text(it, call->object.instance);

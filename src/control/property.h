@@ -26,6 +26,9 @@ bool property_put_emits(DBusMessageIter *it, const struct call *call, const stru
 bool property_put_path(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_fault(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_successor(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_while(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_export(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_template(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_instance_name(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_goal(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_state(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);

@@ -8,6 +8,7 @@
 
 #include "common/log_file.h"
 #include "common/scope.h"
+#include "core/explain.h"
 #include "init/dump.h"
 #include "init/explain.h"
 #include "init/logs.h"
@@ -132,10 +133,14 @@ copy(char **to, const char *from)
 static int
 add_node(char ***list, const struct condition_node *node)
 {
+	static const char *const operators[] = {
+		[CONDITION_AND] = "/AND",
+		[CONDITION_OR] = "/OR",
+		[CONDITION_NOT] = "/NOT",
+	};
+
 	if (node->type != CONDITION_MATCH)
-		return strv_add(list, "1") < 0 || strv_add(list, node->type == CONDITION_AND ? "/AND" : "/OR") < 0
-			   ? -ENOMEM
-			   : 0;
+		return strv_add(list, "1") < 0 || strv_add(list, operators[node->type]) < 0 ? -ENOMEM : 0;
 	if (strv_take(list, str_printf("%zu", strv_len(node->args) + 1)) < 0 || strv_add(list, node->name) < 0)
 		return -ENOMEM;
 	return strv_extend(list, node->args);
@@ -177,7 +182,9 @@ job_properties(struct init *init, const struct msg_request *m, struct msg_reply 
 	if (copy(&reply->job, cls->name) < 0 || copy(&reply->description, cls->description) < 0 ||
 	    copy(&reply->author, cls->author) < 0 || copy(&reply->version, cls->version) < 0 ||
 	    copy(&reply->usage, cls->usage) < 0 || flatten(&reply->start_on, cls->start_on) < 0 ||
-	    flatten(&reply->stop_on, cls->stop_on) < 0 || strv_dup(&reply->emits, cls->emits) < 0)
+	    flatten(&reply->stop_on, cls->stop_on) < 0 || strv_dup(&reply->emits, cls->emits) < 0 ||
+	    flatten(&reply->while_on, core_while(init->core, cls->name)) < 0 ||
+	    strv_dup(&reply->exports, cls->export) < 0 || copy(&reply->template, cls->instance) < 0)
 		return -ENOMEM;
 	return job_file(init, cls, reply);
 }

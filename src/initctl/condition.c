@@ -7,18 +7,20 @@
 #include "job/quote.h"
 
 static enum condition_op
-op_of(char *const *words)
+op_of(char *const *words, bool of_states)
 {
 	if (strcmp(words[0], "/AND") == 0)
 		return CONDITION_AND;
 	if (strcmp(words[0], "/OR") == 0)
 		return CONDITION_OR;
+	if (of_states && strcmp(words[0], "/NOT") == 0)
+		return CONDITION_NOT;
 	return CONDITION_EVENT;
 }
 
 /* Put the nodes together; the stack never holds more than was read. */
 static int
-link_nodes(struct condition_tree *tree, char *const *const *rpn, struct condition **stack)
+link_nodes(struct condition_tree *tree, char *const *const *rpn, bool of_states, struct condition **stack)
 {
 	size_t depth = 0;
 
@@ -27,14 +29,14 @@ link_nodes(struct condition_tree *tree, char *const *const *rpn, struct conditio
 
 		if (!rpn[i][0])
 			return -EINVAL;
-		node->op = op_of(rpn[i]);
+		node->op = op_of(rpn[i], of_states);
 		if (node->op == CONDITION_EVENT) {
 			node->words = rpn[i];
 		} else {
-			if (depth < 2)
+			if (depth < (node->op == CONDITION_NOT ? 1 : 2))
 				return -EINVAL;
 			node->right = stack[--depth];
-			node->left = stack[--depth];
+			node->left = node->op == CONDITION_NOT ? NULL : stack[--depth];
 		}
 		stack[depth++] = node;
 	}
@@ -44,8 +46,8 @@ link_nodes(struct condition_tree *tree, char *const *const *rpn, struct conditio
 	return 0;
 }
 
-int
-condition_tree_read(struct condition_tree *tree, char *const *const *rpn)
+static int
+tree_read(struct condition_tree *tree, char *const *const *rpn, bool of_states)
 {
 	struct condition **stack auto_free = NULL;
 	size_t n = 0;
@@ -56,10 +58,22 @@ condition_tree_read(struct condition_tree *tree, char *const *const *rpn)
 	stack = calloc(n + 1, sizeof(struct condition *));
 	tree->nodes = calloc(n + 1, sizeof(*tree->nodes));
 	tree->root = NULL;
-	r = stack && tree->nodes ? link_nodes(tree, rpn, stack) : -ENOMEM;
+	r = stack && tree->nodes ? link_nodes(tree, rpn, of_states, stack) : -ENOMEM;
 	if (r < 0)
 		condition_tree_deinit(tree);
 	return r;
+}
+
+int
+condition_tree_read(struct condition_tree *tree, char *const *const *rpn)
+{
+	return tree_read(tree, rpn, false);
+}
+
+int
+condition_tree_read_while(struct condition_tree *tree, char *const *const *rpn)
+{
+	return tree_read(tree, rpn, true);
 }
 
 void
@@ -78,6 +92,11 @@ condition_format(const struct condition *condition, struct strbuf *out)
 			strbuf_addc(out, ' ');
 			quote_event_argument(out, condition->words[i], false);
 		}
+		return;
+	}
+	if (condition->op == CONDITION_NOT) {
+		strbuf_add(out, "not ");
+		condition_format(condition->right, out);
 		return;
 	}
 	strbuf_addc(out, '(');
@@ -121,6 +140,7 @@ condition_visit(const struct condition *condition, condition_visit_fn visit, voi
 		visit(condition, data);
 		return;
 	}
-	condition_visit(condition->left, visit, data);
+	if (condition->left)
+		condition_visit(condition->left, visit, data);
 	condition_visit(condition->right, visit, data);
 }

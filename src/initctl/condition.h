@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * The conditions of jobs as init hands them out: reverse Polish, made a tree again and printed.
+ * The conditions of jobs as init hands them out, over events or (`while`) over states: reverse Polish, made a tree again
+ * and printed.
  */
 
 #include <stdbool.h>
@@ -10,12 +11,12 @@
 
 #include "common/str.h"
 
-enum condition_op { CONDITION_EVENT, CONDITION_AND, CONDITION_OR };
+enum condition_op { CONDITION_EVENT, CONDITION_AND, CONDITION_OR, CONDITION_NOT };
 
 struct condition {
 	enum condition_op op;
 	char *const *words; /* borrowed: event and its arguments; of CONDITION_EVENT */
-	struct condition *left, *right; /* borrowed: in the same tree; of the others */
+	struct condition *left, *right; /* borrowed: in the same tree; of the others. CONDITION_NOT has right only */
 	bool value; /* for whoever evaluates it */
 };
 
@@ -28,6 +29,8 @@ struct condition_tree {
 
 /* `rpn` must outlive the tree. 0; -EINVAL when it is not one expression; -ENOMEM. */
 int must_check condition_tree_read(struct condition_tree *tree, char *const *const *rpn);
+/* The same for a `while`, in which there is CONDITION_NOT. */
+int must_check condition_tree_read_while(struct condition_tree *tree, char *const *const *rpn);
 void condition_tree_deinit(struct condition_tree *tree); /* idempotent */
 #define auto_condition __attribute__((cleanup(condition_tree_deinit)))
 

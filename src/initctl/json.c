@@ -108,8 +108,9 @@ json_status(const char *job, const struct upstart_instance *instance)
 	return object;
 }
 
-json_t *
-json_condition(const struct condition *condition)
+/* `leaf` is what a leaf is called. */
+static json_t *
+tree_json(const struct condition *condition, const char *leaf)
 {
 	json_t *object, *parts;
 
@@ -117,13 +118,29 @@ json_condition(const struct condition *condition)
 		return must(json_null());
 	object = must(json_object());
 	if (condition->op == CONDITION_EVENT) {
-		json_put(object, "event", json_text(condition->words[0]));
+		json_put(object, leaf, json_text(condition->words[0]));
 		json_put(object, "match", json_strings(condition->words + 1));
 		return object;
 	}
+	if (condition->op == CONDITION_NOT) {
+		json_put(object, "not", tree_json(condition->right, leaf));
+		return object;
+	}
 	parts = must(json_array());
-	append(parts, json_condition(condition->left));
-	append(parts, json_condition(condition->right));
+	append(parts, tree_json(condition->left, leaf));
+	append(parts, tree_json(condition->right, leaf));
 	json_put(object, condition->op == CONDITION_AND ? "and" : "or", parts);
 	return object;
+}
+
+json_t *
+json_condition(const struct condition *condition)
+{
+	return tree_json(condition, "event");
+}
+
+json_t *
+json_while(const struct condition *condition)
+{
+	return tree_json(condition, "state");
 }

@@ -30,3 +30,5 @@ json_t *json_status(const char *job, const struct upstart_instance *instance);
 
 /* {"event", "match": […]}, {"and": […, …]} or {"or": […, …]}; NULL becomes null. */
 json_t *json_condition(const struct condition *condition);
+/* The same of a `while`, with {"state", "match"} and {"not": …}. */
+json_t *json_while(const struct condition *condition);

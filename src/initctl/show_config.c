@@ -72,9 +72,23 @@ condition_json(const struct initctl *ctl, const struct upstart_job *job, const c
 	return json_condition(r < 0 ? NULL : tree.root);
 }
 
+/* The `while`, read; its root is NULL if there is none, or, after saying so, if it makes no sense. */
+static int
+read_while(const struct initctl *ctl, const struct upstart_job *job, struct condition_tree *tree)
+{
+	int r = condition_tree_read_while(tree, (char *const *const *) job->while_on);
+
+	if (r == -ENOMEM)
+		tool_nomem();
+	if (r < 0)
+		tool_error(&ctl->tool, _("%s: init sent a %s condition that makes no sense"), job->name, "while");
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static json_t *
 job_json(const struct initctl *ctl, const struct upstart_job *job, int *status)
 {
+	struct condition_tree tree auto_condition = CONDITION_TREE_INIT;
 	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o}", "job", json_text(job->name), "description",
 				   json_text(job->description), "author", json_text(job->author), "version",
 				   json_text(job->version), "usage", json_text(job->usage));
@@ -82,20 +96,41 @@ job_json(const struct initctl *ctl, const struct upstart_job *job, int *status)
 	json_put(object, "emits", json_strings(job->emits));
 	json_put(object, "start_on", condition_json(ctl, job, "start", job->start_on, status));
 	json_put(object, "stop_on", condition_json(ctl, job, "stop", job->stop_on, status));
+	if (read_while(ctl, job, &tree) != EXIT_SUCCESS)
+		*status = EXIT_FAILURE;
+	json_put(object, "while", json_while(tree.root));
 	return object;
+}
+
+/* Not one by one: the programs that read that form know events only. */
+static int
+show_while(const struct initctl *ctl, const struct upstart_job *job)
+{
+	struct condition_tree tree auto_condition = CONDITION_TREE_INIT;
+	struct strbuf text auto_strbuf = STRBUF_INIT;
+	int status = read_while(ctl, job, &tree);
+
+	if (!tree.root || ctl->enumerate)
+		return status;
+	condition_format(tree.root, &text);
+	if (text.failed)
+		tool_nomem();
+	tool_print(&ctl->tool, "  while %s\n", text.p);
+	return status;
 }
 
 static int
 show(const struct initctl *ctl, const struct upstart_job *job)
 {
-	int start, stop;
+	int start, stop, states;
 
 	tool_print(&ctl->tool, "%s\n", job->name);
 	for (size_t i = 0; job->emits[i]; i++)
 		tool_print(&ctl->tool, "  emits %s\n", job->emits[i]);
 	start = show_condition(ctl, job, "start", job->start_on);
 	stop = show_condition(ctl, job, "stop", job->stop_on);
-	return start == EXIT_SUCCESS ? stop : start;
+	states = show_while(ctl, job);
+	return start != EXIT_SUCCESS || stop != EXIT_SUCCESS ? EXIT_FAILURE : states;
 }
 
 static int

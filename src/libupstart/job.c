@@ -173,7 +173,10 @@ upstart_job_free(struct upstart_job *job)
 		free(job->usage);
 		condition_free(job->start_on);
 		condition_free(job->stop_on);
+		condition_free(job->while_on);
 		strv_free(job->emits);
+		strv_free(job->exports);
+		free(job->instance);
 		free(job);
 	}
 	return NULL;
@@ -234,7 +237,7 @@ read_property(struct upstart_job *job, const char *name, DBusMessageIter *value,
 	} strings[] = {
 		{ "name", &job->name },	    { "description", &job->description },
 		{ "author", &job->author }, { "version", &job->version },
-		{ "usage", &job->usage },
+		{ "usage", &job->usage },   { "instance", &job->instance },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
@@ -245,6 +248,12 @@ read_property(struct upstart_job *job, const char *name, DBusMessageIter *value,
 		return read_condition(value, &job->start_on, err);
 	if (strcmp(name, "stop_on") == 0)
 		return read_condition(value, &job->stop_on, err);
+	if (strcmp(name, "while") == 0)
+		return read_condition(value, &job->while_on, err);
+	if (strcmp(name, "export") == 0) {
+		strv_free(steal(&job->exports));
+		return client_iter_strv(value, DBUS_TYPE_STRING, &job->exports, err);
+	}
 	if (strcmp(name, "emits") == 0) {
 		strv_free(steal(&job->emits));
 		return client_iter_strv(value, DBUS_TYPE_STRING, &job->emits, err);
@@ -256,7 +265,7 @@ read_property(struct upstart_job *job, const char *name, DBusMessageIter *value,
 static int
 fill_up(struct upstart_job *job, struct upstart_error *err)
 {
-	char **strings[] = { &job->description, &job->author, &job->version, &job->usage };
+	char **strings[] = { &job->description, &job->author, &job->version, &job->usage, &job->instance };
 
 	if (!job->name)
 		return client_reply_malformed(err);
@@ -272,7 +281,11 @@ fill_up(struct upstart_job *job, struct upstart_error *err)
 		job->stop_on = calloc(1, sizeof(*job->stop_on));
 	if (!job->emits)
 		job->emits = calloc(1, sizeof(*job->emits));
-	return job->start_on && job->stop_on && job->emits ? 0 : client_nomem(err);
+	if (!job->while_on)
+		job->while_on = calloc(1, sizeof(*job->while_on));
+	if (!job->exports)
+		job->exports = calloc(1, sizeof(*job->exports));
+	return job->start_on && job->stop_on && job->emits && job->while_on && job->exports ? 0 : client_nomem(err);
 }
 
 static int
@@ -290,7 +303,8 @@ upstart_job_properties(struct upstart *conn, const char *job, struct upstart_job
 
 	if (!got)
 		return client_nomem(err);
-	r = client_properties(conn, job, JOB_INTERFACE, read_job_property, got, err);
+	/* Those of all interfaces: there are more since Upstart 2. */
+	r = client_properties(conn, job, "", read_job_property, got, err);
 	if (r == 0)
 		r = fill_up(got, err);
 	if (r < 0) {

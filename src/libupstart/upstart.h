@@ -96,6 +96,10 @@ struct upstart_job {
 	char ***start_on; /* reverse Polish: event and its arguments, or "/AND", "/OR"; NULL-terminated, never NULL */
 	char ***stop_on;
 	char **emits; /* never NULL */
+	/* Of an init older than Upstart 2 empty: */
+	char ***while_on; /* over states, with "/NOT"; never NULL */
+	char **exports;	  /* never NULL */
+	char *instance;	  /* template of instance names; "" when there is only one */
 };
 
 int upstart_get_job(struct upstart *conn, const char *name, char **job, struct upstart_error *err);

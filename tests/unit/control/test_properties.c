@@ -27,6 +27,8 @@
 	"Method \"Set\" with signature \"ssv\" on interface \"org.freedesktop.DBus.Properties\" doesn't exist\n"
 
 static char *start_on[] = { "2", "a", "X=1", "1", "b", "1", "/OR", NULL };
+static char *while_on[] = { "1", "c", "1", "/NOT", NULL };
+static char *exports[] = { "K", NULL };
 static char *emits[] = { "e1", "e\xff", NULL };
 static char *processes[] = { "main", "812", "post-start", "-1", NULL };
 static struct msg_reply job_reply = {
@@ -35,6 +37,9 @@ static struct msg_reply job_reply = {
 	.version = "v",
 	.start_on = start_on,
 	.emits = emits,
+	.while_on = while_on,
+	.exports = exports,
+	.template = "$K",
 };
 static struct msg_reply instance_reply = { .goal = "start", .state = "running", .processes = processes };
 
@@ -167,7 +172,7 @@ test_job_properties(void **state)
 			 file[i][1]);
 	is_value(read_property(JOB, "", NULL, REQUEST_JOB_PROPERTIES, &job_reply),
 		 "[name=web-x,description=d\\xff,author=a,version=v,usage=,start_on=[[a,X=1],[b],[/OR]],stop_on=[],"
-		 "emits=[e1,e\\xff],path=,fault=,successor=]");
+		 "emits=[e1,e\\xff],while=[[c],[/NOT]],export=[K],instance=$K,path=,fault=,successor=]");
 	rig_is_error(read_property(JOB, "", "goal", 0, NULL), UNKNOWN, GET_UNKNOWN);
 }
 

@@ -164,6 +164,28 @@ test_events_are_visited_from_left_to_right(void **state)
 	rpn_free(rpn);
 }
 
+static void
+test_expression_over_states_has_not(void **state)
+{
+	struct condition_tree tree auto_condition = CONDITION_TREE_INIT;
+	struct condition_tree bad auto_condition = CONDITION_TREE_INIT;
+	struct strbuf out auto_strbuf = STRBUF_INIT, seen auto_strbuf = STRBUF_INIT;
+	char ***rpn = rpn_of("a X=1;b;c;/OR;/NOT;/AND"), ***lone = rpn_of("/NOT");
+
+	(void) state;
+	assert_int_equal(condition_tree_read_while(&tree, (char *const *const *) rpn), 0);
+	condition_format(tree.root, &out);
+	assert_string_equal(out.p, "(a X=1 and not (b or c))");
+	condition_visit(tree.root, note, &seen);
+	assert_string_equal(seen.p, "abc");
+	assert_int_equal(condition_tree_read_while(&bad, (char *const *const *) lone), -EINVAL);
+	/* Over events it is a name like another. */
+	assert_int_equal(condition_tree_read(&bad, (char *const *const *) lone), 0);
+	assert_int_equal(bad.root->op, CONDITION_EVENT);
+	rpn_free(rpn);
+	rpn_free(lone);
+}
+
 int
 main(void)
 {
@@ -174,6 +196,7 @@ main(void)
 		cmocka_unit_test(test_what_is_no_expression_is_refused),
 		cmocka_unit_test(test_job_events_name_their_job),
 		cmocka_unit_test(test_events_are_visited_from_left_to_right),
+		cmocka_unit_test(test_expression_over_states_has_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
