@@ -106,13 +106,21 @@ shun(struct init *init, const char *path, uint64_t hash)
 	STATE_NOTE(init, NOTE_SHUNNED, hash, NULL, 0);
 }
 
-void
-condemn_definition(struct init *init, const char *path, uint64_t hash, const struct strbuf *definition)
+bool
+condemn_refuses(struct init *init, const struct definition_text *text, uint64_t *hash)
 {
-	log_error("%s made init crash twice", path);
-	if (crash_is_news(CRASH_FILE(hash)))
-		begin_report(init, "file", path, CONDEMN_CRASHED, UINT64_MAX, definition);
-	shun(init, path, hash);
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	*hash = definition_text_hash(text);
+	if (!condemn_is_shunned(init, *hash) && crash_condemned(CRASH_FILE(*hash)) == 0)
+		return false;
+	if (!condemn_is_shunned(init, *hash)) {
+		log_error("%s made init crash twice", text->path);
+		definition_text_pack(text, &b);
+		begin_report(init, "file", text->path, CONDEMN_CRASHED, UINT64_MAX, &b);
+	}
+	shun(init, text->path, *hash);
+	return true;
 }
 
 /* The definition an input speaks of is not to be tried again at the next look at its file. */

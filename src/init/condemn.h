@@ -35,8 +35,8 @@ void condemn_effect(struct init *init, const struct effect *e);
 
 /* Is a definition of that hash (definitions.h) to be done without? */
 bool condemn_is_shunned(const struct init *init, uint64_t hash);
-/* init crashed over this one twice, while it read it. */
-void condemn_definition(struct init *init, const char *path, uint64_t hash, const struct strbuf *definition);
+/* Are the texts of a job's files more than init can stand? That is told. *hash is theirs. */
+bool condemn_refuses(struct init *init, const struct definition_text *text, uint64_t *hash);
 
 /* Init is degraded from now on; the first reason counts. Journaled by the next snapshot, or by condemn_broken(). */
 void condemn_degrade(struct init *init, const char *why);

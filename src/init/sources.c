@@ -335,23 +335,6 @@ inherited_id(const struct init *init, const struct conf *conf)
 	return cls != NULL && cls->path != NULL && strcmp(cls->path, conf->path) == 0 ? cls->id : 0;
 }
 
-/* Is it more than init can stand? That is told. */
-static bool
-is_condemned(struct init *init, const struct definition_text *text, uint64_t hash)
-{
-	auto_strbuf struct strbuf b = STRBUF_INIT;
-
-	if (condemn_is_shunned(init, hash)) {
-		log_error("%s: The definition is done without until its text changes", text->path);
-		return true;
-	}
-	if (crash_condemned(CRASH_FILE(hash)) == 0)
-		return false;
-	definition_text_pack(text, &b);
-	condemn_definition(init, text->path, hash, &b);
-	return true;
-}
-
 /*
  * Make a definition of the texts, unless they are those of `*id` (0: none). 0 and *id, or a negative errno: they say
  * nothing that makes sense. What is wrong is told, but not once more of texts that are known.
@@ -372,8 +355,7 @@ define_texts(struct init *init, struct conf *conf, const struct definition_text 
 
 	if (known && override == NULL)
 		return 0;
-	hash = definition_text_hash(text);
-	if (is_condemned(init, text, hash))
+	if (condemn_refuses(init, text, &hash))
 		return -EINVAL;
 	crash_in_hand(CRASH_FILE(hash));
 	crash_at(text->name);
