@@ -581,6 +581,21 @@ def test_top_directory_that_cannot_be_read_is_read_as_soon_as_it_can(make_sessio
     session.wait_job("other")
 
 
+def test_relative_directories_are_where_init_was_started(make_session):
+    init = make_session()
+    init.start("--append-confdir", "now", "--append-confdir", "later", "--append-confdir", "far/away")
+    for place in ("now", "later", "far/away"):
+        name = pathlib.Path(place).name
+        put(init.path / place, f"{name}.conf", "task\n")
+        init.wait_job(name)
+        put(init.path / place, f"sub/{name}.conf", "task\n")
+        init.wait_job(f"sub/{name}")
+    shutil.rmtree(init.path / "far")
+    init.wait_job("away", False)
+    put(init.path / "far/away", "again.conf", "task\n")
+    init.wait_job("again")
+
+
 def test_overflow_of_the_queue_is_a_rescan(session):
     """More events than the kernel keeps, while init cannot read: it looks at everything."""
     limit = int(pathlib.Path("/proc/sys/fs/inotify/max_queued_events").read_text())

@@ -202,7 +202,8 @@ ancestor_add(struct watch *watch, struct root *root, const char *path)
 		if (r == 0 || !is_passed_over(-r))
 			return r;
 	}
-	return -ENOENT;
+	/* A relative path begins where init was started. */
+	return path[0] != '/' && *up != '\0' ? node_add(watch, root, ".", up) : -ENOENT;
 }
 
 static int
