@@ -69,6 +69,7 @@ struct spawn_record {
 #define SPAWN_FLAG_SECURITY 2u /* the security process: attributes are not applied (runtime.md 9.3) */
 #define SPAWN_FLAG_DEBUG 4u    /* stop before exec (`debug` stanza) */
 #define SPAWN_FLAG_FOREIGN 8u  /* the environment's own umask is given: never used by system mode */
+#define SPAWN_FLAG_USER_ENV 16u /* HOME and so on from the user it runs as */
 
 struct msg_spawn {
 	uint64_t process;  /* process id: what all answers name, and what makes a repeated request harmless */

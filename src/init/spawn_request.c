@@ -34,7 +34,8 @@ flags_of(const struct init *init, const struct effect_spawn *e, const struct job
 	return (init_is_session(init) ? SPAWN_FLAG_SESSION : 0) |
 	       (init_is_session(init) && !init->options.no_inherit_env ? SPAWN_FLAG_FOREIGN : 0) |
 	       (e->kind == PROCESS_SECURITY ? SPAWN_FLAG_SECURITY : 0) |
-	       (cls->debug && init->options.debug ? SPAWN_FLAG_DEBUG : 0);
+	       (cls->debug && init->options.debug ? SPAWN_FLAG_DEBUG : 0) |
+	       (cls->user_environment ? SPAWN_FLAG_USER_ENV : 0);
 }
 
 static int
@@ -69,6 +70,10 @@ fill_limits(const struct init *init, const struct job_class *cls, struct u64v *l
 static int
 fill_attributes(const struct effect_spawn *e, const struct job_class *cls, struct msg_spawn *msg)
 {
+	const struct job_process *process = &cls->process[e->kind];
+	const char *user = process->setuid != NULL ? process->setuid : cls->setuid;
+	/* The job's group is for the job's user. */
+	const char *group = process->setgid != NULL || process->setuid != NULL ? process->setgid : cls->setgid;
 	struct error err = ERROR_INIT;
 
 	if (scope_root(cls->name).n > 0) {
@@ -77,7 +82,7 @@ fill_attributes(const struct effect_spawn *e, const struct job_class *cls, struc
 			return -ENOMEM;
 	}
 	if (str_copy(&msg->chroot, cls->chroot) < 0 || str_copy(&msg->chdir, cls->chdir) < 0 ||
-	    str_copy(&msg->setuid, cls->setuid) < 0 || str_copy(&msg->setgid, cls->setgid) < 0)
+	    str_copy(&msg->setuid, user) < 0 || str_copy(&msg->setgid, group) < 0)
 		return -ENOMEM;
 	if (cls->apparmor_switch == NULL || e->kind != PROCESS_MAIN)
 		return 0;

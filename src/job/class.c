@@ -154,8 +154,11 @@ class_free(struct job_class *cls)
 	(void) strv_free(cls->emits);
 	(void) strv_free(cls->env);
 	(void) strv_free(cls->export);
-	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
 		free(cls->process[i].command);
+		free(cls->process[i].setuid);
+		free(cls->process[i].setgid);
+	}
 	free(cls->normal_exit);
 	for (size_t i = 0; i < cls->n_cgroups; i++) {
 		free(cls->cgroups[i].controller);
@@ -200,12 +203,13 @@ values_equal(const struct job_class *a, const struct job_class *b)
 	return a->expect == b->expect && a->readiness == b->readiness && a->expect_fd == b->expect_fd &&
 	       a->expect_timeout == b->expect_timeout && a->watchdog == b->watchdog && a->kill_mode == b->kill_mode &&
 	       a->cgroup_optional == b->cgroup_optional && a->cgroup_delegate == b->cgroup_delegate &&
-	       a->task == b->task && a->manual == b->manual && a->respawn == b->respawn && a->respawn_limit == b->respawn_limit &&
-	       a->respawn_interval == b->respawn_interval && a->respawn_delay == b->respawn_delay &&
-	       a->respawn_delay_max == b->respawn_delay_max && a->kill_timeout == b->kill_timeout &&
-	       a->kill_signal == b->kill_signal && a->reload_signal == b->reload_signal && a->console == b->console &&
-	       a->umask == b->umask && a->nice == b->nice && a->oom_score_adj == b->oom_score_adj &&
-	       a->debug == b->debug;
+	       a->task == b->task && a->manual == b->manual && a->respawn == b->respawn &&
+	       a->respawn_limit == b->respawn_limit && a->respawn_interval == b->respawn_interval &&
+	       a->respawn_delay == b->respawn_delay && a->respawn_delay_max == b->respawn_delay_max &&
+	       a->kill_timeout == b->kill_timeout && a->kill_signal == b->kill_signal &&
+	       a->reload_signal == b->reload_signal && a->console == b->console && a->umask == b->umask &&
+	       a->nice == b->nice && a->oom_score_adj == b->oom_score_adj && a->debug == b->debug &&
+	       a->user_environment == b->user_environment;
 }
 
 static bool
@@ -219,7 +223,9 @@ processes_equal(const struct job_class *a, const struct job_class *b)
 {
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
 		if (!text_equal(a->process[i].command, b->process[i].command) ||
-		    a->process[i].script != b->process[i].script)
+		    a->process[i].script != b->process[i].script ||
+		    !text_equal(a->process[i].setuid, b->process[i].setuid) ||
+		    !text_equal(a->process[i].setgid, b->process[i].setgid))
 			return false;
 	return true;
 }

@@ -56,6 +56,8 @@ const char *kill_mode_name(enum kill_mode mode);
 struct job_process {
 	char *command; /* owned; NULL: the slot is empty */
 	bool script;   /* run by /bin/sh as a whole text */
+	/* Of a hook: who it runs as instead of the job's own; owned; NULL: as the job. */
+	char *setuid, *setgid;
 };
 
 /* One `limit` stanza; which resource is its index, see job_limit_names. */
@@ -151,6 +153,7 @@ struct job_class {
 	int oom_score_adj;	   /* JOB_OOM_UNSET */
 	struct job_limit limits[JOB_LIMIT_COUNT];
 	char *chroot, *chdir, *setuid, *setgid;
+	bool user_environment; /* processes get what is known of their user: HOME and so on */
 	char *apparmor_switch;
 	bool debug;
 	struct job_log log;

@@ -96,6 +96,20 @@ print_process(struct strbuf *b, const struct job_class *cls, const struct stanza
 }
 
 void
+print_hook_user(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
+{
+	const struct job_process *process = &cls->process[outer->value];
+	const char *name = strcmp(s->name, "setuid") == 0 ? process->setuid : process->setgid;
+
+	if (name == NULL)
+		return;
+	add_keywords(b, s, outer);
+	strbuf_addc(b, ' ');
+	quote_word(b, name);
+	strbuf_addc(b, '\n');
+}
+
+void
 print_apparmor_load(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer)
 {
 	const char *command = cls->process[PROCESS_SECURITY].command;

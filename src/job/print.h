@@ -12,6 +12,7 @@ void print_words(struct strbuf *b, const struct job_class *cls, const struct sta
 void print_flag(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_condition(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_process(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
+void print_hook_user(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);
 void print_apparmor_load(struct strbuf *b, const struct job_class *cls, const struct stanza *s,
 			 const struct stanza *outer);
 void print_signal(struct strbuf *b, const struct job_class *cls, const struct stanza *s, const struct stanza *outer);

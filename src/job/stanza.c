@@ -151,6 +151,16 @@ parse_exec(struct parser *p, const struct stanza *s, const struct stanza *outer)
 	return lexer_command(&p->lex, &process->command);
 }
 
+/* `setuid` and `setgid` of a hook. */
+static int
+parse_hook_user(struct parser *p, const struct stanza *s, const struct stanza *outer)
+{
+	struct job_process *process = &p->cls->process[outer->value];
+	int r = argument_text(p, strcmp(s->name, "setuid") == 0 ? &process->setuid : &process->setgid);
+
+	return r < 0 ? r : lexer_line_end(&p->lex);
+}
+
 static int
 parse_script(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
@@ -356,6 +366,15 @@ static const struct stanza process_stanzas[] = {
 	{ "exec", parse_exec, print_process, .usage = "COMMAND", .doc = "the command to run" },
 	{ "script", parse_script, .flags = STANZA_BLOCK, .usage = "",
 	  .doc = "the lines up to 'end script', for /bin/sh -e" },
+	{ "setuid", parse_hook_user, print_hook_user, .usage = "USER", .doc = "run it as this user, not as the job's" },
+	{ "setgid", parse_hook_user, print_hook_user, .usage = "GROUP",
+	  .doc = "run it as this group, not as the job's" },
+	{ 0 },
+};
+
+static const struct stanza user_stanzas[] = {
+	{ "environment", parse_flag, print_flag, .member = MEMBER(user_environment), .usage = "",
+	  .doc = "set HOME, USER, LOGNAME and SHELL to what is known of the user the process runs as" },
 	{ 0 },
 };
 
@@ -485,6 +504,7 @@ static const struct stanza stanzas[] = {
 	{ "chdir", parse_text, print_text, .member = MEMBER(chdir), .usage = "DIRECTORY", .doc = "working directory" },
 	{ "setuid", parse_text, print_text, .member = MEMBER(setuid), .usage = "USER", .doc = "user to run as" },
 	{ "setgid", parse_text, print_text, .member = MEMBER(setgid), .usage = "GROUP", .doc = "group to run as" },
+	{ "user", .sub = user_stanzas, .doc = "what processes get from their user" },
 	{ "cgroup", parse_cgroup, print_cgroup, .usage = "CONTROLLER [NAME] [KEY VALUE] | delegate [USER] | optional",
 	  .doc = "a control group and a setting of it" },
 	{ "namespace", parse_namespace, print_namespace, .sub = namespace_stanzas,

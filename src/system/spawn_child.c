@@ -34,6 +34,7 @@ struct child {
 	int slave; /* or -1 */
 	int fds[SPAWN_MAX_FDS];
 	struct spawn_identity who;
+	char **env; /* the job's with more; NULL: as it is in the request */
 	/* What failed. */
 	enum spawn_step step;
 	uint16_t arg;
@@ -283,7 +284,9 @@ set_oom_score(struct child *c)
 static int
 prepare_identity(struct child *c)
 {
-	if ((c->msg->root != NULL || c->msg->chroot != NULL) && (c->msg->setuid != NULL || c->msg->setgid != NULL))
+	bool looks_up = c->msg->setuid != NULL || c->msg->setgid != NULL || (c->msg->flags & SPAWN_FLAG_USER_ENV) != 0;
+
+	if ((c->msg->root != NULL || c->msg->chroot != NULL) && looks_up)
 		spawn_identity_prepare();
 	return 0;
 }
@@ -326,6 +329,18 @@ static int
 find_identity(struct child *c)
 {
 	c->step = spawn_identity_find(&c->who, c->msg->setuid, c->msg->setgid, &c->error);
+	return c->step != SPAWN_NONE ? -1 : 0;
+}
+
+/* Looked up in the root the job has; what its environment says already counts. */
+static int
+add_user_environment(struct child *c)
+{
+	if (!(c->msg->flags & SPAWN_FLAG_USER_ENV))
+		return 0;
+	if (strv_dup(&c->env, c->msg->env) < 0)
+		return fail(c, SPAWN_ALLOC, ENOMEM);
+	c->step = spawn_identity_environment(&c->who, &c->env, &c->error);
 	return c->step != SPAWN_NONE ? -1 : 0;
 }
 
@@ -395,7 +410,7 @@ execute(struct child *c)
 
 	if (argv == NULL || argv[0] == NULL)
 		return fail(c, SPAWN_EXEC, ENOENT);
-	environ = c->msg->env != NULL ? c->msg->env : nothing;
+	environ = c->env != NULL ? c->env : c->msg->env != NULL ? c->msg->env : nothing;
 	(void) execvp(argv[0], argv);
 	return fail_errno(c, SPAWN_EXEC);
 }
@@ -422,6 +437,7 @@ static const struct {
 	{ change_root, true },
 	{ change_directory, true },
 	{ find_identity, true },
+	{ add_user_environment, true },
 	{ give_script, true },
 	{ assume_identity, true },
 	{ restore_write_signals, false },

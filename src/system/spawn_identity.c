@@ -6,14 +6,17 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "common/env.h"
+
 #define RECORD_SIZE ((size_t) 1024) /* bytes; doubled as long as a record doesn't fit */
 #define RECORD_SIZE_MAX ((size_t) 16 * 1024 * 1024)
 
 void
 spawn_identity_deinit(struct spawn_identity *id)
 {
-	free(id->user);
-	id->user = NULL;
+	free(steal(&id->user));
+	free(steal(&id->home));
+	free(steal(&id->shell));
 }
 
 /* "No such record" comes in several guises (getpwnam(3)). */
@@ -47,8 +50,17 @@ struct record {
 	bool found;
 	id_t id;
 	gid_t primary;
-	char *name; /* owned */
+	char *name; /* owned, as all texts */
+	char *home, *shell;
 };
+
+static void
+record_deinit(struct record *r)
+{
+	free(steal(&r->name));
+	free(steal(&r->home));
+	free(steal(&r->shell));
+}
 
 typedef int (*lookup_fn)(const char *name, id_t id, char *buf, size_t size, struct record *r);
 
@@ -60,8 +72,12 @@ note_user(const struct passwd *found, struct record *r)
 	r->found = true;
 	r->id = found->pw_uid;
 	r->primary = found->pw_gid;
+	record_deinit(r);
 	r->name = strdup(found->pw_name);
-	return r->name != NULL ? 0 : ENOMEM;
+	r->home = strdup(found->pw_dir != NULL ? found->pw_dir : "");
+	/* An empty one means the usual one (passwd(5)). */
+	r->shell = strdup(found->pw_shell != NULL && *found->pw_shell != '\0' ? found->pw_shell : "/bin/sh");
+	return r->name != NULL && r->home != NULL && r->shell != NULL ? 0 : ENOMEM;
 }
 
 /* By name, or with a NULL name by number. A positive errno, ERANGE for more room. */
@@ -121,7 +137,9 @@ find_user(struct spawn_identity *id, const char *user, bool has_group, int *erro
 			r.id = number;
 		}
 	}
-	id->user = r.name;
+	id->user = steal(&r.name);
+	id->home = steal(&r.home);
+	id->shell = steal(&r.shell);
 	if (*error != 0)
 		return *error == ENOMEM ? SPAWN_ALLOC : SPAWN_GETPWNAM;
 	if (!r.found)
@@ -167,7 +185,7 @@ spawn_identity_prepare(void)
 		int n = (int) ARRAY_SIZE(groups);
 
 		(void) look_up(lookup_user, names[i], 0, &r);
-		free(r.name);
+		record_deinit(&r);
 		(void) look_up(lookup_group, names[i], 0, &r);
 		(void) getgrouplist(names[i], 0, groups, &n);
 	}
@@ -184,6 +202,37 @@ spawn_identity_find(struct spawn_identity *id, const char *user, const char *gro
 	if (step == SPAWN_NONE && group != NULL)
 		step = find_group(id, group, error);
 	return step;
+}
+
+/* Set NAME=value unless it is set, or value not known. 0 or -ENOMEM. */
+static int
+add_variable(char ***env, const char *name, const char *value)
+{
+	if (value == NULL || *value == '\0' || env_get(*env, name) != NULL)
+		return 0;
+	return env_set_value(env, name, value);
+}
+
+enum spawn_step
+spawn_identity_environment(struct spawn_identity *id, char ***env, int *error)
+{
+	*error = 0;
+	if (!id->has_user) {
+		struct record r = { 0 };
+
+		*error = look_up(lookup_user, NULL, (id_t) geteuid(), &r);
+		id->user = steal(&r.name);
+		id->home = steal(&r.home);
+		id->shell = steal(&r.shell);
+		if (*error != 0)
+			return *error == ENOMEM ? SPAWN_ALLOC : SPAWN_GETPWUID;
+	}
+	if (add_variable(env, "HOME", id->home) < 0 || add_variable(env, "USER", id->user) < 0 ||
+	    add_variable(env, "LOGNAME", id->user) < 0 || add_variable(env, "SHELL", id->shell) < 0) {
+		*error = ENOMEM;
+		return SPAWN_ALLOC;
+	}
+	return SPAWN_NONE;
 }
 
 /* Root gives up the supplementary groups it has and takes those of the job's user. */

@@ -19,7 +19,9 @@ struct spawn_identity {
 	bool has_group;
 	uid_t uid;
 	gid_t gid;
-	char *user; /* owned; for the supplementary groups; NULL: it has no name */
+	char *user;  /* owned; for the supplementary groups; NULL: it has no name */
+	char *home;  /* owned; NULL: not known */
+	char *shell; /* owned; the same */
 };
 
 #define SPAWN_IDENTITY_INIT                                                                                            \
@@ -39,6 +41,13 @@ void spawn_identity_prepare(void);
  * record). */
 enum spawn_step must_check spawn_identity_find(struct spawn_identity *id, const char *user, const char *group,
 					       int *error);
+
+/*
+ * What is known of the user that *id stands for (without one: of the caller) as variables HOME, USER, LOGNAME and
+ * SHELL, added to *env, a string vector, where it has none of that name. Nothing for a number without a record.
+ * SPAWN_NONE, or the step that failed and *error its errno.
+ */
+enum spawn_step must_check spawn_identity_environment(struct spawn_identity *id, char ***env, int *error);
 
 /* Take it on for ever. SPAWN_NONE, or the step that failed and *error its errno. */
 enum spawn_step must_check spawn_identity_assume(const struct spawn_identity *id, int *error);

@@ -33,7 +33,8 @@ syntax match upstartStanza "^\s*log\s\+\%(max-size\|max-age\|keep\|compress\|for
 syntax match upstartStanza "^\s*namespace\s\+\%(join\|share\|optional\)\>"
 syntax match upstartStanza "^\s*time\s\+offset\>"
 syntax match upstartStanza "^\s*apparmor\s\+\%(load\|switch\)\>"
-syntax match upstartStanza "^\s*\%(pre-start\|post-start\|pre-stop\|post-stop\)\s\+exec\>"
+syntax match upstartStanza "^\s*\%(pre-start\|post-start\|pre-stop\|post-stop\)\s\+\%(exec\|setuid\|setgid\)\>"
+syntax match upstartStanza "^\s*user\s\+environment\>"
 
 " Expressions.
 syntax keyword upstartOperator and or not

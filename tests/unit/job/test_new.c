@@ -49,6 +49,9 @@ static const struct {
 	{ "readonly /a /b\nhidden /c\n", "readonly /a\nreadonly /b\nhidden /c\n" },
 	{ "idmap \"0 1000 1\" \"0 1000 1\"\n", NULL },
 	{ "time offset -5\n", NULL },
+	{ "setuid web\nuser environment\npre-start exec true\npre-start setuid root\npre-start setgid 'a b'\n",
+	  "setuid web\nuser environment\npre-start exec true\npre-start setuid root\npre-start setgid \"a b\"\n" },
+	{ "post-stop setuid a\npost-stop setuid b\n", "post-stop setuid b\n" },
 };
 
 static void
@@ -103,6 +106,12 @@ test_refused(void **state)
 		      "test.conf:2:14: Illegal size, expected a number of bytes with or without K, M, G or T: -1\n"
 		      "test.conf:3:14: Illegal size, expected a number of bytes with or without K, M, G or T: "
 		      "99999999999999T\n");
+	assert_errors("pre-start setuid\npre-start setgid a b\nuser\nuser home\nuser environment x\n",
+		      "test.conf:1:17: Expected token\n"
+		      "test.conf:2:20: Unexpected token: b\n"
+		      "test.conf:3:5: Expected token\n"
+		      "test.conf:4:6: Unknown stanza: home\n"
+		      "test.conf:5:18: Unexpected token: x\n");
 	assert_errors("log compress ''\nlog it\n", "test.conf:1:14: Expected token, not an empty one: ''\n"
 						   "test.conf:2:5: Unknown stanza: it\n");
 	assert_errors("namespace\nnamespace foo\nnamespace bare\n", "test.conf:1:10: Expected token\n"

@@ -61,10 +61,16 @@ print_identity(void)
 static void
 print_limits(void)
 {
-	static const int numbers[] = {
-		RLIMIT_CORE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_STACK
+	static const int numbers[] = { RLIMIT_CORE,    RLIMIT_CPU,	  RLIMIT_DATA,	RLIMIT_FSIZE, RLIMIT_NOFILE,
+				       RLIMIT_STACK,   RLIMIT_AS,
+#ifdef __linux__
+				       RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE,	  RLIMIT_NICE,	RLIMIT_NPROC, RLIMIT_RSS,
+				       RLIMIT_RTPRIO,  RLIMIT_SIGPENDING, RLIMIT_LOCKS, RLIMIT_RTTIME
+#endif
 	};
-	static const char *const names[] = { "core", "cpu", "data", "fsize", "nofile", "stack" };
+	static const char *const names[] = { "core",   "cpu",	     "data",	 "fsize", "nofile", "stack",
+					     "as",     "memlock",    "msgqueue", "nice",  "nproc",  "rss",
+					     "rtprio", "sigpending", "locks",	 "rttime" };
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		struct rlimit l;

@@ -159,6 +159,9 @@ test_failures_to_look_up(void **state)
 	request.setuid = NULL;
 	request.setgid = (char *) "daemon";
 	expect_failure(&w, &request, SPAWN_GETGRNAM, "unable to getgrnam: Too many open files");
+	request.setgid = NULL;
+	request.flags = SPAWN_FLAG_USER_ENV;
+	expect_failure(&w, &request, SPAWN_GETPWUID, "unable to getpwuid: Too many open files");
 	world_stop(&w);
 }
 
