@@ -11,6 +11,7 @@
 #include "init/condemn.h"
 #include "init/crash.h"
 #include "init/fdtable.h"
+#include "init/owed.h"
 #include "init/query.h"
 #include "init/reexec.h"
 #include "init/scopes.h"
@@ -72,6 +73,7 @@ clients_deinit(struct init *init)
 		held_free(init->clients, h);
 	(void) loop_timer_free(init->clients->timer);
 	u64v_deinit(&init->clients->flushes);
+	owed_deinit(init);
 	free(init->clients);
 	init->clients = NULL;
 }
@@ -84,7 +86,8 @@ send_reply_with(struct init *init, const struct msg_reply *reply, int fd)
 {
 	int r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, &fd, fd >= 0 ? 1 : 0);
 
-	/* Without memory, or a descriptor for a long one, there is no answer: better one that says so, which is short. */
+	/* Without memory, or a descriptor for a long one, there is no answer: better one that says so, which is short.
+	 */
 	if (r < 0 && r != -ENOTCONN) {
 		const struct msg_reply sorry = { .request = reply->request,
 						 .error = (char *) (uintptr_t) ERR_NO_MEMORY };
@@ -104,6 +107,7 @@ succeed(struct init *init, const struct msg_request *m)
 {
 	const struct msg_reply reply = { .request = m->request };
 
+	owed_add(init, m->request, NULL, NULL);
 	send_reply(init, &reply);
 	return 0;
 }
@@ -117,6 +121,9 @@ refuse(struct init *init, const struct msg_request *m, const char *error, const 
 		.text = (char *) (uintptr_t) text,
 	};
 
+	/* control itself asks its queries again. */
+	if (m->action <= REQUEST_LAST_CHANGE)
+		owed_add(init, m->request, error, text);
 	send_reply(init, &reply);
 	return 0;
 }
@@ -149,8 +156,8 @@ copy_token(char **to, const struct msg_request *m)
 }
 
 /*
- * The session of who asks. Processes of jobs lead sessions of their own: that tells which job's process it is, or was started
- * by. One that has ended meanwhile, or has left that session, is taken for anybody.
+ * The session of who asks. Processes of jobs lead sessions of their own: that tells which job's process it is, or was
+ * started by. One that has ended meanwhile, or has left that session, is taken for anybody.
  */
 static int32_t
 caller_of(const struct msg_request *m)
@@ -236,10 +243,11 @@ do_log_priority(struct init *init, const struct msg_request *m, int *fd, uint64_
 	enum log_level level;
 
 	(void) fd;
+	(void) number; /* taken only when the answer is owed: done twice it is the same */
 	if (m->name == NULL || !log_level_from_name(m->name, &level))
 		return refuse(init, m, ERR_INVALID_ARGS, "The log priority given was not recognised");
 	in.log_level.level = (int32_t) level;
-	if (brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
+	if (brain_feed(init, &in) < 0)
 		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
 	init->level = level;
 	log_set_level(level);
@@ -496,6 +504,7 @@ clients_turn(struct init *init, bool all)
 			held_free(c, h);
 	if (c->held != NULL && !loop_timer_is_set(c->timer))
 		(void) !loop_timer_set(c->timer, c->held->deadline);
+	owed_turn(init);
 }
 
 /* -- the logger's answers ------------------------------------------------------------------------ */
@@ -511,13 +520,10 @@ clients_flushed(struct init *init, const struct msg_log_flushed *m)
 		if (v->p[i] != m->request)
 			continue;
 		v->p[i] = v->p[--v->n];
+		if (m->error != 0)
+			text = str_printf("%s: %s", m->path != NULL ? m->path : "log", strerror(m->error));
+		(void) (m->error == 0 ? succeed(init, &asked) : refuse(init, &asked, ERR_FAILED, text));
 		STATE_NOTE(init, NOTE_FLUSH_GONE, m->request, NULL, 0);
-		if (m->error == 0) {
-			(void) succeed(init, &asked);
-			return;
-		}
-		text = str_printf("%s: %s", m->path != NULL ? m->path : "log", strerror(m->error));
-		(void) refuse(init, &asked, ERR_FAILED, text);
 		return;
 	}
 }
@@ -539,6 +545,7 @@ clients_control_gone(struct init *init)
 	for (size_t i = 0; i < init->clients->flushes.n; i++)
 		STATE_NOTE(init, NOTE_FLUSH_GONE, init->clients->flushes.p[i], NULL, 0);
 	u64v_deinit(&init->clients->flushes);
+	owed_forget(init);
 }
 
 void

@@ -13,6 +13,7 @@
  *   spawn.c       effects carried out by the spawner; the handshake with a child
  *   logs.c        output streams, the logger's view of processes
  *   control.c     requests and queries of clients; query.c, dump.c, explain.c: the answers
+ *   owed.c        answers that a crash must not cost
  *   servants.c    the three servants: links, supervision
  *   fdtable.c     descriptors that came with events
  *   reaper.c      children that end, stop or continue
@@ -141,6 +142,7 @@ struct init {
 	struct fdtable *fdtable;
 	struct clients *clients;
 	pid_t report_pid;		/* who writes a crash report; 0: nobody */
+	struct owed *owed;
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t drain_until;
 };

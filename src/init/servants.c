@@ -14,6 +14,7 @@
 #include "init/control.h"
 #include "init/crash.h"
 #include "init/logs.h"
+#include "init/owed.h"
 #include "init/scopes.h"
 #include "init/servant_exec.h"
 #include "init/spawn.h"
@@ -132,6 +133,14 @@ servants_present(const struct init *init, enum servant_id id)
 }
 
 bool
+servants_told(const struct init *init, enum servant_id id)
+{
+	const struct servant *s = &init->servants[id];
+
+	return s->ipc != NULL && ipc_queued_bytes(s->ipc) == 0;
+}
+
+bool
 servants_hopeless(const struct init *init, enum servant_id id)
 {
 	const struct servant *s = &init->servants[id];
@@ -198,9 +207,9 @@ greet(struct servant *s, bool fresh)
 	if (s->id == SERVANT_LOGGER) {
 		logs_logger_came(init);
 		clients_logger_came(init);
+	} else if (s->id == SERVANT_CONTROL && !fresh) {
+		owed_again(init); /* it has kept its connections, and the core its requests */
 	} else if (s->id == SERVANT_CONTROL) {
-		if (!fresh)
-			return; /* it has kept its connections, and the core its requests */
 		feed_control(init, true);
 		servants_join_bus(init, BUS_JOIN);
 	} else {

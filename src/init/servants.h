@@ -22,6 +22,8 @@ int must_check servants_send(struct init *init, enum servant_id id, uint32_t typ
 int must_check servants_tell_control(struct init *init, const struct effect *e);
 
 bool servants_present(const struct init *init, enum servant_id id);
+/* It is there, and the kernel has taken all that it is to be told. */
+bool servants_told(const struct init *init, enum servant_id id);
 /* It keeps dying, or there is none on this platform: do without it for now. */
 bool servants_hopeless(const struct init *init, enum servant_id id);
 

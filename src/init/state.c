@@ -11,6 +11,7 @@
 #include "init/crash.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/owed.h"
 #include "init/proc.h"
 #include "init/record.h"
 #include "init/servants.h"
@@ -160,6 +161,7 @@ save_notes(struct init *init)
 	timers_save(init);
 	clients_save(init);
 	condemn_save(init);
+	owed_save(init);
 }
 
 /* Right after a snapshot nothing in the journal speaks of a definition that nobody has. */
@@ -386,6 +388,7 @@ static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct not
 	[NOTE_LEVEL] = load_here,	[NOTE_NOFILE] = load_here,
 	[NOTE_FLUSH] = clients_load,	[NOTE_FLUSH_GONE] = clients_load,
 	[NOTE_SHUNNED] = condemn_load,	[NOTE_DEGRADED] = condemn_load,
+	[NOTE_ANSWER] = owed_load,	[NOTE_ANSWERS_GONE] = owed_load,
 };
 
 static int

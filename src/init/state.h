@@ -29,8 +29,10 @@
 	X(NOFILE)	 /* soft, hard: what init was started with */                                                  \
 	X(FLUSH)	 /* request of a client that waits for the logger */                                           \
 	X(FLUSH_GONE)                                                                                                  \
-	X(SHUNNED)	 /* hash of a definition that is done without; 0: of none any more */                          \
-	X(DEGRADED)	 /* text: why; none: not any more */
+	X(SHUNNED)	/* hash of a definition that is done without; 0: of none any more */                           \
+	X(DEGRADED)	/* text: why; none: not any more */                                                            \
+	X(ANSWER)	/* request; text: error and its text, if it is one: not known to be told */                    \
+	X(ANSWERS_GONE) /* all of them are */
 
 enum note_kind {
 	NOTE_NONE,
@@ -68,8 +70,8 @@ int must_check state_input(struct init *init, const struct input *in, enum serva
 /* Also write all that happens from now on to that file. 0 or a negative errno. */
 int must_check state_record(struct init *init, const char *path);
 /*
- * A sealed copy of all that the core knows, as a recording that begins in the middle (record.h): for whoever wants to see
- * what would happen. A descriptor the caller owns, or a negative errno.
+ * A sealed copy of all that the core knows, as a recording that begins in the middle (record.h): for whoever wants to
+ * see what would happen. A descriptor the caller owns, or a negative errno.
  */
 int must_check state_copy(struct init *init);
 /* A definition that is about to be used: recordings must hold it. */
@@ -77,8 +79,8 @@ void state_record_effects(struct init *init, uint64_t since);
 void state_record_definition(struct init *init, uint64_t id);
 
 /*
- * Take back the last input of the journal: the core is what it was before. 0; or a negative errno, then init->core is not to
- * be relied on, and the journal is to be read again (init->brain.spoiled).
+ * Take back the last input of the journal: the core is what it was before. 0; or a negative errno, then init->core is
+ * not to be relied on, and the journal is to be read again (init->brain.spoiled).
  */
 int must_check state_rewind(struct init *init);
 

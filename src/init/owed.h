@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Answers to requests that are given by init and not by the core, whose answers are effects: they are noted, and given
+ * again by the next image, until the kernel has taken all that control is to be told. control passes over what it has
+ * had.
+ */
+
+#include "init/init.h"
+
+struct note;
+
+void owed_deinit(struct init *init);
+
+/* Such an answer is about to be given: error and text NULL for success. */
+void owed_add(struct init *init, uint64_t request, const char *error, const char *text);
+/* At the end of each turn: what has been taken is owed no more. */
+void owed_turn(struct init *init);
+/* control has gone on over an exec: give them all again. */
+void owed_again(struct init *init);
+/* control is gone, and all its requests. */
+void owed_forget(struct init *init);
+
+void owed_save(struct init *init);
+/* From a note of the journal. 0 or -ENOMEM. */
+int must_check owed_load(struct init *init, const struct note *note);
