@@ -318,10 +318,18 @@ note_inherited(void)
 bool
 crash_inherited(int fd)
 {
-	for (size_t i = 0; i < crash.n_inherited; i++)
-		if (crash.inherited[i] == fd)
-			return true;
-	return !crash.inherited_known;
+	size_t low = 0, high = crash.n_inherited;
+
+	/* In the order of their numbers, as they were found. */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (crash.inherited[middle] < fd)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (low < crash.n_inherited && crash.inherited[low] == fd) || !crash.inherited_known;
 }
 
 /* Whoever starts a session may have left anything open: init keeps nothing of it, and its servants get none of it. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Faults in the handling of inputs, for the init-faulty of the tests: with POISON=N in the environment of an event or a
- * request, applying it crashes where the N-th function of the core is entered, again and again. All functions are such
- * places: they are compiled with -finstrument-functions. The kinds of crashes take turns.
+ * request, or when a process exits with status 100 + N, applying it crashes where the N-th function of the core is
+ * entered, again and again. All functions are such places: they are compiled with -finstrument-functions. The kinds of
+ * crashes take turns.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 #include "common/env.h"
 #include "core/core.h"
 
+#define FIRST_STATUS 100
+#define LAST_STATUS 200
 #define UNSEEN __attribute__((no_instrument_function))
 
 int __real_core_apply(struct core *core, struct input *in);
@@ -26,6 +29,8 @@ place_of(const struct input *in)
 	char *const *env = in->type == INPUT_EMIT ? in->emit.env : in->type == INPUT_REQUEST ? in->request.env : NULL;
 	const char *value = env != NULL ? env_get(env, "POISON") : NULL;
 
+	if (in->type == INPUT_EXITED && in->exited.status > FIRST_STATUS && in->exited.status <= LAST_STATUS)
+		return (unsigned long) (in->exited.status - FIRST_STATUS);
 	return value != NULL ? strtoul(value, NULL, 10) : 0;
 }
 

@@ -248,5 +248,6 @@ def test_the_story_touches_every_input_and_effect(make_session):
         assert done.returncode == 0, done.stderr
         inputs |= set(re.findall(r'^\[\d+, \d+, "(\w+)"', done.stdout, re.M))
         effects |= set(re.findall(r'^    \[\d+, "(\w+)"', done.stdout, re.M))
-    assert inputs == kinds("input")
+    # What takes the place of an input that crashed twice: test_quarantine.py.
+    assert inputs == kinds("input") - {"SUBSTITUTE"}
     assert effects == kinds("effect")

@@ -38,6 +38,7 @@ JOBS = {
     "killed": "respawn\nrespawn limit unlimited\nscript\n  echo $$ >> {path}/lives\n  exec sleep 1000\nend script\n",
     # Who starts it waits until it is let through.
     "gate": "instance $N\npre-start script\n  until [ -e {path}/open.$N ]; do sleep 0.02; done\nend script\nexec sleep 1000\n",
+    "ends": "instance $N\nscript\n  until [ -e {path}/end.$N ]; do sleep 0.02; done\n  exit $CODE\nend script\n",
     "cycle": "kill timeout 20\nexec sleep 1000\npost-stop exec sh -c 'echo over >> {path}/cycles'\n",
 }
 
@@ -275,19 +276,38 @@ def test_re_execs_and_crashes_under_load(world):
     assert world.finish() > 0
 
 
+def poison(world, place):
+    """An event, a request or the end of a process that crashes init whenever it comes to it; what is to come of that, to be called."""
+    if place % 3 == 0:
+        tag = world.asker.ask("emit", "work", f"N=poison{place}", f"POISON={place}")
+    elif place % 3 == 1:
+        tag = world.asker.ask("start", "gate", f"N=poison{place}", f"POISON={place}")
+    else:
+        assert world.asker.answer(world.asker.ask("start", "ends", f"N={place}", f"CODE={100 + place}")) == "ok"
+        (world.path / f"end.{place}").touch()
+        return lambda: wait_for(lambda: "quarantined" in world.init.status("ends", f"N={place}"), f"the quarantine {place}", LIMIT)
+
+    def refused():
+        answer = world.asker.answer(tag)
+        assert answer.startswith("error ") and ("init crashed twice" in answer or "Event failed" in answer), f"place {place}: {answer}"
+
+    return refused
+
+
 @both
 def test_planted_faults_cost_only_what_was_poisoned(world):
-    """Handling an event or a request crashes init, twice: who asked hears of it, and nobody else."""
+    """Handling an event, a request or an exit crashes init, twice: it is done without, and nobody else notices."""
     world = world(INIT.parent / "init-faulty")
     for place in range(1, 1 + FAULTS):
         before = world.loads[0].rounds
-        if place % 2 == 0:
-            tag = world.asker.ask("emit", "work", f"N=poison{place}", f"POISON={place}")
-        else:
-            tag = world.asker.ask("start", "gate", f"N=poison{place}", f"POISON={place}")
-            (world.path / f"open.poison{place}").touch()
-        answer = world.asker.answer(tag)
-        assert answer.startswith("error ") and "made init crash" in answer, f"place {place}: {answer}"
+        outcome = poison(world, place)
+        if place % 4 == 0:
+            # On top of it one from outside, anywhere in between.
+            world.pause()
+            world.hit()
+        outcome()
+        if place % 3 == 2:
+            world.init.ctl("reset", "ends", f"N={place}")
         # Others get somewhere meanwhile: it is not one crash after the other.
         wait_for(lambda: world.loads[0].rounds > before + 2, "some work", LIMIT)
     world.finish()
