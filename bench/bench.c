@@ -3,7 +3,8 @@
  * Figures, never tests: how long a thousand services take to start beside a bare vfork+exec loop of
  * the same program, events per second with many jobs that do not listen, memory of each process, and job files read per
  * second beside a loop that reads the same files and touches every byte; how long init is away when it executes itself
- * anew or crashes (with --survival that alone).
+ * anew or crashes (with --survival that alone); how long a chain of jobs takes, tasks by one event, and an event that
+ * is waited for.
  *
  *     bench --init PATH [--services N] [--events N] [--survival]
  *
@@ -268,6 +269,10 @@ main(int argc, char **argv)
 		bench_services(&b, services, "log");
 		for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
 			bench_jobs(&b, loads[i], events);
+		bench_chain(&b, 500, true);
+		bench_chain(&b, 500, false);
+		bench_tasks(&b, 1000);
+		bench_emit_with_wait(&b, 200);
 	}
 	bench_survival(&b, 0, false);
 	for (int running = 0; running < 2; running++)

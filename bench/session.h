@@ -34,5 +34,10 @@ DBusMessage *emit_message(const char *event, bool wait);
 /* Call and wait; the reply is thrown away. False: an error. */
 bool call(struct bench *b, DBusMessage *m);
 
+/* Figures of jobs that follow each other (chains.c): with a process each, or by events alone; the emitter waits; each. */
+void bench_chain(struct bench *b, int n, bool processes);
+void bench_tasks(struct bench *b, int n);
+void bench_emit_with_wait(struct bench *b, int n);
+
 /* Figures of survival (survival.c): re-exec and crash with so many jobs, idle or running. */
 void bench_survival(struct bench *b, int jobs, bool running);

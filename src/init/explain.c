@@ -381,6 +381,7 @@ put_instance(struct writer *w, const struct job_class *cls, const char *instance
 		put_respawn(w, cls, &past);
 	}
 	if (live) {
+		json_put_string(&w->b, "quarantine", view.quarantine);
 		put_processes(w, &view);
 		put_waits_for(w, cls, &view, &past);
 		put_who_waits(w, cls->name, instance, &past);

@@ -220,6 +220,8 @@ add_instance(struct strbuf *b, const json_t *job, const json_t *instance)
 		waits_add_time(b, json_object_get(instance, "since"));
 	}
 	strbuf_addc(b, '\n');
+	if (*json_text_of(instance, "quarantine") != '\0')
+		strbuf_addf(b, "\tquarantined until `initctl reset': %s\n", json_text_of(instance, "quarantine"));
 	if (*failed != '\0')
 		strbuf_addf(b, "\tfailed: %s\n", strcmp(failed, "respawn") == 0 ? "respawned too fast" : failed);
 	if (!live)
