@@ -265,11 +265,29 @@ write_environment(struct rng *rng, struct strbuf *b)
 		strbuf_add(b, "usage \"K=number\"\n");
 }
 
+/* The shortest circles: a task that starts itself, and two that contradict themselves together. */
+static bool
+write_circle(unsigned index, struct strbuf *b)
+{
+	static const char *const texts[] = {
+		"start on stopped job0 or ev-a\ntask\nexec /bin/main\n",
+		"while not job2\nexec /bin/main\n",
+		"while job1\nexec /bin/main\n",
+	};
+
+	if (index >= ARRAY_SIZE(texts))
+		return false;
+	strbuf_add(b, texts[index]);
+	return true;
+}
+
 void
 job_write(struct rng *rng, const struct job_plan *plan, unsigned index, struct strbuf *b)
 {
 	bool task = rng_chance(rng, 25);
 
+	if (plan->loops && rng_chance(rng, 70) && write_circle(index, b))
+		return;
 	write_conditions(rng, plan, index, b);
 	if (task)
 		strbuf_add(b, "task\n");

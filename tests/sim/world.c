@@ -89,7 +89,7 @@ world_init(struct world *w, const struct world_options *options, struct totals *
 	w->plan.n_jobs = 1 + rng_below(&w->rng, size_limit(w));
 	if (w->plan.n_jobs > totals->largest)
 		totals->largest = w->plan.n_jobs;
-	w->plan.loops = rng_chance(&w->rng, 3);
+	w->plan.loops = rng_chance(&w->rng, 5);
 	w->plan.condemns = rng_chance(&w->rng, 25);
 	w->session = rng_chance(&w->rng, 40);
 	w->now = rng_next(&w->rng) % (USEC_PER_SEC * 1000);
