@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {
 	"debug", "info", "message", "warn", "error", "fatal",
@@ -16,6 +18,7 @@ static struct {
 	void *data;
 	const char *program;
 	enum log_level level;
+	unsigned lost; /* messages that standard error would not take */
 } log_state = { .program = "upstart", .level = LOG_LEVEL_MESSAGE };
 
 const char *
@@ -100,6 +103,26 @@ make_printable(char *to, size_t size, const char *from)
 	*to = '\0';
 }
 
+/* One message as one write. A socket is told not to wait; other descriptors wait only if whoever made them wants that.
+ */
+static void
+put_line(const char *text)
+{
+	char line[2200], lost[64] = "";
+	ssize_t r;
+	int n;
+
+	if (log_state.lost > 0)
+		(void) snprintf(lost, sizeof(lost), "(%u messages were lost) ", log_state.lost);
+	n = snprintf(line, sizeof(line), "%s: %s%s\n", log_state.program, lost, text);
+	if (n >= (int) sizeof(line))
+		n = (int) sizeof(line) - 1;
+	r = send(STDERR_FILENO, line, (size_t) n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (r < 0 && errno != EAGAIN)
+		r = write(STDERR_FILENO, line, (size_t) n);
+	log_state.lost = r >= 0 ? 0 : errno == EAGAIN ? log_state.lost + 1 : log_state.lost;
+}
+
 void
 log_write(enum log_level level, const char *fmt, ...)
 {
@@ -117,6 +140,6 @@ log_write(enum log_level level, const char *fmt, ...)
 	if (log_state.sink != NULL)
 		log_state.sink(level, text, log_state.data);
 	else
-		(void) fprintf(stderr, "%s: %s\n", log_state.program, text);
+		put_line(text);
 	errno = saved;
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "system/boot.h"
 #include "system/signals.h"
@@ -138,6 +139,29 @@ join_log(void)
 		(void) close(fd);
 }
 
+/*
+ * In the child of a session: its words go where those of the session go, but it must not wait for a reader. The flags of
+ * a pipe or terminal are shared with whoever else has it, so it gets a description of its own; files never wait.
+ */
+static void
+make_output_impatient(void)
+{
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++) {
+		char path[40];
+		struct stat st;
+		int own;
+
+		if (fstat(fd, &st) < 0 || !(S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode)))
+			continue;
+		(void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (own >= 0)
+			(void) dup2(own, fd);
+		if (own > STDERR_FILENO)
+			(void) close(own);
+	}
+}
+
 static void
 child(const struct init *init, char **argv, int link, int extra)
 {
@@ -146,6 +170,8 @@ child(const struct init *init, char **argv, int link, int extra)
 	place(link, extra);
 	if (init_is_system(init))
 		join_log();
+	else
+		make_output_impatient();
 	if (init->nofile_raised)
 		(void) setrlimit(RLIMIT_NOFILE, &init->nofile);
 	(void) execv(argv[0], argv);

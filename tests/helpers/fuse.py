@@ -3,7 +3,7 @@
 """A file system in memory, served from here: stop this process, and all that touches a file in it hangs, as on a dead
 file server.
 
-    fuse.py DIR [FILE...]    mount on DIR, with these files copied into it; says "ready" when it is there
+    fuse.py DIR [FILE...]    mount on DIR, with these files copied into it and an empty "folder"; says "ready" when it is there
 
 Just enough of the kernel's FUSE protocol (linux/fuse.h) for files in one folder: look up, create, read, append, stat,
 remove, rename.
@@ -35,6 +35,7 @@ class Server:
         self.root = File(1, stat.S_IFDIR | 0o755)
         self.files = {1: self.root}
         self.names = {}
+        self.add("folder", 0o755).mode = stat.S_IFDIR | 0o755
         for path in paths:
             with open(path, "rb") as source:
                 self.add(os.path.basename(path), os.stat(path).st_mode & 0o777, source.read())

@@ -180,3 +180,107 @@ def test_flood_of_many_jobs_loses_nothing(session):
                 got.update(block)
         assert got.digest() == expected.digest(), f"flood{i}"
         (session.log / f"flood{i}.log").unlink()
+
+
+# -- processes that hang before their program runs
+
+
+class Root:
+    """A root directory whose user data base lies on a disk that can hang."""
+
+    def __init__(self, machine, disk):
+        self.path = machine.path / "root"
+        (self.path / "etc").mkdir(parents=True)
+        (self.path / "etc/passwd").touch()
+        (self.path / "etc/group").write_text("users:x:100:\n")
+        (self.path / "bin").mkdir()
+        mounted = machine.command("mount", "--bind", disk.path / "passwd", self.path / "etc/passwd")
+        assert mounted.returncode == 0, mounted.stderr
+
+
+def hanging_stanzas(machine, disk):
+    """What hangs as soon as the disk does: a user that is looked up, a program, a working directory."""
+    root = Root(machine, disk)
+    return {
+        "user": f"chroot {root.path}\nsetuid insider\nexec /bin/true\n",
+        "program": f"exec {disk.path}/true\n",
+        "folder": f"chdir {disk.path}/folder\nexec true\n",
+        "hook": f"pre-start exec {disk.path}/true\nexec true\n",
+    }
+
+
+@pytest.fixture
+def passwd(tmp_path):
+    path = tmp_path / "passwd"
+    path.write_text("root:x:0:0::/:/bin/sh\ninsider:x:1234:100::/:/bin/sh\n")
+    return path
+
+
+def children_of(machine):
+    return {pid for pid in machine.children() if pid not in machine.servants().values()}
+
+
+def test_process_that_hangs_in_its_set_up_holds_up_neither_init_nor_others(pid1, passwd):
+    with disk_in(pid1, "/bin/true", passwd) as disk:
+        stanzas = hanging_stanzas(pid1, disk)
+        for name, text in stanzas.items():
+            pid1.job(name, text)
+        pid1.job("other", "exec sleep 1000\n")
+        pid1.wait_jobs(len(stanzas) + 1)
+        assert pid1.command(disk.path / "true").returncode == 0
+        disk.hang()
+        for name in stanzas:
+            pid1.ctl("start", "--no-wait", name)
+        wait_for(lambda: len(children_of(pid1)) == len(stanzas), "all of them to be made")
+        # Each hangs in a call, and init does all that it is asked for.
+        for _ in range(5):
+            listed = pid1.ctl("list")
+            assert all(f"{name} start/" in listed for name in stanzas), listed
+            pid1.ctl("start", "other")
+            pid1.ctl("emit", "something")
+            pid1.ctl("stop", "other")
+        assert not any(" running" in line for line in pid1.ctl("list").splitlines())
+        # Those that hang can be stopped without the disk.
+        for name in stanzas:
+            if name != "hook":
+                pid1.ctl("stop", name)
+        wait_for(lambda: len(children_of(pid1)) <= 1, "their processes to be gone")
+        disk.go_on()
+        wait_for(lambda: not children_of(pid1), "the last one to end")
+        wait_for(lambda: "start/" not in pid1.ctl("list"), "all to be over")
+
+
+def test_process_that_hangs_in_its_set_up_goes_on_with_the_disk(pid1, passwd):
+    with disk_in(pid1, "/bin/true", passwd) as disk:
+        pid1.job("program", f"task\nexec {disk.path}/true\n")
+        pid1.wait_job("program")
+        disk.hang()
+        start = pid1.background("start", "program")
+        wait_for(lambda: children_of(pid1), "the process")
+        assert "program start/spawned" in pid1.ctl("list") and start.poll() is None
+        pid1.command("kill", "-TERM", "1")  # it executes itself again
+        wait_for(pid1.answers, "init to answer again")
+        assert "program start/spawned" in pid1.ctl("list") and start.poll() is None
+        disk.go_on()
+        assert start.wait(LIMIT) == 0, start.stderr.read()
+
+
+def test_init_whose_own_output_nobody_reads_goes_on(make_session):
+    """A full pipe as standard output and error of a session's init that says much."""
+    session = make_session()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    session.out = pathlib.Path(f"/dev/fd/{writer}")
+    session.start("--debug")
+    session.job("job", "exec sleep 1000\n")
+    session.wait_job("job")
+    for _ in range(20):
+        session.ctl("start", "job")
+        session.ctl("emit", "something", "TEXT=" + "x" * 4096)
+        session.ctl("stop", "job")
+    os.close(reader)
+    assert "job stop/waiting" in session.ctl("list")
+    os.close(writer)

@@ -5,6 +5,8 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/error.h"
 #include "common/invariant.h"
@@ -59,6 +61,35 @@ test_log_threshold(void **state)
 	assert_int_equal(lines, 3);
 	log_set_level(LOG_LEVEL_MESSAGE);
 	log_set_sink(NULL, NULL);
+}
+
+/* Standard error that nobody reads: what does not fit is counted, and told when there is room. */
+static void
+test_log_without_reader_loses_and_says_so(void **state)
+{
+	char text[1200], said[100000];
+	int pair[2], saved = dup(STDERR_FILENO);
+	unsigned told = 0;
+	ssize_t n;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_true(dup2(pair[1], STDERR_FILENO) >= 0);
+	for (int i = 0; i < 1000; i++)
+		log_error("%s", text);
+	while ((n = recv(pair[0], said, sizeof(said), MSG_DONTWAIT)) > 0)
+		told += (unsigned) n;
+	log_error("there is room");
+	n = recv(pair[0], said, sizeof(said) - 1, MSG_DONTWAIT);
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	assert_true(n > 0);
+	said[n] = '\0';
+	assert_in_range(told, 1, 1000 * sizeof(text));
+	assert_non_null(strstr(said, " messages were lost) there is room\n"));
+	close(saved);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void
@@ -188,6 +219,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_log_names_round_trip),
 		cmocka_unit_test(test_log_threshold),
+		cmocka_unit_test(test_log_without_reader_loses_and_says_so),
 		cmocka_unit_test(test_log_keeps_errno_and_cuts_long_lines),
 		cmocka_unit_test(test_log_text_can_not_be_forged),
 		cmocka_unit_test(test_log_needs_no_memory),
