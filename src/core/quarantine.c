@@ -130,8 +130,12 @@ quarantine_reset(struct core *core, struct job *job)
 {
 	char display[JOB_DISPLAY_MAX];
 
-	if (job->resetting)
+	if (job->resetting) {
+		/* Its timer has done what it could, or could not be told. */
+		if (job->kill_timer == 0)
+			signal_all(core, job, SIGKILL);
 		return;
+	}
 	job->resetting = true;
 	core_log(core, LOG_LEVEL_MESSAGE, "%s is reset", job_display(job, display, sizeof(display)));
 	if (!has_processes(job)) {
@@ -236,6 +240,7 @@ substitute_process(struct core *core, const struct input_substitute *in, uint32_
 	enum process_kind kind = PROCESS_MAIN;
 	struct job *job = type == INPUT_STOPPED ? process_owner_of_pid(core, in->pid, &kind)
 						: process_owner(core, in->process, &kind);
+	bool made = false;
 	int32_t pid;
 
 	if (job == NULL)
@@ -245,10 +250,18 @@ substitute_process(struct core *core, const struct input_substitute *in, uint32_
 		process_forget(core, job, kind);
 	else if (type == INPUT_EXEC_DONE)
 		job->process[kind].exec_done = true;
-	else if (type == INPUT_SPAWNED && job->process[kind].pid == 0 && in->pid > 0 &&
-		 process_identify(core, job, kind, in->pid) >= 0)
-		process_forget(core, job, kind);
-	begin_by_process(core, job, kind, in, type, pid);
+	else if (type == INPUT_SPAWNED && job->process[kind].pid == 0 && in->pid > 0) {
+		made = process_identify(core, job, kind, in->pid) < 0;
+		if (!made)
+			process_forget(core, job, kind);
+	}
+	/* A reset may wait for just that. */
+	if (job->quarantine == NULL)
+		begin_by_process(core, job, kind, in, type, pid);
+	else if (made)
+		quarantine_process_known(core, job, kind);
+	else
+		quarantine_process_over(core, job);
 }
 
 /* It is over. Which of an instance's it was. */

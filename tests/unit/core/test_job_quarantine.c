@@ -284,6 +284,65 @@ test_process_made_during_a_reset_is_killed(void **state)
 	rig_assert_state(r, "two", "none");
 }
 
+/* "two" in quarantine and being reset, with a main process that runs and a post-start that was asked for. */
+static struct rig_proc *
+reset_two(struct rig *r)
+{
+	struct input in = { .type = INPUT_STOPPED };
+
+	(void) rig_define(r, "two", "exec web;post-start exec a;kill timeout 5");
+	(void) rig_start(r, "two", NULL);
+	rig_up(r, "two", "main");
+	in.stopped.pid = rig_proc(r, "two", "main")->pid;
+	(void) substitute(r, &in, false);
+	reset(r, "two");
+	return rig_proc(r, "two", "post-start");
+}
+
+/* What stands in for news during a reset counts as the news would: the reset may wait for just that. */
+static void
+test_reset_ends_when_the_last_failed_start_cannot_be_told(void **state)
+{
+	struct rig *r = *state;
+	struct input in = { .type = INPUT_SPAWN_FAILED };
+	struct rig_proc *hook = reset_two(r);
+
+	rig_exit(r, "two", "main", 0);
+	rig_assert_state(r, "two", "stop/post-start");
+	hook->over = true;
+	in.spawn_failed.process = hook->id;
+	(void) substitute(r, &in, false);
+	rig_assert_state(r, "two", "none");
+}
+
+static void
+test_process_whose_start_cannot_be_told_during_a_reset_is_killed(void **state)
+{
+	struct rig *r = *state;
+	struct input in = { .type = INPUT_SPAWNED };
+	struct rig_proc *hook = reset_two(r);
+
+	in.spawned.process = hook->id;
+	in.spawned.pid = hook->pid = 77;
+	rig_show(r, RIG_WORK);
+	(void) substitute(r, &in, false);
+	rig_expect(r, "kill two post-start KILL\n");
+}
+
+static void
+test_reset_asked_for_again_kills_when_its_timer_could_not_be_told(void **state)
+{
+	struct rig *r = *state;
+	struct input in = { .type = INPUT_TIMER };
+
+	(void) reset_two(r);
+	in.timer.timer = r->timers[0].id;
+	(void) substitute(r, &in, false);
+	rig_show(r, RIG_WORK);
+	reset(r, "two");
+	rig_expect(r, "kill two main KILL\n");
+}
+
 static void
 test_substitute_for_a_process_of_nobody_does_nothing(void **state)
 {
@@ -543,6 +602,9 @@ main(void)
 		T(test_reset_of_a_sound_job_is_refused),
 		T(test_reset_leads_to_the_end_from_any_state),
 		T(test_process_made_during_a_reset_is_killed),
+		T(test_reset_ends_when_the_last_failed_start_cannot_be_told),
+		T(test_process_whose_start_cannot_be_told_during_a_reset_is_killed),
+		T(test_reset_asked_for_again_kills_when_its_timer_could_not_be_told),
 		T(test_substitute_for_a_process_of_nobody_does_nothing),
 		T(test_kill_timer_that_cannot_be_told_quarantines),
 		T(test_request_that_cannot_be_applied_is_answered_with_an_error),
