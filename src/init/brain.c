@@ -213,7 +213,9 @@ brain_feed_from(struct init *init, enum servant_id from, uint64_t number, struct
 	init->brain.busy = true;
 	r = apply(init, in, from, number);
 	input_free(in);
-	work_off(init);
+	/* Whoever is refused must find everything as it was; those that wait have a timer of their own. */
+	if (r == 0)
+		work_off(init);
 	init->brain.busy = false;
 	return r;
 }

@@ -167,15 +167,20 @@ caller_of(const struct msg_request *m)
 	return session > 0 ? session : 0;
 }
 
-/* Feed what is complete (r is 0), or refuse for lack of memory. */
+/* Feed what is complete (r is 0), or refuse for lack of memory. A descriptor that came along is closed then. */
 static int
 feed(struct init *init, const struct msg_request *m, uint64_t number, struct input *in, int r)
 {
+	uint64_t fd = in->type == INPUT_EMIT ? in->emit.fd : 0;
+
 	if (r == 0)
 		r = brain_feed_from(init, SERVANT_CONTROL, number, in);
 	else
 		input_free(in);
-	return r < 0 ? refuse(init, m, ERR_NO_MEMORY, "Out of Memory") : 0;
+	if (r == 0)
+		return 0;
+	fdtable_close(init, fd);
+	return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
 }
 
 static int

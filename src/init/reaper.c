@@ -47,8 +47,9 @@ ended(struct init *init, const struct child_event *c)
 	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status))
 		return 0;
 	/* That it ran its program is known before that it ended. */
-	spawn_before_exit(init, c->pid);
-	r = tracer_before_end(init, c->pid);
+	r = spawn_before_exit(init, c->pid);
+	if (r == 0)
+		r = tracer_before_end(init, c->pid);
 	if (r < 0)
 		return r;
 	/* A stranger is nobody's business, unless it may be one whose pid has not been told yet. */

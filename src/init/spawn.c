@@ -582,14 +582,14 @@ status_cb(unsigned events, void *data)
 		(void) !conclude(p, outcome); /* refused: the pipe stays readable, and we come here again */
 }
 
-void
+int
 spawn_before_exit(struct init *init, pid_t pid)
 {
 	struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
 	enum spawn_outcome outcome;
 
 	if (p == NULL || p->stage != STAGE_SETUP)
-		return;
+		return 0;
 	outcome = read_status(p);
 	/* Others may still hold the pipe open, but it can say no more: the byte means that exec came. */
 	if (outcome == SPAWN_OUTCOME_OPEN && p->status.ready)
@@ -598,7 +598,7 @@ spawn_before_exit(struct init *init, pid_t pid)
 		p->status.record = (struct spawn_record){ .step = SPAWN_SETUP };
 		outcome = SPAWN_OUTCOME_FAILED;
 	}
-	(void) !conclude(p, outcome);
+	return conclude(p, outcome);
 }
 
 void

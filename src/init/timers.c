@@ -64,7 +64,9 @@ due_cb(void *data)
 
 	/* What it is about may hang from what nobody tells. */
 	if (tracer_look(init) < 0 || brain_feed(init, &in) < 0) {
-		(void) !loop_timer_set(t->source, clock_now() + RETRY);
+		t = map_get_id(&init->timers->by_id, id); /* what was seen may have cancelled it */
+		if (t != NULL)
+			(void) !loop_timer_set(t->source, clock_now() + RETRY);
 		return;
 	}
 	/* The core may have cancelled it meanwhile. In any case it is over. */

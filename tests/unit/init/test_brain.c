@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inputs that are refused for want of something: nothing has happened then, and nothing is lost.
+ */
+#include "init/brain.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "failalloc.h"
+#include "init/control.h"
+#include "init/fdtable.h"
+#include "init/proc.h"
+#include "init/spawn.h"
+#include "rig.h"
+#include "unit.h"
+
+static int
+set_up(void **state)
+{
+	static struct rig rig;
+
+	rig_init(&rig);
+	*state = &rig;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	rig_deinit(*state);
+	return 0;
+}
+
+static void
+input_that_is_refused_does_not_let_others_in(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	struct input waits = { .type = INPUT_LOG_LEVEL }, refused = { .type = INPUT_LOG_LEVEL };
+	uint64_t before = core_seq(init->core);
+	int r;
+
+	init->brain.busy = true;
+	assert_int_equal(brain_feed(init, &waits), 0);
+	init->brain.busy = false;
+	failalloc_arm(1, false);
+	r = brain_feed(init, &refused);
+	(void) failalloc_disarm();
+	assert_int_equal(r, -ENOMEM);
+	assert_int_equal(core_seq(init->core), before);
+	brain_deliver(init);
+	assert_int_equal(core_seq(init->core), before + 1);
+}
+
+static void
+event_that_is_refused_gives_its_descriptor_back(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	const struct msg_request m = { .action = REQUEST_EMIT, .request = 1, .name = (char *) (uintptr_t) "go" };
+	int fds[2];
+	char c;
+
+	assert_int_equal(pipe(fds), 0);
+	init->brain.spoiled = true;
+	assert_int_equal(clients_request(init, &m, &fds[1], 1), 0);
+	assert_int_equal(fds[1], -1);
+	assert_int_equal(fdtable_get(init, 1), -1);
+	assert_int_equal(read(fds[0], &c, 1), 0); /* nobody holds the other end */
+	(void) close(fds[0]);
+}
+
+static void
+end_of_a_child_waits_until_its_set_up_could_be_told(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	struct proc *p = proc_new(init, 7, 1);
+	int status[2];
+
+	assert_non_null(p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, status), 0);
+	p->status_r = status[0];
+	p->pid = 4711;
+	assert_int_equal(map_put_id(&init->spawns->by_pid, 4711, p), 0);
+	proc_set_stage(p, STAGE_SETUP);
+	init->brain.spoiled = true;
+	assert_true(spawn_before_exit(init, 4711) < 0);
+	assert_int_equal(p->stage, STAGE_SETUP);
+	init->brain.spoiled = false;
+	assert_int_equal(spawn_before_exit(init, 4711), 0);
+	assert_int_equal(p->stage, STAGE_RUNNING);
+	assert_int_equal(spawn_before_exit(init, 4711), 0); /* once is enough */
+	(void) close(status[1]);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(input_that_is_refused_does_not_let_others_in),
+		TEST(event_that_is_refused_gives_its_descriptor_back),
+		TEST(end_of_a_child_waits_until_its_set_up_could_be_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
