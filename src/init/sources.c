@@ -226,19 +226,20 @@ settle(struct init *init, const char *name, bool again)
 	in.type = best != 0 ? INPUT_DEFINE : INPUT_UNDEFINE;
 	if (r == 0 && best != 0) {
 		in.define.class_id = best;
-		told->id = best;
 	} else if (r == 0) {
 		in.undefine.name = strdup(name);
 		r = in.undefine.name != NULL ? 0 : -ENOMEM;
 	}
 	if (r == 0)
 		r = brain_feed(init, &in);
-	if (r < 0)
+	if (r < 0) {
 		log_error("%s: Error while loading configuration file: %s", name, strerror(-r));
-	else if (best == 0)
+	} else if (best == 0) {
 		told_forget(init->sources, told);
-	else
+	} else {
+		told->id = best;
 		keep_last_good(init, told);
+	}
 }
 
 /* -- reading one ---------------------------------------------------------------------------- */

@@ -281,6 +281,22 @@ last_good_definition_is_kept(void **state)
 	assert_command(f, "a", "three");
 }
 
+/* What the core could not take, for want of memory say, is not taken for told. */
+static void
+definition_that_was_refused_is_told_at_the_next_look(void **state)
+{
+	struct fixture *f = *state;
+
+	scratch_write(&f->dir, "c/a.conf", "exec one\n");
+	f->rig.init.brain.spoiled = true;
+	add_dirs(f, "c", NULL);
+	assert_null(command_of(f, "a"));
+	f->rig.init.brain.spoiled = false;
+	sources_load(&f->rig.init);
+	assert_non_null(command_of(f, "a"));
+	assert_command(f, "a", "one");
+}
+
 static void
 reload_of_the_same_makes_no_new_definition(void **state)
 {
@@ -392,6 +408,7 @@ main(void)
 		TEST(emptied_override_hides_lower_ones),
 		TEST(reload_finds_all_changes),
 		TEST(last_good_definition_is_kept),
+		TEST(definition_that_was_refused_is_told_at_the_next_look),
 		TEST(reload_of_the_same_makes_no_new_definition),
 		TEST(old_definitions_are_dropped),
 #ifdef UPSTART_PLATFORM_LINUX
