@@ -7,6 +7,7 @@
 
 #include "init/brain.h"
 #include "init/fdtable.h"
+#include "init/spawn.h"
 #include "init/state.h"
 #include "system/children.h"
 #include "system/spawn.h"
@@ -171,7 +172,12 @@ end_cb(unsigned events, void *data)
 	}
 	log_info("%s process (%d) has ended; only its parent knows how", p->name != NULL ? p->name : "?", (int) p->pid);
 	in.exited.pid = p->pid;
-	(void) !brain_feed(p->init, &in); /* refused: the descriptor stays readable */
+	if (brain_feed(p->init, &in) == 0)
+		return;
+	/* Refused. The descriptor stays readable: to come here again at once would be a busy loop. */
+	p->end = loop_fd_free(p->end);
+	p->untold = true;
+	spawn_watch_later(p->init);
 }
 
 void

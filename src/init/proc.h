@@ -29,6 +29,7 @@ struct proc {
 	struct spawn_status status;
 	struct loop_fd *source; /* owned; of status_r */
 	struct loop_fd *end;	/* owned; of pidfd, where that alone tells of its end */
+	bool untold;		/* its end is to be watched again */
 	bool untraced;		/* the core is to be told that it can't be followed */
 	bool local;		/* made here, not by the spawner */
 	bool suspect;		/* a spawner died that had been asked for this and others */
@@ -52,7 +53,7 @@ struct spawns {
 	struct map by_id, by_pid;
 	size_t asked, suspects_asked;
 	bool untraced;	/* one of them is `untraced` */
-	bool unwatched; /* a status pipe waits for memory to be watched */
+	bool unwatched; /* some wait to be watched (again) */
 	struct local_answer *answers;
 	struct loop_timer *retry;
 };

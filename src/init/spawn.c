@@ -317,6 +317,13 @@ spawn_pump(struct init *init)
 
 static void status_cb(unsigned events, void *data);
 
+void
+spawn_watch_later(struct init *init)
+{
+	init->spawns->unwatched = true;
+	pump_later(init);
+}
+
 /* Hear of what its status pipe says; when that fails for want of memory, a little later. */
 static void
 watch(struct proc *p)
@@ -324,8 +331,7 @@ watch(struct proc *p)
 	p->source = loop_fd_new(p->init->loop, p->status_r, LOOP_READ, status_cb, p);
 	if (p->source != NULL)
 		return;
-	p->init->spawns->unwatched = true;
-	pump_later(p->init);
+	spawn_watch_later(p->init);
 }
 
 /* Of "web main", that of "web". */
@@ -350,7 +356,7 @@ open_gate(struct proc *p)
 	watch(p);
 }
 
-/* Those whose pipe could not be watched. */
+/* Those whose pipe, or end, could not be watched, or not be told. */
 static void
 watch_again(struct init *init)
 {
@@ -359,9 +365,14 @@ watch_again(struct init *init)
 	if (!init->spawns->unwatched)
 		return;
 	init->spawns->unwatched = false;
-	DL_FOREACH(init->spawns->list, p)
+	DL_FOREACH(init->spawns->list, p) {
 		if (p->stage == STAGE_SETUP && p->source == NULL)
 			watch(p);
+		if (p->untold) {
+			p->untold = false;
+			proc_watch_end(p);
+		}
+	}
 }
 
 /* The spawner could not make it. */
@@ -578,8 +589,11 @@ status_cb(unsigned events, void *data)
 	enum spawn_outcome outcome = read_status(p);
 
 	(void) events;
-	if (outcome != SPAWN_OUTCOME_OPEN)
-		(void) !conclude(p, outcome); /* refused: the pipe stays readable, and we come here again */
+	if (outcome == SPAWN_OUTCOME_OPEN || conclude(p, outcome) == 0)
+		return;
+	/* Refused. The pipe stays readable: to come here again at once would be a busy loop. */
+	p->source = loop_fd_free(p->source);
+	spawn_watch_later(p->init);
 }
 
 int

@@ -30,6 +30,8 @@ void spawn_servant_gone(struct init *init, bool innocent);
 /* A child of init ended: learn from its status pipe first whether it ever executed. 0 or a negative errno: call again.
  */
 int must_check spawn_before_exit(struct init *init, pid_t pid);
+/* A descriptor of one can't be watched, or what it says can't be told, for now: both are tried again soon. */
+void spawn_watch_later(struct init *init);
 /* A process that is followed has executed its program: learn that from its status pipe. */
 void spawn_executed(struct init *init, pid_t pid);
 /* Whatever its status pipe says is not of interest any more. */

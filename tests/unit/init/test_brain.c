@@ -14,6 +14,7 @@
 #include "init/proc.h"
 #include "init/spawn.h"
 #include "rig.h"
+#include "system/clock.h"
 #include "unit.h"
 
 static int
@@ -93,6 +94,36 @@ end_of_a_child_waits_until_its_set_up_could_be_told(void **state)
 	(void) close(status[1]);
 }
 
+/* A pipe that stays readable would keep the loop from ever sleeping. */
+static void
+news_of_a_child_that_is_refused_is_told_later(void **state)
+{
+	struct rig *rig = *state;
+	struct init *init = &rig->init;
+	struct proc *p = proc_new(init, 7, 1);
+	usec_t deadline = clock_now() + 60 * USEC_PER_SEC;
+	int status[2];
+
+	assert_non_null(p);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, status), 0);
+	p->status_r = status[0];
+	proc_set_stage(p, STAGE_SETUP);
+	(void) close(status[1]);
+	init->brain.spoiled = true;
+	spawn_watch_later(init);
+	while (p->source == NULL && clock_now() < deadline)
+		rig_turn(rig, 1000);
+	assert_non_null(p->source);
+	while (p->source != NULL && clock_now() < deadline)
+		rig_turn(rig, 1000);
+	assert_null(p->source);
+	assert_int_equal(p->stage, STAGE_SETUP);
+	init->brain.spoiled = false;
+	while (p->stage == STAGE_SETUP && clock_now() < deadline)
+		rig_turn(rig, 1000);
+	assert_int_equal(p->stage, STAGE_RUNNING);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -102,6 +133,7 @@ main(void)
 		TEST(input_that_is_refused_does_not_let_others_in),
 		TEST(event_that_is_refused_gives_its_descriptor_back),
 		TEST(end_of_a_child_waits_until_its_set_up_could_be_told),
+		TEST(news_of_a_child_that_is_refused_is_told_later),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
