@@ -45,6 +45,7 @@ static struct {
 	char *rescue[3];  /* borrowed: of the last resort */
 	char *words[2]; /* borrowed from both, the values of --crash: "COUNT:WHAT:AGAIN:SIGNAL", then ":WHAT*LEVEL"s */
 	volatile sig_atomic_t handling;
+	sigset_t fatal; /* the signals above */
 	volatile uint64_t in_hand;
 	volatile sig_atomic_t signal_in_hand;
 	bool pid1, installed;
@@ -155,11 +156,11 @@ say(const char *text)
 	(void) !write(STDERR_FILENO, text, strlen(text));
 }
 
-/* Process 1 of a machine may not end; not even now. */
+/* Process 1 of a machine may not end; not even now. Whoever leaves a core for it may. */
 static void
 handler_crashed(void)
 {
-	if (!crash.pid1)
+	if (!crash.pid1 || getpid() != 1)
 		_exit(EXIT_CRASHED);
 	if (crash.handling == 1) {
 		crash.handling = 2;
@@ -179,16 +180,20 @@ handler(int number, siginfo_t *info, void *context)
 	unsigned count = progress ? 1 : crash.count + 1;
 
 	(void) context;
+	if (crash.handling != 0 && sent)
+		return; /* what is under way is all that can be done about it */
 	if (crash.handling != 0)
 		handler_crashed();
 	crash.handling = 1;
+	crash_at("HANDLER");
 	leave_core(number);
-	/* All signals are blocked here, over the exec as well: it waits for the next image. */
+	/* All others are blocked here, over the exec as well: it waits for the next image. */
 	if (count == 1 && crash.signal_in_hand != 0)
 		(void) kill(getpid(), crash.signal_in_hand);
 	for (int i = 0; i < 2; i++)
 		if (crash.words[i] != NULL)
 			describe(crash.words[i], count, record, number);
+	(void) sigprocmask(SIG_BLOCK, &crash.fatal, NULL); /* until the next image can handle them */
 	if (count <= TRIES_WITH_STATE) {
 		keep_all_descriptors();
 		execute(crash.argv);
@@ -368,8 +373,7 @@ int
 crash_install(struct init *init)
 {
 	const stack_t stack = { .ss_sp = crash.stack, .ss_size = sizeof(crash.stack) };
-	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK };
-	sigset_t ours;
+	struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
 	crash.began = clock_now();
 	crash.pid1 = getpid() == 1;
@@ -383,16 +387,19 @@ crash_install(struct init *init)
 	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
 		return crash.stateless == NULL ? -ENOMEM : -errno;
-	(void) sigemptyset(&ours);
+	(void) sigemptyset(&crash.fatal);
 	(void) sigfillset(&action.sa_mask);
+	/* A fault while its signal is blocked would be the end, for process 1 as well: the handler hears of its own. */
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		(void) sigaddset(&crash.fatal, signals[i]);
+		(void) sigdelset(&action.sa_mask, signals[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		if (sigaction(signals[i], &action, NULL) < 0)
 			return -errno;
-		(void) sigaddset(&ours, signals[i]);
-	}
 	crash.installed = true;
 	/* The last image left them blocked. */
-	(void) sigprocmask(SIG_UNBLOCK, &ours, NULL);
+	(void) sigprocmask(SIG_UNBLOCK, &crash.fatal, NULL);
 	return 0;
 }
 

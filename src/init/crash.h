@@ -70,7 +70,7 @@ void crash_point(void);
 /*
  * With UPSTART_TEST_CRASH_AT=NAME,NAME… every image does so whenever it comes to an input, an effect, a message or a
  * job of one of these names, to a QUERY, or to a SUBSTITUTE; with TURN every image that follows a crash, at the end of
- * its first turn.
+ * its first turn; with HANDLER once more while it handles a crash.
  */
 void crash_at(const char *name);
 /* With UPSTART_TEST_BREAK_AT=NAME,NAME… the core is said to have broken a rule of its own over each input of these

@@ -125,6 +125,28 @@ def test_process_one_that_only_crashes_comes_to_the_rescue(make_pid1):
     assert machine.shell.poll() is None
 
 
+def test_one_that_crashes_over_a_crash_ends(make_session):
+    session = make_session()
+    session.program = INIT.parent / "init-faulty"
+    session.start(env={"UPSTART_TEST_CRASH_AT": "HANDLER"})
+    os.kill(session.pid, signal.SIGSEGV)
+    assert session.process.wait(60) == 70
+
+
+def test_process_one_that_crashes_over_a_crash_comes_to_the_rescue(make_pid1):
+    """There the kernel would panic."""
+    machine = make_pid1()
+    machine.program = INIT.parent / "init-faulty"
+    machine.job("a", SLEEP)
+    machine.start(env={"UPSTART_TEST_CRASH_AT": "HANDLER"})
+    machine.ctl("start", "a")
+    pid = machine.pid_of("a")
+    os.kill(machine.pid, signal.SIGSEGV)
+    machine.command("sh", "-c", "for i in 1 2 3 4 5; do (true &); done")
+    wait_for(lambda: [process_state(c) for c in machine.children()].count("Z") == 0, "no zombies")
+    assert pathlib.Path(f"/proc/{machine.pid}/root/proc/{pid}").exists()
+
+
 def test_only_process_one_comes_to_the_rescue():
     done = subprocess.run([INIT, "--rescue"], capture_output=True, text=True, timeout=30)
     assert (done.returncode, done.stderr) == (1, "init: Only process 1 can come to the rescue\n")
