@@ -372,7 +372,7 @@ def test_options(init, run):
 # What each command needs, and what is said without it.
 NEEDS = {
     "start": "job name", "stop": "job name", "restart": "job name", "reload": "job name", "status": "job name",
-    "usage": "job name", "explain": "job name", "log": "job name", "emit": "event name", "plan": "event name",
+    "usage": "job name", "explain": "job name", "log": "job name", "reset": "job name", "emit": "event name", "plan": "event name",
     "get-env": "variable name", "set-env": "variable value", "unset-env": "variable name", "notify-dbus-address": "D-Bus address",
     "notify-cgroup-manager-address": "address",
 }
