@@ -23,6 +23,7 @@
 #define INIT_GONE_STEP_MS 10
 #define SHORT_WAIT_MS 100
 #define NO_MEMORY_WAIT_MS 100
+#define NO_MEMORY_TRIES 20 /* then it ends: another may find more */
 
 int
 spawner_init(struct spawner *s, struct ipc *ipc, const struct rlimit *nofile)
@@ -41,6 +42,7 @@ void
 spawner_deinit(struct spawner *s)
 {
 	s->ipc = ipc_free(s->ipc);
+	ipc_message_deinit(&s->held);
 	s->answers = answers_free(s->answers);
 	children_deinit(&s->children);
 	if (s->init_pidfd >= 0)
@@ -55,13 +57,25 @@ keeps_children(const struct spawner *s)
 	return s->mode != MODE_SYSTEM;
 }
 
+/* Wait for memory. False: that has taken too long. */
+static bool
+wait_for_memory(unsigned *tries)
+{
+	if (++*tries > NO_MEMORY_TRIES)
+		return false;
+	(void) poll(NULL, 0, NO_MEMORY_WAIT_MS);
+	return true;
+}
+
 /* Send what there is to say about a process. The descriptors stay the caller's; -1: none. */
 static int
 send_answer(struct spawner *s, const struct answer *a, int pidfd, int pty)
 {
 	struct msg_spawned m = { .process = a->process, .pid = a->pid, .step = a->step, .error = a->error };
+	unsigned tries = 0;
 	int fds[2];
 	size_t n = 0;
+	int r;
 
 	if (pidfd >= 0) {
 		m.flags |= SPAWNED_HAS_PIDFD;
@@ -71,7 +85,11 @@ send_answer(struct spawner *s, const struct answer *a, int pidfd, int pty)
 		m.flags |= SPAWNED_HAS_PTY;
 		fds[n++] = pty;
 	}
-	return msg_send_kept(s->ipc, MSG_SPAWNED, &m, fds, n);
+	/* The process is there, and init must hear of it. */
+	do
+		r = msg_send_kept(s->ipc, MSG_SPAWNED, &m, fds, n);
+	while (r == -ENOMEM && wait_for_memory(&tries));
+	return r == -ENOMEM ? -ENOBUFS : r; /* no use in handling the request again */
 }
 
 /*
@@ -271,14 +289,16 @@ link_ended(struct spawner *s)
 static int
 take_messages(struct spawner *s)
 {
-	struct ipc_message m;
-	int r;
+	int r = 1;
 
-	while ((r = ipc_receive(s->ipc, &m)) > 0) {
-		r = dispatch(s, &m);
+	while (s->held.type != 0 || (r = ipc_receive(s->ipc, &s->held)) > 0) {
+		r = dispatch(s, &s->held);
+		if (r == -ENOMEM && wait_for_memory(&s->tries))
+			continue;
+		s->tries = 0;
 		if (r < 0)
-			log_error("unable to handle %s: %s", msg_type_name(m.type), strerror(-r));
-		ipc_message_deinit(&m);
+			log_error("unable to handle %s: %s", msg_type_name(s->held.type), strerror(-r));
+		ipc_message_deinit(&s->held);
 		if (r < 0)
 			return r;
 		if (s->done)

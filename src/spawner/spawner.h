@@ -5,9 +5,9 @@
  * The hands of init: takes MSG_SPAWN from the link, makes the processes as init's own children and
  * answers MSG_SPAWNED. Never waits for a child, keeps no job in memory.
  *
- * Crash only: what it can't tell init (no memory, no descriptors, a damaged message) ends it with an error.
- * init sees EOF, starts another and asks again for whatever was not answered; a child of whom init
- * doesn't know finds its gate closed.
+ * A want of memory is waited out for a while. Else crash only: what it can't tell init (no memory, no descriptors, a damaged
+ * message) ends it with an error. init sees EOF, starts another and asks again for whatever was not answered; a child of
+ * whom init doesn't know finds its gate closed.
  */
 
 #include <sys/resource.h>
@@ -25,6 +25,8 @@ struct spawner {
 	int init_pidfd;	      /* -1: the platform has none */
 	struct rlimit nofile; /* what jobs start from */
 	bool done;	      /* init has sent MSG_SHUTDOWN */
+	struct ipc_message held; /* a message that found no memory; type 0: none */
+	unsigned tries;		 /* of it */
 };
 
 /* Takes the link. `nofile`: the limit jobs get, before this process raised its own. 0 or -ENOMEM. */
