@@ -18,7 +18,7 @@
  *   fdtable.c     descriptors that came with events
  *   reaper.c      children that end, stop or continue
  *   tracer.c      families of main processes
- *   sources.c     configuration directories; definitions.c: what they defined; faults.c: what is wrong in them
+ *   sources.c     configuration directories; told.c: which file counts; definitions.c: what they defined; faults.c: what is wrong in them
  *   scopes.c      chroot sessions
  *   journal.c     records; state.c: what they say, snapshots, loading
  *   reexec.c      the next image; crash.c: the next image after a crash

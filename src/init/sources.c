@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Per source the conf files found there, per name what the core was told. Whatever happens to files, the way is the
- * same: look at the file, maybe make a definition of it, then see for its name which definition counts now.
+ * Per source the conf files found there. Whatever happens to files, the way is the same: look at the file, maybe make a
+ * definition of it, then see for its name which definition counts now (told.c).
  */
 #include "init/sources.h"
 
@@ -9,66 +9,49 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "init/brain.h"
 #include "init/condemn.h"
-#include "init/conffile.h"
 #include "init/crash.h"
-#include "init/faults.h"
 #include "init/places.h"
+#include "init/source.h"
+#include "init/told.h"
 #include "job/parse.h"
+#include "system/clock.h"
 #include "system/process.h"
 #include "system/watch.h"
 
-/* A conf file. */
-struct conf {
-	struct conf *prev, *next;
-	char *name;  /* owned: the job's */
-	char *path;  /* owned */
-	uint64_t id; /* its last good definition; 0: it never had one */
-	bool masks;  /* a link to /dev/null: hides the name below */
-	bool seen;   /* in the walk under way */
-	struct conffile_stamp stamp;
-	char *override; /* owned: the path of the one that was applied; NULL: none */
-	struct conffile_stamp override_stamp;
-	struct faults faults; /* of the files as they are now */
-};
-
-struct source {
-	struct source *prev, *next;
-	struct init *init; /* borrowed */
-	unsigned number;
-	char *path; /* owned */
-	char *root; /* owned: of the chroot session it is the folder of; NULL: the machine's */
-	bool file;  /* the one file of global settings */
-	bool force; /* the walk under way reads files that have not changed, too */
-	struct faults faults; /* of that file */
-	struct conf *confs;
-	struct map by_name;
-};
-
-/* A name the core was told of. */
-struct told {
-	struct told *prev, *next;
-	char *name; /* owned */
-	uint64_t id;
-};
-
-struct sources {
-	struct source *list; /* highest priority first */
-	struct told *told;
-	struct map told_by_name;
-	struct watch *watch;
-	bool watching;	 /* an attempt was made */
-	bool confinable; /* AppArmor is usable */
-};
+#define RETRY_FIRST (100 * USEC_PER_MSEC) /* after something was lacking; then doubling */
+#define RETRY_MAX (10 * USEC_PER_SEC)
 
 static void changed_cb(enum watch_event event, unsigned number, const char *path, void *data);
+
+static void retry_cb(void *data);
 
 int
 sources_init(struct init *init)
 {
 	init->sources = calloc(1, sizeof(*init->sources));
-	return init->sources != NULL ? 0 : -ENOMEM;
+	if (init->sources == NULL)
+		return -ENOMEM;
+	init->sources->retry = loop_timer_new(init->loop, retry_cb, init);
+	return init->sources->retry != NULL ? 0 : -ENOMEM;
+}
+
+/* Is it something that may be there again in a moment? */
+static bool
+is_want(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
+void
+sources_lack(struct init *init, int r)
+{
+	struct sources *s = init->sources;
+
+	if (!is_want(r) || loop_timer_is_set(s->retry))
+		return;
+	s->delay = s->delay == 0 ? RETRY_FIRST : 2 * s->delay < RETRY_MAX ? 2 * s->delay : RETRY_MAX;
+	(void) !loop_timer_set(s->retry, clock_now() + s->delay);
 }
 
 static void
@@ -89,7 +72,6 @@ sources_deinit(struct init *init)
 	struct sources *s = init->sources;
 	struct source *source, *next_source;
 	struct conf *conf, *next;
-	struct told *told, *next_told;
 
 	if (s == NULL)
 		return;
@@ -104,12 +86,8 @@ sources_deinit(struct init *init)
 		faults_deinit(&source->faults);
 		free(source);
 	}
-	DL_FOREACH_SAFE(s->told, told, next_told) {
-		DL_DELETE(s->told, told);
-		free(told->name);
-		free(told);
-	}
-	map_deinit(&s->told_by_name);
+	told_deinit(s);
+	(void) loop_timer_free(s->retry);
 	free(s);
 	init->sources = NULL;
 }
@@ -142,136 +120,39 @@ sources_setup(struct init *init)
 	return places_sources(init);
 }
 
-/* -- what counts ------------------------------------------------------------------------ */
-
-/* The definition that counts for a name; 0: none. */
-static uint64_t
-best_of(const struct sources *s, const char *name)
-{
-	const struct source *source;
-
-	DL_FOREACH(s->list, source) {
-		const struct conf *conf = map_get(&source->by_name, name);
-
-		if (conf != NULL && (conf->id != 0 || conf->masks))
-			return conf->masks ? 0 : conf->id;
-	}
-	return 0;
-}
-
-static struct told *
-told_get(struct sources *s, const char *name)
-{
-	struct told *told = map_get(&s->told_by_name, name);
-
-	if (told != NULL)
-		return told;
-	told = calloc(1, sizeof(*told));
-	if (told == NULL)
-		return NULL;
-	told->name = strdup(name);
-	if (told->name == NULL || map_put(&s->told_by_name, name, told) < 0) {
-		free(told->name);
-		free(told);
-		return NULL;
-	}
-	DL_APPEND(s->told, told);
-	return told;
-}
-
-static void
-told_forget(struct sources *s, struct told *told)
-{
-	map_del(&s->told_by_name, told->name);
-	DL_DELETE(s->told, told);
-	free(told->name);
-	free(told);
-}
-
-static uint64_t inherited_id(const struct init *init, const struct conf *conf);
-
-/* The core could not take a definition, and will not be told of it again: its file keeps the last good one. */
-static void
-keep_last_good(struct init *init, struct told *told)
-{
-	struct source *source;
-	uint64_t hash;
-
-	if (init->state.shunned.n == 0 || definitions_hash(init->definitions, told->id, &hash) < 0 ||
-	    !condemn_is_shunned(init, hash))
-		return;
-	DL_FOREACH(init->sources->list, source) {
-		struct conf *conf = map_get(&source->by_name, told->name);
-
-		if (conf != NULL && conf->id == told->id)
-			conf->id = inherited_id(init, conf);
-	}
-	told->id = best_of(init->sources, told->name);
-}
-
-/* Tell the core which definition counts for a name, if that has changed or `again`. */
-static void
-settle(struct init *init, const char *name, bool again)
-{
-	struct input in = { 0 };
-	uint64_t best = best_of(init->sources, name);
-	struct told *told = told_get(init->sources, name);
-	int r = told != NULL ? 0 : -ENOMEM;
-
-	if (r == 0 && told->id == best && (!again || best == 0)) {
-		if (best == 0)
-			told_forget(init->sources, told);
-		return;
-	}
-	in.type = best != 0 ? INPUT_DEFINE : INPUT_UNDEFINE;
-	if (r == 0 && best != 0) {
-		in.define.class_id = best;
-	} else if (r == 0) {
-		in.undefine.name = strdup(name);
-		r = in.undefine.name != NULL ? 0 : -ENOMEM;
-	}
-	if (r == 0)
-		r = brain_feed(init, &in);
-	if (r < 0) {
-		log_error("%s: Error while loading configuration file: %s", name, strerror(-r));
-	} else if (best == 0) {
-		told_forget(init->sources, told);
-	} else {
-		told->id = best;
-		keep_last_good(init, told);
-	}
-}
-
 /* -- reading one ---------------------------------------------------------------------------- */
 
-/* The override for a job of that source: the first of that name from the highest priority down to it, in its session.
+/*
+ * The override for a job of that source: the first of that name from the highest priority down to it, in its session. 0
+ * or -ENOMEM: nobody knows.
  */
-static enum conffile_state
+static int
 find_override(const struct sources *s, const struct source *upto, const char *name, char **path,
-	      struct conffile_stamp *stamp)
+	      struct conffile_stamp *stamp, enum conffile_state *state)
 {
 	const struct source *source;
 
 	*path = NULL;
+	*state = CONFFILE_ABSENT;
 	*stamp = (struct conffile_stamp){ 0 };
 	DL_FOREACH(s->list, source) {
-		enum conffile_state state = CONFFILE_ABSENT;
 		char *candidate;
 
 		if (source->file || !scope_equal(scope_of(source->root), scope_of(upto->root)))
 			continue;
 		candidate = str_printf("%s/%s" OVERRIDE_SUFFIX, source->path, scope_plain(name));
-		if (candidate != NULL)
-			state = conffile_look(candidate, stamp);
-		if (state != CONFFILE_ABSENT) {
+		if (candidate == NULL)
+			return -ENOMEM;
+		*state = conffile_look(candidate, stamp);
+		if (*state != CONFFILE_ABSENT) {
 			*path = candidate;
-			return state;
+			return 0;
 		}
 		free(candidate);
 		if (source == upto)
 			break;
 	}
-	return CONFFILE_ABSENT;
+	return 0;
 }
 
 static void
@@ -320,16 +201,19 @@ read_texts(struct conf *conf, enum conffile_state override, struct definition_te
 		r = conffile_read(conf->override, &text->override_text, override_len);
 	else
 		text->override_text = strdup("");
-	if (r < 0 || text->override_text == NULL) {
-		tell_unreadable(conf, conf->override, r < 0 ? r : -ENOMEM);
-		text->override_path = NULL; /* as one with an error: ignored */
-	}
+	if (text->override_text == NULL && r == 0)
+		r = -ENOMEM;
+	if (r == 0)
+		return 0;
+	tell_unreadable(conf, conf->override, r);
+	if (is_want(r))
+		return r; /* without it the job would be another */
+	text->override_path = NULL; /* as one with an error: ignored */
 	return 0;
 }
 
-/* The definition the core runs that file's job with, after a re-exec. */
-static uint64_t
-inherited_id(const struct init *init, const struct conf *conf)
+uint64_t
+conf_inherited_id(const struct init *init, const struct conf *conf)
 {
 	const struct job_class *cls = init->core != NULL ? core_class(init->core, conf->name) : NULL;
 
@@ -383,7 +267,7 @@ define(struct init *init, struct conf *conf, enum conffile_state override)
 {
 	struct definition_text text = { .unconfined = !init->sources->confinable };
 	size_t len = 0, override_len = 0;
-	uint64_t id = conf->id != 0 ? conf->id : inherited_id(init, conf);
+	uint64_t id = conf->id != 0 ? conf->id : conf_inherited_id(init, conf);
 	bool was_wrong = conf->faults.first != NULL;
 	int r;
 
@@ -392,6 +276,9 @@ define(struct init *init, struct conf *conf, enum conffile_state override)
 	if (r == 0)
 		r = define_texts(init, conf, &text, len, override_len, &id);
 	conf->id = id;
+	if (is_want(r))
+		conf->stamp = (struct conffile_stamp){ 0 }; /* it is as if it had not been looked at */
+	sources_lack(init, r);
 	if (r < 0 && id != 0 && !was_wrong)
 		log_info("%s: The last good definition stays", conf->path);
 	free(text.text);
@@ -415,7 +302,11 @@ conf_look(struct source *source, struct conf *conf, enum conffile_state state, c
 		conf->id = 0;
 		return true;
 	}
-	override_state = find_override(init->sources, source, conf->name, &override, &override_stamp);
+	if (find_override(init->sources, source, conf->name, &override, &override_stamp, &override_state) < 0) {
+		conf->stamp = (struct conffile_stamp){ 0 };
+		sources_lack(init, -ENOMEM);
+		return false;
+	}
 	if (!force && !conf->masks && conffile_stamp_equal(&conf->stamp, stamp) &&
 	    conffile_stamp_equal(&conf->override_stamp, &override_stamp) &&
 	    (conf->override == NULL) == (override == NULL) &&
@@ -459,7 +350,9 @@ conf_gone(struct source *source, struct conf *conf)
 	log_info("Handling deletion of %s", conf->path);
 	conf_free(source, conf);
 	if (name != NULL)
-		settle(source->init, name, false);
+		told_settle(source->init, name, false);
+	else
+		sources_lack(source->init, -ENOMEM);
 }
 
 /* The name inside init of the job that a file of that source is of; owned; NULL when out of memory. */
@@ -481,8 +374,10 @@ conf_changed(struct source *source, const char *path, bool force)
 	struct conf *conf;
 	bool anew;
 
-	if (name == NULL)
+	if (name == NULL) {
+		sources_lack(source->init, -ENOMEM);
 		return 0;
+	}
 	conf = map_get(&source->by_name, name);
 	if (state == CONFFILE_ABSENT) {
 		if (conf != NULL)
@@ -492,12 +387,13 @@ conf_changed(struct source *source, const char *path, bool force)
 	conf = conf_get(source, name, path);
 	if (conf == NULL) {
 		log_error("%s: Error while loading configuration file: %s", path, strerror(ENOMEM));
+		sources_lack(source->init, -ENOMEM);
 		return 0;
 	}
 	conf->seen = true;
 	anew = conf_look(source, conf, state, &stamp, force);
 	/* Only the one that counts is told again. */
-	settle(source->init, name, anew && force && best_of(source->init->sources, name) == conf->id);
+	told_settle(source->init, name, anew && force && told_best(source->init->sources, name) == conf->id);
 	return 0;
 }
 
@@ -514,6 +410,8 @@ override_changed(struct source *from, const char *path)
 
 		if (conf_path != NULL)
 			(void) conf_changed(source, conf_path, true);
+		else if (name == NULL || conf != NULL)
+			sources_lack(from->init, -ENOMEM);
 	}
 }
 
@@ -536,6 +434,7 @@ unreadable_cb(const char *dir, int error, void *data)
 	size_t n = strlen(dir);
 
 	log_error("%s: Unable to load configuration: %s", dir, strerror(error));
+	sources_lack(source->init, -error);
 	DL_FOREACH(source->confs, conf)
 		conf->seen = conf->seen || (strncmp(conf->path, dir, n) == 0 && conf->path[n] == '/');
 	return 0;
@@ -561,6 +460,7 @@ source_scan(struct source *source, bool force)
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
 		/* Not even looked at: nothing is known to be gone. */
 		log_error("%s: Unable to load configuration: %s", source->path, strerror(-r));
+		sources_lack(source->init, r);
 		return;
 	}
 	DL_FOREACH_SAFE(source->confs, conf, next)
@@ -579,41 +479,15 @@ watch_source(struct source *source)
 		r = watch_new(source->init->loop, conffile_enter, changed_cb, source->init, &s->watch);
 		if (r < 0 && r != -ENOSYS)
 			log_warn("Unable to watch configuration directories: %s", strerror(-r));
+		s->watching = !is_want(r);
+		sources_lack(source->init, r);
 	}
 	if (s->watch == NULL)
 		return;
 	r = watch_add(s->watch, source->number, source->path, source->file);
 	if (r < 0)
 		log_warn("%s: Unable to watch configuration directory: %s", source->path, strerror(-r));
-}
-
-/* What a core of before the re-exec was told. */
-static void
-inherit_told(struct init *init)
-{
-	auto_strv char **names = core_class_names(init->core);
-
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
-		const struct job_class *cls = core_class(init->core, names[i]);
-		struct told *told = told_get(init->sources, names[i]);
-
-		if (told != NULL && cls != NULL)
-			told->id = cls->id;
-	}
-}
-
-/* Names the core knows and no source has any more. */
-static void
-settle_rest(struct init *init)
-{
-	auto_strv char **names = NULL;
-	const struct told *told;
-
-	DL_FOREACH(init->sources->told, told)
-		if (best_of(init->sources, told->name) == 0 && strv_add(&names, told->name) < 0)
-			break;
-	for (size_t i = 0; names != NULL && names[i] != NULL; i++)
-		settle(init, names[i], false);
+	sources_lack(source->init, r);
 }
 
 #define SESSIONS_MAX 256
@@ -679,13 +553,13 @@ sources_load(struct init *init)
 	struct source *source;
 
 	init->sources->confinable = process_apparmor_is_usable();
-	inherit_told(init);
+	told_inherit(init);
 	inherit_sessions(init);
 	DL_FOREACH(init->sources->list, source) {
 		watch_source(source);
 		source_scan(source, false);
 	}
-	settle_rest(init);
+	told_settle_rest(init);
 }
 
 void
@@ -699,7 +573,23 @@ sources_reload(struct init *init)
 		watch_source(source);
 		source_scan(source, true);
 	}
-	settle_rest(init);
+	told_settle_rest(init);
+}
+
+/* Look at all again, for what was lacking may be there now. */
+static void
+retry_cb(void *data)
+{
+	struct init *init = data;
+	struct source *source;
+
+	DL_FOREACH(init->sources->list, source) {
+		watch_source(source);
+		source_scan(source, false);
+	}
+	told_settle_rest(init);
+	if (!loop_timer_is_set(init->sources->retry))
+		init->sources->delay = 0;
 }
 
 static void
