@@ -256,7 +256,8 @@ main(int argc, char **argv)
 	print_counts(&totals);
 	rows = check_coverage(&totals, &covered);
 	(void) printf("sim: %" PRIu64 " steps, %" PRIu64 " worlds, %" PRIu64 " effects, %" PRIu64 " snapshots, %" PRIu64
-		      " replays, %" PRIu64 " rests, %" PRIu64 " emptied, %u states seen, %u of %u moves covered, up to %" PRIu64 " jobs: %s\n",
+		      " replays, %" PRIu64 " rests, %" PRIu64
+		      " emptied, %u states seen, %u of %u moves covered, up to %" PRIu64 " jobs: %s\n",
 		      totals.steps, totals.worlds, totals.effects, totals.snapshots, totals.replays, totals.rests,
 		      totals.emptied, states, covered, rows, totals.largest, ok ? "ok" : "FAULT");
 	if (a.worlds == 0 && covered < rows)
