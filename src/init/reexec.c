@@ -56,6 +56,7 @@ execute(struct init *init)
 	/* A snapshot that can't be written is no loss: the journal says the same at greater length. */
 	if (r < 0)
 		log_debug("No snapshot for the next image: %s", strerror(-r));
+	log_info("Performing stateful re-exec");
 	argv = arguments(init);
 	if (argv == NULL || init->own_path == NULL) {
 		log_error("Failed to re-execute %s: %s", init->program, strerror(argv == NULL ? ENOMEM : ENOENT));

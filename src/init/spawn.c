@@ -227,7 +227,7 @@ static bool
 may_wait(struct proc *p, int r)
 {
 	if (p->tries == 0)
-		log_warn("%s waits to be started: %s", p->name, strerror(-r));
+		log_warn("Temporary process spawn error: %s (%s)", strerror(-r), p->name);
 	return ++p->tries < TRIES_MAX;
 }
 

@@ -222,7 +222,7 @@ def test_a_start_waits_for_descriptors_a_little(session):
     usual = resource.prlimit(session.pid, resource.RLIMIT_NOFILE)[0]
     allow(session, 3)
     start = session.background("start", "a")
-    wait_for(lambda: "a main waits to be started: Too many open files" in session.messages(), "the start")
+    wait_for(lambda: "Temporary process spawn error: Too many open files (a main)" in session.messages(), "the start")
     allow(session, usual)
     assert start.wait(60) == 0, start.stderr.read()
 
