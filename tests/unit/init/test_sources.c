@@ -4,7 +4,9 @@
  */
 #include "init/sources.h"
 
+#include "common/scope.h"
 #include "init/conffile.h"
+#include "init/scopes.h"
 #include "rig.h"
 #include "scratch.h"
 #include "system/clock.h"
@@ -332,6 +334,32 @@ old_definitions_are_dropped(void **state)
 	assert_command(f, "a", "200");
 }
 
+/* -- chroot sessions ------------------------------------------------------------------- */
+
+/* Whoever may start a job of a session may end its quarantine, too; nobody else can. */
+static void
+session_may_change_its_own_jobs(void **state)
+{
+	static const enum request_action actions[] = {
+		REQUEST_JOB_START,	  REQUEST_JOB_STOP,	   REQUEST_JOB_RESTART,
+		REQUEST_JOB_RESET,	  REQUEST_INSTANCE_START,  REQUEST_INSTANCE_STOP,
+		REQUEST_INSTANCE_RESTART, REQUEST_INSTANCE_RELOAD, REQUEST_INSTANCE_RESET,
+	};
+	struct fixture *f = *state;
+	auto_free char *root = strdup(scratch_path(&f->dir, "jail"));
+	auto_free char *own = scope_join(scope_of(root), "web");
+
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		struct msg_request m = { .action = actions[i], .root = root, .job = own };
+		auto_free char *name = NULL;
+
+		assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_GO_ON);
+		m.job = (char *) (uintptr_t) "web";
+		assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_FOREIGN);
+		assert_null(name);
+	}
+}
+
 #ifdef UPSTART_PLATFORM_LINUX
 static void
 watched_files_are_read_when_they_change(void **state)
@@ -411,6 +439,7 @@ main(void)
 		TEST(definition_that_was_refused_is_told_at_the_next_look),
 		TEST(reload_of_the_same_makes_no_new_definition),
 		TEST(old_definitions_are_dropped),
+		TEST(session_may_change_its_own_jobs),
 #ifdef UPSTART_PLATFORM_LINUX
 		TEST(watched_files_are_read_when_they_change),
 		TEST(absent_directory_is_waited_for),
