@@ -71,6 +71,15 @@ graph_knows_state(const struct graph *g, const char *state)
 
 /* -- who needs whom -------------------------------------------------------------------------- */
 
+/* What an allocation gave; does not return when that failed. */
+static void *
+must(void *p)
+{
+	if (!p)
+		tool_nomem();
+	return p;
+}
+
 static void
 append(size_t **list, size_t *n, size_t value)
 {
@@ -81,9 +90,7 @@ append(size_t **list, size_t *n, size_t value)
 			return;
 	/* Grown to powers of two. */
 	if ((*n & (*n - 1)) == 0)
-		p = reallocarray(p, *n ? 2 * *n : 1, sizeof(*p));
-	if (!p)
-		tool_nomem();
+		p = must(reallocarray(p, *n ? 2 * *n : 1, sizeof(*p)));
 	*list = p;
 	p[(*n)++] = value;
 }
@@ -394,11 +401,9 @@ static char *
 way_to(const struct search *s, size_t place, size_t begin)
 {
 	struct strbuf b auto_strbuf = STRBUF_INIT;
-	size_t *steps auto_free = calloc(s->tail + 2, sizeof(*steps));
+	size_t *steps auto_free = must(calloc(s->tail + 2, sizeof(*steps)));
 	size_t n = 0;
 
-	if (!steps)
-		tool_nomem();
 	do {
 		steps[n++] = place;
 		place = s->from[place] - 1;

@@ -46,7 +46,7 @@ add(struct log_files *files, char *path, enum log_coding coding, bool is_old)
 {
 	struct log_file f = { .path = path, .fd = -1, .coding = coding, .is_old = is_old };
 	struct log_file *grown;
-	struct stat st;
+	struct stat st = { 0 };
 
 	if (path == NULL)
 		return -ENOMEM;

@@ -67,7 +67,10 @@ escape(const char *p, size_t n, size_t *taken, char *out)
 		return 2;
 	}
 	if (c < 0x20) {
-		memcpy(out, "\\u00", 4);
+		out[0] = '\\';
+		out[1] = 'u';
+		out[2] = '0';
+		out[3] = '0';
 		out[4] = hex[c >> 4];
 		out[5] = hex[c & 0xf];
 		return ESCAPED_MAX;
@@ -178,7 +181,7 @@ begin(struct line *line, usec_t when, char *buf)
 
 	line->begun = true;
 	line_stamp(when, stamp);
-	if (line->format == MSG_LOG_JSON)
+	if (line->format == MSG_LOG_JSON && line->head != NULL)
 		p = stpcpy(stpcpy(stpcpy(p, JSON_BEGIN), stamp), line->head);
 	else
 		p = stpcpy(stpcpy(p, stamp), " ");
