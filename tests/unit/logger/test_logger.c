@@ -162,6 +162,7 @@ test_killed_logger_is_succeeded(void **state)
 {
 	struct init *in = *state;
 	struct tty open = tty_open(), over = tty_open();
+	char written[128] = "one\n";
 
 	send_open(in, 1, open.master, path_of(in, "open.log"));
 	send_open(in, 2, over.master, path_of(in, "later/over.log"));
@@ -176,11 +177,13 @@ test_killed_logger_is_succeeded(void **state)
 		say_hello(in);
 		send_open(in, 1, open.master, path_of(in, "open.log"));
 		assert_int_equal(flush(in), ENOENT);
+		/* A read that is in flight may be lost with its logger: the next one is killed with none. */
+		(void) strcat(written, "said to nobody\n");
+		wait_until(in, file_is(path_of(in, "open.log"), written));
 	}
 	assert_int_equal(mkdir(path_of(in, "later"), 0755), 0);
 	assert_int_equal(flush(in), 0);
 	assert_file(path_of(in, "later/over.log"), "waits\n");
-	wait_until(in, file_is(path_of(in, "open.log"), "one\nsaid to nobody\nsaid to nobody\nsaid to nobody\n"));
 	tty_close(&open);
 	tty_close(&over);
 }
