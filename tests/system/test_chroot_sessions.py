@@ -215,7 +215,7 @@ def test_states_are_their_own(sessions):
     a.wait_jobs("needs", "web")
     init.ctl("emit", "startup")
     init.ctl("start", "web")
-    assert init.status("needs").startswith("needs start/running")
+    init.wait_status("needs", "start/running")
     assert a.ctl("status", "needs") == "needs stop/waiting\n"
     a.ctl("start", "web")
     wait_for(lambda: a.ctl("status", "needs").startswith("needs start/running"), "the state to be followed")
