@@ -559,6 +559,12 @@ follow_is_following(const struct slot *slot)
 	return while_of(slot) != NULL;
 }
 
+char *
+follow_instance_name(struct core *core, const struct slot *slot, char *const *arming)
+{
+	return name_of(core, slot, NULL, arming);
+}
+
 struct want *
 follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew)
 {

@@ -521,6 +521,8 @@ struct want *want_make(struct core *core, struct slot *slot, const char *name); 
 bool want_holds(const struct core *core, const struct slot *slot, const struct want *want);
 /* What the instance starts with: class, binding, arming. 0 or -ENOMEM. */
 int must_check want_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env);
+/* What the instance is called that is armed with this; owned. NULL: it has no name (told), or oom. */
+char *follow_instance_name(struct core *core, const struct slot *slot, char *const *arming);
 /* Somebody starts it; `anew`: it gets another chance. want->bound tells whether its `while` holds. NULL: oom. */
 struct want *follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew);
 void follow_disarm(struct slot *slot, const char *name);

@@ -267,23 +267,27 @@ fire_stop(struct core *core, struct job *job, const bool *used)
 	job_change_goal(core, job, GOAL_STOP);
 }
 
-/* The instance that a start on speaks of, made when it is not there; NULL when it can't be (told). */
-static struct job *
-inducted(struct core *core, struct slot *slot, char *const *env)
+/* The name of the instance that a start on speaks of; NULL when it has none (told). */
+static char *
+instance_name(struct core *core, const struct slot *slot, char *const *env)
 {
 	struct error err = ERROR_INIT;
-	auto_free char *name = NULL;
-	struct job *job;
+	char *name = NULL;
 	int r = env_expand(&name, slot->cls->instance, env, &err);
 
-	if (r == -ENOMEM) {
+	if (r == -ENOMEM)
 		core->oom = true;
-		return NULL;
-	}
-	if (r < 0) {
+	else if (r < 0)
 		core_log(core, LOG_LEVEL_WARN, "Failed to obtain %s instance: %s", slot->name, err.text);
-		return NULL;
-	}
+	return r < 0 ? NULL : name;
+}
+
+/* That instance, made when it is not there; NULL when it can't be (told). */
+static struct job *
+inducted(struct core *core, struct slot *slot, const char *name)
+{
+	struct job *job;
+
 	job = job_find(slot, name);
 	if (job != NULL && job->quarantine != NULL) {
 		char display[JOB_DISPLAY_MAX];
@@ -300,27 +304,20 @@ inducted(struct core *core, struct slot *slot, char *const *env)
 }
 
 /*
- * The start on of a job with a `while` only arms it. True if it is to start now; *env is what with then. Otherwise
- * nothing waits for its states: the events are let go at once.
+ * The start on of a job with a `while` only arms it. If it is to start now: what it is called (owned), and *env is what it starts
+ * with. Else NULL, and nothing waits for its states: the events are let go at once.
  */
-static bool
+static char *
 armed(struct core *core, struct slot *slot, char *const *brought, char ***env)
 {
-	struct error err = ERROR_INIT;
-	auto_free char *name = NULL;
-	const struct want *want;
-	int r = env_expand(&name, slot->cls->instance, *env, &err);
+	auto_free char *name = follow_instance_name(core, slot, brought);
+	const struct want *want = name != NULL ? follow_arm(core, slot, name, brought, false) : NULL;
 
-	if (r < 0) {
-		core_oom(core, r == -ENOMEM ? r : 0);
-		return r != -ENOMEM; /* inducted() tells */
-	}
-	want = follow_arm(core, slot, name, brought, false);
 	if (want == NULL || !want_holds(core, slot, want) || core->going_down)
-		return false;
+		return NULL;
 	*env = strv_free(*env);
 	core_oom(core, want_environment(core, slot, want, env));
-	return *env != NULL;
+	return *env != NULL ? steal(&name) : NULL;
 }
 
 /* A start on has come true (runtime.md 2.5). */
@@ -329,6 +326,7 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 {
 	struct u64v fds = { 0 };
 	auto_strv char **brought = NULL;
+	auto_free char *name = NULL;
 	const struct event *first;
 	char **env = NULL;
 	struct job *job = NULL;
@@ -337,8 +335,10 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	    collect(core, &slot->start, used, "UPSTART_EVENTS", &brought, &fds) < 0 ||
 	    set_fds_variable(&brought, &fds) < 0 || env_merge(&env, brought) < 0)
 		core->oom = true;
-	else if (!follow_is_following(slot) || armed(core, slot, brought, &env))
-		job = inducted(core, slot, env);
+	else
+		name = follow_is_following(slot) ? armed(core, slot, brought, &env) : instance_name(core, slot, env);
+	if (name != NULL)
+		job = inducted(core, slot, name);
 	if (job == NULL || job->goal != GOAL_STOP) {
 		if (job != NULL && joins(&slot->start, job))
 			attach(core, &slot->start, used, job);

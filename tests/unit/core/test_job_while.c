@@ -514,6 +514,27 @@ test_long_chain(void **state)
 	rig_assert_state(r, "c199", "none");
 }
 
+/*
+ * A `while` comes with a definition that waits for its turn and has other defaults. It counts at once, so it says which
+ * instance the old start on speaks of.
+ */
+static void
+test_while_in_a_new_file_keeps_names(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "db", "exec db");
+	(void) rig_start(r, "db", NULL);
+	(void) rig_define(r, "web", "start on go;env L=old;instance $L;exec web");
+	(void) rig_start(r, "web", "L=first");
+	rig_settle(r);
+	(void) rig_define(r, "web", "start on go;while db;env L=new;instance $L;exec web");
+	(void) rig_emit(r, "go", NULL);
+	rig_settle(r);
+	rig_assert_state(r, "web/new", "start/running");
+	rig_assert_state(r, "web/old", "none");
+}
+
 int
 main(void)
 {
@@ -542,6 +563,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_manual_waits_for_a_start, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_snapshot_in_the_middle_of_a_fall, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_while_in_a_new_file_keeps_names, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
