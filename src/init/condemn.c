@@ -11,6 +11,7 @@
 #include "init/report.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/tracer.h"
 #include "system/children.h"
 
 #define LEVEL_BARE 2 /* the substitute crashed, too */
@@ -152,7 +153,9 @@ leave_out(struct init *init, const struct input *in)
 	if (request != 0 && u64v_add(&init->state.refused, request) < 0)
 		log_error("Out of memory: a request gets no answer");
 	if (in->type == INPUT_EXITED) {
-		children_take(&(struct child_event){ in->exited.pid, CHILD_ENDED, 0 });
+		struct child_event end = { in->exited.pid, CHILD_ENDED, 0 };
+
+		(void) !children_take(&end);
 		spawn_ended(init, core_process_of_pid(init->core, in->exited.pid));
 	} else if (in->type == INPUT_EXEC_DONE || in->type == INPUT_SPAWN_FAILED) {
 		spawn_settled(init, in->type == INPUT_EXEC_DONE ? in->exec_done.process : in->spawn_failed.process);
@@ -161,12 +164,12 @@ leave_out(struct init *init, const struct input *in)
 
 /* What was told of a child would be told again. */
 static void
-take_stop(const struct input *in)
+take_stop(struct init *init, const struct input *in)
 {
-	const struct child_event stop = { in->stopped.pid, in->stopped.continued ? CHILD_CONTINUED : CHILD_STOPPED, 0 };
+	struct child_event stop = { in->stopped.pid, in->stopped.continued ? CHILD_CONTINUED : CHILD_STOPPED, 0 };
 
-	if (in->type == INPUT_STOPPED)
-		children_take(&stop);
+	if (in->type == INPUT_STOPPED && children_take(&stop))
+		tracer_let_go(init, &stop);
 }
 
 int
@@ -183,7 +186,7 @@ condemn_loaded(struct init *init, const struct input *in, uint64_t mark, unsigne
 				     journal_number(init->state.journal) + 1, NULL);
 	}
 	shun_input(init, in);
-	take_stop(in);
+	take_stop(init, in);
 	if (level >= LEVEL_NOTHING) {
 		leave_out(init, in);
 		return 0;

@@ -81,7 +81,7 @@ reaper_turn(struct init *init)
 	if (!init->children_due)
 		return;
 	for (int i = 0; i < CHILDREN_PER_TURN; i++) {
-		int r = children_peek(&c);
+		int r = children_peek(&c, !core_follows(init->core));
 
 		if (r == 1)
 			r = c.news == CHILD_ENDED     ? ended(init, &c)
@@ -97,8 +97,9 @@ reaper_turn(struct init *init)
 			(void) !loop_timer_set(init->children_retry, clock_now() + RETRY);
 			return;
 		}
-		if (c.news != CHILD_TRAPPED) /* that goes on again */
-			children_take(&c);
+		/* A trapped one goes on again. */
+		if (c.news != CHILD_TRAPPED && children_take(&c))
+			tracer_let_go(init, &c);
 	}
 	/* There may be more: the loop does not sleep. */
 }

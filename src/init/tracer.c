@@ -221,6 +221,15 @@ let_go(struct init *init, const struct trace_stop *stop)
 		proc_watch_end(p);
 }
 
+void
+tracer_let_go(struct init *init, const struct child_event *c)
+{
+	struct trace_stop stop;
+
+	trace_understand(c->pid, c->status, &stop);
+	let_go(init, &stop);
+}
+
 int
 tracer_stopped(struct init *init, const struct child_event *c)
 {

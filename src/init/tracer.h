@@ -18,6 +18,8 @@ void tracer_start(struct init *init);
 
 /* A stop of somebody who is followed. 0, or a negative errno: look again later. */
 int must_check tracer_stopped(struct init *init, const struct child_event *c);
+/* The same of one whom nobody follows any more: it goes on, untraced. */
+void tracer_let_go(struct init *init, const struct child_event *c);
 /* Somebody is about to be reaped: what must be known before. 0 or a negative errno, as above. */
 int must_check tracer_before_end(struct init *init, pid_t pid);
 /* Tell the core who has gone to a session or group of their own. 0 or a negative errno. */

@@ -11,22 +11,13 @@
 #define ANY_CHILD 0
 #endif
 
-int
-children_peek(struct child_event *event)
+/* How the kernel's words are ours. */
+static void
+understand(const siginfo_t *info, struct child_event *event)
 {
-	siginfo_t info = { 0 };
-	int r;
-
-	do
-		r = waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT | ANY_CHILD);
-	while (r < 0 && errno == EINTR);
-	if (r < 0)
-		return errno == ECHILD ? 0 : -errno;
-	if (info.si_pid == 0)
-		return 0;
-	event->pid = info.si_pid;
-	event->status = info.si_status;
-	switch (info.si_code) {
+	event->pid = info->si_pid;
+	event->status = info->si_status;
+	switch (info->si_code) {
 	case CLD_STOPPED:
 		event->news = CHILD_STOPPED;
 		break;
@@ -41,29 +32,51 @@ children_peek(struct child_event *event)
 		break;
 	default: /* CLD_KILLED, CLD_DUMPED */
 		event->news = CHILD_ENDED;
-		event->status = info.si_status << 8;
+		event->status = info->si_status << 8;
 		break;
 	}
+}
+
+int
+children_peek(struct child_event *event, bool continued)
+{
+	int options = WEXITED | WSTOPPED | (continued ? WCONTINUED : 0) | WNOHANG | WNOWAIT | ANY_CHILD;
+	siginfo_t info = { 0 };
+	int r;
+
+	do
+		r = waitid(P_ALL, 0, &info, options);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return errno == ECHILD ? 0 : -errno;
+	if (info.si_pid == 0)
+		return 0;
+	understand(&info, event);
 	return 1;
 }
 
-void
-children_take(const struct child_event *event)
+bool
+children_take(struct child_event *event)
 {
 	static const int options[] = {
 		[CHILD_ENDED] = WEXITED,
 		[CHILD_STOPPED] = WSTOPPED,
 		[CHILD_CONTINUED] = WCONTINUED,
 	};
-	siginfo_t info;
+	siginfo_t info = { 0 };
 	int r;
 
 	if (event->news == CHILD_TRAPPED)
-		return;
+		return false;
 
 	do
 		r = waitid(P_PID, (id_t) event->pid, &info, options[event->news] | WNOHANG | ANY_CHILD);
 	while (r < 0 && errno == EINTR);
+	/* Of a tracee a trap is told whatever was asked for. */
+	if (r < 0 || info.si_pid == 0 || info.si_code != CLD_TRAPPED)
+		return false;
+	understand(&info, event);
+	return true;
 }
 
 bool

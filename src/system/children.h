@@ -19,14 +19,19 @@ struct child_event {
 		     * TRAPPED: what trace_understand() reads */
 };
 
-/* The next news of any child, which stays where it is. 1, 0 when there is none, or a negative errno. */
-int must_check children_peek(struct child_event *event);
+/*
+ * The next news of any child, which stays where it is. 1, 0 when there is none, or a negative errno. `continued`: of
+ * those too that go on after a stop. Who follows a process should not ask: the kernel can't take such news of it without
+ * taking the next trap instead, if that came meanwhile (children_take()).
+ */
+int must_check children_peek(struct child_event *event, bool continued);
 
 /*
  * Take exactly that news: an ended child is reaped. Nothing happens if it has changed meanwhile. Not for TRAPPED, which
- * is over when the process goes on.
+ * is over when the process goes on. True: the process is followed and trapped in between, and what was taken, now in
+ * *event, is that trap; nobody will tell of it again.
  */
-void children_take(const struct child_event *event);
+bool must_check children_take(struct child_event *event);
 
 /* Is that process a child of ours, or followed by us: does children_peek() tell of it? */
 bool children_have(pid_t pid);

@@ -10,21 +10,28 @@
 #include <sys/wait.h>
 
 #include "system/signals.h"
+#include "system/trace.h"
 #include "unit.h"
 
 /* The next news, waited for. */
 static struct child_event
-next(void)
+next_of(bool continued)
 {
 	struct child_event e = { 0 };
 
 	for (int i = 0; i < 20000; i++) {
-		if (children_peek(&e) == 1)
+		if (children_peek(&e, continued) == 1)
 			return e;
 		(void) poll(NULL, 0, 1);
 	}
 	fail_msg("no news");
 	return e;
+}
+
+static struct child_event
+next(void)
+{
+	return next_of(true);
 }
 
 static pid_t
@@ -52,11 +59,11 @@ exit_is_seen_until_it_is_taken(void **state)
 	assert_int_equal(e.pid, pid);
 	assert_int_equal(e.news, CHILD_ENDED);
 	assert_int_equal(e.status, 7);
-	assert_int_equal(children_peek(&again), 1);
+	assert_int_equal(children_peek(&again, true), 1);
 	assert_int_equal(again.pid, pid);
 	assert_int_equal(kill(pid, 0), 0); /* its number is not free yet */
-	children_take(&e);
-	assert_int_equal(children_peek(&again), 0);
+	assert_false(children_take(&e));
+	assert_int_equal(children_peek(&again, true), 0);
 	assert_int_equal(kill(pid, 0), -1);
 }
 
@@ -68,7 +75,7 @@ death_by_signal_is_told_in_the_upper_byte(void **state)
 
 	assert_int_equal(e.pid, pid);
 	assert_int_equal(e.status, SIGTERM << 8);
-	children_take(&e);
+	assert_false(children_take(&e));
 }
 
 static void
@@ -79,17 +86,17 @@ stop_and_continue_are_told(void **state)
 
 	assert_int_equal(e.news, CHILD_STOPPED);
 	assert_int_equal(e.status, SIGSTOP);
-	children_take(&e);
-	assert_int_equal(children_peek(&e), 0);
+	assert_false(children_take(&e));
+	assert_int_equal(children_peek(&e, true), 0);
 	assert_int_equal(kill(pid, SIGCONT), 0);
 	e = next();
 	if (e.news == CHILD_CONTINUED) { /* it may have ended already */
-		children_take(&e);
+		assert_false(children_take(&e));
 		e = next();
 	}
 	assert_int_equal(e.news, CHILD_ENDED);
 	assert_int_equal(e.status, 3);
-	children_take(&e);
+	assert_false(children_take(&e));
 }
 
 /* A stop that is looked at, then a death: taking the stop must not reap the dead. */
@@ -100,12 +107,64 @@ taking_a_stop_leaves_the_death(void **state)
 	struct child_event e = next();
 
 	assert_int_equal(kill(pid, SIGKILL), 0);
-	children_take(&e);
+	assert_false(children_take(&e));
 	e = next();
 	assert_int_equal(e.pid, pid);
 	assert_int_equal(e.news, CHILD_ENDED);
 	assert_int_equal(e.status, SIGKILL << 8);
-	children_take(&e);
+	assert_false(children_take(&e));
+}
+
+/* What the next trap of a followed child says; it must be this. */
+static struct trace_stop
+trap(pid_t pid, enum trace_reason reason, int number)
+{
+	struct child_event e = next_of(false);
+	struct trace_stop stop;
+
+	assert_int_equal(e.pid, pid);
+	assert_int_equal(e.news, CHILD_TRAPPED);
+	trace_understand(pid, e.status, &stop);
+	assert_int_equal(stop.reason, reason);
+	assert_int_equal(stop.signal, number);
+	return stop;
+}
+
+/* The kernel gives a trap to whoever asks for anything of a tracee. It would wait for ever. */
+static void
+a_trap_taken_in_place_of_other_news_is_told(void **state)
+{
+	pid_t pid = child(3, SIGSTOP);
+	struct child_event e = next();
+	struct trace_stop stop;
+
+	assert_false(children_take(&e));
+	if (trace_seize(pid) == -ENOSYS) {
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		e = next();
+		assert_false(children_take(&e));
+		skip();
+	}
+	stop = trap(pid, TRACE_HALTED, 0);
+	trace_resume(&stop);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	stop = trap(pid, TRACE_ATTENTION, 0);
+	trace_resume(&stop);
+	stop = trap(pid, TRACE_SIGNAL, SIGCONT);
+	e = (struct child_event){ pid, CHILD_CONTINUED, SIGCONT };
+	assert_true(children_take(&e));
+	assert_int_equal(e.news, CHILD_TRAPPED);
+	assert_int_equal(e.status, SIGCONT);
+	/* That it continued is there still, for who asks. */
+	assert_int_equal(children_peek(&e, false), 0);
+	trace_resume(&stop);
+	e = next();
+	if (e.news == CHILD_CONTINUED) {
+		assert_false(children_take(&e));
+		e = next();
+	}
+	assert_int_equal(e.news, CHILD_ENDED);
+	assert_false(children_take(&e));
 }
 
 static void
@@ -113,7 +172,7 @@ without_children_there_is_no_news(void **state)
 {
 	struct child_event e;
 
-	assert_int_equal(children_peek(&e), 0);
+	assert_int_equal(children_peek(&e, true), 0);
 }
 
 static void
@@ -155,6 +214,7 @@ main(void)
 		cmocka_unit_test(death_by_signal_is_told_in_the_upper_byte),
 		cmocka_unit_test(stop_and_continue_are_told),
 		cmocka_unit_test(taking_a_stop_leaves_the_death),
+		cmocka_unit_test(a_trap_taken_in_place_of_other_news_is_told),
 		cmocka_unit_test(without_children_there_is_no_news),
 		cmocka_unit_test(signals_are_read),
 	};
