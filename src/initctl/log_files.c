@@ -33,14 +33,33 @@ identify(const struct log_file *f, const struct stat *st)
 	char frame[LOG_ORIGIN_SIZE];
 
 	if (f->coding == LOG_PLAIN)
-		return (struct log_origin){ st->st_dev, st->st_ino };
+		return f->place;
 	if (f->coding == LOG_ZSTD && st->st_size >= (off_t) sizeof(frame) &&
 	    pread(f->fd, frame, sizeof(frame), st->st_size - (off_t) sizeof(frame)) == sizeof(frame))
 		(void) log_origin_get(frame, sizeof(frame), &id);
 	return id;
 }
 
-/* Open one; takes the path. Fails without memory or when there is no such file; other errors are noted. */
+static bool
+same(const struct log_origin *a, const struct log_origin *b)
+{
+	return a->dev == b->dev && a->ino == b->ino;
+}
+
+/* Has it been opened under the name that it had before? */
+static bool
+is_open(const struct log_files *files, const struct log_origin *place)
+{
+	for (size_t i = 0; i < files->n; i++)
+		if (files->file[i].fd >= 0 && same(&files->file[i].place, place))
+			return true;
+	return false;
+}
+
+/*
+ * Open one; takes the path. Fails without memory or when there is no such file; other errors are noted. One that is open
+ * already is left out: it has moved on meanwhile.
+ */
 static int
 add(struct log_files *files, char *path, enum log_coding coding, bool is_old)
 {
@@ -57,6 +76,11 @@ add(struct log_files *files, char *path, enum log_coding coding, bool is_old)
 		f.error = -errno;
 	else if (!S_ISREG(st.st_mode))
 		f.error = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	f.place = (struct log_origin){ st.st_dev, st.st_ino };
+	if (f.error == 0 && is_open(files, &f.place)) {
+		file_deinit(&f);
+		return 0;
+	}
 	grown = f.error != -ENOENT ? reallocarray(files->file, files->n + 1, sizeof(f)) : NULL;
 	if (grown == NULL) {
 		file_deinit(&f);
@@ -88,39 +112,37 @@ add_old(struct log_files *files, const char *path, unsigned number)
 	return r;
 }
 
-/* Which file has the name now; 0, 0: none. */
-static struct log_origin
-present(const char *path)
+/* Has the newest file another name now? All move on by one with each new file, and it comes last. */
+static bool
+has_moved(const struct log_files *files)
 {
+	const struct log_file *newest = files->file;
 	struct stat st;
 
-	if (stat(path, &st) < 0)
-		return (struct log_origin){ 0, 0 };
-	return (struct log_origin){ st.st_dev, st.st_ino };
+	if (files->n == 0 || newest->fd < 0)
+		return false;
+	return stat(newest->path, &st) < 0 || st.st_dev != newest->place.dev || st.st_ino != newest->place.ino;
 }
 
-static bool
-same(const struct log_origin *a, const struct log_origin *b)
-{
-	return a->dev == b->dev && a->ino == b->ino;
-}
-
-/* 0, -EAGAIN: names changed meanwhile, or -ENOMEM. */
+/*
+ * From the newest to the oldest: files only move on to higher numbers, so that none escapes. 0, -EAGAIN: names changed
+ * meanwhile, or -ENOMEM.
+ */
 static int
 open_all(struct log_files *files, const char *path)
 {
-	struct log_origin before = present(path), after;
 	int r = add(files, strdup(path), LOG_PLAIN, false);
 
-	if (r == -ENOENT)
-		r = 0;
-	for (unsigned number = 1; r == 0 && number < NUMBER_MAX; number++)
-		r = add_old(files, path, number);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	/* All move on by one with each new file, and that comes last. */
-	after = present(path);
-	return same(&before, &after) ? 0 : -EAGAIN;
+	/* In the midst of a rotation one number is free, and others lie behind it. */
+	for (unsigned number = 1, holes = 0; holes < 2 && number < NUMBER_MAX; number++) {
+		r = add_old(files, path, number);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		holes = r == 0 ? 0 : holes + 1;
+	}
+	return has_moved(files) ? -EAGAIN : 0;
 }
 
 int

@@ -22,6 +22,7 @@ struct log_file {
 	enum log_coding coding;
 	bool is_old;
 	struct timespec written; /* the last time */
+	struct log_origin place; /* of the file itself; nobody else has it while the file is open */
 	struct log_origin id;	 /* of the file, or of the one that was compressed into it; 0, 0: unknown */
 };
 
