@@ -139,7 +139,7 @@ struct msg_log_flushed {
 
 /* What control asks of init. R: a request (changes something, journaled, answered once); Q: a query. */
 enum request_action {
-	REQUEST_EMIT,		  /* R name env wait [fd]           -> - */
+	REQUEST_EMIT,		  /* R name env wait literal [only classes instances] [fds] -> - */
 	REQUEST_JOB_START,	  /* R job env wait [token]         -> instance */
 	REQUEST_JOB_STOP,	  /* R job env wait [token]         -> - */
 	REQUEST_JOB_RESTART,	  /* R job env wait [token]         -> instance */
@@ -195,6 +195,9 @@ struct msg_request {
 	int32_t pid;      /* the caller's process, 0 unknown */
 	int32_t uid;      /* the caller's uid, -1 unknown */
 	char *root;	  /* the caller's chroot session; NULL: none */
+	bool literal;	  /* of an event: as in struct input_emit (core/input.h) */
+	bool only;
+	char **classes, **instances;
 };
 
 struct msg_reply {

@@ -587,8 +587,6 @@ wire_free_struct(const struct wire_schema *s, void *obj)
 static int
 copy_field(const struct wire_field *f, void *to, const void *from)
 {
-	const struct u64v *v = from;
-
 	switch (f->type) {
 	case WIRE_BOOL:
 		*(bool *) to = *(const bool *) from;
@@ -609,10 +607,7 @@ copy_field(const struct wire_field *f, void *to, const void *from)
 	case WIRE_STRV:
 		return strv_dup(to, *(char **const *) from);
 	case WIRE_U64V:
-		for (size_t i = 0; i < v->n; i++)
-			if (u64v_add(to, v->p[i]) < 0)
-				return -ENOMEM;
-		break;
+		return u64v_copy(to, from);
 	}
 	return 0;
 }
@@ -640,6 +635,18 @@ u64v_add(struct u64v *v, uint64_t value)
 		v->p = p;
 	}
 	v->p[v->n++] = value;
+	return 0;
+}
+
+int
+u64v_copy(struct u64v *to, const struct u64v *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		if (u64v_add(to, from->p[i]) < 0) {
+			u64v_deinit(to);
+			return -ENOMEM;
+		}
+	}
 	return 0;
 }
 

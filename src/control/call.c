@@ -244,7 +244,7 @@ release_question(struct call *call)
 
 /* Give the call its number and send it. 0 or a negative errno. */
 static int
-ask(struct call *call, const struct msg_request *request, int fd)
+ask(struct call *call, const struct msg_request *request, const int *fds, size_t n_fds)
 {
 	struct control *control = call->control;
 	auto_strbuf struct strbuf body = STRBUF_INIT;
@@ -265,7 +265,7 @@ ask(struct call *call, const struct msg_request *request, int fd)
 	call->number = request->request;
 	call->query = request->action > REQUEST_LAST_CHANGE;
 	if (!call->query)
-		return link_send_request(control->link, &body, fd);
+		return link_send_request(control->link, &body, fds, n_fds);
 	call->body = body;
 	body = (struct strbuf) STRBUF_INIT;
 	return link_send_query(control->link, &call->body);
@@ -273,6 +273,12 @@ ask(struct call *call, const struct msg_request *request, int fd)
 
 void
 call_ask(struct call *call, struct msg_request *request, call_finish_fn finish, int fd)
+{
+	call_ask_with(call, request, finish, &fd, fd >= 0 ? 1 : 0);
+}
+
+void
+call_ask_with(struct call *call, struct msg_request *request, call_finish_fn finish, const int *fds, size_t n_fds)
 {
 	int r;
 
@@ -285,7 +291,7 @@ call_ask(struct call *call, struct msg_request *request, call_finish_fn finish, 
 	if (request->instance == NULL && call->object.kind == OBJECT_INSTANCE)
 		request->instance = call->object.instance;
 	call->finish = finish;
-	r = ask(call, request, fd);
+	r = ask(call, request, fds, n_fds);
 	if (r == -ENOMEM)
 		call_error(call, ERR_NO_MEMORY, "Out of Memory");
 	else if (r == -E2BIG)

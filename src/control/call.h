@@ -68,6 +68,8 @@ DBusMessage *call_reply_new(const struct call *call);
  * `fd` travels along unless it is -1; it stays the caller's.
  */
 void call_ask(struct call *call, struct msg_request *request, call_finish_fn finish, int fd);
+/* The same with several descriptors; at most IPC_MAX_FDS. */
+void call_ask_with(struct call *call, struct msg_request *request, call_finish_fn finish, const int *fds, size_t n_fds);
 /* Run `finish` once it is sure that the object exists, with its properties (NULL for the manager). */
 void call_require_object(struct call *call, call_finish_fn finish);
 

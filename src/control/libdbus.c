@@ -8,8 +8,8 @@
 
 #define MESSAGE_MAX (16L * 1024 * 1024)	 /* bytes of one message from a client */
 #define RECEIVED_MAX (32L * 1024 * 1024) /* bytes of unhandled messages of one client */
-#define MESSAGE_FDS_MAX 4
-#define RECEIVED_FDS_MAX 32
+#define MESSAGE_FDS_MAX 32 /* twice what an event may have: one that has more is refused with an answer */
+#define RECEIVED_FDS_MAX 64
 
 /*
  * On a bus anybody's messages come, and the answers of the bus itself behind them: what is not read holds everybody up.

@@ -59,9 +59,9 @@ writable_cb(evutil_socket_t fd, short what, void *data)
 }
 
 int
-link_send_request(struct link *link, const struct strbuf *body, int fd)
+link_send_request(struct link *link, const struct strbuf *body, const int *fds, size_t n_fds)
 {
-	int r = ipc_send_kept(link->ipc, MSG_REQUEST, body, &fd, fd >= 0 ? 1 : 0);
+	int r = ipc_send_kept(link->ipc, MSG_REQUEST, body, fds, n_fds);
 
 	update(link);
 	return r;

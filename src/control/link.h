@@ -15,6 +15,6 @@
 int must_check link_open(struct control *control, int fd);
 void link_close(struct control *control); /* takes an unopened one */
 
-/* Send an encoded MSG_REQUEST; it is kept until init acknowledges it. The descriptor (-1: none) stays the caller's. */
-int must_check link_send_request(struct link *link, const struct strbuf *body, int fd);
+/* Send an encoded MSG_REQUEST; it is kept until init acknowledges it. The descriptors stay the caller's. */
+int must_check link_send_request(struct link *link, const struct strbuf *body, const int *fds, size_t n_fds);
 int must_check link_send_query(struct link *link, const struct strbuf *body);

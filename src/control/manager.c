@@ -10,9 +10,6 @@
 #include "control/libdbus.h"
 #include "control/request.h"
 
-/* Requests take strings that they do not change; the structure is shared with who owns them. */
-#define BORROW(s) ((char *) (uintptr_t) (s))
-
 /* -- jobs --------------------------------------------------------------------- */
 
 static void
@@ -171,69 +168,6 @@ manager_end_session(struct call *call)
 	request_simple(call, REQUEST_END_SESSION, call_finish_empty);
 }
 
-/* -- events ------------------------------------------------------------------- */
-
-/* Read and check name, environment and wait. False: the call has been answered. */
-static bool
-event_args(struct call *call, struct args *args, struct msg_request *request)
-{
-	args_init(args, call);
-	request->action = REQUEST_EMIT;
-	request->name = BORROW(args_string(args));
-	request->env = args_strv(args);
-	request->wait = args_bool(args);
-	if (!request_args_ok(call, args))
-		return false;
-	if (request->name[0] == '\0') {
-		call_error(call, ERR_INVALID_ARGS, "Name may not be empty string");
-		return false;
-	}
-	if (!env_is_valid(request->env)) {
-		call_error(call, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
-		return false;
-	}
-	return true;
-}
-
-void
-manager_emit_event(struct call *call)
-{
-	struct msg_request request = { 0 };
-	struct args args;
-
-	if (event_args(call, &args, &request))
-		call_ask(call, &request, call_finish_empty, -1);
-	(void) strv_free(request.env);
-}
-
-void
-manager_emit_event_with_token(struct call *call)
-{
-	struct msg_request request = { 0 };
-	struct args args;
-
-	if (event_args(call, &args, &request) && request_token(call, &args, &request))
-		call_ask(call, &request, call_finish_empty, -1);
-	(void) strv_free(request.env);
-}
-
-void
-manager_emit_event_with_file(struct call *call)
-{
-	struct msg_request request = { 0 };
-	struct args args;
-
-	if (event_args(call, &args, &request)) {
-		auto_close int fd = args_fd(&args);
-
-		if (fd < 0)
-			call_error(call, ERR_FAILED, "Unable to take the file: too many are open");
-		else
-			call_ask(call, &request, call_finish_empty, fd);
-	}
-	(void) strv_free(request.env);
-}
-
 /* -- environment -------------------------------------------------------------- */
 
 /*
@@ -286,7 +220,7 @@ manager_get_env(struct call *call)
 
 	if (!env_args(call, &args, &request))
 		return;
-	request.name = BORROW(args_string(&args));
+	request.name = REQUEST_BORROW(args_string(&args));
 	if (request.name[0] == '\0')
 		call_error(call, ERR_INVALID_ARGS, "Variable may not be empty string");
 	else if (env_job_ok(call))

@@ -26,13 +26,17 @@ request_args_ok(struct call *call, const struct args *args)
 bool
 request_token(struct call *call, struct args *args, struct msg_request *request)
 {
-	const char *token = args_string(args);
+	return request_set_token(call, args_string(args), request);
+}
 
+bool
+request_set_token(struct call *call, const char *token, struct msg_request *request)
+{
 	if (strlen(token) > REQUEST_TOKEN_MAX) {
 		call_error(call, ERR_INVALID_ARGS, "Token may not be longer than %d bytes", REQUEST_TOKEN_MAX);
 		return false;
 	}
-	request->token = token[0] != '\0' ? (char *) (uintptr_t) token : NULL;
+	request->token = token[0] != '\0' ? REQUEST_BORROW(token) : NULL;
 	return true;
 }
 

@@ -11,6 +11,9 @@
 /* Ask init for something that needs no arguments but the object. */
 void request_simple(struct call *call, enum request_action action, call_finish_fn finish);
 
+/* Requests take strings that they do not change; the structure is shared with who owns them. */
+#define REQUEST_BORROW(s) ((char *) (uintptr_t) (s))
+
 /* False: memory was lacking for an argument; the call has been answered. */
 bool request_args_ok(struct call *call, const struct args *args);
 /*
@@ -18,6 +21,7 @@ bool request_args_ok(struct call *call, const struct args *args);
  * False: the call has been answered.
  */
 bool request_token(struct call *call, struct args *args, struct msg_request *request);
+bool request_set_token(struct call *call, const char *token, struct msg_request *request);
 #define REQUEST_TOKEN_MAX 255
 
 /* Answer with one path (owned by the caller, NULL: out of memory), or a sorted array of the paths of all names. */

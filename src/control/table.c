@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control/check.h"
+#include "control/emit.h"
 #include "control/introspect.h"
 #include "control/job.h"
 #include "control/manager.h"
@@ -47,9 +48,9 @@ const struct method methods[] = {
 	{ IFACE_MANAGER, "ListEnv", "as", "as", "job_details env", check_caller, QUERY_ENV, manager_list_env },
 	{ IFACE_MANAGER, "ResetEnv", "as", "", "job_details", check_modify_env, MODIFY_ENV, manager_reset_env },
 	{ IFACE_MANAGER, "EmitEvent", "sasb", "", "name env wait",
-	  check_caller, "emit an event", manager_emit_event },
+	  check_caller, "emit an event", emit_event },
 	{ IFACE_MANAGER, "EmitEventWithFile", "sasbh", "", "name env wait file",
-	  check_caller, "emit an event", manager_emit_event_with_file },
+	  check_caller, "emit an event", emit_event_with_file },
 	{ IFACE_MANAGER, "NotifyDiskWriteable", "", "", "",
 	  check_caller, "notify disk is writeable", manager_notify_disk_writeable },
 	{ IFACE_MANAGER, "NotifyDBusAddress", "s", "", "address",
@@ -60,7 +61,9 @@ const struct method methods[] = {
 
 	{ IFACE_MANAGER2, "GetLogPath", "ss", "s", "job instance path", NULL, NULL, manager_get_log_path },
 	{ IFACE_MANAGER2, "EmitEventWithToken", "sasbs", "", "name env wait token",
-	  check_caller, "emit an event", manager_emit_event_with_token },
+	  check_caller, "emit an event", emit_event_with_token },
+	{ IFACE_MANAGER2, "EmitEventWithOptions", "sasa{sv}", "", "name env options",
+	  check_caller, "emit an event", emit_event_with_options },
 	{ IFACE_MANAGER2, "GetConfigurationFaults", "s", "as", "job faults",
 	  check_caller, "check configuration", manager_get_configuration_faults },
 	{ IFACE_MANAGER2, "Explain", "as", "s", "job_details explanation",

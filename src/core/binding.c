@@ -66,7 +66,7 @@ look_at_state(char *const *state_env, void *data)
 {
 	struct seen_state *s = data;
 	char **env = NULL;
-	int matches = is_over(s->x) ? 0 : condition_node_test(s->node, s->node->name, state_env, s->env, false);
+	int matches = is_over(s->x) ? 0 : condition_node_test(s->node, s->node->name, state_env, s->env, 0);
 
 	if (matches < 0)
 		s->x->nomem = true;

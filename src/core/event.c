@@ -118,6 +118,9 @@ event_free(struct core *core, struct event *event)
 	free(event->name);
 	free(event->root);
 	event->env = strv_free(event->env);
+	event->classes = strv_free(event->classes);
+	event->instances = strv_free(event->instances);
+	u64v_deinit(&event->fds);
 	u64v_deinit(&event->requests);
 	u64v_deinit(&event->holders);
 	free(event);
@@ -184,8 +187,9 @@ finish(struct core *core, struct event *event)
 	for (size_t i = 0; i + 1 < event->requests.n; i += 2)
 		request_answer(core, event->requests.p[i], event->requests.p[i + 1],
 			       event->failed ? ERR_EVENT_FAILED : NULL, event->failed ? "Event failed" : NULL, NULL, NULL);
-	if (event->fd != 0)
-		fd_release(core, event->fd);
+	fd_release(core, event->fd);
+	for (size_t i = 0; i < event->fds.n; i++)
+		fd_release(core, event->fds.p[i]);
 	if (event->failed && failure_is_told(event->name))
 		emit_failed(core, event);
 	core_notify(core, NOTIFY_EVENT_EMITTED, NULL, event->root, event->name, event->env, 0);

@@ -11,6 +11,8 @@ static const struct wire_field undefine_fields[] = { F(STR, undefine, name) };
 static const struct wire_field emit_fields[] = {
 	F(U64, emit, request), F(STR, emit, name),  F(STRV, emit, env),	  F(BOOL, emit, wait),
 	F(U64, emit, fd),      F(STR, emit, token), F(I32, emit, caller), F(STR, emit, root),
+	F(BOOL, emit, literal), F(BOOL, emit, only), F(STRV, emit, classes), F(STRV, emit, instances),
+	F(U64V, emit, fds),
 };
 static const struct wire_field request_fields[] = {
 	F(U64, request, request), F(U32, request, kind),  F(STR, request, job),   F(STR, request, instance),
@@ -44,6 +46,7 @@ static const struct wire_field substitute_fields[] = {
 	F(STR, substitute, token),  F(STR, substitute, name),    F(STRV, substitute, env),   F(U64, substitute, fd),
 	F(U64, substitute, process), F(I32, substitute, pid),
 	F(I32, substitute, status), F(U64, substitute, timer),   F(BOOL, substitute, present),
+	F(U64V, substitute, fds),
 };
 
 static const struct wire_field family_fields[] = {
@@ -142,6 +145,8 @@ fill(struct input_substitute *s, const struct input *of)
 	case INPUT_EMIT:
 		s->request = of->emit.request;
 		s->fd = of->emit.fd;
+		if (u64v_copy(&s->fds, &of->emit.fds) < 0)
+			return -ENOMEM;
 		if (str_copy(&s->token, of->emit.token) < 0 || str_copy(&s->name, of->emit.name) < 0)
 			return -ENOMEM;
 		return strv_dup(&s->env, of->emit.env);

@@ -61,6 +61,11 @@ struct input_emit {
 	char *root;  /* of the chroot session it is for alone; NULL: for all */
 	char *token; /* the asker's own name for this request; see core/core.h */
 	int32_t caller; /* who asks, as its session: the pid of a job's process, where one does; 0: nobody known */
+	bool literal;	/* its values are compared with patterns as they are written, letter by letter */
+	bool only;	/* nobody hears it but these: */
+	char **classes;	  /* the start on of a job, and the stop on of its instances; by name */
+	char **instances; /* the stop on of an instance; pairs: job, instance */
+	struct u64v fds;  /* more descriptors, behind `fd`; none without it */
 };
 
 enum request_kind {
@@ -183,6 +188,7 @@ struct input_substitute {
 	int32_t status;
 	uint64_t timer;
 	bool present;
+	struct u64v fds; /* as input_emit.fds */
 };
 
 struct input {

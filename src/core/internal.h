@@ -229,6 +229,11 @@ struct event {
 	char *root; /* owned: of the chroot session whose jobs alone hear it; NULL: all do */
 	char **env;
 	uint64_t fd;
+	struct u64v fds; /* more of them */
+	bool literal;	 /* compared with patterns as they are written */
+	bool only;	 /* heard by these alone, as in input_emit: */
+	char **classes;
+	char **instances;
 	uint32_t progress;
 	bool failed;
 	uint32_t blockers;

@@ -314,6 +314,10 @@ substitute_event(struct core *core, const struct input_substitute *in)
 
 	fd_hold(core, in->fd);
 	fd_release(core, in->fd);
+	for (size_t i = 0; i < in->fds.n; i++) {
+		fd_hold(core, in->fds.p[i]);
+		fd_release(core, in->fds.p[i]);
+	}
 	request_condemned(core, in);
 	if (name != NULL)
 		(void) event_emit(core, name, in->env);

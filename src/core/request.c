@@ -157,6 +157,35 @@ caller_lineage(const struct core *core, const struct asker *who)
 
 /* -- events ----------------------------------------------------------------------------- */
 
+static void
+hold_files(struct core *core, const struct input_emit *in)
+{
+	fd_hold(core, in->fd);
+	for (size_t i = 0; i < in->fds.n; i++)
+		fd_hold(core, in->fds.p[i]);
+}
+
+static void
+release_files(struct core *core, const struct input_emit *in)
+{
+	fd_release(core, in->fd);
+	for (size_t i = 0; i < in->fds.n; i++)
+		fd_release(core, in->fds.p[i]);
+}
+
+/* Who hears it, how, and what comes along. 0 or -ENOMEM. */
+static int
+set_options(struct event *event, const struct input_emit *in)
+{
+	event->fd = in->fd;
+	event->literal = in->literal;
+	event->only = in->only;
+	if (u64v_copy(&event->fds, &in->fds) < 0 || strv_dup(&event->classes, in->classes) < 0 ||
+	    strv_dup(&event->instances, in->instances) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
 int
 request_emit(struct core *core, const struct input_emit *in)
 {
@@ -166,23 +195,23 @@ request_emit(struct core *core, const struct input_emit *in)
 	struct event *event;
 	int r = identify(core, in->request, in->token, in->caller, &who);
 
-	fd_hold(core, in->fd);
+	hold_files(core, in);
 	if (in->name == NULL || in->name[0] == '\0')
 		why = "Name may not be empty string";
 	else if (!env_is_valid(in->env))
 		why = "Env must be KEY=VALUE pairs";
 	if (r != 0 || why != NULL) {
-		fd_release(core, in->fd);
+		release_files(core, in);
 		return r != 0 ? (r < 0 ? r : 0) : refuse(core, &who, ERR_INVALID_ARGS, why);
 	}
 	event = policy_client_env(&core->config, in->env, &env) == 0
 		    ? event_emit_in(core, scope_of(in->root), in->name, env)
 		    : NULL;
 	if (event == NULL) {
-		fd_release(core, in->fd);
+		release_files(core, in);
 		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
 	}
-	event->fd = in->fd;
+	core_oom(core, set_options(event, in));
 	event->lineage = caller_lineage(core, &who);
 	if (!in->wait)
 		request_answer(core, who.request, who.token, NULL, NULL, NULL, NULL);

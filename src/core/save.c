@@ -77,6 +77,8 @@ static const struct wire_field event_fields[] = {
 	F(U64, event, id),	 F(STR, event, name),	  F(STRV, event, env), F(U64, event, fd),
 	F(U32, event, progress), F(BOOL, event, failed),  F(U64, event, job),  F(U64V, event, requests),
 	F(U64, event, cause),	 LINEAGE(event, lineage), F(STR, event, root),
+	F(U64V, event, fds),	 F(BOOL, event, literal), F(BOOL, event, only),
+	F(STRV, event, classes), F(STRV, event, instances),
 };
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 

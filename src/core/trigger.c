@@ -147,6 +147,16 @@ evaluate(struct core *core, const struct trigger *t, bool *used)
 	return condition_evaluate(t->cond, held, used);
 }
 
+static int
+add_files(struct u64v *fds, const struct event *event)
+{
+	int r = event->fd != 0 ? u64v_add(fds, event->fd) : 0;
+
+	for (size_t i = 0; r == 0 && i < event->fds.n; i++)
+		r = u64v_add(fds, event->fds.p[i]);
+	return r;
+}
+
 /* What the events of the true branches bring: variables, the list of names, descriptors. */
 static int
 collect(struct core *core, const struct trigger *t, const bool *used, const char *names_key, char ***env, struct u64v *fds)
@@ -162,7 +172,7 @@ collect(struct core *core, const struct trigger *t, const bool *used, const char
 			continue;
 		if (policy_merge(&core->config, cls, env, event->env) < 0 || strv_add(&names, event->name) < 0)
 			return -ENOMEM;
-		if (event->fd != 0 && fds != NULL && u64v_add(fds, event->fd) < 0)
+		if (fds != NULL && add_files(fds, event) < 0)
 			return -ENOMEM;
 	}
 	joined = strv_join(names, " ");
@@ -359,13 +369,16 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 
 static bool
 node_matches(const struct core *core, const struct condition_node *node, const char *name, char *const *env,
-	     char *const *vars)
+	     char *const *vars, bool literal)
 {
-	return condition_node_test(node, name, env, vars,
-				   (core->config.policies & CORE_POLICY_ABSENT_IS_UNEQUAL) != 0) == 1;
+	unsigned flags = literal ? CONDITION_LITERAL : 0;
+
+	if (core->config.policies & CORE_POLICY_ABSENT_IS_UNEQUAL)
+		flags |= CONDITION_ABSENT_IS_UNEQUAL;
+	return condition_node_test(node, name, env, vars, flags) == 1;
 }
 
-/* Do patterns of this leaf speak of variables? Then they need an environment. */
+/* Do patterns of this leaf speak of variables? Then they need an environment, which is not made for nothing. */
 static bool
 needs_env(const struct condition_node *node)
 {
@@ -375,19 +388,34 @@ needs_env(const struct condition_node *node)
 	return false;
 }
 
+/* What $VARIABLES of a condition's patterns speak of. 0 or -ENOMEM. */
+static int
+pattern_environment(const struct core *core, const struct trigger *t, char ***env)
+{
+	int r;
+
+	if (t->job != NULL)
+		r = strv_dup(env, t->job->env);
+	else
+		r = job_class_environment(t->slot->cls, core->job_env, core->config.own_env, env);
+	if (r < 0 || env_set_value(env, "UPSTART_JOB", scope_plain(t->slot->name)) < 0 ||
+	    (t->job != NULL && env_set_value(env, "UPSTART_INSTANCE", t->job->name) < 0))
+		return -ENOMEM;
+	return 0;
+}
+
 static bool
 leaf_matches(struct core *core, const struct trigger *t, const struct condition_node *node, const struct event *event)
 {
 	auto_strv char **env = NULL;
 
-	if (t->job != NULL)
-		return node_matches(core, node, event->name, event->env, t->job->env);
-	if (needs_env(node) &&
-	    job_class_environment(t->slot->cls, core->job_env, core->config.own_env, &env) < 0) {
+	if (strcmp(node->name, event->name) != 0)
+		return false;
+	if (!event->literal && needs_env(node) && pattern_environment(core, t, &env) < 0) {
 		core->oom = true;
 		return false;
 	}
-	return node_matches(core, node, event->name, event->env, env);
+	return node_matches(core, node, event->name, event->env, env, event->literal);
 }
 
 void
@@ -456,50 +484,93 @@ is_for(const struct event *event, const struct slot *slot)
 	return event->root == NULL || scope_equal(scope_of(event->root), scope_root(slot->name));
 }
 
-/* All conditions with a leaf of that event name, in their order, each once. */
-static struct turn *
-turns_of(struct core *core, const struct audience *a, const struct event *event, size_t *count)
+/* Conditions that may have a leaf of an event's name. */
+struct turns {
+	struct turn *p; /* owned */
+	size_t n, cap;
+};
+
+/* 0 or -ENOMEM. */
+static int
+turns_add(struct core *core, struct turns *turns, const struct event *event, const struct slot *slot, const struct job *job)
 {
-	const struct listener *l;
-	struct turn *turns;
-	size_t n = 0, kept = 0;
+	core_visit(core);
+	if (!is_for(event, slot))
+		return 0;
+	if (turns->n == turns->cap) {
+		size_t cap = turns->cap > 0 ? 2 * turns->cap : 16;
+		struct turn *p = realloc(turns->p, cap * sizeof(*p));
 
-	DL_FOREACH(a->listeners, l) {
-		core_visit(core);
-		n++;
+		if (p == NULL)
+			return -ENOMEM;
+		turns->p = p;
+		turns->cap = cap;
 	}
-	turns = calloc(n, sizeof(*turns));
-	if (turns == NULL)
-		return NULL;
-	n = 0;
-	DL_FOREACH(a->listeners, l) {
-		const struct trigger *t = l->trigger;
-
-		if (is_for(event, t->slot))
-			turns[n++] = (struct turn){ t->slot->order, t->job ? t->job->id : UINT64_MAX, t->slot->name };
-	}
-	qsort(turns, n, sizeof(*turns), turn_compare);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || turn_compare(&turns[kept - 1], &turns[i]) != 0)
-			turns[kept++] = turns[i];
-	*count = kept;
-	return turns;
+	turns->p[turns->n++] = (struct turn){ slot->order, job != NULL ? job->id : UINT64_MAX, slot->name };
+	return 0;
 }
 
-void
-trigger_dispatch(struct core *core, struct event *event)
+/* Of all who listen to its name. */
+static int
+turns_of_listeners(struct core *core, const struct event *event, struct turns *turns)
 {
 	const struct audience *a = map_get(&core->audiences, event->name);
-	auto_free struct turn *turns = NULL;
-	size_t n = 0;
+	const struct listener *l;
+	int r = 0;
 
 	if (a == NULL)
-		return;
-	turns = turns_of(core, a, event, &n);
-	if (turns == NULL) {
-		core->oom = true;
-		return;
+		return 0;
+	DL_FOREACH(a->listeners, l) {
+		r = turns_add(core, turns, event, l->trigger->slot, l->trigger->job);
+		if (r < 0)
+			break;
 	}
+	return r;
+}
+
+/* Of those that it names: however many more listen, they cost nothing. */
+static int
+turns_of_chosen(struct core *core, const struct event *event, struct turns *turns)
+{
+	int r = 0;
+
+	for (char **name = event->classes; r == 0 && name != NULL && *name != NULL; name++) {
+		const struct slot *slot = slot_get(core, *name);
+		const struct job *job;
+
+		if (slot == NULL)
+			continue;
+		r = turns_add(core, turns, event, slot, NULL);
+		for (job = slot->jobs; r == 0 && job != NULL; job = job->next)
+			r = turns_add(core, turns, event, slot, job);
+	}
+	for (char **pair = event->instances; r == 0 && pair != NULL && pair[0] != NULL && pair[1] != NULL; pair += 2) {
+		const struct slot *slot = slot_get(core, pair[0]);
+		const struct job *job = slot != NULL ? job_find(slot, pair[1]) : NULL;
+
+		if (job != NULL)
+			r = turns_add(core, turns, event, slot, job);
+	}
+	return r;
+}
+
+/* In their order, each once. */
+static void
+turns_sort(struct turns *turns)
+{
+	size_t kept = 0;
+
+	if (turns->n > 0)
+		qsort(turns->p, turns->n, sizeof(*turns->p), turn_compare);
+	for (size_t i = 0; i < turns->n; i++)
+		if (kept == 0 || turn_compare(&turns->p[kept - 1], &turns->p[i]) != 0)
+			turns->p[kept++] = turns->p[i];
+	turns->n = kept;
+}
+
+static void
+take_turns(struct core *core, struct event *event, const struct turn *turns, size_t n)
+{
 	for (size_t i = 0; i < n; i++) {
 		if (turns[i].job != UINT64_MAX) {
 			struct job *job = job_get(core, turns[i].job);
@@ -515,6 +586,18 @@ trigger_dispatch(struct core *core, struct event *event)
 	}
 }
 
+void
+trigger_dispatch(struct core *core, struct event *event)
+{
+	struct turns turns = { 0 };
+	int r = event->only ? turns_of_chosen(core, event, &turns) : turns_of_listeners(core, event, &turns);
+
+	core_oom(core, r);
+	turns_sort(&turns);
+	take_turns(core, event, turns.p, r == 0 ? turns.n : 0);
+	free(turns.p);
+}
+
 bool
 trigger_someone_starts_on(const struct core *core, const char *name, char *const *env)
 {
@@ -525,7 +608,7 @@ trigger_someone_starts_on(const struct core *core, const char *name, char *const
 		return false;
 	DL_FOREACH(a->listeners, l)
 		if (l->trigger->job == NULL &&
-		    node_matches(core, leaf_node(l->trigger, l->leaf), name, env, NULL))
+		    node_matches(core, leaf_node(l->trigger, l->leaf), name, env, NULL, false))
 			return true;
 	return false;
 }

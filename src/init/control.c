@@ -167,43 +167,78 @@ caller_of(const struct msg_request *m)
 	return session > 0 ? session : 0;
 }
 
-/* Feed what is complete (r is 0), or refuse for lack of memory. A descriptor that came along is closed then. */
+/* Feed what is complete (r is 0). 0, or a negative errno. */
 static int
-feed(struct init *init, const struct msg_request *m, uint64_t number, struct input *in, int r)
+feed(struct init *init, uint64_t number, struct input *in, int r)
 {
-	uint64_t fd = in->type == INPUT_EMIT ? in->emit.fd : 0;
-
 	if (r == 0)
-		r = brain_feed_from(init, SERVANT_CONTROL, number, in);
-	else
-		input_free(in);
-	if (r == 0)
-		return 0;
-	fdtable_close(init, fd);
-	return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+		return brain_feed_from(init, SERVANT_CONTROL, number, in);
+	input_free(in);
+	return r;
 }
 
 static int
-do_emit(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+feed_or_refuse(struct init *init, const struct msg_request *m, uint64_t number, struct input *in, int r)
 {
-	struct input in = { .type = INPUT_EMIT };
+	return feed(init, number, in, r) == 0 ? 0 : refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+}
+
+/* Take what came along into the table. 0 or a negative errno; what is in *handles then is the caller's to close. */
+static int
+take_files(struct init *init, struct files *files, struct u64v *handles)
+{
 	int r = 0;
 
-	if (fd != NULL)
-		r = fdtable_add(init, steal_fd(fd), &in.emit.fd);
-	in.emit.request = m->request;
-	in.emit.wait = m->wait;
-	in.emit.caller = caller_of(m);
-	if (r == 0 && (str_copy(&in.emit.name, m->name) < 0 || str_copy(&in.emit.root, m->root) < 0 ||
-		       copy_token(&in.emit.token, m) < 0))
-		r = -ENOMEM;
-	if (r == 0)
-		r = strv_dup(&in.emit.env, m->env);
-	return feed(init, m, number, &in, r);
+	for (size_t i = 0; r == 0 && i < files->n; i++) {
+		uint64_t handle = 0;
+
+		r = fdtable_add(init, steal_fd(&files->p[i]), &handle);
+		if (r == 0)
+			r = u64v_add(handles, handle);
+		if (r < 0)
+			fdtable_close(init, handle);
+	}
+	return r;
 }
 
 static int
-do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+fill_emit(struct input_emit *emit, const struct msg_request *m, const struct u64v *files)
+{
+	for (size_t i = 1; i < files->n; i++)
+		if (u64v_add(&emit->fds, files->p[i]) < 0)
+			return -ENOMEM;
+	emit->fd = files->n > 0 ? files->p[0] : 0;
+	emit->request = m->request;
+	emit->wait = m->wait;
+	emit->caller = caller_of(m);
+	emit->literal = m->literal;
+	emit->only = m->only;
+	if (str_copy(&emit->name, m->name) < 0 || str_copy(&emit->root, m->root) < 0 ||
+	    copy_token(&emit->token, m) < 0 || strv_dup(&emit->env, m->env) < 0 ||
+	    strv_dup(&emit->classes, m->classes) < 0 || strv_dup(&emit->instances, m->instances) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int
+do_emit(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
+{
+	struct input in = { .type = INPUT_EMIT };
+	struct u64v handles = { 0 };
+	int r = take_files(init, files, &handles);
+
+	if (r == 0)
+		r = fill_emit(&in.emit, m, &handles);
+	r = feed(init, number, &in, r);
+	/* The input is gone when it is refused, and nobody else knows them. */
+	for (size_t i = 0; r != 0 && i < handles.n; i++)
+		fdtable_close(init, handles.p[i]);
+	u64v_deinit(&handles);
+	return r == 0 ? 0 : refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+}
+
+static int
+do_job(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
 	static const enum request_kind kinds[] = {
 		[REQUEST_JOB_START] = JOB_START,
@@ -219,7 +254,7 @@ do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 	struct input in = { .type = INPUT_REQUEST };
 	int r = 0;
 
-	(void) fd;
+	(void) files;
 	if (m->job == NULL)
 		return refuse(init, m, ERR_GONE, NULL);
 	in.request.request = m->request;
@@ -229,25 +264,25 @@ do_job(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 	if (str_copy(&in.request.job, m->job) < 0 || str_copy(&in.request.instance, m->instance) < 0 ||
 	    copy_token(&in.request.token, m) < 0 || strv_dup(&in.request.env, m->env) < 0)
 		r = -ENOMEM;
-	return feed(init, m, number, &in, r);
+	return feed_or_refuse(init, m, number, &in, r);
 }
 
 static int
-do_reload(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_reload(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
-	(void) fd;
+	(void) files;
 	(void) number;
 	sources_reload(init);
 	return succeed(init, m);
 }
 
 static int
-do_log_priority(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_log_priority(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
 	struct input in = { .type = INPUT_LOG_LEVEL };
 	enum log_level level;
 
-	(void) fd;
+	(void) files;
 	(void) number; /* taken only when the answer is owed: done twice it is the same */
 	if (m->name == NULL || !log_level_from_name(m->name, &level))
 		return refuse(init, m, ERR_INVALID_ARGS, "The log priority given was not recognised");
@@ -261,9 +296,9 @@ do_log_priority(struct init *init, const struct msg_request *m, int *fd, uint64_
 }
 
 static int
-do_reexec(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_reexec(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
-	(void) fd;
+	(void) files;
 	(void) number;
 	(void) succeed(init, m);
 	reexec_begin(init);
@@ -271,11 +306,11 @@ do_reexec(struct init *init, const struct msg_request *m, int *fd, uint64_t numb
 }
 
 static int
-do_end_session(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_end_session(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
 	struct input in = { .type = INPUT_SESSION_END };
 
-	(void) fd;
+	(void) files;
 	if (!init_is_session(init))
 		return succeed(init, m);
 	(void) succeed(init, m);
@@ -285,12 +320,12 @@ do_end_session(struct init *init, const struct msg_request *m, int *fd, uint64_t
 }
 
 static int
-do_env(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_env(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
 	struct input in = { .type = INPUT_SET_ENV };
 	int r = 0;
 
-	(void) fd;
+	(void) files;
 	if (init_is_system(init))
 		return refuse(init, m, ERR_PERMISSION_DENIED, "Not permissible to modify PID 1 job environment");
 	in.set_env.request = m->request;
@@ -301,7 +336,7 @@ do_env(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
 	if (str_copy(&in.set_env.job, m->job) < 0 || str_copy(&in.set_env.instance, m->instance) < 0 ||
 	    strv_dup(&in.set_env.env, m->env) < 0)
 		r = -ENOMEM;
-	return feed(init, m, number, &in, r);
+	return feed_or_refuse(init, m, number, &in, r);
 }
 
 static void
@@ -314,9 +349,9 @@ ask_flush(struct init *init, uint64_t request)
 }
 
 static int
-do_notify_disk(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_notify_disk(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
-	(void) fd;
+	(void) files;
 	(void) number;
 	if (servants_hopeless(init, SERVANT_LOGGER))
 		return refuse(init, m, ERR_FAILED, "The logger is not running");
@@ -328,11 +363,11 @@ do_notify_disk(struct init *init, const struct msg_request *m, int *fd, uint64_t
 }
 
 static int
-do_bus_address(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+do_bus_address(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
 	char *address;
 
-	(void) fd;
+	(void) files;
 	(void) number;
 	if (str_copy(&address, m->name) < 0)
 		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
@@ -342,8 +377,8 @@ do_bus_address(struct init *init, const struct msg_request *m, int *fd, uint64_t
 	return succeed(init, m);
 }
 
-static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const struct msg_request *m, int *fd,
-						      uint64_t number) = {
+static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const struct msg_request *m,
+						      struct files *files, uint64_t number) = {
 	[REQUEST_EMIT] = do_emit,
 	[REQUEST_JOB_START] = do_job,
 	[REQUEST_JOB_STOP] = do_job,
@@ -406,14 +441,14 @@ admitted(struct init *init, const struct msg_request *m, struct msg_request *sco
 }
 
 int
-clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_t number)
+clients_request(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
 	auto_free char *name = NULL;
 	struct msg_request scoped;
 
 	if (m->action > REQUEST_LAST_CHANGE || requests[m->action] == NULL)
 		return refuse(init, m, ERR_FAILED, "Unknown request");
-	return admitted(init, m, &scoped, &name) ? requests[m->action](init, &scoped, fd, number) : 0;
+	return admitted(init, m, &scoped, &name) ? requests[m->action](init, &scoped, files, number) : 0;
 }
 
 /* -- queries ---------------------------------------------------------------------------------- */

@@ -13,9 +13,14 @@ struct note;
 int must_check clients_init(struct init *init);
 void clients_deinit(struct init *init);
 
-/* A request, control's message `number`; *fd (may be NULL) is taken if it is used. 0, or a negative errno: again later.
- */
-int must_check clients_request(struct init *init, const struct msg_request *m, int *fd, uint64_t number);
+/* Descriptors that came with a request; those that are used are taken (-1 is left), the others stay the owner's. */
+struct files {
+	int *p;
+	size_t n;
+};
+
+/* A request, control's message `number`, with files. 0, or a negative errno: again later. */
+int must_check clients_request(struct init *init, const struct msg_request *m, struct files *files, uint64_t number);
 /* A query: answered now, or when it can be. */
 void clients_query(struct init *init, const struct msg_request *m);
 /* The logger has tried to write what waited. */

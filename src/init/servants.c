@@ -449,12 +449,13 @@ on_log_flushed(struct servant *s, struct ipc_message *m)
 static int
 on_request(struct servant *s, struct ipc_message *m)
 {
+	struct files files = { m->fds, m->n_fds };
 	struct msg_request request;
 	int r = msg_decode(m, &request);
 
 	if (r < 0)
 		return r;
-	r = clients_request(s->init, &request, m->n_fds > 0 ? &m->fds[0] : NULL, m->id);
+	r = clients_request(s->init, &request, &files, m->id);
 	msg_free(m->type, &request);
 	return r;
 }

@@ -36,6 +36,8 @@ struct initctl {
 	const char *confdir;
 	char **ignore_events; /* owned */
 	char **filters;	      /* owned */
+	bool literal;
+	char **only; /* owned */
 };
 
 struct command {

@@ -96,6 +96,7 @@ main(int argc, char **argv)
 	ctl.upstart = upstart_free(ctl.upstart);
 	strv_free(ctl.ignore_events);
 	strv_free(ctl.filters);
+	strv_free(ctl.only);
 	options_deinit(&scan);
 	free(operands);
 	return tool_finish(&ctl.tool, status);

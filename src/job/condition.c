@@ -77,10 +77,11 @@ is_negated(const char *arg)
  * not: there is no such variable, the pattern can't be expanded.
  */
 static int
-argument_test(const char *arg, char *const *env, int *at, char *const *vars)
+argument_test(const char *arg, char *const *env, int *at, char *const *vars, bool literal)
 {
 	const char *equals = strchr(arg, '=');
 	bool negated = is_negated(arg);
+	const char *pattern = equals != NULL ? equals + 1 : arg;
 	int i = *at;
 	int r;
 
@@ -89,22 +90,22 @@ argument_test(const char *arg, char *const *env, int *at, char *const *vars)
 	if (i < 0 || env == NULL || env[i] == NULL)
 		return -ENOENT;
 	*at = i + 1;
-	r = pattern_test(equals != NULL ? equals + 1 : arg, value_of(env[i]), vars);
+	r = literal ? strcmp(pattern, value_of(env[i])) == 0 : pattern_test(pattern, value_of(env[i]), vars);
 	return r >= 0 && negated ? !r : r;
 }
 
 int
 condition_node_test(const struct condition_node *node, const char *name, char *const *env, char *const *vars,
-		    bool absent_is_unequal)
+		    unsigned flags)
 {
 	int at = 0;
 
 	if (node->type != CONDITION_MATCH || strcmp(node->name, name) != 0)
 		return 0;
 	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++) {
-		int r = argument_test(node->args[i], env, &at, vars);
+		int r = argument_test(node->args[i], env, &at, vars, flags & CONDITION_LITERAL);
 
-		if (r == -ENOENT && absent_is_unequal && is_negated(node->args[i]))
+		if (r == -ENOENT && (flags & CONDITION_ABSENT_IS_UNEQUAL) && is_negated(node->args[i]))
 			continue;
 		if (r != 1)
 			return r == -ENOMEM ? r : 0;
@@ -115,7 +116,7 @@ condition_node_test(const struct condition_node *node, const char *name, char *c
 bool
 condition_node_matches(const struct condition_node *node, const char *name, char *const *env, char *const *vars)
 {
-	return condition_node_test(node, name, env, vars, false) == 1;
+	return condition_node_test(node, name, env, vars, 0) == 1;
 }
 
 /* truth */

@@ -42,12 +42,15 @@ struct condition *condition_free(struct condition *cond); /* takes NULL, returns
  */
 bool condition_node_matches(const struct condition_node *node, const char *name, char *const *env, char *const *vars);
 
+#define CONDITION_ABSENT_IS_UNEQUAL 1u /* KEY!=VALUE matches an event that has no KEY; usually that is no match */
+#define CONDITION_LITERAL 2u /* a value must be the pattern as it is written: nothing is expanded, * is an asterisk */
+
 /*
- * The same for those who must know when memory ran out: 1, 0, or -ENOMEM. Without a '$' in the leaf it never does.
- * With `absent_is_unequal` KEY!=VALUE matches an event that has no KEY; usually that is no match.
+ * The same for those who must know when memory ran out: 1, 0, or -ENOMEM. Without a '$' in the leaf, and with
+ * CONDITION_LITERAL, it never does.
  */
 int must_check condition_node_test(const struct condition_node *node, const char *name, char *const *env,
-				   char *const *vars, bool absent_is_unequal);
+				   char *const *vars, unsigned flags);
 
 /*
  * The truth of the whole tree when leaf i is true where held[i]. For each leaf, *used[i] (may

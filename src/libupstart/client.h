@@ -53,7 +53,8 @@ struct call {
 	enum call_mode mode;
 	/*
 	 * One letter per argument: s string, a array of strings (char *const *), b bool (int), v string as a
-	 * variant, h descriptor (int), d the two names that say whose environment is meant (two char *).
+	 * variant, h descriptor (int), d the two names that say whose environment is meant (two char *), e the options of
+	 * an event (const struct upstart_emit_options *) and a token (const char *).
 	 */
 	const char *format;
 };
@@ -68,6 +69,10 @@ int client_error_move(int r, struct upstart_error *ours, struct upstart_error *e
  * `ours` is cleared. Otherwise client_error_move().
  */
 bool client_fall_back(const struct upstart *u, int r, struct upstart_error *ours, struct upstart_error *err);
+
+/* Append the options of an event, a{sv}. 0 or a negative errno. */
+int client_append_options(DBusMessageIter *iter, const struct upstart_emit_options *options, const char *token,
+			  struct upstart_error *err);
 
 /* Open u->dbus; whatever was there is closed. */
 int client_open(struct upstart *u, struct upstart_error *err);

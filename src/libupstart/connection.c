@@ -351,6 +351,7 @@ static int
 append_all(DBusMessage *message, const char *format, va_list args, struct upstart_error *err)
 {
 	DBusMessageIter iter;
+	const struct upstart_emit_options *options;
 	dbus_bool_t flag;
 	const char *job;
 	int r = 0;
@@ -374,6 +375,10 @@ append_all(DBusMessage *message, const char *format, va_list args, struct upstar
 			break;
 		case 'h':
 			r = append_fd(&iter, va_arg(args, int), err);
+			break;
+		case 'e':
+			options = va_arg(args, const struct upstart_emit_options *);
+			r = client_append_options(&iter, options, va_arg(args, const char *), err);
 			break;
 		case 'd':
 			job = va_arg(args, const char *);

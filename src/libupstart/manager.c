@@ -43,6 +43,20 @@ upstart_emit_with_file(struct upstart *conn, const char *event, char *const *env
 	return client_call(conn, &call, NULL, err, event, env, (int) wait, fd);
 }
 
+int
+upstart_emit_with_options(struct upstart *conn, const char *event, char *const *env,
+			  const struct upstart_emit_options *options, struct upstart_error *err)
+{
+	const struct upstart_emit_options none = { 0 };
+	const struct upstart_emit_options *o = options ? options : &none;
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "EmitEventWithOptions",
+				   o->wait ? CALL_WAIT_TOKEN : CALL_TOKEN, "sae" };
+	char token[TOKEN_SIZE];
+	int r = client_token(token, err);
+
+	return r < 0 ? r : client_call(conn, &call, NULL, err, event, env, o, token);
+}
+
 /* ---- init ---- */
 
 int

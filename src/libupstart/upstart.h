@@ -177,6 +177,23 @@ int upstart_emit(struct upstart *conn, const char *event, char *const *env, bool
 int upstart_emit_with_file(struct upstart *conn, const char *event, char *const *env, bool wait, int fd,
 			   struct upstart_error *err);
 
+/* All borrowed; zero is what upstart_emit() does without `wait`. */
+struct upstart_emit_options {
+	bool wait;
+	bool literal; /* a condition matches when its text, as it is written, is the event's value: * and $ mean nothing */
+	/*
+	 * Object paths, NULL-terminated; NULL: everybody hears the event. Else it is for these alone: of a job its start on
+	 * and the stop on of its instances, of an instance its stop on. What is not there hears nothing.
+	 */
+	char *const *only;
+	const int *fds; /* handed to what the event starts; they stay the caller's too; at most 16 */
+	size_t fd_count;
+};
+
+/* `options` may be NULL. An init older than Upstart 2 does not know (UPSTART_ERROR_GONE). */
+int upstart_emit_with_options(struct upstart *conn, const char *event, char *const *env,
+			      const struct upstart_emit_options *options, struct upstart_error *err);
+
 /* ---- signals ---- */
 
 enum upstart_signal_type {

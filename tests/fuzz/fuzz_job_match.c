@@ -50,13 +50,13 @@ match(const struct condition *cond, char *const *event, char *const *vars)
 {
 	for (int i = 0; i < cond->n_leaves; i++) {
 		const struct condition_node *node = &cond->nodes[cond->leaves[i]];
-		int r = condition_node_test(node, node->name, event, vars, false);
+		int r = condition_node_test(node, node->name, event, vars, 0);
 
 		check(r == 0 || r == 1);
 		check((r == 1) == condition_node_matches(node, node->name, event, vars));
 		check(!condition_node_matches(node, "", event, vars) || node->name[0] == '\0');
 		/* Who takes what is absent for unequal matches at least as much. */
-		check(r == 0 || condition_node_test(node, node->name, event, vars, true) == 1);
+		check(r == 0 || condition_node_test(node, node->name, event, vars, CONDITION_ABSENT_IS_UNEQUAL) == 1);
 		check(node->args != NULL || r == 1);
 	}
 }

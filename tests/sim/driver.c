@@ -163,6 +163,30 @@ be_of_the_system(struct world *w, struct input_emit *in)
 		(void) !strv_take(&in->env, strdup("PREVLEVEL=N"));
 }
 
+/* Some of what may be said beside an event; a job that is not there may be named. */
+static void
+add_options(struct world *w, struct input_emit *emit)
+{
+	emit->literal = chance(w, 50);
+	emit->only = chance(w, 70);
+	for (unsigned n = below(w, 3); emit->only && n > 0; n--)
+		(void) !strv_take(&emit->classes, random_job(w));
+	if (emit->only && chance(w, 50)) {
+		char *job = random_job(w);
+		auto_strv char **names = job != NULL ? core_instance_names(w->core, job) : NULL;
+		size_t n = strv_len(names);
+
+		(void) !strv_take(&emit->instances, job);
+		(void) !strv_take(&emit->instances, strdup(n > 0 ? names[below(w, (unsigned) n)] : ""));
+	}
+	for (unsigned n = emit->fd != 0 ? below(w, 3) : 0; n > 0; n--) {
+		uint64_t fd = new_fd(w);
+
+		if (fd != 0)
+			(void) !u64v_add(&emit->fds, fd);
+	}
+}
+
 static void
 do_emit(struct world *w)
 {
@@ -178,6 +202,8 @@ do_emit(struct world *w)
 	in.emit.wait = chance(w, 70);
 	in.emit.fd = new_fd(w);
 	in.emit.token = request != 0 ? new_token(w) : NULL;
+	if (chance(w, 10))
+		add_options(w, &in.emit);
 	if (apply(w, &in) < 0)
 		world_fault(w, "an event is refused");
 }

@@ -472,3 +472,55 @@ def test_more_variables_than_init_takes_are_refused(session):
     assert refusal.value.get_dbus_message() == "More than 65536 variables"
     job.Start(many[:1000], True)
     assert "damaged" not in session.messages()
+
+
+def test_event_with_options_is_for_those_it_names(session):
+    """As a bridge emits it: letter by letter, for one of two jobs with the same text, with two files."""
+    dbus = pytest.importorskip("dbus")
+    text = "start on time EVERY=[1-5]h$\ntask\nscript\n  for fd in $UPSTART_FDS; do cat <&$fd; done >> {}/$UPSTART_JOB\nend script\n"
+    for name in "one", "two":
+        session.job(name, text.format(session.path))
+    session.job("pool", "instance $N\nstop on time AFTER=$UPSTART_INSTANCE\n" + SLEEP)
+    session.wait_jobs(3)
+    for n in "a", "b":
+        session.ctl("start", "pool", f"N={n}")
+    bus = session.bus()
+    manager = dbus.Interface(bus.get_object("com.ubuntu.Upstart", "/com/ubuntu/Upstart"), "com.ubuntu.Upstart2")
+    path = session.manager(bus).GetJobByName("two")
+    (session.path / "first").write_text("first\n")
+    (session.path / "second").write_text("second\n")
+    with open(session.path / "first") as first, open(session.path / "second") as second:
+        files = dbus.Array([dbus.types.UnixFd(f.fileno()) for f in (first, second)], signature="h")
+        manager.EmitEventWithOptions("time", ["EVERY=[1-5]h$", "RUN=1"], {
+            "wait": True, "literal": True, "only": dbus.Array([path], signature="o"), "fds": files})
+    assert (session.path / "two").read_text() == "first\nsecond\n"
+    assert not (session.path / "one").exists()
+    instance = dbus.Array([session.manager(bus).GetJobByName("pool") + "/b"], signature="o")
+    manager.EmitEventWithOptions("time", ["AFTER=b"], {"wait": True, "only": instance})
+    assert session.ctl("list").count("pool (a) start/running") == 1
+    assert "pool (b) start" not in session.ctl("list")
+    for options, error in (({"loud": True}, "Unknown option: loud"), ({"wait": "yes"}, "Option wait must be of type b"),
+                           ({"only": dbus.Array(["/"], signature="o")}, "Neither a job nor an instance: /")):
+        with pytest.raises(dbus.DBusException) as refusal:
+            manager.EmitEventWithOptions("time", [], dbus.Dictionary(options, signature="sv"))
+        assert refusal.value.get_dbus_message() == error
+
+
+def test_emit_takes_options_on_the_command_line(session):
+    for name in "one", "two":
+        session.job(name, "start on go N=*\n" + SLEEP)
+    session.job("pool", "instance $N\nstop on end\n" + SLEEP)
+    session.wait_jobs(3)
+    session.ctl("start", "pool", "N=a")
+    session.ctl("start", "pool", "N=b")
+    session.ctl("emit", "--literal", "go", "N=x")
+    assert "stop/waiting" in session.status("one") and "stop/waiting" in session.status("two")
+    session.ctl("emit", "--literal", "--only=two", "go", "N=*")
+    assert "stop/waiting" in session.status("one") and "start/running" in session.status("two")
+    session.ctl("emit", "--only=one", "--only", "pool (b)", "end")
+    listing = session.ctl("list")
+    assert "pool (a) start/running" in listing and "pool (b)" not in listing
+    for name, error in ("no", "initctl: Unknown job: no\n"), ("pool (c)", "initctl: Unknown instance: c\n"), ("no (c)", "initctl: Unknown job: no\n"):
+        done = session.command("initctl", "emit", f"--only={name}", "end")
+        assert (done.returncode, done.stderr) == (1, error)
+    assert "pool (a) start/running" in session.ctl("list")

@@ -21,6 +21,10 @@ fill_input(struct input *in, uint32_t type)
 		break;
 	case INPUT_EMIT:
 		in->emit = (struct input_emit) { 7, strdup("event"), rig_words("A=1 B="), true, 9, strdup("token") };
+		in->emit.literal = in->emit.only = true;
+		in->emit.classes = rig_words("web net/x");
+		in->emit.instances = rig_words("tty 1");
+		(void) !u64v_add(&in->emit.fds, 10);
 		break;
 	case INPUT_REQUEST:
 		in->request =
@@ -150,6 +154,10 @@ busy_rig(void)
 	in.emit.wait = true;
 	in.emit.fd = 5;
 	in.emit.token = strdup("token");
+	in.emit.literal = in.emit.only = true;
+	in.emit.classes = rig_words("web net/x");
+	in.emit.instances = rig_words("tty 1");
+	assert_int_equal(u64v_add(&in.emit.fds, 6), 0);
 	(void) rig_apply(r, &in);
 	rig_up(r, "web", "main");
 	(void) rig_emit(r, "a", "V=1");

@@ -420,8 +420,10 @@ test_event_that_cannot_be_applied_has_failed(void **state)
 	in.emit.env = rig_words("A=1");
 	in.emit.wait = true;
 	in.emit.fd = 4;
+	assert_int_equal(u64v_add(&in.emit.fds, 5), 0);
 	(void) substitute(r, &in, false);
 	rig_expect(r, "close 4\n"
+		      "close 5\n"
 		      "reply 1 error org.freedesktop.DBus.Error.Failed: The request was left out: " WHY " over it\n"
 		      "spawn watch main\n");
 }

@@ -59,14 +59,19 @@ event_that_is_refused_gives_its_descriptor_back(void **state)
 {
 	struct init *init = &((struct rig *) *state)->init;
 	const struct msg_request m = { .action = REQUEST_EMIT, .request = 1, .name = (char *) (uintptr_t) "go" };
-	int fds[2];
+	int fds[2], sent[2];
+	struct files files = { sent, 2 };
 	char c;
 
 	assert_int_equal(pipe(fds), 0);
+	sent[0] = fds[1];
+	sent[1] = dup(fds[1]);
 	init->brain.spoiled = true;
-	assert_int_equal(clients_request(init, &m, &fds[1], 1), 0);
-	assert_int_equal(fds[1], -1);
+	assert_int_equal(clients_request(init, &m, &files, 1), 0);
+	assert_int_equal(sent[0], -1);
+	assert_int_equal(sent[1], -1);
 	assert_int_equal(fdtable_get(init, 1), -1);
+	assert_int_equal(fdtable_get(init, 2), -1);
 	assert_int_equal(read(fds[0], &c, 1), 0); /* nobody holds the other end */
 	(void) close(fds[0]);
 }

@@ -259,7 +259,7 @@ test_and_print(void *data)
 {
 	struct condition *cond = data;
 	auto_free char *text = NULL;
-	int r = condition_node_test(&cond->nodes[0], "e", TABLE(event_env), TABLE(vars), false);
+	int r = condition_node_test(&cond->nodes[0], "e", TABLE(event_env), TABLE(vars), 0);
 
 	if (r < 0)
 		return r;
