@@ -212,7 +212,7 @@ def tell(session, chapter):
         session.job(name, text.format(path=session.path))
     session.wait_jobs(len(chapter.jobs))
     chapter.run(session)
-    assert told(session) == chapter.told
+    wait_for(lambda: told(session) == chapter.told, f"the story {chapter.told}")
     assert left(session) == chapter.left
     pids = [int(line.rpartition(" ")[2]) for line in session.ctl("list").splitlines() if ", process " in line]
     assert session.end() == 0
