@@ -112,12 +112,14 @@ struct lineage {
 	uint32_t loops, hops;
 };
 
-/* How fast a job starts itself. */
+/* How fast an instance starts itself, or instances start others of their class. */
 struct pace {
-	struct lineage last; /* of its last start by an event */
-	uint64_t started;    /* and when that was, or is to be */
-	uint32_t most;	     /* loops, since that root */
-	uint32_t rounds;     /* fast ones, in a row */
+	struct pace *prev, *next; /* the slot's, that used last at the end */
+	char *name;		  /* owned: instance name; NULL: of those new to last.root, whatever they are called */
+	struct lineage last;	  /* of the last start by an event */
+	uint64_t started;	  /* and when that was, or is to be */
+	uint32_t most;		  /* loops, since that root */
+	uint32_t rounds;	  /* fast ones, in a row */
 };
 
 /* A name for which there is, or was while instances live, a definition. */
@@ -131,7 +133,10 @@ struct slot {
 	struct trigger start;
 	struct job *jobs;    /* owned list, in order of creation */
 	struct map by_name;  /* instance name -> job */
-	struct pace pace;
+
+	struct pace *paces; /* owned list */
+	size_t n_paces;
+	struct map paces_by_name, paces_by_root;
 
 	/* With a `while`: */
 	struct follower *followers; /* owned: one per term */
@@ -405,6 +410,9 @@ bool pace_rest(struct core *core, struct job *job); /* true: it has to rest befo
 void pace_wake(struct core *core, struct job *job); /* its rest is over */
 bool pace_timer(struct core *core, uint64_t timer); /* false: none of a rest */
 void pace_go_on(struct core *core);		    /* those whose rest is over */
+/* A record made at the end of the list: of a name, or (NULL) of those new to `root`. There is none yet. NULL: oom. */
+struct pace *pace_make(struct core *core, struct slot *slot, const char *name, uint64_t root);
+void pace_forget(struct slot *slot); /* the slot goes */
 
 /* process.c */
 void process_spawn(struct core *core, struct job *job, enum process_kind kind);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <utlist.h>
 
 /* -- respawns ------------------------------------------------------------------------------ */
 
@@ -83,11 +84,16 @@ pace_respawn(struct core *core, struct job *job)
  * keeps growing only in a circle. Two ways from one root to one job make it 1 or 2, a tree with many such places little
  * more.
  *
+ * Each instance has a record of its own, so that one does not hide the circle of another. Instances that are new to a
+ * root share one by that root: a circle may give each round another name.
+ *
  * A circle is left alone while it is slow: the first few rounds, and all that take LOOP_STEP for each job in it.
  */
 #define LOOP_FREE 10
 #define LOOP_STEP (USEC_PER_SEC / 10)
 #define LOOP_WAIT_MAX (10 * USEC_PER_SEC)
+#define RECORDS_KEPT (60 * USEC_PER_SEC) /* what comes round later is slow */
+#define RECORDS_MAX 4096		 /* of a class */
 
 /* The wait after so many fast rounds in a row. */
 static usec_t
@@ -111,26 +117,125 @@ count_round(struct pace *p, const struct lineage *from, usec_t now)
 	if (from->loops <= p->most)
 		return;
 	p->most = from->loops;
-	p->rounds = now - p->started < steps * LOOP_STEP ? p->rounds + 1 : 0;
+	/* One whose rest was cut short comes before it was to. */
+	p->rounds = now < p->started || now - p->started < steps * LOOP_STEP ? p->rounds + 1 : 0;
+}
+
+struct pace *
+pace_make(struct core *core, struct slot *slot, const char *name, uint64_t root)
+{
+	struct pace *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		goto fail;
+	p->name = name != NULL ? strdup(name) : NULL;
+	if ((name != NULL && p->name == NULL) ||
+	    (name != NULL ? map_put(&slot->paces_by_name, name, p) : map_put_id(&slot->paces_by_root, root, p)) < 0)
+		goto fail;
+	p->last.root = root;
+	DL_APPEND(slot->paces, p);
+	slot->n_paces++;
+	return p;
+fail:
+	if (p != NULL)
+		free(p->name);
+	free(p);
+	core->oom = true;
+	return NULL;
+}
+
+static void
+record_free(struct slot *slot, struct pace *p)
+{
+	if (p->name != NULL)
+		map_del(&slot->paces_by_name, p->name);
+	else
+		map_del_id(&slot->paces_by_root, p->last.root);
+	DL_DELETE(slot->paces, p);
+	slot->n_paces--;
+	free(p->name);
+	free(p);
+}
+
+void
+pace_forget(struct slot *slot)
+{
+	while (slot->paces != NULL)
+		record_free(slot, slot->paces);
+	map_deinit(&slot->paces_by_name);
+	map_deinit(&slot->paces_by_root);
+}
+
+/* Those nobody will ask for any more. */
+static void
+drop_records(struct slot *slot, usec_t now)
+{
+	while (slot->paces != NULL && (slot->n_paces > RECORDS_MAX || slot->paces->started + RECORDS_KEPT < now))
+		record_free(slot, slot->paces);
+}
+
+/* The record of a name, or of those new to that root; it is the one used last now. NULL: oom. */
+static struct pace *
+record(struct core *core, struct slot *slot, const char *name, uint64_t root)
+{
+	struct pace *p =
+	    name != NULL ? map_get(&slot->paces_by_name, name) : map_get_id(&slot->paces_by_root, root);
+
+	if (p == NULL)
+		return pace_make(core, slot, name, root);
+	DL_DELETE(slot->paces, p);
+	DL_APPEND(slot->paces, p);
+	return p;
+}
+
+/* One more start, in that record. Gives its wait. */
+static usec_t
+count_start(struct pace *p, struct lineage *from, usec_t now)
+{
+	if (p->last.hops > 0 && from->loops == p->last.loops)
+		from->loops++;
+	from->hops++;
+	count_round(p, from, now);
+	p->last = *from;
+	p->started = now + loop_wait(p->rounds);
+	return loop_wait(p->rounds);
+}
+
+/* May its instances have several names? */
+static bool
+has_names(const struct slot *slot)
+{
+	return strchr(slot->cls->instance, '$') != NULL;
 }
 
 void
 pace_start(struct core *core, struct job *job, struct lineage from, const char *event)
 {
-	struct pace *p = &job->slot->pace;
+	struct slot *slot = job->slot;
 	char display[JOB_DISPLAY_MAX];
+	struct pace *own, *p;
 	usec_t before, wait;
 
 	if (from.root == 0)
 		from = (struct lineage){ .root = core_new_id(core) };
-	if (from.root != p->last.root)
-		*p = (struct pace){ 0 };
-	else if (from.loops == p->last.loops)
-		from.loops++;
-	from.hops++;
+	p = own = record(core, slot, job->name, from.root);
+	if (own != NULL && (own->last.root != from.root || own->last.hops == 0)) {
+		own->last = (struct lineage){ .root = from.root };
+		own->started = 0;
+		own->most = own->rounds = 0;
+		if (has_names(slot))
+			p = record(core, slot, NULL, from.root);
+	}
+	if (p == NULL || own == NULL)
+		return;
 	before = loop_wait(p->rounds);
-	count_round(p, &from, core->now);
-	wait = loop_wait(p->rounds);
+	wait = count_start(p, &from, core->now);
+	if (p != own) {
+		own->last = p->last;
+		own->started = p->started;
+		own->most = from.loops;
+		own->rounds = p->rounds;
+	}
 	if (wait > before)
 		core_log(core, LOG_LEVEL_WARN,
 			 "%s starts itself over and over (%s event), it now waits %u.%u seconds in between",
@@ -138,8 +243,7 @@ pace_start(struct core *core, struct job *job, struct lineage from, const char *
 			 (unsigned) (wait % USEC_PER_SEC / LOOP_STEP));
 	job->lineage = from;
 	job->not_before = core->now + wait;
-	p->last = from;
-	p->started = job->not_before;
+	drop_records(slot, core->now);
 }
 
 /* -- resting ------------------------------------------------------------------------------------ */

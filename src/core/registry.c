@@ -46,6 +46,7 @@ slot_free(struct core *core, struct slot *slot)
 	DL_FOREACH_SAFE(slot->jobs, job, next)
 		job_free(core, job);
 	follow_forget(core, slot);
+	pace_forget(slot);
 	while (slot->ended != NULL) {
 		struct ended *ended = slot->ended;
 

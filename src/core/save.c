@@ -5,7 +5,7 @@
  * event heap, all indexes) is derived, so that a damaged or older snapshot can't contradict itself.
  *
  *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
- *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended [], pasts []]
+ *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended [], pasts [], paces []]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
 #include "core/internal.h"
@@ -16,7 +16,7 @@
 
 #define SAVE_VERSION 1
 #define SAVE_PARTS 8
-#define SLOT_PARTS 8
+#define SLOT_PARTS 9
 #define SLOT_PARTS_MIN 5 /* an older release's */
 
 #define F(type, st, member) WIRE_FIELD(type, struct st, member)
@@ -38,8 +38,7 @@ static const struct wire_field slot_fields[] = {
 	F(STR, slot, name),
 	F(BOOL, slot, has_successor),
 	F(BOOL, slot, in_list),      F(U64, slot, look_cause), F(U64V, slot, look_events),
-	LINEAGE(slot, look_lineage), LINEAGE(slot, pace.last), F(U64, slot, pace.started),
-	F(U32, slot, pace.most),     F(U32, slot, pace.rounds),
+	LINEAGE(slot, look_lineage),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
@@ -72,6 +71,11 @@ static const struct wire_field past_fields[] = {
 	F(STR, past, name), F(U64V, past, exits), F(BOOL, past, failed), F(U32, past, failed_kind), F(U64, past, at),
 };
 static const struct wire_schema past_schema = WIRE_SCHEMA("past", past_fields);
+
+static const struct wire_field pace_fields[] = {
+	F(STR, pace, name), LINEAGE(pace, last), F(U64, pace, started), F(U32, pace, most), F(U32, pace, rounds),
+};
+static const struct wire_schema pace_schema = WIRE_SCHEMA("pace", pace_fields);
 
 static const struct wire_field event_fields[] = {
 	F(U64, event, id),	 F(STR, event, name),	  F(STRV, event, env), F(U64, event, fd),
@@ -126,6 +130,7 @@ put_slot(struct strbuf *b, const struct slot *slot)
 {
 	const struct ended *ended;
 	const struct past *past;
+	const struct pace *pace;
 	const struct want *want;
 	const struct job *job;
 	size_t n = 0;
@@ -152,6 +157,9 @@ put_slot(struct strbuf *b, const struct slot *slot)
 	wire_put_array(b, slot->n_pasts);
 	DL_FOREACH(slot->pasts, past)
 		wire_put_struct(b, &past_schema, past);
+	wire_put_array(b, slot->n_paces);
+	DL_FOREACH(slot->paces, pace)
+		wire_put_struct(b, &pace_schema, pace);
 }
 
 void
@@ -363,6 +371,28 @@ get_past(struct wire_in *in, struct slot *slot)
 	return 0;
 }
 
+static int
+get_pace(struct core *core, struct wire_in *in, struct slot *slot)
+{
+	struct pace flat = { 0 }, *pace = NULL;
+	int r = wire_get_struct(in, &pace_schema, &flat);
+	const struct pace *there = flat.name != NULL ? map_get(&slot->paces_by_name, flat.name)
+						     : map_get_id(&slot->paces_by_root, flat.last.root);
+
+	if (r == 0 && there == NULL)
+		pace = pace_make(core, slot, flat.name, flat.last.root);
+	if (pace != NULL) {
+		pace->last = flat.last;
+		pace->started = flat.started;
+		pace->most = flat.most;
+		pace->rounds = flat.rounds;
+	}
+	wire_free_struct(&pace_schema, &flat);
+	if (r < 0)
+		return r;
+	return pace != NULL ? 0 : there != NULL ? -EBADMSG : -ENOMEM;
+}
+
 /* What a slot has behind its jobs; `parts` of them are there. */
 static int
 get_following(struct core *core, struct wire_in *in, struct slot *slot, size_t parts)
@@ -378,7 +408,10 @@ get_following(struct core *core, struct wire_in *in, struct slot *slot, size_t p
 	n = parts > 2 ? wire_get_array(in) : 0;
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_past(in, slot);
-	for (; parts > 3 && r == 0 && !in->bad; parts--)
+	n = parts > 3 ? wire_get_array(in) : 0;
+	for (; n > 0 && r == 0 && !in->bad; n--)
+		r = get_pace(core, in, slot);
+	for (; parts > 4 && r == 0 && !in->bad; parts--)
 		wire_skip(in);
 	return r;
 }
@@ -404,7 +437,6 @@ get_slot(struct core *core, struct wire_in *in)
 	slot->has_successor = flat.has_successor;
 	slot->look_cause = flat.look_cause;
 	slot->look_lineage = flat.look_lineage;
-	slot->pace = flat.pace;
 	slot->look_events = flat.look_events;
 	class_id = wire_get_uint(in);
 	successor = wire_get_uint(in);

@@ -178,20 +178,28 @@ test_job_pace_restart_ends_the_rest(void **state)
 	rig_expect(r, "reply 3 ok web\n");
 }
 
+/* Go on with what a snapshot makes of the core. */
 static void
-test_job_pace_rest_survives_a_snapshot(void **state)
+reload(struct rig *r)
 {
-	struct rig *r = *state;
 	auto_strbuf struct strbuf saved = STRBUF_INIT;
 	struct core *again = NULL;
 
-	(void) rig_define(r, "web", "respawn;respawn delay 2 60;exec web");
-	(void) rig_start(r, "web", NULL);
-	crash(r, "web");
 	core_save(r->core, &saved);
 	assert_int_equal(core_load(saved.p, saved.len, &r->config, &again), 0);
 	(void) core_free(r->core);
 	r->core = again;
+}
+
+static void
+test_job_pace_rest_survives_a_snapshot(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "respawn;respawn delay 2 60;exec web");
+	(void) rig_start(r, "web", NULL);
+	crash(r, "web");
+	reload(r);
 	assert_true(rig_timer(r));
 	rig_forget(r);
 	rig_show(r, RIG_WORK);
@@ -332,6 +340,151 @@ test_job_pace_circle_through_a_call(void **state)
 	rig_assert_state(r, "loop", "start/post-stop");
 }
 
+/* Let each of the instances make a round; false when all of them rest. */
+static bool
+round_of_all(struct rig *r, char *const *jobs)
+{
+	bool any = false;
+
+	for (size_t i = 0; jobs[i] != NULL; i++) {
+		if (rig_proc(r, jobs[i], "main") == NULL)
+			continue;
+		rig_up(r, jobs[i], "main");
+		rig_wait(r, 1000);
+		rig_exit(r, jobs[i], "main", 0);
+		any = true;
+	}
+	return any;
+}
+
+/* Two circles that take turns, from one root or from two: neither hides the other. */
+static void
+test_job_pace_circles_of_instances_do_not_hide_each_other(void **state)
+{
+	struct rig *r = *state;
+	char *const jobs[] = { (char *) "loop/a", (char *) "loop/b", NULL };
+
+	for (int roots = 1; roots <= 2; roots++) {
+		unsigned n = 0;
+
+		(void) rig_define(r, "loop",
+				  "start on go or stopped loop;instance $X;export X;task;exec loop");
+		if (roots == 1) {
+			(void) rig_define(r, "fan", "start on fan;task;exec fan");
+			(void) rig_emit(r, "fan", NULL);
+			rig_up(r, "fan", "main");
+			for (int i = 0; i < 2; i++) {
+				struct input in = { .type = INPUT_EMIT };
+
+				in.emit.name = strdup("go");
+				in.emit.env = rig_words(i == 0 ? "X=a" : "X=b");
+				in.emit.caller = rig_proc(r, "fan", "main")->pid;
+				(void) rig_apply(r, &in);
+			}
+		} else {
+			(void) rig_emit(r, "go", "X=a");
+			(void) rig_emit(r, "go", "X=b");
+		}
+		while (n < 100 && round_of_all(r, jobs))
+			n++;
+		assert_in_range(n, 10, 14);
+		assert_int_equal(r->n_timers, 2);
+		(void) rig_ask(r, INSTANCE_STOP, "loop", "a", NULL, true);
+		(void) rig_ask(r, INSTANCE_STOP, "loop", "b", NULL, true);
+	}
+}
+
+/* A circle that gives each round another name, twice at once. */
+static void
+test_job_pace_circle_of_ever_new_instances_is_slowed_down(void **state)
+{
+	struct rig *r = *state;
+	unsigned n = 0, done[2] = { 0 };
+
+	(void) rig_define(r, "loop", "start on go;instance $N;task;exec loop");
+	(void) rig_emit(r, "go", "N=1000");
+	(void) rig_emit(r, "go", "N=2000");
+	for (bool moved = true; moved && n < 200;) {
+		moved = false;
+		for (int chain = 1000; chain <= 2000; chain += 1000) {
+			auto_free char *job = str_printf("loop/%u", chain + done[chain / 2000]);
+			struct input in = { .type = INPUT_EMIT };
+
+			if (rig_proc(r, job, "main") == NULL)
+				continue;
+			rig_up(r, job, "main");
+			rig_wait(r, 1000);
+			in.emit.name = strdup("go");
+			in.emit.env = calloc(2, sizeof(char *));
+			in.emit.env[0] = str_printf("N=%u", chain + ++done[chain / 2000]);
+			in.emit.caller = rig_proc(r, job, "main")->pid;
+			(void) rig_apply(r, &in);
+			rig_exit(r, job, "main", 0);
+			moved = true;
+			n++;
+			reload(r); /* the records go along */
+		}
+	}
+	assert_in_range(n, 20, 28);
+	assert_int_equal(r->n_timers, 2);
+}
+
+/* The main process of a job emits an event. */
+static void
+call(struct rig *r, const char *job, const char *event)
+{
+	struct input in = { .type = INPUT_EMIT };
+
+	in.emit.name = strdup(event);
+	in.emit.caller = rig_proc(r, job, "main")->pid;
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+/* One starts the other and goes, which starts the one and goes: a round. */
+static void
+bounce(struct rig *r, const char *one, const char *other)
+{
+	call(r, one, other);
+	rig_up(r, other, "main");
+	rig_exit(r, one, "main", 0);
+	call(r, other, one);
+	rig_up(r, one, "main");
+	rig_exit(r, other, "main", 0);
+}
+
+/* Whose rest is cut short, by a stop, does not make a slow round by it when it is started again at once. */
+static void
+test_job_pace_round_before_the_rest_is_over_is_fast(void **state)
+{
+	struct rig *r = *state;
+	static const char *const jobs[][2] = { { "a", "b" }, { "c", "d" } };
+
+	for (int i = 0; i < 4; i++) {
+		const char *name = jobs[i / 2][i % 2];
+		auto_free char *text = str_printf("start on %s;exec x", name);
+
+		(void) rig_define(r, name, text);
+	}
+	(void) rig_define(r, "braked", "start on go;stop on halt");
+	(void) rig_emit(r, "a", NULL);
+	rig_up(r, "a", "main");
+	rig_show(r, RIG_LOG);
+	for (int i = 0; i < 13; i++) {
+		const char *who = jobs[i / 10][0];
+
+		if (i == 10) {
+			call(r, "a", "c");
+			rig_up(r, "c", "main");
+		}
+		bounce(r, who, jobs[i / 10][1]);
+		call(r, who, "go");
+		(void) rig_emit(r, "halt", NULL);
+		rig_assert_state(r, "braked", "none");
+	}
+	rig_expect(r, "log warn braked starts itself over and over (go event), it now waits 0.1 seconds in between\n"
+		      "log warn braked starts itself over and over (go event), it now waits 0.2 seconds in between\n");
+}
+
 /* -- what is no circle ----------------------------------------------------------------------------------- */
 
 static void
@@ -423,6 +576,9 @@ main(void)
 		BENCHED(test_job_pace_restart_by_own_event_is_slowed_down),
 		BENCHED(test_job_pace_stop_of_one_that_has_not_begun),
 		BENCHED(test_job_pace_circle_through_a_call),
+		BENCHED(test_job_pace_circles_of_instances_do_not_hide_each_other),
+		BENCHED(test_job_pace_circle_of_ever_new_instances_is_slowed_down),
+		BENCHED(test_job_pace_round_before_the_rest_is_over_is_fast),
 		BENCHED(test_job_pace_long_chain_is_not_slowed),
 		BENCHED(test_job_pace_many_events_of_one_job_are_not_slowed),
 		BENCHED(test_job_pace_follower_of_a_respawning_job_is_not_slowed),
