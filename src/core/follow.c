@@ -19,6 +19,7 @@
 #include <utlist.h>
 
 #define CONTRADICTIONS_MAX 3 /* so often an instance may rise by one cause */
+#define WANTS_SPARE 64	     /* records of a class that may say nothing before they are dropped */
 
 /* -- wants ------------------------------------------------------------------------------- */
 
@@ -67,6 +68,7 @@ want_make(struct core *core, struct slot *slot, const char *name)
 		return NULL;
 	}
 	DL_APPEND(slot->wants, want);
+	slot->n_wants++;
 	return want;
 }
 
@@ -75,11 +77,42 @@ want_free(struct slot *slot, struct want *want)
 {
 	map_del(&slot->wants_by_name, want->name);
 	DL_DELETE(slot->wants, want);
+	slot->n_wants--;
 	(void) strv_free(want->arming);
 	(void) strv_free(want->binding);
 	(void) strv_free(want->fresh);
 	free(want->name);
 	free(want);
+}
+
+/* Do instances come about without an event that starts them? */
+static bool
+arms_itself(const struct slot *slot)
+{
+	return class_of(slot)->start_on == NULL && !class_of(slot)->manual;
+}
+
+/* Is it as one would be that is made when it is asked for? Only how often it rose by its last cause is lost with it. */
+static bool
+says_nothing(const struct slot *slot, const struct want *want)
+{
+	if (job_find(slot, want->name) != NULL || (want->bound && want->spent))
+		return false;
+	return arms_itself(slot) ? want->armed && want->arming == NULL && !want->bound : !want->armed;
+}
+
+/* There may be ever new names. Nobody holds a want meanwhile. */
+static void
+drop_wants(struct slot *slot)
+{
+	struct want *want, *next;
+
+	if (slot->n_wants <= WANTS_SPARE + 2 * (size_t) slot->wants_kept)
+		return;
+	DL_FOREACH_SAFE(slot->wants, want, next)
+		if (says_nothing(slot, want))
+			want_free(slot, want);
+	slot->wants_kept = (uint32_t) slot->n_wants;
 }
 
 /* -- who listens to what ------------------------------------------------------------------- */
@@ -255,13 +288,6 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 			bind(want, steal(&found.p[i]));
 	}
 	bindings_deinit(&found);
-}
-
-/* Do instances come about without an event that starts them? */
-static bool
-arms_itself(const struct slot *slot)
-{
-	return class_of(slot)->start_on == NULL && !class_of(slot)->manual;
 }
 
 /* Which wants have a binding now; a period of truth begins or ends with it. */
@@ -443,6 +469,7 @@ look(struct core *core, struct slot *slot)
 		return;
 	}
 	core_visit(core);
+	drop_wants(slot);
 	find_bindings(core, slot);
 	/* Nothing that is done about a job removes a want, or its slot, at once: instances end in the event queue. */
 	DL_FOREACH_SAFE(slot->wants, want, next)
@@ -578,9 +605,12 @@ follow_instance_name(struct core *core, const struct slot *slot, char *const *ar
 struct want *
 follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew)
 {
-	struct want *want = want_make(core, slot, name);
+	struct want *want;
 	char **copy = NULL;
 
+	if (!core->looking)
+		drop_wants(slot);
+	want = want_make(core, slot, name);
 	if (want == NULL || strv_dup(&copy, arming) < 0) {
 		core->oom = true;
 		return NULL;

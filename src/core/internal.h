@@ -73,7 +73,7 @@ struct follower {
 	struct slot *slot;	      /* borrowed */
 };
 
-/* What is known of an instance that a `while` may want; kept over stops and reloads. */
+/* What is known of an instance that a `while` may want; kept over stops and reloads, while it says something. */
 struct want {
 	struct want *prev, *next; /* the slot's, in order of creation */
 	char *name;	/* owned: instance name */
@@ -143,6 +143,8 @@ struct slot {
 	size_t n_followers;
 	struct want *wants; /* owned list */
 	struct map wants_by_name;
+	size_t n_wants;
+	uint32_t wants_kept; /* so many were left when those that say nothing were dropped last */
 	struct slot *look_prev, *look_next; /* core.to_look, */
 	bool in_list;			    /* if it is in it, */
 	struct u64v look_events;	    /* with the events that wait for what falls */

@@ -38,7 +38,7 @@ static const struct wire_field slot_fields[] = {
 	F(STR, slot, name),
 	F(BOOL, slot, has_successor),
 	F(BOOL, slot, in_list),      F(U64, slot, look_cause), F(U64V, slot, look_events),
-	LINEAGE(slot, look_lineage),
+	LINEAGE(slot, look_lineage), F(U32, slot, wants_kept),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
@@ -437,6 +437,7 @@ get_slot(struct core *core, struct wire_in *in)
 	slot->has_successor = flat.has_successor;
 	slot->look_cause = flat.look_cause;
 	slot->look_lineage = flat.look_lineage;
+	slot->wants_kept = flat.wants_kept;
 	slot->look_events = flat.look_events;
 	class_id = wire_get_uint(in);
 	successor = wire_get_uint(in);

@@ -5,6 +5,7 @@
 #include "rig.h"
 
 #include "common/log.h"
+#include "core/explain.h"
 
 static int
 setup(void **state)
@@ -388,6 +389,75 @@ test_event_arms_and_is_let_go(void **state)
 	rig_assert_state(r, "foo", "none");
 }
 
+static size_t
+records_of(const struct rig *r, const char *job)
+{
+	auto_strv char **names = core_want_names(r->core, job);
+
+	return strv_len(names);
+}
+
+/* Names that come once and never again leave nothing behind, however they came about. */
+static void
+test_names_that_are_gone_leave_no_record(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "bar", "exec bar");
+	(void) rig_define(r, "net", "instance $IF;export IF;stop on removed IF=$IF");
+	(void) rig_define(r, "foo", "start on added;stop on removed IF=$IF;instance $IF;while bar");
+	(void) rig_define(r, "dhcp", "instance $IF;while net IF=*");
+	startup(r);
+	start(r, "bar", NULL);
+	(void) rig_emit(r, "added", "IF=stays");
+	for (int i = 0; i < 1000; i++) {
+		auto_free char *env = str_printf("IF=ppp%d", i);
+		auto_free char *foo = str_printf("foo/ppp%d", i), *dhcp = str_printf("dhcp/ppp%d", i);
+
+		(void) rig_emit(r, "added", env);
+		(void) rig_start(r, "net", env);
+		rig_assert_state(r, foo, "start/running");
+		rig_assert_state(r, dhcp, "start/running");
+		(void) rig_emit(r, "removed", env);
+		rig_assert_state(r, foo, "none");
+		rig_assert_state(r, dhcp, "none");
+	}
+	assert_in_range(records_of(r, "foo"), 1, 100);
+	assert_in_range(records_of(r, "dhcp"), 0, 100);
+	/* One that is wanted, and one that was used up, are not forgotten. */
+	stop(r, "bar");
+	start(r, "bar", NULL);
+	rig_assert_state(r, "foo/stays", "start/running");
+}
+
+/* What is spent, or disarmed by hand, says something. */
+static void
+test_records_that_say_something_are_kept(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "net", "instance $IF;export IF;stop on removed IF=$IF");
+	(void) rig_define(r, "dhcp", "instance $IF;while net IF=*;exec dhcp");
+	startup(r);
+	(void) rig_start(r, "net", "IF=spent");
+	(void) rig_start(r, "net", "IF=off");
+	rig_settle(r);
+	rig_exit(r, "dhcp/spent", "main", 1);
+	(void) rig_ask(r, INSTANCE_STOP, "dhcp", "off", NULL, true);
+	rig_settle(r);
+	for (int i = 0; i < 200; i++) {
+		auto_free char *env = str_printf("IF=ppp%d", i);
+
+		(void) rig_start(r, "net", env);
+		rig_settle(r);
+		(void) rig_emit(r, "removed", env);
+		rig_settle(r);
+	}
+	rig_assert_state(r, "dhcp/spent", "none");
+	rig_assert_state(r, "dhcp/off", "none");
+	assert_in_range(records_of(r, "dhcp"), 2, 100);
+}
+
 static void
 test_contradiction_ends_at_the_third_time(void **state)
 {
@@ -556,6 +626,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failed_main_is_a_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_instance_per_binding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_arms_and_is_let_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_names_that_are_gone_leave_no_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_records_that_say_something_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contradiction_ends_at_the_third_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nobody_holds_himself_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runlevel_is_a_state, setup, teardown),
