@@ -205,11 +205,25 @@ definitions_restore(struct definitions *d, const void *p, size_t n)
 	return r < 0 ? r : restore_at(d, p, n, at);
 }
 
+static void
+restore_last_id(struct definitions *d, const void *p, size_t n)
+{
+	struct wire_in in;
+	uint64_t id;
+
+	wire_in_init(&in, p, n);
+	id = wire_get_uint(&in);
+	if (!in.bad && id > d->last_id)
+		d->last_id = id;
+}
+
 static int
 load_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 {
 	int r;
 
+	if (kind == RECORD_LAST_ID)
+		restore_last_id(data, p, n);
 	if (kind != RECORD_DEFINITION)
 		return 0;
 	r = restore_at(data, p, n, at);
@@ -398,6 +412,16 @@ definitions_unused(const struct definitions *d)
 	return n;
 }
 
+/* A recording, or a journal that was read half, may speak of one that is gone: no other gets its id. */
+static int
+put_last_id(const struct definitions *d, struct journal *file)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	wire_put_uint(&b, d->last_id);
+	return journal_append(file, RECORD_LAST_ID, &b, false, NULL);
+}
+
 int
 definitions_compact(struct definitions *d, struct journal **old)
 {
@@ -413,6 +437,8 @@ definitions_compact(struct definitions *d, struct journal **old)
 	places = calloc(d->count + 1, sizeof(*places));
 	if (file == NULL || places == NULL)
 		r = -ENOMEM;
+	if (r == 0)
+		r = put_last_id(d, file);
 	for (def = d->list; r == 0 && def != NULL; def = def->next) {
 		auto_strbuf struct strbuf b = STRBUF_INIT;
 		uint32_t kind;

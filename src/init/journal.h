@@ -23,6 +23,7 @@ enum record_kind {
 	RECORD_CONFIG,	   /* struct record_config (record.h): in recordings */
 	RECORD_EFFECTS,	   /* what the input above led to: in recordings */
 	RECORD_REPORT,	   /* struct record_report (record.h): ends a crash report */
+	RECORD_LAST_ID,	   /* ids of definitions up to this number were given: in files of definitions */
 };
 
 #define JOURNAL_FORMAT 1

@@ -151,6 +151,8 @@ unused_ones_are_dropped(void **state)
 	assert_non_null(definitions_class(next, marked));
 	assert_non_null(definitions_class(next, held));
 	assert_null(definitions_class(next, unused_id));
+	/* The next image gives its number to no other: a recording may speak of it. */
+	assert_true(add(next, "d", "exec four\n") > unused_id);
 	(void) job_class_unref(cls);
 	(void) definitions_free(d);
 	(void) definitions_free(next);
