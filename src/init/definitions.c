@@ -423,7 +423,7 @@ put_last_id(const struct definitions *d, struct journal *file)
 }
 
 int
-definitions_compact(struct definitions *d, struct journal **old)
+definitions_compact(struct definitions *d, definitions_note_fn note, void *data)
 {
 	struct definition *def, *next;
 	struct journal *file;
@@ -449,6 +449,8 @@ definitions_compact(struct definitions *d, struct journal **old)
 		if (r == 0)
 			r = journal_append(file, RECORD_DEFINITION, &b, false, &places[n++]);
 	}
+	if (r == 0)
+		r = note(fd, data);
 	if (r < 0) {
 		(void) journal_free(file);
 		free(places);
@@ -461,7 +463,7 @@ definitions_compact(struct definitions *d, struct journal **old)
 		else
 			def->at = places[n++];
 	}
-	*old = d->file;
+	(void) journal_free(d->file);
 	d->file = file;
 	free(places);
 	return 0;

@@ -62,10 +62,11 @@ bool definitions_equal(struct definitions *d, uint64_t id, const struct definiti
 
 /*
  * Dropping: forget all marks, mark what a file stands for, then either count those that neither are marked nor used by
- * anybody, or write all others to a new file and go on with that. 0 or a negative errno (then nothing has changed).
- * *old, the file before it, is the caller's: it must stay open until it is noted that there is another.
+ * anybody, or write all others to a new file and go on with that. `note` writes down that there is another file, before
+ * anything is dropped; what it says, a negative errno, is the end of it. 0 or a negative errno (then nothing has changed).
  */
 void definitions_unmark(struct definitions *d);
 void definitions_mark(struct definitions *d, uint64_t id);
 size_t definitions_unused(const struct definitions *d);
-int must_check definitions_compact(struct definitions *d, struct journal **old);
+typedef int (*definitions_note_fn)(int fd, void *data);
+int must_check definitions_compact(struct definitions *d, definitions_note_fn note, void *data);

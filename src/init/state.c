@@ -164,20 +164,28 @@ save_notes(struct init *init)
 	owed_save(init);
 }
 
+static int
+note_definitions_cb(int fd, void *data)
+{
+	struct init *init = data;
+
+	STATE_NOTE(init, NOTE_DEFINITIONS, 0, NULL, NOTE_FD(fd));
+	return init->state.damaged ? -ENOMEM : 0;
+}
+
 /* Right after a snapshot nothing in the journal speaks of a definition that nobody has. */
 static void
 drop_definitions(struct init *init)
 {
-	struct journal *old = NULL;
+	int r;
 
 	definitions_unmark(init->definitions);
 	sources_mark(init);
 	if (definitions_unused(init->definitions) < UNUSED_MAX)
 		return;
-	if (definitions_compact(init->definitions, &old) < 0)
-		log_debug("Out of memory: old definitions are kept");
-	STATE_NOTE(init, NOTE_DEFINITIONS, 0, NULL, NOTE_FD(definitions_fd(init->definitions)));
-	(void) journal_free(old);
+	r = definitions_compact(init->definitions, note_definitions_cb, init);
+	if (r < 0)
+		log_debug("Old definitions are kept: %s", strerror(-r));
 }
 
 int

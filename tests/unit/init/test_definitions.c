@@ -128,6 +128,20 @@ security_process_is_left_out_where_it_has_no_meaning(void **state)
 	(void) definitions_free(next);
 }
 
+static int
+noted(int fd, void *data)
+{
+	*(int *) data = fd;
+	return 0;
+}
+
+static int
+not_noted(int fd, void *data)
+{
+	*(int *) data = fd;
+	return -ENOSPC;
+}
+
 static void
 unused_ones_are_dropped(void **state)
 {
@@ -136,13 +150,18 @@ unused_ones_are_dropped(void **state)
 		 unused_id = add(d, "c", "exec three\n");
 	struct job_class *cls = definitions_resolve(held, d);
 	off_t before = lseek(definitions_fd(d), 0, SEEK_END);
-	struct journal *old = NULL;
+	int fd = -1, file = definitions_fd(d);
 
 	definitions_unmark(d);
 	definitions_mark(d, marked);
 	assert_int_equal(definitions_unused(d), 1);
-	assert_int_equal(definitions_compact(d, &old), 0);
-	(void) journal_free(old);
+	/* What nobody would find is not gone on with. */
+	assert_int_equal(definitions_compact(d, not_noted, &fd), -ENOSPC);
+	assert_int_equal(definitions_fd(d), file);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_non_null(definitions_class(d, unused_id));
+	assert_int_equal(definitions_compact(d, noted, &fd), 0);
+	assert_int_equal(definitions_fd(d), fd);
 	assert_null(definitions_class(d, unused_id));
 	assert_non_null(definitions_class(d, marked));
 	assert_ptr_equal(definitions_class(d, held), cls);
@@ -201,17 +220,15 @@ attempt(void *data)
 	struct definitions *d = definitions_new(), *next = NULL;
 	struct definition_text text = text_of("a", "exec one\n");
 	struct job_class *cls = d != NULL ? parsed(&text) : NULL;
-	struct journal *old = NULL;
 	uint64_t id;
-	int r = d == NULL || cls == NULL ? -ENOMEM : definitions_add(d, &text, cls, &id);
+	int fd, r = d == NULL || cls == NULL ? -ENOMEM : definitions_add(d, &text, cls, &id);
 
 	if (r == 0)
 		r = definitions_open(dup(definitions_fd(d)), &next);
 	if (r == 0)
 		definitions_unmark(d);
 	if (r == 0)
-		r = definitions_compact(d, &old);
-	(void) journal_free(old);
+		r = definitions_compact(d, noted, &fd);
 	(void) definitions_free(d);
 	(void) definitions_free(next);
 	return r;

@@ -11,6 +11,7 @@
 #include "init/fdtable.h"
 #include "init/logs.h"
 #include "init/sources.h"
+#include "failalloc.h"
 #include "rig.h"
 #include "scratch.h"
 
@@ -273,6 +274,37 @@ what_cannot_be_journaled_does_not_happen(void **state)
 	rig_deinit(&a);
 }
 
+/* The n-th allocation of a snapshot that drops definitions fails. True: there was one. */
+static bool
+drop_without_memory(unsigned long n)
+{
+	struct rig a, b;
+	bool failed;
+
+	rig_init(&a);
+	rig_init(&b);
+	assert_int_equal(state_snapshot(&a.init), 0);
+	for (int i = 0; i < 70; i++)
+		define(&a, "one", "");
+	failalloc_arm(n, false);
+	(void) !state_snapshot(&a.init);
+	failed = failalloc_disarm();
+	assert_int_equal(load(&a, &b), 0);
+	assert_same_core(&a, &b);
+	part(&b);
+	rig_deinit(&b);
+	rig_deinit(&a);
+	return failed;
+}
+
+/* Whatever is noted or not: the journal leads to a file of definitions that is there. */
+static void
+definitions_are_found_however_dropping_them_went(void **state)
+{
+	for (unsigned long n = 1; drop_without_memory(n); n++)
+		;
+}
+
 int
 main(void)
 {
@@ -285,6 +317,7 @@ main(void)
 		cmocka_unit_test(journal_is_begun_anew_when_it_is_long),
 		cmocka_unit_test(foreign_files_are_refused),
 		cmocka_unit_test(what_cannot_be_journaled_does_not_happen),
+		cmocka_unit_test(definitions_are_found_however_dropping_them_went),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
