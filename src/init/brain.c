@@ -29,6 +29,13 @@ retry_cb(void *data)
 	brain_deliver(data);
 }
 
+static void
+retry_later(struct init *init)
+{
+	if (!loop_timer_is_set(init->brain.retry))
+		(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
+}
+
 int
 brain_init(struct init *init)
 {
@@ -99,8 +106,7 @@ deliver_target(struct init *init, enum effect_target target)
 		crash_in_hand(0);
 		crash_point();
 		if (r < 0) {
-			if (!loop_timer_is_set(init->brain.retry))
-				(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
+			retry_later(init);
 			return;
 		}
 		*cursor = e->id;
@@ -184,7 +190,7 @@ enqueue(struct init *init, struct input *in, enum servant_id from, uint64_t numb
 	return 0;
 }
 
-/* Those that came up meanwhile. What is refused now is tried again at the next turn. */
+/* Those that came up meanwhile. What is refused now is tried again a moment later. */
 static void
 work_off(struct init *init)
 {
@@ -192,8 +198,7 @@ work_off(struct init *init)
 
 	DL_FOREACH_SAFE(init->brain.queue, fed, next) {
 		if (apply(init, &fed->in, fed->from, fed->number) < 0) {
-			if (!loop_timer_is_set(init->brain.retry))
-				(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
+			retry_later(init);
 			return;
 		}
 		DL_DELETE(init->brain.queue, fed);
@@ -210,6 +215,11 @@ brain_feed_from(struct init *init, enum servant_id from, uint64_t number, struct
 
 	if (init->brain.busy)
 		return enqueue(init, in, from, number);
+	if (init->brain.queue != NULL) {
+		/* What waits was first: it may be what this one builds on, or of the same servant with a lower number. */
+		input_free(in);
+		return -EAGAIN;
+	}
 	init->brain.busy = true;
 	r = apply(init, in, from, number);
 	input_free(in);
@@ -251,6 +261,8 @@ brain_turn(struct init *init)
 	struct brain *b = &init->brain;
 	struct input in = { .type = INPUT_ACK };
 
+	if (b->queue != NULL)
+		retry_later(init);
 	/* That the session is over stays to be done: a successor must leave, too. */
 	if (b->cursor[TARGET_LOCAL] <= b->acked[TARGET_LOCAL] || init->phase >= PHASE_LEAVING)
 		return;
