@@ -308,14 +308,19 @@ do_reexec(struct init *init, const struct msg_request *m, struct files *files, u
 static int
 do_end_session(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
 {
+	const struct msg_reply reply = { .request = m->request };
 	struct input in = { .type = INPUT_SESSION_END };
 
 	(void) files;
 	if (!init_is_session(init))
 		return succeed(init, m);
-	(void) succeed(init, m);
-	if (str_copy(&in.session_end.type, "logout") < 0 || brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
-		return -ENOMEM;
+	if (str_copy(&in.session_end.type, "logout") < 0)
+		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	/* Noted before: a crash after it would cost the answer. */
+	owed_add(init, m->request, NULL, NULL);
+	if (brain_feed_from(init, SERVANT_CONTROL, number, &in) < 0)
+		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	send_reply(init, &reply);
 	return 0;
 }
 

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "init/brain.h"
 #include "init/crash.h"
+#include "init/own.h"
 #include "init/reexec.h"
 #include "init/servants.h"
 #include "init/sources.h"
@@ -28,18 +28,12 @@ on_reload(struct init *init)
 static void
 on_term(struct init *init)
 {
-	struct input in = { .type = INPUT_SESSION_END };
-
 	if (!init_is_session(init)) {
 		log_warn("Re-executing %s", init->argv[0]);
 		reexec_begin(init);
 		return;
 	}
-	in.session_end.type = strdup("shutdown");
-	if (in.session_end.type == NULL || brain_feed(init, &in) < 0) {
-		log_error("Out of memory: the session does not end");
-		input_free(&in);
-	}
+	own_session_end(init);
 }
 
 static void
@@ -51,19 +45,19 @@ on_reconnect(struct init *init)
 static void
 on_interrupt(struct init *init)
 {
-	events_emit(init, "control-alt-delete");
+	own_emit(init, "control-alt-delete");
 }
 
 static void
 on_keyboard(struct init *init)
 {
-	events_emit(init, "keyboard-request");
+	own_emit(init, "keyboard-request");
 }
 
 static void
 on_power(struct init *init)
 {
-	events_emit(init, "power-status-changed");
+	own_emit(init, "power-status-changed");
 }
 
 #define IN_SYSTEM 1u
@@ -136,14 +130,4 @@ events_deinit(struct init *init)
 	if (init->signal_fd >= 0)
 		(void) close(init->signal_fd);
 	init->signal_fd = -1;
-}
-
-void
-events_emit(struct init *init, const char *name)
-{
-	struct input in = { .type = INPUT_EMIT };
-
-	in.emit.name = strdup(name);
-	if (in.emit.name == NULL || brain_feed(init, &in) < 0)
-		log_error("Out of memory: event %s is lost", name);
 }

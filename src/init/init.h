@@ -9,6 +9,8 @@
  *   setup.c       what an init of its kind needs before there can be jobs
  *   sink.c        its own messages
  *   brain.c       feeds the core, hands its effects to those who carry them out
+ *   own.c         inputs of init's own
+ *   events.c      signals
  *   effects.c     effects carried out here: signals, timers, lines, the end
  *   spawn.c       effects carried out by the spawner; the handshake with a child
  *   logs.c        output streams, the logger's view of processes
@@ -86,6 +88,17 @@ struct brain {
 	bool spoiled;	/* … at once: nothing of what it says may be done */
 };
 
+#define OWN_EVENTS_MAX 8 /* more than there are names of them */
+
+/* What the core could not be told yet (own.h). */
+struct own {
+	const char *events[OWN_EVENTS_MAX]; /* borrowed */
+	size_t n_events;
+	bool control, control_owed; /* is control there? */
+	bool end_owed;
+	struct loop_timer *retry; /* owned */
+};
+
 struct state {
 	struct journal *journal; /* owned */
 	struct journal *target;	 /* borrowed: where notes go while a snapshot is written; else NULL */
@@ -132,6 +145,7 @@ struct init {
 
 	struct core *core;
 	struct brain brain;
+	struct own own;
 	struct state state;
 	struct definitions *definitions;
 	struct sources *sources;

@@ -46,8 +46,15 @@ owed_deinit(struct init *init)
 static const struct owed *
 put(struct init *init, uint64_t request, char *error)
 {
-	struct owed *o = calloc(1, sizeof(*o));
+	struct owed *o;
 
+	DL_SEARCH_SCALAR(init->owed, o, request, request);
+	if (o != NULL) { /* it turned out otherwise */
+		free(o->error);
+		o->error = error;
+		return o;
+	}
+	o = calloc(1, sizeof(*o));
 	if (o == NULL) {
 		free(error);
 		return NULL;

@@ -13,7 +13,7 @@ struct note;
 
 void owed_deinit(struct init *init);
 
-/* Such an answer is about to be given: error and text NULL for success. */
+/* Such an answer is about to be given: error and text NULL for success. A second one for a request takes the first's place. */
 void owed_add(struct init *init, uint64_t request, const char *error, const char *text);
 /* At the end of each turn: what has been taken is owed no more. */
 void owed_turn(struct init *init);

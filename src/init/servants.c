@@ -15,6 +15,7 @@
 #include "init/crash.h"
 #include "init/logs.h"
 #include "init/owed.h"
+#include "init/own.h"
 #include "init/scopes.h"
 #include "init/servant_exec.h"
 #include "init/spawn.h"
@@ -188,15 +189,6 @@ servants_join_bus(struct init *init, uint32_t what)
 	(void) !servants_send(init, SERVANT_CONTROL, MSG_BUS, 0, &bus, NULL, 0);
 }
 
-static void
-feed_control(struct init *init, bool present)
-{
-	struct input in = { .type = INPUT_CONTROL, .control.present = present };
-
-	if (brain_feed(init, &in) < 0)
-		log_error("Out of memory: clients may miss signals");
-}
-
 /* A servant is there, fresh or of before the re-exec: tell it who we are and what it is to do. */
 static void
 greet(struct servant *s, bool fresh)
@@ -210,7 +202,7 @@ greet(struct servant *s, bool fresh)
 	} else if (s->id == SERVANT_CONTROL && !fresh) {
 		owed_again(init); /* it has kept its connections, and the core its requests */
 	} else if (s->id == SERVANT_CONTROL) {
-		feed_control(init, true);
+		own_control(init, true);
 		servants_join_bus(init, BUS_JOIN);
 	} else {
 		spawn_pump(init);
@@ -324,7 +316,7 @@ lost(struct servant *s)
 	if (s->id == SERVANT_CONTROL)
 		clients_control_gone(init);
 	if (s->id == SERVANT_CONTROL && init->phase < PHASE_LEAVING)
-		feed_control(init, false);
+		own_control(init, false);
 	if (s->id == SERVANT_SPAWNER)
 		spawn_servant_gone(init, innocent);
 }

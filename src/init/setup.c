@@ -17,6 +17,7 @@
 #include "init/events.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/own.h"
 #include "init/places.h"
 #include "init/reaper.h"
 #include "init/servants.h"
@@ -224,7 +225,7 @@ static int
 make_modules(struct init *init)
 {
 	static int (*const modules[])(struct init *) = {
-		brain_init, reaper_init,   timers_init,	 fdtable_init, spawns_init,
+		brain_init, own_init, reaper_init,   timers_init,	 fdtable_init, spawns_init,
 		logs_init,  servants_init, clients_init, sources_init, events_init,
 	};
 
@@ -408,11 +409,11 @@ setup_work(struct init *init)
 	if (continued)
 		log_info("Stateful re-exec completed");
 	if (no_reaper)
-		events_emit(init, "child-subreaper-failed");
+		own_emit(init, "child-subreaper-failed");
 	if (init_is_session(init))
 		session_announce(init);
 	if (!init->again && !init->options.no_startup_event)
-		events_emit(init, init->options.startup_event != NULL ? init->options.startup_event : "startup");
+		own_emit(init, init->options.startup_event != NULL ? init->options.startup_event : "startup");
 	if (init->options.no_dbus)
 		log_info("Not connecting to %s bus", init_is_system(init) ? "system" : "session");
 }
@@ -428,6 +429,7 @@ setup_deinit(struct init *init)
 	fdtable_deinit(init);
 	timers_deinit(init);
 	reaper_deinit(init);
+	own_deinit(init);
 	brain_deinit(init);
 	condemn_deinit(init);
 	events_deinit(init);

@@ -5,6 +5,7 @@
 #include "init/control.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/own.h"
 #include "init/servants.h"
 #include "init/sources.h"
 #include "init/spawn.h"
@@ -38,6 +39,7 @@ rig_init(struct rig *rig)
 	init->address = strdup("unix:abstract=/test");
 	assert_non_null(init->loop);
 	assert_int_equal(brain_init(init), 0);
+	assert_int_equal(own_init(init), 0);
 	assert_int_equal(timers_init(init), 0);
 	assert_int_equal(fdtable_init(init), 0);
 	assert_int_equal(spawns_init(init), 0);
@@ -64,6 +66,7 @@ rig_deinit(struct rig *rig)
 	spawns_deinit(init);
 	fdtable_deinit(init);
 	timers_deinit(init);
+	own_deinit(init);
 	brain_deinit(init);
 	init->core = core_free(init->core);
 	init->definitions = definitions_free(init->definitions);

@@ -5,12 +5,15 @@
 #include "init/brain.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "failalloc.h"
 #include "init/control.h"
 #include "init/fdtable.h"
+#include "init/owed.h"
+#include "init/own.h"
 #include "init/proc.h"
 #include "init/spawn.h"
 #include "rig.h"
@@ -82,6 +85,45 @@ input_does_not_overtake_one_that_waits(void **state)
 	assert_int_equal(init->servants[SERVANT_CONTROL].received, 2);
 }
 
+/* So often control is to hear of that event. */
+static unsigned
+told_of(const struct init *init, const char *event)
+{
+	unsigned n = 0;
+
+	for (const struct effect *e = core_outbox(init->core, 0); e != NULL; e = e->next)
+		n += e->type == EFFECT_NOTIFY && e->notify.text != NULL && strcmp(e->notify.text, event) == 0;
+	return n;
+}
+
+/* Nobody sends the signal again, and control comes once. */
+static void
+what_init_itself_has_to_tell_is_told_later(void **state)
+{
+	struct rig *rig = *state;
+	struct init *init = &rig->init;
+	usec_t deadline = clock_now() + 60 * USEC_PER_SEC;
+	uint64_t before = core_seq(init->core);
+
+	init->brain.spoiled = true;
+	own_control(init, true);
+	own_emit(init, "control-alt-delete");
+	own_emit(init, "control-alt-delete");
+	own_emit(init, "keyboard-request");
+	init->brain.spoiled = false;
+	assert_int_equal(core_seq(init->core), before);
+	failalloc_arm(1, true);
+	own_control(init, true);
+	own_emit(init, "power-status-changed");
+	(void) failalloc_disarm();
+	assert_int_equal(core_seq(init->core), before);
+	while (init->own.n_events > 0 && clock_now() < deadline)
+		rig_turn(rig, 1000);
+	assert_int_equal(told_of(init, "control-alt-delete"), 1);
+	assert_int_equal(told_of(init, "keyboard-request"), 1);
+	assert_int_equal(told_of(init, "power-status-changed"), 1);
+}
+
 static void
 event_that_is_refused_gives_its_descriptor_back(void **state)
 {
@@ -102,6 +144,62 @@ event_that_is_refused_gives_its_descriptor_back(void **state)
 	assert_int_equal(fdtable_get(init, 2), -1);
 	assert_int_equal(read(fds[0], &c, 1), 0); /* nobody holds the other end */
 	(void) close(fds[0]);
+}
+
+/* The end of a link of control, in a test's hand. */
+static struct ipc *
+play_control(struct init *init)
+{
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
+	init->servants[SERVANT_CONTROL].ipc = ipc_new(ends[0]);
+	assert_non_null(init->servants[SERVANT_CONTROL].ipc);
+	return ipc_new(ends[1]);
+}
+
+/* The next answer that control gets: "ok", an error's name, or NULL. */
+static const char *
+next_answer(struct ipc *control)
+{
+	static char name[128];
+	struct ipc_message m = { 0 };
+
+	while (ipc_receive(control, &m) > 0) {
+		struct msg_reply reply;
+
+		if (m.type == MSG_REPLY) {
+			assert_int_equal(msg_decode(&m, &reply), 0);
+			(void) snprintf(name, sizeof(name), "%s", reply.error != NULL ? reply.error : "ok");
+			msg_free(MSG_REPLY, &reply);
+			ipc_message_deinit(&m);
+			return name;
+		}
+		ipc_message_deinit(&m);
+	}
+	return NULL;
+}
+
+static void
+end_of_a_session_is_answered_once(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	const struct msg_request m = { .action = REQUEST_END_SESSION, .request = 7 };
+	struct ipc *control = play_control(init);
+
+	init->brain.spoiled = true;
+	assert_int_equal(clients_request(init, &m, NULL, 1), 0);
+	assert_string_equal(next_answer(control), ERR_NO_MEMORY);
+	assert_null(next_answer(control));
+	/* What is said again after a crash is the same. */
+	owed_again(init);
+	assert_string_equal(next_answer(control), ERR_NO_MEMORY);
+	assert_null(next_answer(control));
+	init->brain.spoiled = false;
+	assert_int_equal(clients_request(init, &m, NULL, 1), 0);
+	assert_string_equal(next_answer(control), "ok");
+	assert_null(next_answer(control));
+	(void) ipc_free(control);
 }
 
 static void
@@ -165,7 +263,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(input_that_is_refused_does_not_let_others_in),
 		TEST(input_does_not_overtake_one_that_waits),
+		TEST(what_init_itself_has_to_tell_is_told_later),
 		TEST(event_that_is_refused_gives_its_descriptor_back),
+		TEST(end_of_a_session_is_answered_once),
 		TEST(end_of_a_child_waits_until_its_set_up_could_be_told),
 		TEST(news_of_a_child_that_is_refused_is_told_later),
 	};
