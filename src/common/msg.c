@@ -27,6 +27,7 @@ static const struct wire_field log_open_fields[] = {
 	F(U64, log_open, stream),   F(STR, log_open, path),	F(U64, log_open, max_size), F(U64, log_open, keep),
 	F(U32, log_open, compress), F(U64, log_open, max_age),	F(U32, log_open, format),   F(U32, log_open, forward),
 	F(STR, log_open, job),	    F(STR, log_open, instance), F(STR, log_open, process),  F(I32, log_open, pid),
+	F(U32, log_open, print),
 };
 static const struct wire_field log_finish_fields[] = { F(U64, log_finish, stream) };
 static const struct wire_field log_ended_fields[] = { F(U64, log_ended, stream) };

@@ -104,15 +104,18 @@ struct msg_spawned {
 enum msg_log_format { MSG_LOG_PLAIN, MSG_LOG_TIME, MSG_LOG_JSON };
 enum msg_log_forward { MSG_FORWARD_NONE, MSG_FORWARD_SYSLOG, MSG_FORWARD_JOURNALD };
 
+enum msg_log_print { MSG_PRINT_NOT, MSG_PRINT_NAMED, MSG_PRINT_BARE }; /* lines with the job's name before them, or without */
+
 struct msg_log_open {
 	uint64_t stream;   /* the process id whose output it is */
-	char *path;	   /* absolute */
+	char *path;	   /* absolute; "": no file */
 	uint64_t max_size; /* bytes; then it becomes an old file; 0: never */
 	uint64_t max_age;  /* seconds since its first line; then as well; 0: never */
 	uint64_t keep;	   /* old files */
 	uint32_t compress; /* them; 0: no */
 	uint32_t format;   /* enum msg_log_format */
 	uint32_t forward;  /* enum msg_log_forward */
+	uint32_t print;	   /* enum msg_log_print: on the logger's standard output, too */
 	char *job;	   /* whose output it is; the instance may be "" */
 	char *instance;
 	char *process; /* "main" and so on */

@@ -92,6 +92,10 @@ core_free(struct core *core)
 	map_deinit(&core->audiences);
 	map_deinit(&core->topics);
 	core->runlevel = strv_free(core->runlevel);
+	core->killed = strv_free(core->killed);
+	core->exit_with = strv_free(core->exit_with);
+	free(core->down_level);
+	free(core->down_halt);
 	free(core->ready.p);
 	free(core->later.p);
 	u64v_deinit(&core->early);
@@ -112,7 +116,7 @@ timer_due(struct core *core, uint64_t timer)
 		return 0;
 	if (timer == core->yield_timer)
 		core->yield_timer = 0; /* the queue goes on below */
-	else if (!session_timer(core, timer) && !pace_timer(core, timer) && !track_timer(core, timer) &&
+	else if (!session_timer(core, timer) && !shutdown_timer(core, timer) && !pace_timer(core, timer) && !track_timer(core, timer) &&
 		 !ready_timer(core, timer))
 		(void) process_timer(core, timer);
 	return 0;
@@ -157,6 +161,8 @@ dispatch(struct core *core, const struct input *in)
 		return 0;
 	case INPUT_FAMILY:
 		return track_news(core, &in->family);
+	case INPUT_SHUTDOWN:
+		return shutdown_apply(core, &in->shutdown);
 	case INPUT_SUBSTITUTE:
 		return quarantine_substitute(core, &in->substitute);
 	default:
@@ -178,6 +184,7 @@ core_apply(struct core *core, struct input *in)
 	follow_run(core);
 	event_drain(core);
 	session_look(core);
+	shutdown_look(core);
 	if (core->broken)
 		return -ENOTRECOVERABLE;
 	return core->oom ? -ENOMEM : r;

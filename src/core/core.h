@@ -110,6 +110,9 @@ int core_check(const struct core *core, char *why, size_t size);
 
 /* -- looking in --------------------------------------------------------------- */
 
+/* Is the machine or container on its way down? */
+bool shutdown_has_begun(const struct core *core);
+
 /* A class by name, or NULL. */
 const struct job_class *core_class(const struct core *core, const char *name);
 /* What becomes of the class when its last instance has gone: it stays, another definition waits, it goes. */

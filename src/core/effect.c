@@ -20,7 +20,9 @@ static const struct wire_field timer_fields[] = { F(U64, timer, timer), F(U64, t
 static const struct wire_field log_fields[] = { F(I32, log, level), F(STR, log, text) };
 static const struct wire_field close_fd_fields[] = { F(U64, close_fd, fd) };
 static const struct wire_field ended_fields[] = { F(U64, ended, process), F(I32, ended, pid) };
-static const struct wire_field finished_fields[] = { F(I32, finished, status) };
+static const struct wire_field finished_fields[] = {
+	F(I32, finished, status), F(STR, finished, level), F(STR, finished, halt), F(STRV, finished, killed),
+};
 static const struct wire_field main_fields[] = { F(U64, main, process), F(I32, main, pid) };
 static const struct wire_field release_fields[] = { F(U64, release, process), F(U64V, release, pids) };
 static const struct wire_field reply_fields[] = {

@@ -17,7 +17,7 @@
 	X(LOG, log, LOCAL)         /* a line for init's own log */                                  \
 	X(CLOSE_FD, close_fd, LOCAL) /* a descriptor is not needed any more */                      \
 	X(ENDED, ended, LOCAL)     /* a process is over: its log may be closed */                   \
-	X(FINISHED, finished, LOCAL) /* the session is over: leave */                               \
+	X(FINISHED, finished, LOCAL) /* the session, or the machine, is over: leave */               \
 	X(MAIN, main, LOCAL)       /* another process is the main one now */                        \
 	X(RELEASE, release, LOCAL) /* a family is followed no more */                               \
 	X(REPLY, reply, CONTROL)   /* answer a request */                                           \
@@ -69,6 +69,9 @@ struct effect_ended {
 
 struct effect_finished {
 	int32_t status;
+	char *level;   /* "0" or "6": of the machine; NULL: of a session */
+	char *halt;    /* INIT_HALT of the event; NULL: it had none */
+	char **killed; /* what had to be killed on the way down */
 };
 
 struct effect_main {

@@ -40,6 +40,9 @@ static const struct wire_field set_env_fields[] = {
 	F(STR, set_env, instance), F(STRV, set_env, env),  F(BOOL, set_env, replace),
 };
 static const struct wire_field session_end_fields[] = { F(STR, session_end, type) };
+static const struct wire_field shutdown_fields[] = {
+	F(U32, shutdown, what), F(STR, shutdown, job), F(U64, shutdown, limit),
+};
 static const struct wire_field log_level_fields[] = { F(I32, log_level, level) };
 static const struct wire_field substitute_fields[] = {
 	F(STR, substitute, type),   F(STR, substitute, why),     F(BOOL, substitute, bare), F(U64, substitute, request),
@@ -179,6 +182,9 @@ fill(struct input_substitute *s, const struct input *of)
 	case INPUT_FAMILY:
 		s->process = of->family.process;
 		s->pid = of->family.pid;
+		return 0;
+	case INPUT_SHUTDOWN:
+		s->present = of->shutdown.what == SHUTDOWN_BEGIN;
 		return 0;
 	case INPUT_CONTROL:
 		s->present = of->control.present;

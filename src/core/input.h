@@ -34,7 +34,8 @@
 	X(SESSION_END, session_end)   /* the session is to end */                        \
 	X(LOG_LEVEL, log_level)       /* lines below this level need not be made */      \
 	X(FAMILY, family)             /* news of the processes that come from a main process */              \
-	X(SUBSTITUTE, substitute)     /* what is safe, in the place of an input that can't be applied */
+	X(SUBSTITUTE, substitute)     /* what is safe, in the place of an input that can't be applied */ \
+	X(SHUTDOWN, shutdown)         /* a container or machine is to go down */
 
 enum input_type {
 	INPUT_NONE,
@@ -147,6 +148,18 @@ struct input_set_env {
 
 struct input_session_end {
 	char *type; /* "logout" or "shutdown" */
+};
+
+enum shutdown_action {
+	SHUTDOWN_RULES, /* from now on runlevels 0 and 6 are the end: `limit`, `job` */
+	SHUTDOWN_BEGIN, /* go to runlevel 0; on the way down as SKIP */
+	SHUTDOWN_SKIP,	/* kill what is waited for on the way down; else nothing */
+};
+
+struct input_shutdown {
+	uint32_t what;	/* enum shutdown_action */
+	char *job;	/* the end of that job is the end of all, with its status; NULL: of none */
+	uint64_t limit; /* microseconds until all that is left is killed */
 };
 
 struct input_log_level {

@@ -202,6 +202,7 @@ struct job {
 	bool failed;
 	uint32_t failed_kind;
 	int32_t exit_status; /* -1: none */
+	int32_t main_ended;  /* its status and 1; 0: main has not ended yet */
 	uint64_t kill_timer; /* 0: none */
 	bool hook_told;	     /* the hook it waits for was told to end, for the goal is stop */
 	struct u64v respawns;	/* when it was respawned lately */
@@ -281,6 +282,12 @@ struct fdref {
 	uint32_t refs;
 };
 
+enum down_phase {
+	DOWN_NOT,
+	DOWN_EVENT, /* the event `runlevel` is not over */
+	DOWN_REST,  /* nothing rises, all stops */
+};
+
 enum quiesce_phase { QUIESCE_NOT, QUIESCE_WAIT, QUIESCE_KILL };
 
 struct core {
@@ -334,6 +341,17 @@ struct core {
 	bool quiesce_logout;
 	bool no_respawn;
 	bool finished;
+
+	/* shutdown.c */
+	uint32_t down;	   /* enum down_phase */
+	usec_t down_limit; /* 0: runlevels are nothing to us */
+	usec_t down_since;
+	uint64_t down_event, down_timer, down_tick; /* 0: none */
+	char *down_level, *down_halt;		    /* owned: of the event */
+	char **killed;				    /* owned: see effect_finished */
+	char **exit_with;			    /* owned: the job whose end is the end; NULL: none */
+	int32_t exit_status;
+	bool exit_due; /* it has ended: never between inputs */
 };
 
 /* One more job, instance, condition, leaf or state was looked at. */
@@ -585,6 +603,16 @@ void quarantine_reset_all(struct core *core); /* the session ends */
 void quarantine_process_known(struct core *core, struct job *job, enum process_kind kind);
 void quarantine_process_over(struct core *core, struct job *job);
 void quarantine_timer(struct core *core, struct job *job); /* its kill timer is due */
+
+/* shutdown.c */
+int shutdown_apply(struct core *core, const struct input_shutdown *in);
+void shutdown_runlevel(struct core *core, const struct event *event); /* it is core.runlevel now */
+bool shutdown_timer(struct core *core, uint64_t timer);		      /* false: none of a shutdown */
+void shutdown_look(struct core *core); /* after every input: is the next phase due? */
+void shutdown_over(struct core *core); /* now, whatever is left */
+/* A process is killed for it did not heed its signal. */
+void shutdown_killed(struct core *core, const struct job *job, enum process_kind kind);
+void shutdown_job_gone(struct core *core, const struct job *job); /* it is about to be forgotten */
 
 /* session.c */
 int session_end(struct core *core, const struct input_session_end *in);

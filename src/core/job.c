@@ -202,6 +202,7 @@ enter_starting(struct core *core, struct job *job)
 	job->failed = false;
 	job->failed_kind = 0;
 	job->exit_status = -1;
+	job->main_ended = 0;
 	job->restart = false;
 	job_release_falls(core, job);
 	job->mainless = false;
@@ -334,6 +335,7 @@ arrive_waiting(struct core *core, struct job *job)
 	auto_free char *name = strdup(slot->name);
 	struct origin from = origin_of(job);
 
+	shutdown_job_gone(core, job);
 	(void) emit(core, job, "stopped", true, false);
 	job_finish(core, job, false);
 	job_release_falls(core, job);

@@ -266,10 +266,12 @@ process_timer(struct core *core, uint64_t timer)
 	if (job->quarantine != NULL) {
 		quarantine_timer(core, job);
 	} else if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
+		shutdown_killed(core, job, PROCESS_MAIN);
 		send_signal(core, job, PROCESS_MAIN, SIGKILL);
 	} else if (waits_for_hook(job) && job->process[kind].pid == 0) {
 		set_kill_timer(core, job);
 	} else if (waits_for_hook(job) && job->hook_told) {
+		shutdown_killed(core, job, kind);
 		send_signal(core, job, kind, SIGKILL);
 	} else if (waits_for_hook(job)) {
 		job->hook_told = true;
@@ -420,6 +422,7 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 	}
 	process_forget(core, job, kind);
 	if (kind == PROCESS_MAIN) {
+		job->main_ended = status + 1;
 		main_ended(core, job, status);
 		return;
 	}

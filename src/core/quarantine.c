@@ -298,6 +298,11 @@ substitute_timer(struct core *core, const struct input_substitute *in)
 	} else if (in->timer == core->quiesce_timer) {
 		core->quiesce_timer = 0;
 		session_over(core);
+	} else if (in->timer == core->down_tick) {
+		core->down_tick = 0;
+	} else if (in->timer == core->down_timer) {
+		core->down_timer = 0;
+		shutdown_over(core);
 	} else if (job != NULL) {
 		const char *name = take_timer(job, in->timer);
 
@@ -354,6 +359,11 @@ quarantine_substitute(struct core *core, const struct input_substitute *in)
 		return 0;
 	case INPUT_CONTROL:
 		core->control = in->present;
+		return 0;
+	case INPUT_SHUTDOWN:
+		/* Asked to go, it must go, if not in order. */
+		if (in->present && core->config.session_address == NULL && !core->finished)
+			shutdown_over(core);
 		return 0;
 	case INPUT_SESSION_END:
 		if (core->config.session_address != NULL && !core->finished)

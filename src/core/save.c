@@ -30,6 +30,10 @@ static const struct wire_field core_fields[] = {
 	F(BOOL, core, quiesce_logout), F(BOOL, core, no_respawn), F(BOOL, core, finished),
 	F(BOOL, core, awake),        F(BOOL, core, going_down),   F(STRV, core, runlevel),
 	F(U64V, core, calls),
+	F(U32, core, down),          F(U64, core, down_limit),    F(U64, core, down_since),
+	F(U64, core, down_event),    F(U64, core, down_timer),    F(U64, core, down_tick),
+	F(STR, core, down_level),    F(STR, core, down_halt),     F(STRV, core, killed),
+	F(STRV, core, exit_with),    F(I32, core, exit_status),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -54,7 +58,7 @@ static const struct wire_field job_fields[] = {
 	F(U64, job, since),       F(U64V, job, exits),
 	F(U64V, job, family_words), F(U64, job, family_timer), F(U64, job, family_due), F(BOOL, job, mainless),
 	F(U64, job, ready_timer),
-	F(STR, job, quarantine),  F(BOOL, job, resetting),
+	F(STR, job, quarantine),  F(BOOL, job, resetting),   F(I32, job, main_ended),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 

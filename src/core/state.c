@@ -243,4 +243,5 @@ state_runlevel(struct core *core, const struct event *event)
 		core->going_down = down;
 		follow_all(core);
 	}
+	shutdown_runlevel(core, event);
 }

@@ -511,7 +511,9 @@ crash_rescue(void)
 {
 	pid_t shell;
 
-	if (getenv("container") != NULL) {
+	const char *container = getenv("container");
+
+	if (container != NULL && *container != '\0') {
 		say("init: keeps crashing, and ends with its container\n");
 		_exit(EXIT_CRASHED);
 	}

@@ -7,8 +7,9 @@
 
 #include "init/fdtable.h"
 #include "init/logs.h"
-#include "init/session.h"
 #include "init/proc.h"
+#include "init/session.h"
+#include "init/shutdown.h"
 #include "init/spawn.h"
 #include "init/timers.h"
 #include "init/tracer.h"
@@ -77,7 +78,10 @@ effect_local(struct init *init, const struct effect *e)
 		tracer_release(init, &e->release);
 		return 0;
 	case EFFECT_FINISHED:
-		session_leave(init, e->finished.status);
+		if (init_is_session(init))
+			session_leave(init, e->finished.status);
+		else
+			shutdown_finish(init, &e->finished);
 		return 0;
 	default:
 		return 0;

@@ -9,6 +9,7 @@
 #include "init/own.h"
 #include "init/reexec.h"
 #include "init/servants.h"
+#include "init/shutdown.h"
 #include "init/sources.h"
 #include "system/signals.h"
 
@@ -42,10 +43,12 @@ on_reconnect(struct init *init)
 	servants_join_bus(init, BUS_RECONNECT);
 }
 
+/* Pressed again on the way down, it means that somebody has waited long enough. */
 static void
 on_interrupt(struct init *init)
 {
-	own_emit(init, "control-alt-delete");
+	if (!shutdown_skip(init))
+		own_emit(init, "control-alt-delete");
 }
 
 static void
@@ -63,7 +66,10 @@ on_power(struct init *init)
 #define IN_SYSTEM 1u
 #define IN_TEST 2u
 #define IN_USER 4u
-#define EVERYWHERE (IN_SYSTEM | IN_TEST | IN_USER)
+#define IN_CONTAINER 8u
+#define NOT_IN_CONTAINER (IN_SYSTEM | IN_TEST | IN_USER)
+#define EVERYWHERE (NOT_IN_CONTAINER | IN_CONTAINER)
+#define HALT (-1) /* what systemd in a container is told to halt by: a real-time signal, no constant */
 
 static const struct {
 	int number;
@@ -71,19 +77,35 @@ static const struct {
 	void (*fn)(struct init *init);
 } rows[] = {
 	{ SIGCHLD, EVERYWHERE, on_child },   { SIGHUP, EVERYWHERE, on_reload },
-	{ SIGTERM, EVERYWHERE, on_term },    { SIGUSR1, IN_SYSTEM | IN_TEST, on_reconnect },
+	{ SIGTERM, NOT_IN_CONTAINER, on_term },
+	{ SIGUSR1, IN_SYSTEM | IN_CONTAINER | IN_TEST, on_reconnect },
 	{ SIGINT, IN_SYSTEM, on_interrupt }, { SIGWINCH, IN_SYSTEM, on_keyboard },
 #ifdef SIGPWR
-	{ SIGPWR, IN_SYSTEM, on_power },
+	{ SIGPWR, IN_SYSTEM | IN_CONTAINER, on_power },
+#endif
+	{ SIGTERM, IN_CONTAINER, shutdown_begin },
+	{ SIGINT, IN_CONTAINER, shutdown_begin },
+#ifdef SIGRTMIN
+	{ HALT, IN_CONTAINER, shutdown_begin },
 #endif
 };
+
+static int
+number_of(size_t i)
+{
+#ifdef SIGRTMIN
+	if (rows[i].number == HALT)
+		return SIGRTMIN + 3;
+#endif
+	return rows[i].number;
+}
 
 static bool
 is_handled(const struct init *init, size_t i)
 {
 	static const unsigned bits[] = { [MODE_SYSTEM] = IN_SYSTEM, [MODE_USER] = IN_USER, [MODE_SESSION] = IN_TEST };
 
-	return (rows[i].where & bits[init->mode]) != 0;
+	return (rows[i].where & (init->container ? IN_CONTAINER : bits[init->mode])) != 0;
 }
 
 static void
@@ -96,7 +118,7 @@ signal_cb(unsigned events, void *data)
 	while ((number = signals_read(init->signal_fd)) > 0) {
 		crash_signal_in_hand(number);
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-			if (rows[i].number == number && is_handled(init, i))
+			if (number_of(i) == number && is_handled(init, i))
 				rows[i].fn(init);
 		crash_signal_in_hand(0);
 	}
@@ -110,7 +132,7 @@ events_init(struct init *init)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (is_handled(init, i))
-			list[n++] = rows[i].number;
+			list[n++] = number_of(i);
 	init->signal_fd = signals_open(list, n);
 	if (init->signal_fd < 0)
 		return init->signal_fd;

@@ -26,6 +26,7 @@
  *   reexec.c      the next image; crash.c: the next image after a crash
  *   condemn.c     what init can't do, and does without; report.c: a file that says so
  *   session.c     a user's session: its file, its end
+ *   container.c   process 1 of a container; shutdown.c: its end, and a machine's
  *
  * Nothing here blocks, and nothing ends the process but the end of a session.
  */
@@ -96,6 +97,7 @@ struct own {
 	size_t n_events;
 	bool control, control_owed; /* is control there? */
 	bool end_owed;
+	unsigned down_owed; /* bits: 1 << enum shutdown_action */
 	struct loop_timer *retry; /* owned */
 };
 
@@ -116,7 +118,8 @@ struct init {
 	struct settings settings;
 	enum init_mode mode;
 	enum phase phase;
-	bool again; /* this image followed another */
+	bool again;	/* this image followed another */
+	bool container; /* process 1 of a container: see container.h */
 	int exit_status;
 	bool shutdown_told; /* the servants know that it is over */
 
@@ -157,6 +160,7 @@ struct init {
 	struct clients *clients;
 	pid_t report_pid;		/* who writes a crash report; 0: nobody */
 	struct owed *owed;
+	struct shutdown *shutdown;	/* owned: while strays end; else NULL */
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t drain_until;
 };

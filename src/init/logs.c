@@ -123,6 +123,50 @@ forward_of(const struct job_log *log)
 						      : MSG_FORWARD_NONE;
 }
 
+static enum console_mode
+mode_of(const struct init *init, const struct job_class *cls)
+{
+	return cls != NULL && cls->console != CONSOLE_UNSET ? cls->console : init->options.default_console;
+}
+
+/* Is there to be a file? Not of what the console shall have. */
+static bool
+log_wanted(const struct init *init, const struct job_class *cls)
+{
+	return init->log_dir != NULL && mode_of(init, cls) == CONSOLE_LOG;
+}
+
+/* A container's console is its standard output, where it has no other. */
+static bool
+console_is_missing(const struct init *init)
+{
+	return init->container && access("/dev/console", W_OK) < 0;
+}
+
+static uint32_t
+print_of(const struct init *init, const struct job_class *cls)
+{
+	if (mode_of(init, cls) == CONSOLE_OUTPUT)
+		return MSG_PRINT_BARE;
+	return logs_print(init) ? MSG_PRINT_NAMED : MSG_PRINT_NOT;
+}
+
+bool
+logs_print(const struct init *init)
+{
+	return init->options.log_stdout && (init->container || !init_is_system(init));
+}
+
+enum console_mode
+logs_console(const struct init *init, const struct job_class *cls)
+{
+	enum console_mode mode = mode_of(init, cls);
+
+	if (mode == CONSOLE_OUTPUT && console_is_missing(init))
+		return CONSOLE_LOG;
+	return mode == CONSOLE_LOG && init->log_dir == NULL && !logs_print(init) ? CONSOLE_NONE : mode;
+}
+
 int
 logs_plan(const struct init *init, const struct effect_spawn *e, const struct job_class *cls, struct msg_log_open *plan)
 {
@@ -131,7 +175,8 @@ logs_plan(const struct init *init, const struct effect_spawn *e, const struct jo
 
 	*plan = (struct msg_log_open){
 		.stream = e->process,
-		.path = logs_path(init->log_dir, e->job, e->instance),
+		.path = log_wanted(init, cls) ? logs_path(init->log_dir, e->job, e->instance) : strdup(""),
+		.print = print_of(init, cls),
 		.max_size = log->max_size != LOG_UNSET ? log->max_size : 0,
 		.max_age = log->max_age != LOG_UNSET ? log->max_age : 0,
 		.keep = log->keep != LOG_UNSET ? log->keep : KEEP_DEFAULT,
@@ -153,7 +198,8 @@ logs_plan(const struct init *init, const struct effect_spawn *e, const struct jo
 	X(max_age)                                                                                                     \
 	X(format)                                                                                                      \
 	X(forward)                                                                                                     \
-	X(pid)
+	X(pid)                                                                                                         \
+	X(print)
 #define FIRST_NUMBER 2 /* after those of the descriptor and whether it ended */
 
 static void

@@ -17,6 +17,11 @@ void logs_deinit(struct init *init);
 /* "DIR/CLASS[-INSTANCE].log", slashes in names as '_' (runtime.md 13); owned; NULL when out of memory. */
 char *logs_path(const char *dir, const char *job, const char *instance);
 
+/* Is what jobs print to be printed (--log-stdout)? */
+bool logs_print(const struct init *init);
+/* The console of a job's processes: what its file or the options say, if that can be had. CONSOLE_LOG: a terminal. */
+enum console_mode logs_console(const struct init *init, const struct job_class *cls);
+
 /*
  * How the output of a process is to be logged: what the logger will be told, from the `log` stanzas of its job (may be
  * NULL). Without `keep` and `compress`: seven old files, compressed. 0 or -ENOMEM; msg_free() *plan in any case.

@@ -19,6 +19,8 @@ struct options {
 	bool rescue;
 	bool quiet, verbose, debug;
 	bool help, version;
+	bool container, log_stdout;
+	char *exit_with, *shutdown_timeout;
 	bool check, json, shell; /* --check: only read job files (check.h) */
 	char **confdirs, **append, **prepend; /* owned, as all here */
 	char *logdir;

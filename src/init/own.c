@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "init/brain.h"
+#include "init/shutdown.h"
 #include "system/clock.h"
 
 #define RETRY (100 * USEC_PER_MSEC)
@@ -35,6 +36,22 @@ tell_control(struct init *init)
 	return brain_feed(init, &in);
 }
 
+/* One of each kind at most; how often a signal came by then makes no difference. */
+static int
+tell_shutdown(struct init *init, enum shutdown_action what)
+{
+	struct input in = { .type = INPUT_SHUTDOWN };
+	int r;
+
+	if ((init->own.down_owed & 1u << what) == 0)
+		return 0;
+	r = shutdown_fill(init, what, &in.shutdown);
+	r = r == 0 ? brain_feed(init, &in) : r;
+	if (r == 0)
+		init->own.down_owed &= ~(1u << what);
+	return r;
+}
+
 /* Tell what is owed, in order. */
 static void
 tell(struct init *init)
@@ -46,10 +63,14 @@ tell(struct init *init)
 	if (own->control_owed)
 		r = tell_control(init);
 	own->control_owed = r < 0;
+	if (r == 0)
+		r = tell_shutdown(init, SHUTDOWN_RULES);
 	while (r == 0 && n < own->n_events && (r = emit(init, own->events[n])) == 0)
 		n++;
 	own->n_events -= n;
 	memmove(own->events, own->events + n, own->n_events * sizeof(own->events[0]));
+	for (int what = SHUTDOWN_BEGIN; r == 0 && what <= SHUTDOWN_SKIP; what++)
+		r = tell_shutdown(init, (enum shutdown_action) what);
 	if (r == 0 && own->end_owed)
 		own->end_owed = (r = end_session(init)) < 0;
 	if (r == 0)
@@ -104,5 +125,12 @@ void
 own_session_end(struct init *init)
 {
 	init->own.end_owed = true;
+	tell(init);
+}
+
+void
+own_shutdown(struct init *init, enum shutdown_action what)
+{
+	init->own.down_owed |= 1u << what;
 	tell(init);
 }

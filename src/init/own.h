@@ -17,3 +17,5 @@ void own_emit(struct init *init, const char *name);
 void own_control(struct init *init, bool present);
 /* A session is to end, as for a shutdown. */
 void own_session_end(struct init *init);
+/* The rules of the way down, that it begins, or that nobody wants to wait (core/input.h). */
+void own_shutdown(struct init *init, enum shutdown_action what);

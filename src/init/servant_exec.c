@@ -140,7 +140,7 @@ join_log(void)
 }
 
 /*
- * In the child of a session: its words go where those of the session go, but it must not wait for a reader. The flags of
+ * In the child of a session or in a container: its words go where those of init go, but it must not wait for a reader. The flags of
  * a pipe or terminal are shared with whoever else has it, so it gets a description of its own; files never wait.
  */
 static void
@@ -168,7 +168,7 @@ child(const struct init *init, char **argv, int link, int extra)
 	(void) setsid();
 	signals_reset();
 	place(link, extra);
-	if (init_is_system(init))
+	if (init_is_system(init) && !init->container)
 		join_log();
 	else
 		make_output_impatient();

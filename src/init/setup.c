@@ -12,6 +12,7 @@
 #include "init/brain.h"
 #include "init/check.h"
 #include "init/condemn.h"
+#include "init/container.h"
 #include "init/control.h"
 #include "init/crash.h"
 #include "init/events.h"
@@ -22,6 +23,7 @@
 #include "init/reaper.h"
 #include "init/servants.h"
 #include "init/session.h"
+#include "init/shutdown.h"
 #include "init/sources.h"
 #include "init/spawn.h"
 #include "init/state.h"
@@ -104,7 +106,8 @@ rescue(void)
 		log_write(LOG_LEVEL_FATAL, "Only process 1 can come to the rescue");
 		return 1;
 	}
-	boot_prepare(false);
+	if (getenv("container") == NULL || *getenv("container") == '\0')
+		boot_prepare(false);
 	crash_rescue();
 }
 
@@ -143,6 +146,7 @@ setup_options(struct init *init, int argc, char **argv)
 	}
 	if (init_is_system(init) && getpid() != 1)
 		return become_telinit(init, argv);
+	container_detect(init);
 	return SETUP_GO_ON;
 }
 
@@ -204,7 +208,10 @@ setup_surroundings(struct init *init, int argc, char **argv)
 	note_umask(init);
 	if (init_is_system(init)) {
 		process_hide_arguments(argc, argv);
-		boot_prepare(init->again);
+		if (init->container)
+			container_prepare();
+		else
+			boot_prepare(init->again);
 		if (init->own_path == NULL) /* /proc is there now */
 			init->own_path = process_own_path(init->argv[0]);
 	}
@@ -385,6 +392,10 @@ become_reaper(const struct init *init)
 static void
 leave_console(struct init *init)
 {
+	if (init->container) {
+		sink_use_stderr(init->sink);
+		return;
+	}
 	if (!init_is_system(init) || boot_log_path() == NULL)
 		return;
 	boot_leave_console();
@@ -404,6 +415,7 @@ setup_work(struct init *init)
 	/* What arrived before the exec comes first: servants send again what was not acknowledged. */
 	servants_start(init);
 	clients_refuse_crashed(init);
+	shutdown_rules(init);
 	sources_load(init);
 	brain_deliver(init);
 	if (continued)
@@ -421,6 +433,7 @@ setup_work(struct init *init)
 void
 setup_deinit(struct init *init)
 {
+	shutdown_deinit(init);
 	sources_deinit(init);
 	clients_deinit(init);
 	servants_deinit(init);

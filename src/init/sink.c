@@ -40,6 +40,7 @@ struct sink {
 	const char *program; /* borrowed */
 	struct outlet out, err;
 	bool to_file;
+	bool to_err; /* all of it */
 	struct loop_timer *retry;
 };
 
@@ -211,6 +212,12 @@ sink_use_file(struct sink *sink, const char *path)
 	sink->out.path = path;
 }
 
+void
+sink_use_stderr(struct sink *sink)
+{
+	sink->to_err = true;
+}
+
 static void
 drain(struct sink *sink)
 {
@@ -247,12 +254,12 @@ sink_write(enum log_level level, const char *text, void *data)
 	if (sink->to_file)
 		(void) snprintf(line, sizeof(line) - 1, "<%c>%s: %s", level < LOG_LEVEL_COUNT ? priorities[level] : '4',
 				sink->program, text);
-	else if (level <= LOG_LEVEL_MESSAGE)
+	else if (level <= LOG_LEVEL_MESSAGE && !sink->to_err)
 		(void) snprintf(line, sizeof(line) - 1, "%s", text);
 	else
 		sink_prefix(sink->program, text, line, sizeof(line) - 1);
 	(void) strcat(line, "\n");
-	outlet_add(sink->to_file || level <= LOG_LEVEL_MESSAGE ? &sink->out : &sink->err, line, strlen(line));
+	outlet_add(sink->to_file || (level <= LOG_LEVEL_MESSAGE && !sink->to_err) ? &sink->out : &sink->err, line, strlen(line));
 	drain(sink);
 	errno = saved;
 }

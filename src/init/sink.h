@@ -20,6 +20,8 @@ struct sink *sink_free(struct sink *sink); /* takes NULL, returns NULL; writes w
 
 /* From now on write to that file (the kernel's log) instead; opened when there is something to say. */
 void sink_use_file(struct sink *sink, const char *path);
+/* From now on all goes to standard error, with the program's name before it: standard output is the jobs'. */
+void sink_use_stderr(struct sink *sink);
 
 /* Lines that could not be written at once are tried again by this loop. 0 or -ENOMEM. */
 int must_check sink_attach(struct sink *sink, struct loop *loop);

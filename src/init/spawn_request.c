@@ -6,6 +6,7 @@
 
 #include "common/scope.h"
 #include "init/fdtable.h"
+#include "init/logs.h"
 #include "init/servants.h"
 
 #define TMPFILES "systemd-tmpfiles" /* looked for in the job's PATH */
@@ -18,14 +19,6 @@ spawn_display(const struct effect_spawn *e)
 	if (e->instance == NULL || *e->instance == '\0')
 		return str_printf("%s %s", e->job, kind);
 	return str_printf("%s (%s) %s", e->job, e->instance, kind);
-}
-
-static enum console_mode
-console_of(const struct init *init, const struct job_class *cls)
-{
-	enum console_mode mode = cls->console != CONSOLE_UNSET ? cls->console : init->options.default_console;
-
-	return mode == CONSOLE_LOG && init->log_dir == NULL ? CONSOLE_NONE : mode;
 }
 
 static uint32_t
@@ -146,7 +139,7 @@ spawn_request_fill(const struct init *init, const struct effect_spawn *e, const 
 		return -EINVAL;
 	msg->process = e->process;
 	msg->flags = flags_of(init, e, cls);
-	msg->console = console_of(init, cls);
+	msg->console = logs_console(init, cls);
 	msg->umask = cls->umask != JOB_UMASK_UNSET ? cls->umask : init->umask;
 	msg->nice = cls->nice;
 	msg->oom_score_adj = cls->oom_score_adj != JOB_OOM_UNSET ? cls->oom_score_adj : init->settings.oom_score;

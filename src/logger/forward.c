@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Receivers: one socket and one queue each. Messages of syslog are as syslog(3) makes them, those of the journal in its
- * native form (key, value). Both are datagrams: whole or not at all.
+ * native form (key, value). Both are datagrams: whole or not at all. Standard output is a stream: what went out of a message
+ * is remembered, and it is never waited for.
  */
 #include "logger/forward.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "common/log.h"
@@ -29,7 +35,7 @@ struct parcel {
 };
 
 struct receiver {
-	enum msg_log_forward kind;
+	enum msg_log_forward kind; /* MSG_FORWARD_NONE: standard output */
 	struct event_base *base; /* borrowed */
 	char *path;		 /* owned */
 	int fd;			 /* owned; -1: not connected */
@@ -38,12 +44,13 @@ struct receiver {
 	unsigned delay;		 /* milliseconds before the next try */
 	struct parcel *queue;	 /* owned */
 	size_t bytes;		 /* in the queue */
+	size_t sent;		 /* of its first message; of standard output only */
 	uint64_t dropped;	 /* lines since the last that went into the queue */
 	bool failing;		 /* has been told */
 };
 
 struct forwards {
-	struct receiver syslog, journald;
+	struct receiver syslog, journald, out;
 };
 
 struct forward {
@@ -51,7 +58,7 @@ struct forward {
 	char *job;	     /* owned, as the others */
 	char *instance;
 	char *process;
-	char *tag; /* "job-instance" */
+	char *tag; /* "job-instance"; printed: "job (instance)", or "" */
 	int32_t pid;
 	size_t n; /* bytes of a line that has not ended */
 	char line[FORWARD_LINE_MAX];
@@ -71,12 +78,20 @@ retry_later(struct receiver *r)
 	(void) evtimer_add(r->retry, &tv); /* without memory the next line tries */
 }
 
+static bool
+is_stdout(const struct receiver *r)
+{
+	return r->kind == MSG_FORWARD_NONE;
+}
+
 static void
 disconnect(struct receiver *r)
 {
 	if (r->writable != NULL)
 		event_free(r->writable);
 	r->writable = NULL;
+	if (is_stdout(r))
+		r->fd = -1; /* it comes again, if at all, as it went */
 	fd_close(&r->fd);
 }
 
@@ -89,6 +104,10 @@ connect_to(struct receiver *r)
 
 	if (r->fd >= 0)
 		return 0;
+	if (is_stdout(r)) {
+		r->fd = STDOUT_FILENO;
+		return 0;
+	}
 	if (strlen(r->path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	(void) strcpy(address.sun_path, r->path);
@@ -131,7 +150,51 @@ parcel_done(struct receiver *r)
 
 	LL_DELETE(r->queue, p);
 	r->bytes -= p->n;
+	r->sent = 0;
 	free(p);
+}
+
+/*
+ * Write what goes without waiting. The flags of a description that others have as well are not ours to change: one that
+ * may block is asked first, and given no more than it has room for then. Bytes, or a negative errno.
+ */
+static ssize_t
+write_some(int fd, const char *p, size_t n)
+{
+	struct pollfd ask = { .fd = fd, .events = POLLOUT };
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+	ssize_t done;
+
+	if (flags < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISSOCK(st.st_mode)) {
+		done = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		return done < 0 ? -errno : done;
+	}
+	if ((flags & O_NONBLOCK) == 0 && !S_ISREG(st.st_mode)) {
+		if (poll(&ask, 1, 0) <= 0 || (ask.revents & (POLLOUT | POLLERR)) == 0)
+			return -EAGAIN;
+		n = n < _POSIX_PIPE_BUF ? n : _POSIX_PIPE_BUF;
+	}
+	done = write(fd, p, n);
+	return done < 0 ? -errno : done;
+}
+
+/* As send_first(). */
+static int
+print_first(struct receiver *r)
+{
+	const struct parcel *p = r->queue;
+
+	while (r->sent < p->n) {
+		ssize_t n = write_some(r->fd, p->data + r->sent, p->n - r->sent);
+
+		if (n < 0 && n != -EINTR)
+			return (int) n;
+		r->sent += n > 0 ? (size_t) n : 0;
+	}
+	return 0;
 }
 
 /* Send the first message. 0; -EAGAIN: no room; another negative errno: there is no receiver. */
@@ -143,6 +206,8 @@ send_first(struct receiver *r)
 
 	if (error < 0)
 		return error;
+	if (is_stdout(r))
+		return print_first(r);
 	do
 		n = send(r->fd, r->queue->data, r->queue->n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
@@ -276,6 +341,15 @@ make_syslog(struct strbuf *b, const struct forward *f, const char *tag, const ch
 		strbuf_addc(b, *p != '\0' ? *p : ' '); /* it would be the end */
 }
 
+static void
+make_print(struct strbuf *b, const char *tag, const char *p, size_t n)
+{
+	if (*tag != '\0')
+		strbuf_addf(b, "%s: ", tag);
+	strbuf_addn(b, p, n);
+	strbuf_addc(b, '\n');
+}
+
 /* Put a message into the queue. False: it does not fit. */
 static bool
 post(struct receiver *r, const struct forward *f, const char *tag, const char *p, size_t n)
@@ -284,6 +358,8 @@ post(struct receiver *r, const struct forward *f, const char *tag, const char *p
 
 	if (r->kind == MSG_FORWARD_JOURNALD)
 		make_journald(&b, f, tag, p, n);
+	else if (is_stdout(r))
+		make_print(&b, tag, p, n);
 	else
 		make_syslog(&b, f, tag, p, n);
 	return enqueue(r, &b);
@@ -318,7 +394,9 @@ send_line(struct forward *f, const char *p, size_t n)
 		if (r->dropped++ == 0)
 			log_warn("%s does not keep up: lines of the output of jobs are dropped there", r->path);
 	}
-	pump(r);
+	/* One without room says when it has some. */
+	if (r->writable == NULL || event_pending(r->writable, EV_WRITE, NULL) == 0)
+		pump(r);
 }
 
 /* -- lines -------------------------------------------------------------------- */
@@ -362,30 +440,56 @@ make_tag(const char *job, const char *instance)
 	return tag;
 }
 
-int
-forward_new(struct forward **forward, struct forwards *all, const struct msg_log_open *open)
+/* What init calls it in its own messages, or nothing. */
+static char *
+make_name(const struct msg_log_open *open)
 {
-	struct forward *f;
+	const char *job = open->job != NULL ? open->job : "", *instance = open->instance != NULL ? open->instance : "";
+
+	if (open->print == MSG_PRINT_BARE)
+		return strdup("");
+	return *instance != '\0' ? str_printf("%s (%s)", job, instance) : strdup(job);
+}
+
+static int
+make(struct forward **forward, struct receiver *to, const struct msg_log_open *open)
+{
+	struct forward *f = calloc(1, sizeof(*f));
 
 	*forward = NULL;
-	if (open->forward != MSG_FORWARD_SYSLOG && open->forward != MSG_FORWARD_JOURNALD)
-		return 0;
-	f = calloc(1, sizeof(*f));
 	if (f == NULL)
 		return -ENOMEM;
-	f->to = open->forward == MSG_FORWARD_SYSLOG ? &all->syslog : &all->journald;
+	f->to = to;
 	f->pid = open->pid;
 	f->job = strdup(open->job != NULL ? open->job : "");
 	f->instance = strdup(open->instance != NULL ? open->instance : "");
 	f->process = strdup(open->process != NULL ? open->process : "");
 	if (f->job != NULL && f->instance != NULL)
-		f->tag = make_tag(f->job, f->instance);
+		f->tag = is_stdout(to) ? make_name(open) : make_tag(f->job, f->instance);
 	if (f->tag == NULL || f->process == NULL) {
 		(void) forward_free(f);
 		return -ENOMEM;
 	}
 	*forward = f;
 	return 0;
+}
+
+int
+forward_new(struct forward **forward, struct forwards *all, const struct msg_log_open *open)
+{
+	*forward = NULL;
+	if (open->forward != MSG_FORWARD_SYSLOG && open->forward != MSG_FORWARD_JOURNALD)
+		return 0;
+	return make(forward, open->forward == MSG_FORWARD_SYSLOG ? &all->syslog : &all->journald, open);
+}
+
+int
+forward_new_printer(struct forward **forward, struct forwards *all, const struct msg_log_open *open)
+{
+	*forward = NULL;
+	if (open->print != MSG_PRINT_NAMED && open->print != MSG_PRINT_BARE)
+		return 0;
+	return make(forward, &all->out, open);
 }
 
 struct forward *
@@ -432,9 +536,10 @@ forwards_new(struct event_base *base, const char *syslog, const char *journald)
 
 	if (all == NULL)
 		return NULL;
-	all->syslog.fd = all->journald.fd = -1;
+	all->syslog.fd = all->journald.fd = all->out.fd = -1;
 	if (receiver_init(&all->syslog, MSG_FORWARD_SYSLOG, base, syslog) < 0 ||
-	    receiver_init(&all->journald, MSG_FORWARD_JOURNALD, base, journald) < 0)
+	    receiver_init(&all->journald, MSG_FORWARD_JOURNALD, base, journald) < 0 ||
+	    receiver_init(&all->out, MSG_FORWARD_NONE, base, "standard output") < 0)
 		return forwards_free(all);
 	return all;
 }
@@ -446,6 +551,7 @@ forwards_free(struct forwards *all)
 		return NULL;
 	receiver_deinit(&all->syslog);
 	receiver_deinit(&all->journald);
+	receiver_deinit(&all->out);
 	free(all);
 	return NULL;
 }
@@ -464,5 +570,5 @@ left_in(struct receiver *r)
 size_t
 forwards_last_words(struct forwards *all)
 {
-	return left_in(&all->syslog) + left_in(&all->journald);
+	return left_in(&all->syslog) + left_in(&all->journald) + left_in(&all->out);
 }

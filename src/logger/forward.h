@@ -2,9 +2,10 @@
 #pragma once
 
 /*
- * Copies of what jobs print for syslog and the journal of systemd (`log forward`), a line a message.
+ * Copies of what jobs print for syslog and the journal of systemd (`log forward`), a line a message; and for standard
+ * output (init --log-stdout), a line with the name of its job before it.
  *
- * Only copies: the log file has all. A receiver that is not there or does not keep up never holds anybody up: what
+ * Only copies: the log file, where there is one, has all. A receiver that is not there or does not keep up never holds anybody up: what
  * it can't take waits, a bounded number of bytes, and what does not fit is counted, and told to the receiver when it
  * listens again, and once to init.
  */
@@ -32,6 +33,8 @@ struct forward; /* the lines of one stream */
 
 /* As *open says; *forward is NULL when nothing is forwarded. 0 or -ENOMEM. */
 int must_check forward_new(struct forward **forward, struct forwards *all, const struct msg_log_open *open);
+/* For standard output, as open->print says. */
+int must_check forward_new_printer(struct forward **forward, struct forwards *all, const struct msg_log_open *open);
 /* What the stream has printed; takes NULL. */
 void forward_add(struct forward *forward, const char *p, size_t n);
 /* The stream is over: a line that has no end is sent as well. Takes NULL, returns NULL. */

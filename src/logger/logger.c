@@ -192,7 +192,7 @@ stream_ready_cb(evutil_socket_t fd unused, short what unused, void *data)
 	/* Without memory for LOG_ENDED the stream stays readable and we come here again. */
 	if (!stream_read(s, lg->buffer, STREAM_TURN, now, NULL))
 		(void) stream_end(lg, s);
-	else if (sink_is_busy(s->sink))
+	else if (s->sink != NULL && sink_is_busy(s->sink))
 		stream_pause(s);
 	arm_timers(lg, now);
 }
@@ -205,7 +205,7 @@ resume(struct logger *lg, const struct sink *sink)
 
 	lg->unresumed = false;
 	DL_FOREACH(lg->streams, s)
-		if (s->paused && (sink == NULL || s->sink == sink) && !sink_is_busy(s->sink) && stream_resume(s) < 0)
+		if (s->paused && s->sink != NULL && (sink == NULL || s->sink == sink) && !sink_is_busy(s->sink) && stream_resume(s) < 0)
 			lg->unresumed = true;
 }
 
@@ -252,10 +252,13 @@ handle_ack(struct logger *lg, const void *body)
 }
 
 static bool
-path_is_usable(const char *path)
+path_is_usable(const struct msg_log_open *open)
 {
+	const char *path = open->path;
 	size_t len = path != NULL ? strlen(path) : 0;
 
+	if (path != NULL && len == 0)
+		return open->print != MSG_PRINT_NOT; /* only copies are wanted */
 	return len > 1 && path[0] == '/' && path[len - 1] != '/';
 }
 
@@ -268,7 +271,7 @@ handle_log_open(struct logger *lg, const void *body)
 
 	if (map_get_id(&lg->by_id, open->stream) != NULL)
 		return 0; /* told again after a re-exec of init */
-	if (lg->held.n_fds != 1 || !path_is_usable(open->path)) {
+	if (lg->held.n_fds != 1 || !path_is_usable(open)) {
 		log_error("Cannot log stream %llu: %s", (unsigned long long) open->stream,
 			  lg->held.lost_fds	? strerror(EMFILE)
 			  : lg->held.n_fds != 1 ? "no terminal came with it"
@@ -288,8 +291,9 @@ handle_log_open(struct logger *lg, const void *body)
 		return -ENOMEM;
 	}
 	(void) steal_fd(&lg->held.fds[0]);
-	sink_limit(s->sink, &(struct file_limits){ open->max_size, open->max_age, open->keep, open->compress != 0,
-						   open->format });
+	if (s->sink != NULL)
+		sink_limit(s->sink, &(struct file_limits){ open->max_size, open->max_age, open->keep,
+							   open->compress != 0, open->format });
 	s->owner = lg;
 	DL_APPEND(lg->streams, s);
 	lg->n_streams++;

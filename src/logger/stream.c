@@ -25,9 +25,9 @@ stream_new(struct stream **stream, struct sinks *sinks, struct forwards *forward
 		free(s);
 		return r;
 	}
-	if (line_init(&s->line, open) == 0 && forward_new(&s->forward, forwards, open) == 0)
-		s->sink = sinks_get(sinks, open->path);
-	if (s->sink == NULL) {
+	if (line_init(&s->line, open) < 0 || forward_new(&s->forward, forwards, open) < 0 ||
+	    forward_new_printer(&s->print, forwards, open) < 0 ||
+	    (*open->path != '\0' && (s->sink = sinks_get(sinks, open->path)) == NULL)) {
 		(void) stream_free(s, 0);
 		return -ENOMEM;
 	}
@@ -57,6 +57,7 @@ stream_free(struct stream *s, usec_t now)
 		sink_put(s->sink);
 	}
 	(void) forward_free(s->forward);
+	(void) forward_free(s->print);
 	line_deinit(&s->line);
 	free(s);
 	return NULL;
@@ -100,8 +101,10 @@ stream_read(struct stream *s, char *buf, size_t max, usec_t now, size_t *moved)
 		break;
 	}
 	if (got > 0) {
-		sink_write_lines(s->sink, &s->line, buf, got, now);
+		if (s->sink != NULL)
+			sink_write_lines(s->sink, &s->line, buf, got, now);
 		forward_add(s->forward, buf, got);
+		forward_add(s->print, buf, got);
 	}
 	if (moved != NULL)
 		*moved = got;

@@ -17,9 +17,10 @@ struct stream {
 	uint64_t id; /* what init calls it */
 	int fd;	     /* owned */
 	struct event event;
-	struct sink *sink; /* one use of it is held */
+	struct sink *sink; /* one use of it is held; NULL: no file */
 	struct line line;
 	struct forward *forward; /* owned; NULL: nobody else gets it */
+	struct forward *print;	 /* owned; NULL: it is not printed */
 	bool paused;		 /* not watched: its sink is busy */
 	void *owner;		 /* borrowed, for the callback */
 };

@@ -10,6 +10,9 @@
 
 #include "common/macros.h"
 
+/* Of an init that is given none. */
+#define BOOT_PATH "/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin"
+
 /*
  * Own session, umask 0, devices and their file system, the console as descriptors 0-2, PATH, working directory /,
  * /proc and /sys, and the keyboard's signals. After a re-exec (`again`) the terminal is not reset.

@@ -266,7 +266,7 @@ class Machine(Init):
         with open(self.out, "ab") as out:
             self.shell = subprocess.Popen(
                 ["unshare", "--fork", "--pid", "--mount", "--net", "--mount-proc", "--kill-child", "sh", "-c", PREPARE, "sh", *words,
-                 *options], env={**self.env, "D": str(self.path), "PTS": "" if WATCHES else "yes", **(env or {})},
+                 *options], env={**self.env, "container": "", "D": str(self.path), "PTS": "" if WATCHES else "yes", **(env or {})},
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd="/", start_new_session=True)
         self.one = wait_for(self.find, "init as process 1")
         self.prefix = ["nsenter", "-t", str(self.one), "-m", "-p", "-n"]

@@ -19,8 +19,6 @@
 #include "common/log.h"
 #include "common/str.h"
 
-#define BOOT_PATH "/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin"
-
 struct device {
 	const char *path;
 	mode_t mode;

@@ -35,7 +35,7 @@ boot_prepare(bool again)
 	(void) setsid();
 	(void) umask(0);
 	open_on_standard("/dev/console");
-	(void) setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin", 1);
+	(void) setenv("PATH", BOOT_PATH, 1);
 	if (chdir("/") < 0)
 		log_warn("Unable to change to the root directory");
 }

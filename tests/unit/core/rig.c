@@ -228,6 +228,18 @@ take_kill(struct rig *r, const struct effect_kill *k)
 		    signal_name(k->signal) ? signal_name(k->signal) : "?", k->group ? "" : " alone");
 }
 
+static void
+add_finished(struct strbuf *b, const struct effect_finished *f)
+{
+	strbuf_addf(b, "finished %d", f->status);
+	if (f->level != NULL)
+		strbuf_addf(b, " level %s", f->level);
+	if (f->halt != NULL)
+		strbuf_addf(b, " halt %s", f->halt);
+	for (size_t i = 0; f->killed != NULL && f->killed[i] != NULL; i++)
+		strbuf_addf(b, "%s%s%s", i == 0 ? " killed [" : "|", f->killed[i], f->killed[i + 1] == NULL ? "]" : "");
+}
+
 /* Write an effect down, and let the bench know of it. */
 static void
 take(struct rig *r, const struct effect *e)
@@ -257,7 +269,7 @@ take(struct rig *r, const struct effect *e)
 		strbuf_addf(&r->lines, "ended %s %s", p->job, process_kind_name(p->kind));
 		break;
 	case EFFECT_FINISHED:
-		strbuf_addf(&r->lines, "finished %d", e->finished.status);
+		add_finished(&r->lines, &e->finished);
 		break;
 	case EFFECT_MAIN:
 		p = proc_by_id(r, e->main.process);

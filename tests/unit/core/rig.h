@@ -11,6 +11,7 @@
  *   timer SECONDS | timer off          log LEVEL TEXT                   close FD
  *   main JOB MEMBER                    release JOB MEMBER…
  *   reply N ok [JOB] | reply N error NAME: TEXT                         finished STATUS
+ *                                      … [level L] [halt H] [killed [WHAT|WHAT…]]
  *   sig job JOB instance I StateChanged running …  (as the transcripts of the original write them)
  *
  * where JOB is "web", or "tty/1" for the instance "1" of tty. A member of the family of a main process has a number, as

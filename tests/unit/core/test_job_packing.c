@@ -68,6 +68,9 @@ fill_input(struct input *in, uint32_t type)
 	case INPUT_FAMILY:
 		in->family = (struct input_family){ 7, FAMILY_NEWS_GROUPED, 101, 102, 103, 104 };
 		break;
+	case INPUT_SHUTDOWN:
+		in->shutdown = (struct input_shutdown) { SHUTDOWN_RULES, strdup("app"), 300000000 };
+		break;
 	case INPUT_SUBSTITUTE:
 		in->substitute = (struct input_substitute) { strdup("EMIT"), strdup("why"), true, 7, strdup("token"),
 							     strdup("event"), rig_words("A=1"), 9, 7, 101, -1, 7, true };

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a container or a machine, from the event `runlevel` 0 or 6 on: what that event stops and starts has its
+ * time, then all that is left is stopped, what was started last first. Each second the waiting is told; a limit, or
+ * somebody who asks again, ends it. Carrying out the end itself is the shell's business (EFFECT_FINISHED).
+ */
+#include "core/internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/log.h"
+
+#define TICK USEC_PER_SEC
+#define TOLD_EACH 5u	 /* seconds of waiting that are told one by one; then every so many */
+#define STATUS_FAILED 1	 /* of a job that never had a main process */
+#define STATUS_SIGNAL 128 /* as shells have it */
+
+bool
+shutdown_has_begun(const struct core *core)
+{
+	return core->down != DOWN_NOT;
+}
+
+/* -- who is waited for --------------------------------------------------------------- */
+
+/* The process whose end an instance needs to be down, or PROCESS_KIND_COUNT. */
+static enum process_kind
+awaited(const struct core *core, const struct job *job)
+{
+	enum process_kind kind = process_awaited((enum job_state) job->state);
+
+	/* A task of the way down is a thing to wait for, too; one that rises or serves is not. */
+	if (job->state == JOB_RUNNING && job->goal == GOAL_START && job->cls->task && core->down == DOWN_EVENT)
+		kind = PROCESS_MAIN;
+	else if (job->goal == GOAL_START && !job->cls->task)
+		return PROCESS_KIND_COUNT;
+	return kind < PROCESS_KIND_COUNT && job->process[kind].pid > 0 ? kind : PROCESS_KIND_COUNT;
+}
+
+/* It had to be killed: that is told after the next boot, too. */
+static void
+note_killed(struct core *core, const struct job *job, enum process_kind kind, const char *why)
+{
+	char display[JOB_DISPLAY_MAX];
+	char *text = str_printf("%s %s: %s", job_display(job, display, sizeof(display)), process_kind_name(kind), why);
+
+	if (text == NULL || strv_take(&core->killed, text) < 0)
+		core->oom = true;
+}
+
+void
+shutdown_killed(struct core *core, const struct job *job, enum process_kind kind)
+{
+	char why[64];
+
+	if (core->down == DOWN_NOT)
+		return;
+	(void) snprintf(why, sizeof(why), "still there %u s after it was told to end", (unsigned) job->cls->kill_timeout);
+	note_killed(core, job, kind, why);
+}
+
+/* Kill all processes of an instance. */
+static void
+kill_job(struct core *core, const struct job *job, const char *why)
+{
+	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
+		if (job->process[i].pid <= 0)
+			continue;
+		note_killed(core, job, (enum process_kind) i, why);
+		core_kill(core, &job->process[i], SIGKILL, true);
+	}
+}
+
+static void
+tell_job(struct core *core, const struct job *job, enum process_kind kind)
+{
+	unsigned seconds = (unsigned) ((core->now - job->since) / USEC_PER_SEC);
+	char display[JOB_DISPLAY_MAX];
+	const char *name = job_display(job, display, sizeof(display));
+
+	if (seconds == 0 || (seconds > TOLD_EACH && seconds % TOLD_EACH != 0))
+		return;
+	if (job->state == JOB_KILLED && kind == PROCESS_MAIN)
+		core_log(core, LOG_LEVEL_MESSAGE, "waiting for %s: %u of %u s", name, seconds,
+			 (unsigned) job->cls->kill_timeout);
+	else
+		core_log(core, LOG_LEVEL_MESSAGE, "waiting for %s %s: %u of %u s", name, process_kind_name(kind), seconds,
+			 (unsigned) (core->down_limit / USEC_PER_SEC));
+}
+
+static void
+tell(struct core *core)
+{
+	struct slot *slot;
+	struct job *job;
+
+	DL_FOREACH(core->slots, slot) {
+		DL_FOREACH(slot->jobs, job) {
+			enum process_kind kind = awaited(core, job);
+
+			if (kind < PROCESS_KIND_COUNT)
+				tell_job(core, job, kind);
+		}
+	}
+}
+
+/* -- stopping ------------------------------------------------------------------------ */
+
+static int
+younger_first(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+	return (x < y) - (x > y);
+}
+
+/* Those with the goal start, or all. */
+static struct u64v
+list_jobs(struct core *core, bool rising)
+{
+	struct u64v ids = { 0 };
+	struct slot *slot;
+	struct job *job;
+
+	DL_FOREACH(core->slots, slot) {
+		core_visit(core);
+		DL_FOREACH(slot->jobs, job)
+			if (!rising || job->goal != GOAL_STOP)
+				core_oom(core, u64v_add(&ids, job->id));
+	}
+	if (ids.n > 1)
+		qsort(ids.p, ids.n, sizeof(ids.p[0]), younger_first);
+	return ids;
+}
+
+/* What was started later may need what was started before. False: there was nothing. */
+static bool
+stop_all(struct core *core)
+{
+	struct u64v ids = list_jobs(core, true);
+	bool any = ids.n > 0;
+
+	for (size_t i = 0; i < ids.n; i++) {
+		struct job *job = job_get(core, ids.p[i]);
+
+		if (job != NULL)
+			job_change_goal(core, job, GOAL_STOP);
+	}
+	u64v_deinit(&ids);
+	return any;
+}
+
+static void
+kill_all(struct core *core, bool awaited_only, const char *why)
+{
+	struct u64v ids = list_jobs(core, false);
+
+	for (size_t i = 0; i < ids.n; i++) {
+		const struct job *job = job_get(core, ids.p[i]);
+
+		if (job != NULL && (!awaited_only || awaited(core, job) < PROCESS_KIND_COUNT))
+			kill_job(core, job, why);
+	}
+	u64v_deinit(&ids);
+}
+
+/* -- the phases ------------------------------------------------------------------------ */
+
+static void
+set_limit(struct core *core, usec_t after)
+{
+	core_timer_cancel(core, &core->down_timer);
+	core->down_timer = core_timer(core, core->down_since + after);
+}
+
+void
+shutdown_runlevel(struct core *core, const struct event *event)
+{
+	if (core->down_limit == 0 || core->finished || core->down == DOWN_REST)
+		return;
+	core->no_respawn = core->going_down;
+	if (!core->going_down) { /* another runlevel after all */
+		core->down = DOWN_NOT;
+		core_timer_cancel(core, &core->down_timer);
+		core_timer_cancel(core, &core->down_tick);
+		core->killed = strv_free(core->killed);
+		return;
+	}
+	core->down_event = event->id;
+	free(core->down_level);
+	free(core->down_halt);
+	core->down_level = core_copy(core, env_get(event->env, "RUNLEVEL"));
+	core->down_halt = core_copy(core, env_get(event->env, "INIT_HALT"));
+	if (core->down == DOWN_EVENT)
+		return;
+	core->down = DOWN_EVENT;
+	core->down_since = core->now;
+	set_limit(core, core->down_limit / 2);
+	core->down_tick = core_timer(core, core->now + TICK);
+}
+
+static void
+enter_rest(struct core *core)
+{
+	core->down = DOWN_REST;
+	core_log(core, LOG_LEVEL_INFO, "Stopping what is left");
+	set_limit(core, core->down_limit);
+	(void) stop_all(core);
+	quarantine_reset_all(core);
+}
+
+void
+shutdown_over(struct core *core)
+{
+	struct effect *e;
+
+	core_timer_cancel(core, &core->down_timer);
+	core_timer_cancel(core, &core->down_tick);
+	core->finished = true;
+	e = effect_add(core, EFFECT_FINISHED);
+	if (e == NULL)
+		return;
+	e->finished.status = core->exit_status;
+	e->finished.level = core_copy(core, core->down_level);
+	e->finished.halt = core_copy(core, core->down_halt);
+	core_oom(core, strv_dup(&e->finished.killed, core->killed));
+}
+
+static int
+begin(struct core *core)
+{
+	const char *level = env_get(core->runlevel, "RUNLEVEL");
+	auto_strv char **env = NULL;
+
+	if (env_set_value(&env, "RUNLEVEL", "0") < 0 ||
+	    env_set_value(&env, "PREVLEVEL", level != NULL && *level != '\0' ? level : "N") < 0)
+		return -ENOMEM;
+	return event_emit(core, "runlevel", env) != NULL ? 0 : -ENOMEM;
+}
+
+/* Nobody wants to wait any longer for what is waited for. */
+static void
+skip(struct core *core)
+{
+	core_log(core, LOG_LEVEL_MESSAGE, "What is waited for is killed, as was asked for");
+	kill_all(core, true, "its end was not waited for, as was asked");
+}
+
+int
+shutdown_apply(struct core *core, const struct input_shutdown *in)
+{
+	if (core->config.session_address != NULL || core->finished)
+		return 0;
+	switch (in->what) {
+	case SHUTDOWN_RULES:
+		core->down_limit = in->limit;
+		core->exit_with = strv_free(core->exit_with);
+		return in->job != NULL ? strv_add(&core->exit_with, in->job) : 0;
+	case SHUTDOWN_BEGIN:
+		if (core->down == DOWN_NOT)
+			return begin(core);
+		skip(core);
+		return 0;
+	case SHUTDOWN_SKIP:
+		if (core->down != DOWN_NOT)
+			skip(core);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+bool
+shutdown_timer(struct core *core, uint64_t timer)
+{
+	char why[64];
+
+	if (timer == core->down_tick) {
+		tell(core);
+		core->down_tick = core_timer(core, core->now + TICK);
+		return true;
+	}
+	if (timer != core->down_timer)
+		return false;
+	core->down_timer = 0;
+	if (core->down == DOWN_EVENT) {
+		core_log(core, LOG_LEVEL_WARN, "runlevel %s takes too long: all is stopped now",
+			 core->down_level != NULL ? core->down_level : "0");
+		enter_rest(core);
+	} else if (core->down == DOWN_REST) {
+		(void) snprintf(why, sizeof(why), "still there at the end of all time, %u s",
+				(unsigned) (core->down_limit / USEC_PER_SEC));
+		kill_all(core, false, why);
+		shutdown_over(core);
+	}
+	return true;
+}
+
+void
+shutdown_look(struct core *core)
+{
+	if (core->exit_due) {
+		core->exit_due = false;
+		if (core->down == DOWN_NOT && !core->finished) {
+			core_oom(core, begin(core));
+			event_drain(core);
+		}
+	}
+	if (core->down == DOWN_NOT || core->finished)
+		return;
+	if (core->down == DOWN_EVENT && map_get_id(&core->events_by_id, core->down_event) == NULL)
+		enter_rest(core);
+	if (core->down != DOWN_REST)
+		return;
+	/* Nothing rises any more: neither what this has started … */
+	event_drain(core);
+	if (stop_all(core))
+		event_drain(core);
+	if (map_count(&core->process_to_job) == 0)
+		shutdown_over(core);
+}
+
+/* -- the job whose end is the end ------------------------------------------------------------ */
+
+void
+shutdown_job_gone(struct core *core, const struct job *job)
+{
+	int32_t status = job->main_ended - 1;
+
+	if (core->exit_with == NULL || strcmp(core->exit_with[0], job->slot->name) != 0 || job->slot->jobs != job ||
+	    job->next != NULL)
+		return;
+	if (status < 0)
+		status = !job->failed ? 0 : job->exit_status > 0 ? job->exit_status : STATUS_FAILED;
+	core->exit_status = status >= JOB_EXIT_SIGNAL(1) ? STATUS_SIGNAL + (status >> 8) : status;
+	core->exit_due = true;
+}

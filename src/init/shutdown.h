@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The end of a machine or a container: what the core has decided (core/shutdown.c) is carried out here.
+ */
+
+#include "init/init.h"
+
+/* The input of that kind. 0 or -ENOMEM; its members are the caller's to free. */
+int must_check shutdown_fill(const struct init *init, enum shutdown_action what, struct input_shutdown *in);
+
+/* Tell the core how runlevels 0 and 6 end: the limit, the job whose end is the end. At the start of each image. */
+void shutdown_rules(struct init *init);
+/* Go down; on the way down: what is waited for is killed. */
+void shutdown_begin(struct init *init);
+/* True: init is on its way down, and what is waited for is killed. */
+bool shutdown_skip(struct init *init);
+
+/* All jobs are down. Processes that are nobody's are asked to end, then init leaves. */
+void shutdown_finish(struct init *init, const struct effect_finished *how);
+void shutdown_deinit(struct init *init);
