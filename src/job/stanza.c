@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "job/argument.h"
@@ -505,7 +506,8 @@ static const struct stanza stanzas[] = {
 	{ "setuid", parse_text, print_text, .member = MEMBER(setuid), .usage = "USER", .doc = "user to run as" },
 	{ "setgid", parse_text, print_text, .member = MEMBER(setgid), .usage = "GROUP", .doc = "group to run as" },
 	{ "user", .sub = user_stanzas, .doc = "what processes get from their user" },
-	{ "cgroup", parse_cgroup, print_cgroup, .usage = "CONTROLLER [NAME] [KEY VALUE] | delegate [USER] | optional",
+	{ "cgroup", parse_cgroup, print_cgroup, .flags = STANZA_NOT_YET,
+	  .usage = "CONTROLLER [NAME] [KEY VALUE] | delegate [USER] | optional",
 	  .doc = "a control group and a setting of it" },
 	{ "namespace", parse_namespace, print_namespace, .sub = namespace_stanzas,
 	  .flags = STANZA_WORDS | STANZA_NOT_YET, .usage = "user|cgroup|ipc|uts|net|mount|pid [bare]|time...",
@@ -592,6 +594,16 @@ read_inner(struct parser *p, const struct stanza *outer, const struct stanza **i
 	return 0;
 }
 
+static int
+warn_not_yet(struct parser *p, struct place at, const struct stanza *inner, const struct stanza *outer)
+{
+	char keywords[64];
+
+	(void) snprintf(keywords, sizeof(keywords), "%s%s%s", outer->name, inner != outer ? " " : "",
+			inner != outer ? inner->name : "");
+	return lexer_warn(&p->lex, FAULT_NOT_YET, at, span_of(keywords));
+}
+
 int
 stanza_read(struct parser *p, const struct stanza **found)
 {
@@ -612,6 +624,6 @@ stanza_read(struct parser *p, const struct stanza **found)
 	if (r == 0 && inner->parse != NULL)
 		r = inner->parse(p, inner, outer);
 	if (r == 0 && ((inner->flags | outer->flags) & STANZA_NOT_YET) != 0)
-		r = lexer_warn(&p->lex, FAULT_NOT_YET, at, span_of(outer->name));
+		r = warn_not_yet(p, at, inner, outer);
 	return r;
 }

@@ -63,6 +63,17 @@ def test_the_manual_describes_every_stanza(stanzas):
     assert missing == []
 
 
+def test_the_manual_has_every_warning():
+    """Those of the catalogue in src/job/report.h, word for word."""
+    catalogue = (ROOT / "src" / "job" / "report.h").read_text()
+    warnings = [text.replace('\\"', '"') for text in re.findall(r'X\(\w+, true, "((?:[^"\\]|\\.)*)"\)', catalogue)]
+    assert len(warnings) > 10 and NOT_YET in warnings
+    manual = (ROOT / "man" / "init.5").read_text()
+    section = plain(re.search(r"^\.Sh DIAGNOSTICS\n(.*?)(?=^\.Sh )", manual, re.S | re.M).group(1))
+    told = " ".join(section.split())
+    assert [text for text in warnings if text not in told] == []
+
+
 def test_the_editor_file_knows_every_stanza(stanzas):
     syntax = (ROOT / "completions" / "vim" / "syntax" / "upstart.vim").read_text()
     missing = [pair for pair in stanzas if not all(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", syntax) for word in pair if word)]

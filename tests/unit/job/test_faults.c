@@ -331,7 +331,9 @@ test_override_is_read_as_if_appended(void **state)
 		       "limit cpu 3 4\nemits e f\nkill timeout 9\ncgroup cpu g k 2\nrespawn\nrespawn limit 3 4\n");
 
 	assert_int_equal(p.r, 0);
-	assert_int_equal(p.report.n, 0);
+	assert_int_equal(p.report.errors, 0);
+	/* The override's `respawn` counts. */
+	assert_false(has_warning(&p.report, "RESPAWN_LIMIT_INERT"));
 	assert_true(job_class_equal(p.cls, want.cls));
 	assert_string_equal(p.cls->path, "test.conf");
 	assert_string_equal(p.cls->name, "test");
