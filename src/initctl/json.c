@@ -108,6 +108,21 @@ json_status(const char *job, const struct upstart_instance *instance)
 	return object;
 }
 
+/* "" is how an init says that there is nothing. */
+static json_t *
+text_or_null(const char *text)
+{
+	return json_text(*text ? text : NULL);
+}
+
+void
+json_put_file(json_t *status, const struct upstart_job_file *file)
+{
+	json_put(status, "file", text_or_null(file->path));
+	json_put(status, "fault", text_or_null(file->fault));
+	json_put(status, "successor", text_or_null(file->successor));
+}
+
 /* `leaf` is what a leaf is called. */
 static json_t *
 tree_json(const struct condition *condition, const char *leaf)

@@ -27,6 +27,11 @@ json_t *json_env(char *const *env);
  * NULL, has null as its instance.
  */
 json_t *json_status(const char *job, const struct upstart_instance *instance);
+/*
+ * A status gets "file", the path; "fault", why the last edit of it is refused; and "successor", what comes when the last
+ * instance has stopped: "changed" or "deleted". Each is null when there is nothing to say.
+ */
+void json_put_file(json_t *status, const struct upstart_job_file *file);
 
 /* {"event", "match": […]}, {"and": […, …]} or {"or": […, …]}; NULL becomes null. */
 json_t *json_condition(const struct condition *condition);

@@ -5,28 +5,28 @@
 #include "initctl/status_line.h"
 #include "initctl/target.h"
 
-/*
- * That another definition lies in the file than is in use is said beside the status, which scripts read word by word.
- * An init that does not tell, or not us, has nothing to say.
- */
-static void
-show_file(const struct initctl *ctl, const struct target *target)
+/* Where the job comes from; NULL from an init that does not tell, or not us. */
+static struct upstart_job_file *
+get_file(const struct initctl *ctl, const struct target *target)
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
-	struct upstart_job_file *file;
+	struct upstart_job_file *file = NULL;
 
-	if (upstart_job_file(ctl->upstart, target->job_path, &file, &err) < 0) {
+	if (upstart_job_file(ctl->upstart, target->job_path, &file, &err) < 0)
 		upstart_error_clear(&err);
-		return;
-	}
+	return file;
+}
+
+/* That another definition lies in the file than is in use is said beside the status, which scripts read word by word. */
+static void
+warn_of_file(const struct initctl *ctl, const char *job, const struct upstart_job_file *file)
+{
 	if (*file->fault)
-		tool_warn(&ctl->tool, _("%s keeps its last good definition, the file is wrong: %s"), target->job,
-			  file->fault);
+		tool_warn(&ctl->tool, _("%s keeps its last good definition, the file is wrong: %s"), job, file->fault);
 	else if (strcmp(file->successor, "changed") == 0)
-		tool_warn(&ctl->tool, _("%s runs with an older definition than that in %s"), target->job, file->path);
+		tool_warn(&ctl->tool, _("%s runs with an older definition than that in %s"), job, file->path);
 	else if (strcmp(file->successor, "deleted") == 0)
-		tool_warn(&ctl->tool, _("%s runs with a definition whose file is gone: %s"), target->job, file->path);
-	upstart_job_file_free(file);
+		tool_warn(&ctl->tool, _("%s runs with a definition whose file is gone: %s"), job, file->path);
 }
 
 /* That init itself is not quite well is said beside the status, too. */
@@ -47,6 +47,8 @@ run(struct initctl *ctl, char *const *operands)
 {
 	struct target target auto_target = TARGET_INIT;
 	struct upstart_error err = UPSTART_ERROR_INIT;
+	struct upstart_job_file *file;
+	int status;
 
 	if (target_find(&target, ctl, operands) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
@@ -55,11 +57,15 @@ run(struct initctl *ctl, char *const *operands)
 	    (target.env[0] || !upstart_error_is(&err, UPSTART_ERROR_UNKNOWN_INSTANCE)))
 		return initctl_failed(ctl, &err);
 	upstart_error_clear(&err);
-	if (status_line_show(ctl, target.job, target.instance_path) != EXIT_SUCCESS)
-		return EXIT_FAILURE;
-	show_file(ctl, &target);
-	show_degraded(ctl);
-	return EXIT_SUCCESS;
+	file = get_file(ctl, &target);
+	status = status_line_show_with(ctl, target.job, target.instance_path, file);
+	if (status == EXIT_SUCCESS) {
+		if (file)
+			warn_of_file(ctl, target.job, file);
+		show_degraded(ctl);
+	}
+	upstart_job_file_free(file);
+	return status;
 }
 
 const struct command command_status = {

@@ -45,6 +45,12 @@ status_line_format(const char *job, const struct upstart_instance *instance)
 int
 status_line_show(struct initctl *ctl, const char *job, const char *path)
 {
+	return status_line_show_with(ctl, job, path, NULL);
+}
+
+int
+status_line_show_with(struct initctl *ctl, const char *job, const char *path, const struct upstart_job_file *file)
+{
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	struct upstart_instance *instance = NULL;
 	char *text auto_free = NULL;
@@ -54,7 +60,11 @@ status_line_show(struct initctl *ctl, const char *job, const char *path)
 		return initctl_failed(ctl, &err);
 	upstart_error_clear(&err);
 	if (ctl->json) {
-		json_show(&ctl->tool, json_status(job, instance));
+		json_t *status = json_status(job, instance);
+
+		if (file)
+			json_put_file(status, file);
+		json_show(&ctl->tool, status);
 	} else {
 		text = status_line_format(job, instance);
 		tool_print(&ctl->tool, "%s", text);

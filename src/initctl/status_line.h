@@ -12,3 +12,5 @@ char *status_line_format(const char *job, const struct upstart_instance *instanc
 
 /* Ask how the instance at `path` (NULL: there is none) is and print it; one that is gone has stopped. Exit status. */
 int status_line_show(struct initctl *ctl, const char *job, const char *path);
+/* The same; the JSON has members for `file` as well, unless that is NULL. */
+int status_line_show_with(struct initctl *ctl, const char *job, const char *path, const struct upstart_job_file *file);

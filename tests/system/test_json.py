@@ -13,13 +13,13 @@ def ask(init, *words):
 
 
 def test_status_and_list_have_instances_and_processes(session):
-    session.job("web", SLEEP)
+    path = session.job("web", SLEEP)
     session.job("pool", "instance $N\npre-stop exec sleep 1000\n" + SLEEP)
     session.wait_jobs(2)
     started = ask(session, "start", "web")
     assert started == {"job": "web", "instance": "", "goal": "start", "state": "running",
                        "processes": [{"process": "main", "pid": session.pid_of("web")}]}
-    assert ask(session, "status", "web") == started
+    assert ask(session, "status", "web") == {**started, "file": str(path), "fault": None, "successor": None}
     nothing = {"job": "pool", "instance": None, "goal": "stop", "state": "waiting", "processes": []}
     assert ask(session, "list") == [nothing, started]
     ask(session, "start", "pool", "N=b")
@@ -32,6 +32,21 @@ def test_status_and_list_have_instances_and_processes(session):
     assert [p["process"] for p in listed[1]["processes"]] == ["main", "pre-stop"]
     assert ask(session, "restart", "web")["state"] == "running"
     assert ask(session, "stop", "web") == {**nothing, "job": "web"}
+
+
+def test_status_tells_of_the_file(session):
+    path = session.job("web", SLEEP)
+    session.wait_job("web")
+    session.ctl("start", "web")
+    session.job("web", "exec sleep 2000\n")
+    wait_for(lambda: ask(session, "status", "web")["successor"] == "changed", "init to notice the edit")
+    session.job("web", SLEEP + "wibble\n")
+    wait_for(lambda: ask(session, "status", "web")["fault"] == f"{path}:2: Unknown stanza", "init to notice the fault")
+    path.unlink()
+    wait_for(lambda: ask(session, "status", "web")["successor"] == "deleted", "init to notice that it is gone")
+    # What is said to people is said all the same, beside the value.
+    done = session.command("initctl", "status", "--json", "web")
+    assert "file is gone" in done.stderr and json.loads(done.stdout)["state"] == "running"
 
 
 def test_configuration_is_a_tree(session):
