@@ -234,6 +234,22 @@ def test_full_disk(make_pid1):
     assert said() == 1
 
 
+def test_want_of_a_terminal_costs_one_start_its_log(make_pid1):
+    """It does not change the job: the next start has its log again."""
+    machine = make_pid1()
+    machine.start()
+    machine.job("job", "exec sh -c 'echo hello; exec sleep 1000'\n")
+    machine.wait_job("job")
+    assert machine.command("mv", "/dev/ptmx", "/dev/kept").returncode == 0
+    assert "start/running" in machine.ctl("start", "job")
+    said = "Failed to create pty - disabling logging for job"
+    wait_for(lambda: said in machine.messages() + machine.kmsg(), "the message")
+    assert machine.command("readlink", f"/proc/{machine.pid_of('job')}/fd/1").stdout == "/dev/null\n"
+    assert machine.command("mv", "/dev/kept", "/dev/ptmx").returncode == 0
+    machine.ctl("restart", "job")
+    wait_for(lambda: machine.command("cat", machine.log / "job.log").stdout == "hello\n", "the log")
+
+
 def test_read_only_disk_and_one_that_appears_late(make_pid1):
     machine = make_pid1()
     machine.start()

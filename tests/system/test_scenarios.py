@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The scenarios of tests/system/scenarios (see scenario.py), each with an init of its own."""
 
+import collections
 import os
 import pathlib
 import re
@@ -98,19 +99,29 @@ def test_all_scenarios_have_names_of_their_own():
     assert len(names) == len(set(names)), [n for n in names if names.count(n) > 1]
 
 
-def test_every_defect_is_tested_where_the_table_says():
-    """tests/system/runtime-defects.md: each scenario and each test named there is there."""
-    here = pathlib.Path(__file__).parent
-    table = (here / "runtime-defects.md").read_text()
-    files = {path.name: path for path in here.parent.rglob("test_*.*")}
-    rows = re.findall(r"^\| (R\d+) \|.*\| (.*) \|$", table, re.M)
-    assert [row[0] for row in rows] == [f"R{n}" for n in range(1, 40) if n not in (16, 17)]
-    for defect, tests in rows:
-        named = re.findall(r"`([^`]+)`", tests)
+DEFECTS = [
+    ("system/runtime-defects.md", [f"R{n}" for n in range(1, 40) if n not in (16, 17)]),
+    ("unit/job/language-defects.md", [f"D{n}" for n in range(1, 43)]),
+]
+
+
+@pytest.mark.parametrize("table, numbers", DEFECTS, ids=[table for table, numbers in DEFECTS])
+def test_every_defect_is_tested_where_the_table_says(table, numbers):
+    """Each has a row, and each scenario, test and decision page that is named there is there."""
+    tests = pathlib.Path(__file__).parents[1]
+    files = collections.defaultdict(str)  # several rooms may have one of that name
+    for path in [*tests.rglob("test_*.c"), *tests.rglob("test_*.py")]:
+        files[path.name] += path.read_text()
+    rows = re.findall(r"^\| ([RD]\d+) \|.*\| (.*) \|$", (tests / table).read_text(), re.M)
+    assert [row[0] for row in rows] == numbers
+    for defect, cell in rows:
+        named = re.findall(r"`([^`]+)`", cell)
         assert named, defect
         for name in named:
             file, _, test = name.partition("::")
             if test:
-                assert re.search(rf"\b{test}\(", files[file].read_text()), f"{defect}: {name}"
+                assert re.search(rf"\b{test}\(", files[file]), f"{defect}: {name}"
             else:
                 assert file in {s.name for s in SCENARIOS}, f"{defect}: {name}"
+        for page in re.findall(r"\]\(([^)]+)\)", cell):
+            assert ((tests / table).parent / page).is_file(), f"{defect}: {page}"

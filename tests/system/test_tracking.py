@@ -143,6 +143,28 @@ def test_all_shapes(session):
     live_shapes(session, SHAPES)
 
 
+@pytest.mark.parametrize("across", [False, True], ids=["as ever", "forks-across-exec"])
+def test_exec_between_the_forks_of_a_daemon(make_session, across):
+    """What is executed after the first fork is the daemon, unless forks are counted on."""
+    init = make_session().start(*["--forks-across-exec"] * across)
+    folder = job(init, "d", "daemon", "fxmWfmw", timeout=600)
+    starting = init.background("start", "d")
+    # init has heard of the exec before the program could write anything.
+    first = wait_for(lambda: noted(folder, "main"), "the program to be executed")[0]
+    if across:
+        assert init.status("d").startswith("d start/spawned")
+        assert starting.poll() is None
+        (folder / "go").touch()
+        main = wait_for(lambda: noted(folder, "main")[1:], "the second fork")[0]
+    else:
+        main = first
+    out, err = starting.communicate(timeout=60)
+    assert starting.returncode == 0, err
+    assert out.startswith("d start/running")
+    wait_main(init, "d", main)
+    assert init.ctl("stop", "d") == "d stop/waiting\n"
+
+
 @pytest.mark.parametrize("expect", ["fork", "daemon", "exit"])
 def test_a_main_that_ends_early_fails_the_start(session, expect):
     for i, steps in enumerate(["e3", "ke3", "ne3"]):
