@@ -74,7 +74,23 @@ def test_the_manual_has_every_warning():
     assert [text for text in warnings if text not in told] == []
 
 
+def of_vim(pattern):
+    """A pattern of vim, as far as the syntax file needs them, as one of Python."""
+    for vim, python in ((r"\%(", "(?:"), (r"\(", "("), (r"\)", ")"), (r"\|", "|"), (r"\+", "+"), (r"\=", "?"), (r"\>", r"(?![\w-])"),
+                        (r"\ze", "")):
+        pattern = pattern.replace(vim, python)
+    return re.compile(pattern)
+
+
 def test_the_editor_file_knows_every_stanza(stanzas):
+    """Each is matched whole, by what colours stanzas; and words that are none are not."""
     syntax = (ROOT / "completions" / "vim" / "syntax" / "upstart.vim").read_text()
-    missing = [pair for pair in stanzas if not all(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", syntax) for word in pair if word)]
+    patterns = [of_vim(p) for p in re.findall(r'^syntax match upstartStanza "(.*)"$', syntax, re.M)]
+    patterns += [of_vim(re.search(r'start="(\^.*script.*)"$', syntax, re.M)[1])]
+    matches = lambda text: max((m.end() for m in (p.match(text) for p in patterns) if m), default=0)  # noqa: E731
+    missing = [pair for pair in stanzas if matches("  " + " ".join(pair).strip()) != len("  " + " ".join(pair).strip())]
     assert missing == []
+    assert [word for word in ("wibble", "tasks", "exec-", "start", "start at", "kill it", "pre-start run") if matches(word)] == []
+    first = {pair[0] for pair in stanzas}
+    named = {word for p in patterns for word in re.findall(r"[a-z][a-z-]+", p.pattern.replace(r"[\w-]", ""))}
+    assert named - first - {pair[1] for pair in stanzas} == set()
