@@ -42,6 +42,7 @@ static const struct wire_field set_env_fields[] = {
 static const struct wire_field session_end_fields[] = { F(STR, session_end, type) };
 static const struct wire_field shutdown_fields[] = {
 	F(U32, shutdown, what), F(STR, shutdown, job), F(U64, shutdown, limit),
+	F(BOOL, shutdown, assist),
 };
 static const struct wire_field log_level_fields[] = { F(I32, log_level, level) };
 static const struct wire_field substitute_fields[] = {

@@ -160,6 +160,7 @@ struct input_shutdown {
 	uint32_t what;	/* enum shutdown_action */
 	char *job;	/* the end of that job is the end of all, with its status; NULL: of none */
 	uint64_t limit; /* microseconds until all that is left is killed */
+	bool assist;	/* jobs end the machine, not we: we tell what is waited for, and kill what never ends */
 };
 
 struct input_log_level {

@@ -344,6 +344,7 @@ struct core {
 
 	/* shutdown.c */
 	uint32_t down;	   /* enum down_phase */
+	bool down_assist;  /* see input_shutdown */
 	usec_t down_limit; /* 0: runlevels are nothing to us */
 	usec_t down_since;
 	uint64_t down_event, down_timer, down_tick; /* 0: none */

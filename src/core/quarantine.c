@@ -302,7 +302,8 @@ substitute_timer(struct core *core, const struct input_substitute *in)
 		core->down_tick = 0;
 	} else if (in->timer == core->down_timer) {
 		core->down_timer = 0;
-		shutdown_over(core);
+		if (!core->down_assist)
+			shutdown_over(core);
 	} else if (job != NULL) {
 		const char *name = take_timer(job, in->timer);
 
@@ -362,7 +363,7 @@ quarantine_substitute(struct core *core, const struct input_substitute *in)
 		return 0;
 	case INPUT_SHUTDOWN:
 		/* Asked to go, it must go, if not in order. */
-		if (in->present && core->config.session_address == NULL && !core->finished)
+		if (in->present && !core->down_assist && core->config.session_address == NULL && !core->finished)
 			shutdown_over(core);
 		return 0;
 	case INPUT_SESSION_END:

@@ -33,7 +33,7 @@ static const struct wire_field core_fields[] = {
 	F(U32, core, down),          F(U64, core, down_limit),    F(U64, core, down_since),
 	F(U64, core, down_event),    F(U64, core, down_timer),    F(U64, core, down_tick),
 	F(STR, core, down_level),    F(STR, core, down_halt),     F(STRV, core, killed),
-	F(STRV, core, exit_with),    F(I32, core, exit_status),
+	F(STRV, core, exit_with),    F(I32, core, exit_status), F(BOOL, core, down_assist),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 

@@ -39,6 +39,9 @@ awaited(const struct core *core, const struct job *job)
 		kind = PROCESS_MAIN;
 	else if (job->goal == GOAL_START && !job->cls->task)
 		return PROCESS_KIND_COUNT;
+	/* Where a task ends the machine it is no more than at work. */
+	if (job->goal == GOAL_START && core->down_assist)
+		return PROCESS_KIND_COUNT;
 	return kind < PROCESS_KIND_COUNT && job->process[kind].pid > 0 ? kind : PROCESS_KIND_COUNT;
 }
 
@@ -200,7 +203,7 @@ shutdown_runlevel(struct core *core, const struct event *event)
 		return;
 	core->down = DOWN_EVENT;
 	core->down_since = core->now;
-	set_limit(core, core->down_limit / 2);
+	set_limit(core, core->down_assist ? core->down_limit : core->down_limit / 2);
 	core->down_tick = core_timer(core, core->now + TICK);
 }
 
@@ -259,6 +262,7 @@ shutdown_apply(struct core *core, const struct input_shutdown *in)
 	switch (in->what) {
 	case SHUTDOWN_RULES:
 		core->down_limit = in->limit;
+		core->down_assist = in->assist;
 		core->exit_with = strv_free(core->exit_with);
 		return in->job != NULL ? strv_add(&core->exit_with, in->job) : 0;
 	case SHUTDOWN_BEGIN:
@@ -288,7 +292,11 @@ shutdown_timer(struct core *core, uint64_t timer)
 	if (timer != core->down_timer)
 		return false;
 	core->down_timer = 0;
-	if (core->down == DOWN_EVENT) {
+	if (core->down_assist) {
+		core_log(core, LOG_LEVEL_WARN, "runlevel %s takes too long: what does not stop is killed",
+			 core->down_level != NULL ? core->down_level : "0");
+		kill_all(core, true, "its end took too long");
+	} else if (core->down == DOWN_EVENT) {
 		core_log(core, LOG_LEVEL_WARN, "runlevel %s takes too long: all is stopped now",
 			 core->down_level != NULL ? core->down_level : "0");
 		enter_rest(core);
@@ -311,7 +319,7 @@ shutdown_look(struct core *core)
 			event_drain(core);
 		}
 	}
-	if (core->down == DOWN_NOT || core->finished)
+	if (core->down == DOWN_NOT || core->down_assist || core->finished)
 		return;
 	if (core->down == DOWN_EVENT && map_get_id(&core->events_by_id, core->down_event) == NULL)
 		enter_rest(core);

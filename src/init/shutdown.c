@@ -52,7 +52,8 @@ shutdown_fill(const struct init *init, enum shutdown_action what, struct input_s
 	if (what != SHUTDOWN_RULES)
 		return 0;
 	in->limit = limit_of(init);
-	return str_copy(&in->job, init->options.exit_with);
+	in->assist = !init->container;
+	return str_copy(&in->job, init->container ? init->options.exit_with : NULL);
 }
 
 void
@@ -60,7 +61,7 @@ shutdown_rules(struct init *init)
 {
 	if (init->options.exit_with != NULL && !init->container)
 		log_error("--exit-with is for containers: no machine ends with a job");
-	if (init->container)
+	if (init_is_system(init))
 		own_shutdown(init, SHUTDOWN_RULES);
 }
 

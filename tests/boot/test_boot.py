@@ -91,6 +91,26 @@ def test_runlevels(machine):
     assert "reboot: Power down" in machine.console()
 
 
+SLOW_RC = """#!/bin/sh
+[ "$RUNLEVEL" = 0 ] || exit 0
+while initctl status stubborn | grep -q stop/killed; do sleep 1; done
+exec /sbin/poweroff -f
+"""
+
+
+def test_what_a_shutdown_waits_for_is_told_and_can_be_skipped(machine):
+    machine.job("stubborn", "start on startup\nstop on runlevel [016]\nkill timeout 10000\nscript\n\ttrap '' TERM\n\ttouch /run/ready\n"
+                            "\twhile :; do sleep 1; done\nend script\n")
+    machine.text("etc/init.d/rc", SLOW_RC, 0o755)
+    machine.boot()
+    machine.wait("ls /run/ready", "^/run/ready$")
+    machine.run("shutdown -P now")
+    machine.wait("dmesg | grep waiting", r"init: waiting for stubborn: \d+ of 10000 s")
+    machine.press_ctrl_alt_delete()
+    machine.wait_off()
+    assert "reboot: Power down" in machine.console()
+
+
 def test_the_kernels_words_choose_the_runlevel(machine):
     machine.job("up", "start on startup\ntask\nexec initctl emit --no-wait failsafe-boot\n")
     machine.text("etc/init.d/rc", RC, 0o755)

@@ -69,7 +69,7 @@ fill_input(struct input *in, uint32_t type)
 		in->family = (struct input_family){ 7, FAMILY_NEWS_GROUPED, 101, 102, 103, 104 };
 		break;
 	case INPUT_SHUTDOWN:
-		in->shutdown = (struct input_shutdown) { SHUTDOWN_RULES, strdup("app"), 300000000 };
+		in->shutdown = (struct input_shutdown) { SHUTDOWN_RULES, strdup("app"), 300000000, true };
 		break;
 	case INPUT_SUBSTITUTE:
 		in->substitute = (struct input_substitute) { strdup("EMIT"), strdup("why"), true, 7, strdup("token"),

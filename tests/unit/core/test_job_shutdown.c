@@ -222,6 +222,67 @@ test_shutdown_nothing_rises_any_more(void **state)
 }
 
 static void
+assist(struct rig *r)
+{
+	struct input in = { .type = INPUT_SHUTDOWN, .shutdown = { SHUTDOWN_RULES, NULL, LIMIT, true } };
+
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+/* A machine is ended by its jobs: they are let work, and nothing else is stopped. */
+static void
+test_shutdown_of_a_machine_is_told_only(void **state)
+{
+	struct rig *r = *state;
+
+	assist(r);
+	(void) rig_define(r, "rc", "start on runlevel [06];task;exec rc");
+	(void) rig_define(r, "db", "stop on runlevel [06];kill timeout 50;exec db");
+	(void) rig_define(r, "other", "respawn;exec other");
+	rig_rule(r, "rc", "main", "waits", false);
+	rig_rule(r, "db", "main", "ignores", false);
+	(void) rig_start(r, "db", NULL);
+	(void) rig_start(r, "other", NULL);
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=6 PREVLEVEL=2");
+	rig_settle(r);
+	rig_pass(r, 2 * USEC_PER_SEC);
+	rig_expect(r, "log message waiting for db: 1 of 50 s\nlog message waiting for db: 2 of 50 s\n");
+	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_FINISHED);
+	shutdown_input(r, SHUTDOWN_SKIP, NULL, 0);
+	rig_expect(r, "kill db main KILL\n");
+	rig_exit(r, "db", "main", JOB_EXIT_SIGNAL(9));
+	rig_exit(r, "rc", "main", 0);
+	rig_assert_state(r, "other", "start/running");
+	rig_exit(r, "other", "main", 1); /* no longer respawned */
+	rig_assert_state(r, "other", "none");
+	rig_expect(r, "");
+}
+
+/* What waits for ever is killed at the limit, what ends the machine is not. */
+static void
+test_shutdown_of_a_machine_has_a_limit(void **state)
+{
+	struct rig *r = *state;
+
+	assist(r);
+	(void) rig_define(r, "rc", "start on runlevel [06];task;exec rc");
+	(void) rig_define(r, "db", "stop on runlevel [06];pre-stop exec hang;exec db");
+	rig_rule(r, "rc", "main", "waits", false);
+	rig_rule(r, "db", "pre-stop", "waits", false);
+	(void) rig_start(r, "db", NULL);
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_FINISHED);
+	rig_pass(r, LIMIT - USEC_PER_SEC);
+	rig_expect(r, "");
+	rig_pass(r, USEC_PER_SEC);
+	rig_expect(r, "kill db main KILL\nkill db pre-stop KILL\n");
+	rig_assert_state(r, "rc", "start/running");
+}
+
+static void
 end_of_app(struct rig *r, const char *text, const char *rule, const char *wanted)
 {
 	shutdown_input(r, SHUTDOWN_RULES, "app", LIMIT);
@@ -326,6 +387,8 @@ main(void)
 		T(test_shutdown_ends_at_its_limit),
 		T(test_shutdown_another_runlevel_calls_it_off),
 		T(test_shutdown_nothing_rises_any_more),
+		T(test_shutdown_of_a_machine_is_told_only),
+		T(test_shutdown_of_a_machine_has_a_limit),
 		T(test_shutdown_when_its_job_ends),
 		T(test_shutdown_with_the_status_of_its_job),
 		T(test_shutdown_with_a_normal_status_that_is_not_zero),
