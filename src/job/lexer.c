@@ -426,6 +426,8 @@ lexer_line_end(struct lexer *lex)
 	int r;
 
 	lexer_skip_blanks(lex);
+	if (at_trailing_slash(lex))
+		return fault_trailing_slash(lex);
 	if (!lexer_at_line_end(lex))
 		return lexer_fault(lex, FAULT_UNEXPECTED_TOKEN, lexer_place(lex), rest_of_word(lex));
 	r = lexer_skip_comment(lex);
