@@ -48,7 +48,7 @@ static const struct wire_field reply_fields[] = {
 	F(STRV, reply, stop_on),   F(STRV, reply, emits),  F(STR, reply, goal),	 F(STR, reply, state),
 	F(STRV, reply, processes), F(STR, reply, path),	   F(STR, reply, fault), F(STR, reply, successor),
 	F(STR, reply, quarantine), F(STR, reply, degraded),
-	F(STRV, reply, while_on),   F(STRV, reply, exports), F(STR, reply, template),
+	F(STRV, reply, while_on),   F(STRV, reply, exports), F(STR, reply, template), F(BOOL, reply, more),
 };
 static const struct wire_field notify_fields[] = {
 	F(U32, notify, type), F(STR, notify, job), F(STR, notify, instance),

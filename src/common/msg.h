@@ -179,6 +179,7 @@ enum request_action {
 	REQUEST_GET_WAITS,	      /* Q                              -> value (JSON) */
 	REQUEST_GET_ROOT, /* Q (pid) -> value: the root of its chroot session; "": none; "?": the process has ended */
 	REQUEST_GET_SNAPSHOT,	      /* Q                              -> - and a descriptor */
+	REQUEST_GET_OBJECTS,	      /* Q                              -> properties of each job and instance */
 	REQUEST_ACTION_COUNT
 };
 
@@ -227,6 +228,7 @@ struct msg_reply {
 	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
 	/* of init */
 	char *degraded; /* the rule of its own that it broke; "": none */
+	bool more; /* others to the same query follow: of REQUEST_GET_OBJECTS, one for each object; the last has none */
 };
 
 enum notify_type {
@@ -238,6 +240,7 @@ enum notify_type {
 	NOTIFY_STATE_CHANGED,	 /* job instance text */
 	NOTIFY_FAILED,		 /* job instance value */
 	NOTIFY_EVENT_EMITTED,	 /* text env [job: the root of the chroot session whose event it is] */
+	NOTIFY_EVENT_QUEUED,	 /* the same, before anybody hears it */
 	NOTIFY_TYPE_COUNT
 };
 

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "control/libdbus.h"
 #include "control/link.h"
+#include "control/objects.h"
 #include "control/peer.h"
 #include "control/table.h"
 
@@ -66,6 +67,7 @@ call_free(struct call *call)
 	free(call->name);
 	free(call->root);
 	(void) strv_free(call->list);
+	(void) objects_free(call->objects);
 	free(call);
 }
 
@@ -327,6 +329,11 @@ call_answered(struct control *control, struct msg_reply *reply, int fd)
 		log_debug("Nobody waits for answer %llu", (unsigned long long) reply->request);
 		return;
 	}
+	if (reply->more && reply->error == NULL) {
+		if (call->part != NULL)
+			call->part(call, reply);
+		return;
+	}
 	release_question(call);
 	call->fd = fd;
 	if (reply->error == NULL)
@@ -351,6 +358,8 @@ call_ask_again(struct control *control)
 	DL_FOREACH(control->calls, call) {
 		if (call->number == 0 || !call->query)
 			continue;
+		if (call->begin != NULL)
+			call->begin(call);
 		if (link_send_query(control->link, &call->body) < 0)
 			log_error("Unable to ask init again");
 	}

@@ -14,6 +14,7 @@
 #include "control/path.h"
 
 struct method;
+struct objects;
 struct property;
 
 /* Ends the call with what init said; the reply carries no error. */
@@ -32,6 +33,10 @@ struct call {
 
 	call_finish_fn finish;
 	void (*gone)(struct call *call); /* instead of call_unknown() when init does not know the object */
+	/* When the answer comes in parts: begins it, again when init was replaced; takes each but the last. */
+	void (*begin)(struct call *call);
+	void (*part)(struct call *call, const struct msg_reply *reply);
+	struct objects *objects; /* owned: what they make */
 	bool lasting;			 /* `finish` does more than answer: kept when the client leaves */
 	bool joining;			 /* waits for the bus, not for init */
 	const struct property *property; /* Get, Set */

@@ -7,10 +7,11 @@
 #include "common/scope.h"
 #include "control/bus.h"
 #include "control/libdbus.h"
+#include "control/objects.h"
 #include "control/path.h"
 #include "control/peer.h"
 
-enum source { FROM_MANAGER, FROM_JOB, FROM_INSTANCE };
+enum source { FROM_MANAGER, FROM_MANAGER2, FROM_JOB, FROM_INSTANCE };
 enum payload { OF_JOB_PATH, OF_INSTANCE_PATH, OF_TEXT, OF_VALUE, OF_EVENT };
 
 static const struct notice {
@@ -26,10 +27,12 @@ static const struct notice {
 	[NOTIFY_STATE_CHANGED] = { FROM_INSTANCE, OF_TEXT, "StateChanged" },
 	[NOTIFY_FAILED] = { FROM_INSTANCE, OF_VALUE, "Failed" },
 	[NOTIFY_EVENT_EMITTED] = { FROM_MANAGER, OF_EVENT, "EventEmitted" },
+	[NOTIFY_EVENT_QUEUED] = { FROM_MANAGER2, OF_EVENT, "EventQueued" },
 };
 
 static const char *const source_interfaces[] = {
 	[FROM_MANAGER] = INTERFACE_MANAGER,
+	[FROM_MANAGER2] = INTERFACE_MANAGER2,
 	[FROM_JOB] = INTERFACE_JOB,
 	[FROM_INSTANCE] = INTERFACE_INSTANCE,
 };
@@ -42,27 +45,36 @@ is_listening(const struct control *control, const struct peer *peer, struct span
 	       scope_equal(scope_of(peer->root), root);
 }
 
+/* Who hears a signal: everybody of the session, or those who asked for more than the original tells. */
+enum audience { EVERYBODY, SUBSCRIBERS };
+
 static bool
-has_listeners(const struct control *control, struct span root)
+hears(const struct control *control, const struct peer *peer, struct span root, enum audience audience)
+{
+	return is_listening(control, peer, root) && (audience == EVERYBODY || peer->subscribed);
+}
+
+static bool
+has_listeners(const struct control *control, struct span root, enum audience audience)
 {
 	const struct peer *peer;
 
 	DL_FOREACH(control->peers, peer)
-		if (is_listening(control, peer, root))
+		if (hears(control, peer, root, audience))
 			return true;
 	return false;
 }
 
 /* Send to all of a session; the message's reference is taken. NULL: out of memory. */
 static void
-send_all(struct control *control, struct span root, DBusMessage *message)
+send_all(struct control *control, struct span root, enum audience audience, DBusMessage *message)
 {
 	struct peer *peer;
 	bool ok = message != NULL;
 
 	DL_FOREACH(control->peers, peer) {
 		/* A copy each: a message carries the serial of the connection it was first sent on. */
-		bool listening = is_listening(control, peer, root);
+		bool listening = hears(control, peer, root, audience);
 		DBusMessage *copy = message != NULL && listening ? dbus_message_copy(message) : NULL;
 
 		if (copy == NULL) {
@@ -108,7 +120,9 @@ new_signal(const struct notice *notice, const struct msg_notify *notify)
 	auto_free char *job = path_job(notify->job != NULL ? notify->job : "");
 	auto_free char *instance =
 	    path_instance(notify->job != NULL ? notify->job : "", notify->instance != NULL ? notify->instance : "");
-	const char *path = notice->source == FROM_MANAGER ? MANAGER_PATH : notice->source == FROM_JOB ? job : instance;
+	const char *path = notice->source == FROM_JOB	     ? job
+			   : notice->source == FROM_INSTANCE ? instance
+							     : MANAGER_PATH;
 	DBusMessage *m = NULL;
 
 	if (job != NULL && instance != NULL)
@@ -120,24 +134,127 @@ new_signal(const struct notice *notice, const struct msg_notify *notify)
 	return m;
 }
 
+/* -- for subscribers ---------------------------------------------------------- */
+
+void
+notify_subscribe(struct call *call)
+{
+	call->peer->subscribed = true;
+	call_return(call);
+}
+
+bool
+notify_has_subscribers(const struct control *control, struct span root)
+{
+	return has_listeners(control, root, SUBSCRIBERS);
+}
+
+void
+notify_subscribers(struct control *control, struct span root, DBusMessage *message)
+{
+	send_all(control, root, SUBSCRIBERS, message);
+}
+
+/* The properties that have changed: one, whose value is a string. */
+static bool
+put_changed(DBusMessageIter *it, const char *name, const char *value)
+{
+	DBusMessageIter dict, entry, variant;
+
+	return dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "{sv}", &dict) &&
+	       dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &name) &&
+	       dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "s", &variant) &&
+	       libdbus_put_string(&variant, value) && dbus_message_iter_close_container(&entry, &variant) &&
+	       dbus_message_iter_close_container(&dict, &entry) && dbus_message_iter_close_container(it, &dict);
+}
+
+/* And those of which it is only known that they may have: `stale`, or NULL. The reference is the caller's; NULL: oom. */
+static DBusMessage *
+new_change(const char *path, const char *interface, const char *name, const char *value, const char *stale)
+{
+	char *const invalidated[] = { (char *) (uintptr_t) stale, NULL };
+	DBusMessage *m = dbus_message_new_signal(path, DBUS_INTERFACE_PROPERTIES, "PropertiesChanged");
+	DBusMessageIter it;
+
+	if (m == NULL)
+		return NULL;
+	dbus_message_iter_init_append(m, &it);
+	if (libdbus_put_string(&it, interface) && put_changed(&it, name, value) && libdbus_put_strv(&it, invalidated))
+		return m;
+	dbus_message_unref(m);
+	return NULL;
+}
+
+/* Goal or state. With a state processes come and go. */
+static void
+tell_change(struct control *control, const struct msg_notify *notify, struct span root)
+{
+	bool state = notify->type == NOTIFY_STATE_CHANGED;
+	auto_free char *path =
+	    path_instance(notify->job != NULL ? notify->job : "", notify->instance != NULL ? notify->instance : "");
+	DBusMessage *m = NULL;
+
+	if (path != NULL)
+		m = new_change(path, INTERFACE_INSTANCE, state ? "state" : "goal", notify->text != NULL ? notify->text : "",
+			       state ? "processes" : NULL);
+	notify_subscribers(control, root, m);
+}
+
+/* What subscribers hear beside the signal of the original. */
+static void
+tell_subscribers(struct control *control, const struct msg_notify *notify, struct span root)
+{
+	switch (notify->type) {
+	case NOTIFY_GOAL_CHANGED:
+	case NOTIFY_STATE_CHANGED:
+		tell_change(control, notify, root);
+		break;
+	case NOTIFY_JOB_ADDED:
+	case NOTIFY_INSTANCE_ADDED:
+		objects_added(control, notify->job, notify->type == NOTIFY_INSTANCE_ADDED ? notify->instance : NULL);
+		break;
+	case NOTIFY_JOB_REMOVED:
+	case NOTIFY_INSTANCE_REMOVED:
+		objects_removed(control, notify->job, notify->type == NOTIFY_INSTANCE_REMOVED ? notify->instance : NULL);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+notify_log_priority(struct control *control, const char *priority)
+{
+	if (notify_has_subscribers(control, scope_of(NULL)))
+		notify_subscribers(control, scope_of(NULL),
+				   new_change(MANAGER_PATH, INTERFACE_MANAGER, "log_priority", priority, NULL));
+}
+
+/* -- what init says ----------------------------------------------------------- */
+
 void
 notify_clients(struct control *control, const struct msg_notify *notify)
 {
+	bool event = notify->type == NOTIFY_EVENT_EMITTED || notify->type == NOTIFY_EVENT_QUEUED;
 	const char *job = notify->job != NULL ? notify->job : "";
-	struct span root = notify->type == NOTIFY_EVENT_EMITTED ? scope_of(notify->job) : scope_root(job);
+	struct span root = event ? scope_of(notify->job) : scope_root(job);
+	enum audience audience = notify->type == NOTIFY_EVENT_QUEUED ? SUBSCRIBERS : EVERYBODY;
 
 	if (notify->type >= NOTIFY_TYPE_COUNT) {
 		log_debug("Notice %u from init has no signal", notify->type);
 		return;
 	}
-	if (has_listeners(control, root))
-		send_all(control, root, new_signal(&notices[notify->type], notify));
+	if (has_listeners(control, root, audience))
+		send_all(control, root, audience, new_signal(&notices[notify->type], notify));
+	if (notify_has_subscribers(control, root))
+		tell_subscribers(control, notify, root);
 }
 
 void
 notify_restarted(struct control *control)
 {
-	if (has_listeners(control, scope_of(NULL)))
-		send_all(control, scope_of(NULL),
+	if (has_listeners(control, scope_of(NULL), EVERYBODY))
+		send_all(control, scope_of(NULL), EVERYBODY,
 			 dbus_message_new_signal(MANAGER_PATH, INTERFACE_MANAGER, "Restarted"));
 }

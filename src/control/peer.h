@@ -18,6 +18,7 @@ struct peer {
 	struct watch *watch;	 /* owned */
 	bool is_bus;		 /* joined, or being joined */
 	bool closing;		 /* only its disconnection is waited for */
+	bool subscribed;	 /* gets the signals that the original has not, too; of a bus: somebody there has asked */
 	/* root.c: */
 	bool asking;		/* init has not said yet where it is */
 	char *root;		/* owned: of its chroot session; NULL: none */

@@ -9,6 +9,7 @@
 #include "common/scope.h"
 #include "control/check.h"
 #include "control/libdbus.h"
+#include "control/notify.h"
 #include "control/request.h"
 #include "control/table.h"
 
@@ -265,36 +266,42 @@ property_get(struct call *call)
 		ask_properties(call, finish_get);
 }
 
-static bool
-put_all(DBusMessage *answer, const struct call *call, const struct msg_reply *reply)
+bool
+property_put_all(DBusMessageIter *it, const struct call *call, const struct object *object, const char *interface,
+		 const struct msg_reply *reply)
 {
-	DBusMessageIter it, dict, entry;
+	struct call about = *call; /* the values are of the object of a call: this one's may be another */
+	DBusMessageIter dict, entry;
 
-	dbus_message_iter_init_append(answer, &it);
-	if (!dbus_message_iter_open_container(&it, DBUS_TYPE_ARRAY, "{sv}", &dict))
+	about.object = *object;
+	if (!dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "{sv}", &dict))
 		return false;
 	for (size_t i = 0; i < properties_count; i++) {
 		const struct property *p = &properties[i];
 
-		if (!table_has(call->object.kind, p->interface) ||
-		    (call->name[0] != '\0' && strcmp(call->name, interfaces[p->interface].name) != 0))
+		if (!table_has(object->kind, p->interface) ||
+		    (interface[0] != '\0' && strcmp(interface, interfaces[p->interface].name) != 0))
 			continue;
 		if (!dbus_message_iter_open_container(&dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry) ||
 		    !dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &p->name) ||
-		    !put_variant(&entry, p, call, reply) || !dbus_message_iter_close_container(&dict, &entry))
+		    !put_variant(&entry, p, &about, reply) || !dbus_message_iter_close_container(&dict, &entry))
 			return false;
 	}
-	return dbus_message_iter_close_container(&it, &dict);
+	return dbus_message_iter_close_container(it, &dict);
 }
 
 static void
 finish_get_all(struct call *call, const struct msg_reply *reply)
 {
 	DBusMessage *answer = call_reply_new(call);
+	DBusMessageIter it;
 
-	if (answer != NULL && !put_all(answer, call, reply)) {
-		dbus_message_unref(answer);
-		answer = NULL;
+	if (answer != NULL) {
+		dbus_message_iter_init_append(answer, &it);
+		if (!property_put_all(&it, call, &call->object, call->name, reply)) {
+			dbus_message_unref(answer);
+			answer = NULL;
+		}
 	}
 	call_reply(call, answer);
 }
@@ -326,6 +333,7 @@ finish_log_priority(struct call *call, const struct msg_reply *reply)
 
 	if (log_level_from_name(call->name, &level))
 		log_set_level(level);
+	notify_log_priority(call->control, call->name);
 	call_return(call);
 }
 

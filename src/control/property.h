@@ -11,6 +11,13 @@ void property_get(struct call *call);
 void property_set(struct call *call);
 void property_get_all(struct call *call);
 
+/*
+ * Append a{sv}: all properties of an object that `interface` has ("": any). `reply` is what init said of it. False: out
+ * of memory.
+ */
+bool property_put_all(DBusMessageIter *it, const struct call *call, const struct object *object, const char *interface,
+		      const struct msg_reply *reply);
+
 /* Append one value; false: out of memory. */
 bool property_put_version(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_degraded(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);

@@ -8,6 +8,8 @@
 #include "control/introspect.h"
 #include "control/job.h"
 #include "control/manager.h"
+#include "control/notify.h"
+#include "control/objects.h"
 #include "control/property.h"
 
 #define ON(kind) (1u << (kind))
@@ -24,6 +26,7 @@ const struct interface interfaces[IFACE_COUNT] = {
 	[IFACE_JOB2] = { INTERFACE_JOB2, ON(OBJECT_JOB), true },
 	[IFACE_INSTANCE] = { INTERFACE_INSTANCE, ON(OBJECT_INSTANCE), true },
 	[IFACE_INSTANCE2] = { INTERFACE_INSTANCE2, ON(OBJECT_INSTANCE), true },
+	[IFACE_OBJECT_MANAGER] = { "org.freedesktop.DBus.ObjectManager", ON(OBJECT_MANAGER), true },
 	[IFACE_PROPERTIES] = { DBUS_INTERFACE_PROPERTIES, ON_OBJECTS, true },
 	[IFACE_INTROSPECTABLE] = { DBUS_INTERFACE_INTROSPECTABLE, ON_ALL, true },
 	[IFACE_PEER] = { DBUS_INTERFACE_PEER, ON_ALL, false },
@@ -64,6 +67,7 @@ const struct method methods[] = {
 	  check_caller, "emit an event", emit_event_with_token },
 	{ IFACE_MANAGER2, "EmitEventWithOptions", "sasa{sv}", "", "name env options",
 	  check_caller, "emit an event", emit_event_with_options },
+	{ IFACE_MANAGER2, "Subscribe", "", "", "", NULL, NULL, notify_subscribe },
 	{ IFACE_MANAGER2, "GetConfigurationFaults", "s", "as", "job faults",
 	  check_caller, "check configuration", manager_get_configuration_faults },
 	{ IFACE_MANAGER2, "Explain", "as", "s", "job_details explanation",
@@ -95,6 +99,9 @@ const struct method methods[] = {
 	  NULL, "set log priority", property_set },
 	{ IFACE_PROPERTIES, "GetAll", "s", "a{sv}", "interface_name properties", NULL, NULL, property_get_all },
 
+	{ IFACE_OBJECT_MANAGER, "GetManagedObjects", "", "a{oa{sa{sv}}}", "objects",
+	  check_caller, "request state", objects_get },
+
 	{ IFACE_INTROSPECTABLE, "Introspect", "", "s", "data", NULL, NULL, introspect },
 
 	{ IFACE_PEER, "Ping", "", "", "", NULL, NULL, peer_ping },
@@ -108,11 +115,15 @@ const struct signal signals[] = {
 	{ IFACE_MANAGER, "JobRemoved", "o", "job" },
 	{ IFACE_MANAGER, "EventEmitted", "sas", "name env" },
 	{ IFACE_MANAGER, "Restarted", "", "" },
+	{ IFACE_MANAGER2, "EventQueued", "sas", "name env" },
 	{ IFACE_JOB, "InstanceAdded", "o", "instance" },
 	{ IFACE_JOB, "InstanceRemoved", "o", "instance" },
 	{ IFACE_INSTANCE, "GoalChanged", "s", "goal" },
 	{ IFACE_INSTANCE, "StateChanged", "s", "state" },
 	{ IFACE_INSTANCE, "Failed", "i", "status" },
+	{ IFACE_PROPERTIES, "PropertiesChanged", "sa{sv}as", "interface_name changed_properties invalidated_properties" },
+	{ IFACE_OBJECT_MANAGER, "InterfacesAdded", "oa{sa{sv}}", "object interfaces" },
+	{ IFACE_OBJECT_MANAGER, "InterfacesRemoved", "oas", "object interfaces" },
 };
 const size_t signals_count = ARRAY_SIZE(signals);
 

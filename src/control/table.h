@@ -17,7 +17,8 @@ enum interface_id {
 	IFACE_JOB2,
 	IFACE_INSTANCE,
 	IFACE_INSTANCE2,
-	IFACE_PROPERTIES,
+	IFACE_PROPERTIES, /* those from here on say nothing of what an object is */
+	IFACE_OBJECT_MANAGER,
 	IFACE_INTROSPECTABLE,
 	IFACE_PEER,
 	IFACE_COUNT

@@ -98,6 +98,7 @@ event_emit_in(struct core *core, struct span root, const char *name, char *const
 		goto fail;
 	DL_APPEND(core->events, event);
 	event_ready(core, event);
+	core_notify(core, NOTIFY_EVENT_QUEUED, NULL, event->root, event->name, event->env, 0);
 	return event;
 fail:
 	if (event != NULL) {

@@ -473,12 +473,38 @@ answer_snapshot(struct init *init, const struct msg_request *m)
 		send_reply_with(init, &reply, fd);
 }
 
+static void
+send_part(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	reply->request = m->request;
+	reply->more = true;
+	send_reply(init, reply);
+}
+
+/* The one whose answer has parts: all are sent in one turn, so that they are of one moment. As try_answer(). */
+static bool
+answer_objects(struct init *init, const struct msg_request *m, bool wait)
+{
+	const struct msg_reply end = { .request = m->request };
+
+	if (wait && query_objects(init, m, NULL) == -EAGAIN)
+		return false;
+	if (query_objects(init, m, send_part) == -ENOMEM)
+		(void) refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
+	else
+		send_reply(init, &end);
+	return true;
+}
+
 /* Answer, unless it has to wait and may. True if it is answered. */
 static bool
 try_answer(struct init *init, const struct msg_request *m, bool wait)
 {
 	struct msg_reply reply = { 0 };
 	int r;
+
+	if (m->action == REQUEST_GET_OBJECTS)
+		return answer_objects(init, m, wait);
 
 	if (m->action == REQUEST_GET_SNAPSHOT) {
 		answer_snapshot(init, m);

@@ -209,6 +209,51 @@ instance_properties(struct init *init, const struct msg_request *m, struct msg_r
 	return view.settling ? -EAGAIN : 0;
 }
 
+/* One object; fn NULL: only look whether it can be told. */
+static int
+tell_object(struct init *init, const struct msg_request *m, char *job, char *instance, query_object_fn fn)
+{
+	const struct msg_request about = { .request = m->request, .job = job, .instance = instance };
+	struct msg_reply reply = { 0 };
+	int r = instance != NULL ? instance_properties(init, &about, &reply) : job_properties(init, &about, &reply);
+
+	if (r == -EAGAIN && fn != NULL)
+		r = 0; /* it has been waited for long enough */
+	if (r == 0 && fn != NULL && instance != NULL)
+		r = copy(&reply.job, job);
+	if (r == 0 && fn != NULL && reply.error == NULL)
+		fn(init, m, &reply);
+	wire_free_struct(msg_schema(MSG_REPLY), &reply);
+	return r;
+}
+
+static int
+tell_instances(struct init *init, const struct msg_request *m, char *job, query_object_fn fn)
+{
+	auto_strv char **names = core_instance_names(init->core, job);
+	int r = names != NULL ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && names[i] != NULL; i++)
+		r = tell_object(init, m, job, names[i], fn);
+	return r;
+}
+
+int
+query_objects(struct init *init, const struct msg_request *m, query_object_fn fn)
+{
+	struct msg_reply jobs = { 0 };
+	int r = get_jobs(init, m, &jobs);
+
+	for (size_t i = 0; r == 0 && jobs.list[i] != NULL; i++) {
+		if (fn != NULL)
+			r = tell_object(init, m, jobs.list[i], NULL, fn);
+		if (r == 0)
+			r = tell_instances(init, m, jobs.list[i], fn);
+	}
+	wire_free_struct(msg_schema(MSG_REPLY), &jobs);
+	return r;
+}
+
 /* -- the rest ------------------------------------------------------------------------------------ */
 
 static int

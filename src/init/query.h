@@ -12,5 +12,8 @@
  * known, the question should wait; -ENOMEM.
  */
 int must_check query_answer(struct init *init, const struct msg_request *m, struct msg_reply *reply);
+/* The same for the properties of all jobs and instances of the caller's session: `fn` is called with each. */
+typedef void (*query_object_fn)(struct init *init, const struct msg_request *m, struct msg_reply *reply);
+int must_check query_objects(struct init *init, const struct msg_request *m, query_object_fn fn);
 /* Make *reply an error; 0 or -ENOMEM. */
 int must_check query_refuse(struct msg_reply *reply, const char *name, const char *fmt, ...) printf_like(3, 4);

@@ -131,6 +131,10 @@ add_notify(struct rig *r, const struct effect_notify *n)
 		strbuf_addf(&r->lines, "sig manager%s%s EventEmitted %s [%s]", n->job != NULL ? " in " : "",
 			    n->job != NULL ? n->job : "", n->text, env.p != NULL ? env.p : "");
 		break;
+	case NOTIFY_EVENT_QUEUED:
+		strbuf_addf(&r->lines, "sig manager%s%s EventQueued %s [%s]", n->job != NULL ? " in " : "",
+			    n->job != NULL ? n->job : "", n->text, env.p != NULL ? env.p : "");
+		break;
 	default:
 		fail_msg("a signal of unknown type %u", n->type);
 	}
@@ -291,7 +295,8 @@ take(struct rig *r, const struct effect *e)
 	default:
 		fail_msg("an effect of unknown type %u", e->type);
 	}
-	if (r->shown & 1u << e->type) {
+	if ((r->shown & 1u << e->type) &&
+	    (r->queued || e->type != EFFECT_NOTIFY || e->notify.type != NOTIFY_EVENT_QUEUED)) {
 		strbuf_addc(&r->lines, '\n');
 	} else {
 		r->lines.len = before;

@@ -55,6 +55,7 @@ struct rig {
 	uint64_t seen, requests;
 	int32_t last_pid;
 	uint32_t shown; /* which effects are written down: 1 << effect type */
+	bool queued;	/* of signals EventQueued, too, which the original has not */
 	int result;	/* of the last input */
 	struct strbuf lines;
 	struct rig_proc *procs; /* owned; all there ever were */

@@ -92,7 +92,8 @@ told_of(const struct init *init, const char *event)
 	unsigned n = 0;
 
 	for (const struct effect *e = core_outbox(init->core, 0); e != NULL; e = e->next)
-		n += e->type == EFFECT_NOTIFY && e->notify.text != NULL && strcmp(e->notify.text, event) == 0;
+		n += e->type == EFFECT_NOTIFY && e->notify.type == NOTIFY_EVENT_EMITTED && e->notify.text != NULL &&
+		     strcmp(e->notify.text, event) == 0;
 	return n;
 }
 
