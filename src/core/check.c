@@ -120,7 +120,7 @@ check_family(struct check *c, const struct job *job)
 static void
 check_state(struct check *c, const struct slot *slot, const struct job *job)
 {
-	enum process_kind kind = process_awaited((enum job_state) job->state);
+	enum process_kind kind = lifecycle_awaited((enum job_state) job->state);
 	bool waits_for_event = job->state == JOB_STARTING || job->state == JOB_STOPPING;
 	const struct event *own = event_get(c->core, job->blocker);
 

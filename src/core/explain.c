@@ -273,16 +273,6 @@ core_instance_events(const struct core *core, const char *job_name, const char *
 	return 0;
 }
 
-enum core_definition
-core_definition(const struct core *core, const char *job)
-{
-	const struct slot *slot = slot_get(core, job);
-
-	if (slot == NULL || !slot->has_successor)
-		return CORE_DEFINITION_CURRENT;
-	return slot->successor != NULL ? CORE_DEFINITION_REPLACED : CORE_DEFINITION_REMOVED;
-}
-
 const struct job_class *
 core_next_class(const struct core *core, const char *job)
 {

@@ -50,8 +50,6 @@ struct core_exit {
 	usec_t at;
 };
 
-enum core_definition { CORE_DEFINITION_CURRENT, CORE_DEFINITION_REPLACED, CORE_DEFINITION_REMOVED };
-
 /* What there is to know of a live instance, or of one that is gone but remembered. */
 struct core_past {
 	bool live;
@@ -75,8 +73,6 @@ int must_check core_past(const struct core *core, const char *job, const char *i
 char **core_past_names(const struct core *core, const char *job);
 /* Events that wait for the instance; *ids (zeroed before) is the caller's. 0, -ENOENT or -ENOMEM. */
 int must_check core_instance_events(const struct core *core, const char *job, const char *instance, struct u64v *ids);
-/* Is a job's definition the one its file has, or does that wait until the last instance has stopped? */
-enum core_definition core_definition(const struct core *core, const char *job);
 
 /* The definition for an instance that is made once those that live have gone; borrowed. NULL: none, or no such job. */
 const struct job_class *core_next_class(const struct core *core, const char *job);

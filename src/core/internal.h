@@ -439,8 +439,6 @@ void pace_forget(struct slot *slot); /* the slot goes */
 void process_spawn(struct core *core, struct job *job, enum process_kind kind);
 bool process_live(const struct job *job, enum process_kind kind);
 void process_kill_main(struct core *core, struct job *job);
-/* The process that a state waits for; PROCESS_KIND_COUNT: it waits for none. */
-enum process_kind process_awaited(enum job_state state);
 /* The goal is stop while the instance waits for a hook on its way up: that has so much time as main would have. */
 void process_hurry_hook(struct core *core, struct job *job);
 void process_spare_hook(struct core *core, struct job *job); /* the goal is start again */

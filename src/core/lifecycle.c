@@ -80,3 +80,25 @@ lifecycle_next(enum job_state state, enum job_goal goal, struct lifecycle_facts 
 		return JOB_STOPPING;
 	return rows[state].next[goal];
 }
+
+enum process_kind
+lifecycle_awaited(enum job_state state)
+{
+	switch (state) {
+	case JOB_SECURITY:
+		return PROCESS_SECURITY;
+	case JOB_PRE_START:
+		return PROCESS_PRE_START;
+	case JOB_SPAWNED:
+	case JOB_KILLED:
+		return PROCESS_MAIN;
+	case JOB_POST_START:
+		return PROCESS_POST_START;
+	case JOB_PRE_STOP:
+		return PROCESS_PRE_STOP;
+	case JOB_POST_STOP:
+		return PROCESS_POST_STOP;
+	default:
+		return PROCESS_KIND_COUNT;
+	}
+}

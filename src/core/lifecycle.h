@@ -56,6 +56,8 @@
  *   waiting       emits `stopped`, answers all waiters, removes the instance
  */
 
+#include "job/class.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -114,3 +116,6 @@ struct lifecycle_facts {
  * such move, and asking for it is a failed invariant of the caller.
  */
 enum job_state lifecycle_next(enum job_state state, enum job_goal goal, struct lifecycle_facts facts);
+
+/* The kind of process whose end, or news, a state waits for; PROCESS_KIND_COUNT: none. */
+enum process_kind lifecycle_awaited(enum job_state state);

@@ -201,34 +201,12 @@ process_kill_main(struct core *core, struct job *job)
 	end_process(core, job, PROCESS_MAIN);
 }
 
-enum process_kind
-process_awaited(enum job_state state)
-{
-	switch (state) {
-	case JOB_SECURITY:
-		return PROCESS_SECURITY;
-	case JOB_PRE_START:
-		return PROCESS_PRE_START;
-	case JOB_SPAWNED:
-	case JOB_KILLED:
-		return PROCESS_MAIN;
-	case JOB_POST_START:
-		return PROCESS_POST_START;
-	case JOB_PRE_STOP:
-		return PROCESS_PRE_STOP;
-	case JOB_POST_STOP:
-		return PROCESS_POST_STOP;
-	default:
-		return PROCESS_KIND_COUNT;
-	}
-}
-
 /* Hooks of the way down are what a stop asks for; those of the way up only keep it waiting. */
 static bool
 waits_for_hook(const struct job *job)
 {
 	return (job->state == JOB_SECURITY || job->state == JOB_PRE_START || job->state == JOB_POST_START) &&
-	       process_live(job, process_awaited((enum job_state) job->state));
+	       process_live(job, lifecycle_awaited((enum job_state) job->state));
 }
 
 void
@@ -262,7 +240,7 @@ process_timer(struct core *core, uint64_t timer)
 		return false;
 	map_del_id(&core->timer_to_job, timer);
 	job->kill_timer = 0;
-	kind = process_awaited((enum job_state) job->state);
+	kind = lifecycle_awaited((enum job_state) job->state);
 	if (job->quarantine != NULL) {
 		quarantine_timer(core, job);
 	} else if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
@@ -408,7 +386,7 @@ hook_failed(struct core *core, struct job *job, enum process_kind kind, int32_t 
 static void
 process_ended(struct core *core, struct job *job, enum process_kind kind, int32_t status)
 {
-	bool was_moving = kind == process_awaited((enum job_state) job->state), was_told = job->hook_told;
+	bool was_moving = kind == lifecycle_awaited((enum job_state) job->state), was_told = job->hook_told;
 
 	past_exit(core, job, kind, PAST_ENDED, 0, status);
 	if (job->quarantine != NULL) {
@@ -587,7 +565,7 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 	state = job->state;
 	/* A stop that came before its program did: that is no failure. */
 	by_stop = in->step == SPAWN_SETUP && job->process[kind].pid != 0 &&
-		  ((kind == PROCESS_MAIN && state == JOB_KILLED) || (kind == process_awaited(state) && job->hook_told));
+		  ((kind == PROCESS_MAIN && state == JOB_KILLED) || (kind == lifecycle_awaited(state) && job->hook_told));
 	spawn_step_text(in->step, in->arg, in->error, text, sizeof(text));
 	if (!by_stop) {
 		core_log(core, LOG_LEVEL_WARN, "Failed to spawn %s %s process: %s",
@@ -599,7 +577,7 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 		quarantine_process_over(core, job);
 		return 0;
 	}
-	if (kind == process_awaited(state)) {
+	if (kind == lifecycle_awaited(state)) {
 		process_forget_timer(core, job);
 		job->hook_told = false;
 	}
@@ -607,7 +585,7 @@ process_spawn_failed(struct core *core, const struct input_spawn_failed *in)
 	if (!by_stop && kind != PROCESS_POST_START && kind != PROCESS_PRE_STOP)
 		hook_failed(core, job, kind, -1);
 	/* Only where the process was what the instance waited for. */
-	if (job->state == (uint32_t) state && kind == process_awaited(state))
+	if (job->state == (uint32_t) state && kind == lifecycle_awaited(state))
 		job_advance(core, job);
 	return 0;
 }

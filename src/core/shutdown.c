@@ -32,7 +32,7 @@ shutdown_has_begun(const struct core *core)
 static enum process_kind
 awaited(const struct core *core, const struct job *job)
 {
-	enum process_kind kind = process_awaited((enum job_state) job->state);
+	enum process_kind kind = lifecycle_awaited((enum job_state) job->state);
 
 	/* A task of the way down is a thing to wait for, too; one that rises or serves is not. */
 	if (job->state == JOB_RUNNING && job->goal == GOAL_START && job->cls->task && core->down == DOWN_EVENT)

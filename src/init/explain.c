@@ -299,35 +299,12 @@ put_respawn(struct writer *w, const struct job_class *cls, const struct core_pas
 	json_end_object(&w->b);
 }
 
-/* The kind of process that a state waits for; PROCESS_KIND_COUNT: none. */
-static enum process_kind
-awaited(enum job_state state)
-{
-	switch (state) {
-	case JOB_SECURITY:
-		return PROCESS_SECURITY;
-	case JOB_PRE_START:
-		return PROCESS_PRE_START;
-	case JOB_SPAWNED:
-	case JOB_KILLED:
-		return PROCESS_MAIN;
-	case JOB_POST_START:
-		return PROCESS_POST_START;
-	case JOB_PRE_STOP:
-		return PROCESS_PRE_STOP;
-	case JOB_POST_STOP:
-		return PROCESS_POST_STOP;
-	default:
-		return PROCESS_KIND_COUNT;
-	}
-}
-
 /* What a live instance waits for: time to pass, its own event, or a process to end or to be ready. */
 static void
 put_waits_for(struct writer *w, const struct job_class *cls, const struct core_instance *view,
 	      const struct core_past *past)
 {
-	enum process_kind kind = awaited(view->state);
+	enum process_kind kind = lifecycle_awaited(view->state);
 
 	if (past->rests != 0) {
 		json_put_seconds(&w->b, "waits_for_time", past->rests > w->now ? past->rests - w->now : 0);
@@ -430,9 +407,9 @@ char *
 explain_job(struct init *init, const char *job, const char *instance)
 {
 	static const char *const definitions[] = {
-		[CORE_DEFINITION_CURRENT] = "current",
-		[CORE_DEFINITION_REPLACED] = "replaced",
-		[CORE_DEFINITION_REMOVED] = "removed",
+		[CORE_SUCCESSOR_NONE] = "current",
+		[CORE_SUCCESSOR_CHANGED] = "replaced",
+		[CORE_SUCCESSOR_DELETED] = "removed",
 	};
 	struct writer w = { .init = init, .core = init->core, .now = clock_now() };
 	const struct job_class *cls = core_class(init->core, job);
@@ -442,7 +419,7 @@ explain_job(struct init *init, const char *job, const char *instance)
 	json_begin_object(&w.b, NULL);
 	json_put_string(&w.b, "job", job);
 	json_put_string(&w.b, "path", cls->path);
-	json_put_string(&w.b, "definition", definitions[core_definition(init->core, job)]);
+	json_put_string(&w.b, "definition", definitions[core_class_successor(init->core, job)]);
 	json_put_string(&w.b, "refused", sources_fault(init, job));
 	json_put_bool(&w.b, "task", cls->task);
 	json_put_bool(&w.b, "manual", cls->manual);

@@ -16,7 +16,7 @@
 #include "init/told.h"
 #include "job/parse.h"
 #include "system/clock.h"
-#include "system/process.h"
+#include "system/spawn.h"
 #include "system/watch.h"
 
 #define RETRY_FIRST (100 * USEC_PER_MSEC) /* after something was lacking; then doubling */
@@ -552,7 +552,7 @@ sources_load(struct init *init)
 {
 	struct source *source;
 
-	init->sources->confinable = process_apparmor_is_usable();
+	init->sources->confinable = spawn_apparmor_is_usable();
 	told_inherit(init);
 	inherit_sessions(init);
 	DL_FOREACH(init->sources->list, source) {
@@ -568,7 +568,7 @@ sources_reload(struct init *init)
 	struct source *source;
 
 	log_info("Reloading configuration");
-	init->sources->confinable = process_apparmor_is_usable();
+	init->sources->confinable = spawn_apparmor_is_usable();
 	DL_FOREACH(init->sources->list, source) {
 		watch_source(source);
 		source_scan(source, true);

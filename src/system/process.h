@@ -37,6 +37,3 @@ void process_set_cloexec(int fd, bool on);
 
 /* Hide what follows argv[0] from those who list processes. The strings must have been copied before. */
 void process_hide_arguments(int argc, char **argv);
-
-/* Can profiles be loaded and switched to (runtime.md 17.2)? */
-bool process_apparmor_is_usable(void);

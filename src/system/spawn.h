@@ -88,6 +88,11 @@ int must_check spawn_pidfd_open(pid_t pid);
 int must_check spawn_close_range(unsigned first, unsigned last);
 /* Set the caller's own score, -1000 to 1000. 0 or a negative errno. */
 int must_check spawn_set_oom_score(int score);
+/*
+ * Can profiles be loaded and switched to? AppArmor is on, with its parser, outside of containers and live media
+ * (runtime.md 17.2).
+ */
+bool spawn_apparmor_is_usable(void);
 /* From the next exec on run confined by `profile`; nothing where that is not usable (runtime.md 17.2). 0 or a negative
  * errno. */
 int must_check spawn_switch_profile(const char *profile);

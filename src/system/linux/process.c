@@ -46,21 +46,6 @@ process_own_path(const char *argv0)
 	return realpath(argv0, NULL);
 }
 
-bool
-process_apparmor_is_usable(void)
-{
-	int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
-	char c = 'N';
-
-	if (fd < 0)
-		return false;
-	if (read(fd, &c, 1) != 1)
-		c = 'N';
-	(void) close(fd);
-	return c == 'Y' && access("/sbin/apparmor_parser", X_OK) == 0 && access("/run/container_type", F_OK) < 0 &&
-	       access("/rofs/etc/apparmor.d", F_OK) < 0;
-}
-
 int
 process_exec_again(const char *path, char **argv)
 {

@@ -127,20 +127,19 @@ spawn_set_oom_score(int score)
 	return write_file("/proc/self/oom_adj", text);
 }
 
-/* Is AppArmor on, with its parser, outside of containers and live media? (runtime.md 17.2) */
-static bool
-apparmor_is_usable(void)
+bool
+spawn_apparmor_is_usable(void)
 {
-	char enabled = 'N';
 	int fd = open("/sys/module/apparmor/parameters/enabled", O_RDONLY | O_CLOEXEC);
+	char c = 'N';
 
 	if (fd < 0)
 		return false;
-	if (read(fd, &enabled, 1) != 1)
-		enabled = 'N';
+	if (read(fd, &c, 1) != 1)
+		c = 'N';
 	(void) close(fd);
-	return enabled == 'Y' && access("/sbin/apparmor_parser", X_OK) == 0 &&
-	       access("/run/container_type", F_OK) < 0 && access("/rofs/etc/apparmor.d", F_OK) < 0;
+	return c == 'Y' && access("/sbin/apparmor_parser", X_OK) == 0 && access("/run/container_type", F_OK) < 0 &&
+	       access("/rofs/etc/apparmor.d", F_OK) < 0;
 }
 
 int
@@ -149,7 +148,7 @@ spawn_switch_profile(const char *profile)
 	auto_free char *command = NULL;
 	int r;
 
-	if (!apparmor_is_usable())
+	if (!spawn_apparmor_is_usable())
 		return 0;
 	command = str_printf("exec %s", profile);
 	if (command == NULL)

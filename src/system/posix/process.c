@@ -38,12 +38,6 @@ process_own_path(const char *argv0)
 	return NULL;
 }
 
-bool
-process_apparmor_is_usable(void)
-{
-	return false;
-}
-
 int
 process_exec_again(const char *path, char **argv)
 {

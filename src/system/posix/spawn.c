@@ -40,6 +40,12 @@ spawn_set_oom_score(int score)
 	return 0;
 }
 
+bool
+spawn_apparmor_is_usable(void)
+{
+	return false;
+}
+
 int
 spawn_switch_profile(const char *profile)
 {

@@ -274,14 +274,14 @@ test_definition_that_waits_is_told(void **state)
 	(void) rig_define(r, "web", "exec web");
 	(void) rig_start(r, "web", NULL);
 	rig_settle(r);
-	assert_int_equal(core_definition(r->core, "web"), CORE_DEFINITION_CURRENT);
+	assert_int_equal(core_class_successor(r->core, "web"), CORE_SUCCESSOR_NONE);
 	(void) rig_define(r, "web", "exec other");
-	assert_int_equal(core_definition(r->core, "web"), CORE_DEFINITION_REPLACED);
+	assert_int_equal(core_class_successor(r->core, "web"), CORE_SUCCESSOR_CHANGED);
 	rig_undefine(r, "web");
-	assert_int_equal(core_definition(r->core, "web"), CORE_DEFINITION_REMOVED);
+	assert_int_equal(core_class_successor(r->core, "web"), CORE_SUCCESSOR_DELETED);
 	(void) rig_stop(r, "web", NULL);
 	rig_settle(r);
-	assert_int_equal(core_definition(r->core, "web"), CORE_DEFINITION_CURRENT);
+	assert_int_equal(core_class_successor(r->core, "web"), CORE_SUCCESSOR_NONE);
 }
 
 /* -- conditions ---------------------------------------------------------------------------- */
