@@ -223,6 +223,8 @@ check_events(struct check *c)
 {
 	const struct event *event;
 
+	if (c->core->woken.n > 0)
+		wrong(c, "somebody whose rest has ended was left");
 	DL_FOREACH(c->core->events, event) {
 		uintptr_t n = (uintptr_t) map_get_id(&c->blockers, event->id);
 

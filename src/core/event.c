@@ -229,7 +229,9 @@ event_drain(struct core *core)
 	while (core->woken.n > 0 || core->ready.n > 0 || core->later.n > 0) {
 		struct event *event;
 
-		pace_go_on(core);
+		/* One that goes on may end the rest of another. Whatever ends the loop, none is left: they are not saved. */
+		while (core->woken.n > 0)
+			pace_go_on(core);
 		if (core->ready.n == 0 && core->later.n == 0)
 			continue;
 		if (core->ready.n == 0) { /* the end of the queue: from the head again */

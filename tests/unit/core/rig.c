@@ -317,7 +317,7 @@ rig_apply(struct rig *r, struct input *in)
 		r->seen = e->id;
 		take(r, e);
 	}
-	if (core_check(r->core, why, sizeof(why)) < 0)
+	if (!r->unchecked && core_check(r->core, why, sizeof(why)) < 0)
 		fail_msg("core_check: %s", why);
 	return r->result;
 }

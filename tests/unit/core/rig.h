@@ -57,6 +57,7 @@ struct rig {
 	uint32_t shown; /* which effects are written down: 1 << effect type */
 	bool queued;	/* of signals EventQueued, too, which the original has not */
 	int result;	/* of the last input */
+	bool unchecked; /* core_check() is not asked after each input: for worlds that are too big for it */
 	struct strbuf lines;
 	struct rig_proc *procs; /* owned; all there ever were */
 	size_t n_procs;

@@ -556,6 +556,48 @@ test_job_pace_users_may_be_fast(void **state)
 	assert_int_equal(r->n_timers, 0);
 }
 
+/*
+ * Long rows of events are cut, so that others have their turn. Whoever is woken right before goes on before, too, and those
+ * that are woken by that: f rests, and ends with the start of g, which comes with the end of w, which rests.
+ */
+static void
+test_job_pace_nobody_woken_is_left_where_a_turn_ends(void **state)
+{
+	const int jobs = 5100; /* after go two events each, starting of all, then started: more than a turn has */
+
+	(void) state;
+	for (int at = 9997 - jobs; at <= 9999 - jobs; at++) {
+		struct rig *r = rig_new();
+		auto_free char *text = str_printf("respawn;respawn delay 60;stop on started j%d;exec w", at);
+
+		rig_show(r, RIG_LOG);
+		(void) rig_define(r, "w", text);
+		(void) rig_define(r, "g", "while not w");
+		(void) rig_define(r, "f", "respawn;respawn delay 60;while not g;exec f");
+		for (int i = 0; i < jobs; i++) {
+			auto_free char *name = str_printf("j%d", i);
+
+			r->unchecked = true;
+			(void) rig_define(r, name, "start on go");
+		}
+		r->unchecked = false;
+		(void) rig_start(r, "w", NULL);
+		(void) rig_emit(r, "startup", NULL);
+		rig_settle(r);
+		rig_exit(r, "w", "main", 1);
+		rig_exit(r, "f", "main", 1);
+		rig_assert_state(r, "w", "start/post-stop");
+		rig_assert_state(r, "f", "start/post-stop");
+		(void) rig_emit(r, "go", NULL);
+		assert_non_null(strstr(r->lines.p, "Events follow each other without end"));
+		reload(r);
+		for (int i = 0; i < 3; i++)
+			(void) rig_timer(r);
+		rig_assert_state(r, "f", "none");
+		(void) rig_free(r);
+	}
+}
+
 #define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -583,6 +625,7 @@ main(void)
 		BENCHED(test_job_pace_many_events_of_one_job_are_not_slowed),
 		BENCHED(test_job_pace_follower_of_a_respawning_job_is_not_slowed),
 		BENCHED(test_job_pace_users_may_be_fast),
+		cmocka_unit_test(test_job_pace_nobody_woken_is_left_where_a_turn_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
