@@ -31,6 +31,8 @@ enum effect_type {
 	EFFECT_TYPE_COUNT
 };
 
+#define JOB_FDS_MAX 14 /* descriptors of events that a process gets: what one message carries */
+
 struct effect_spawn {
 	uint64_t process;
 	uint64_t class_id;
@@ -38,7 +40,7 @@ struct effect_spawn {
 	char *instance;
 	uint32_t kind; /* enum process_kind */
 	char **env;    /* complete */
-	struct u64v fds; /* pairs: fd, the number it gets in the process */
+	struct u64v fds; /* pairs: fd, the number it gets in the process; at most JOB_FDS_MAX */
 };
 
 struct effect_kill {

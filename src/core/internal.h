@@ -404,6 +404,7 @@ void job_drop(struct core *core, struct job *job); /* it was to start, and has n
 void job_set_goal(struct core *core, struct job *job, enum job_goal goal); /* and nothing that follows from it */
 void job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status);
 int job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fds); /* takes both */
+void job_drop_next_env(struct core *core, struct job *job); /* it starts with what it had */
 bool job_hangs_in_spawned(const struct job *job);
 #define JOB_DISPLAY_MAX 512
 

@@ -496,3 +496,11 @@ job_set_next_env(struct core *core, struct job *job, char **env, struct u64v *fd
 	}
 	return 0;
 }
+
+void
+job_drop_next_env(struct core *core, struct job *job)
+{
+	job->next_env = strv_free(job->next_env);
+	job->has_next_env = false;
+	release_fds(core, &job->next_fds);
+}

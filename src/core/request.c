@@ -327,8 +327,7 @@ do_start(struct core *core, struct asked *a)
 	if (a->in->kind == JOB_START) {
 		core_oom(core, job_set_next_env(core, job, steal(&a->env), NULL));
 	} else {
-		job->next_env = strv_free(job->next_env);
-		job->has_next_env = false;
+		job_drop_next_env(core, job);
 	}
 	job->restart = false;
 	job->cause = 0;
@@ -409,8 +408,7 @@ do_restart(struct core *core, struct asked *a)
 	if (a->in->kind == JOB_RESTART) {
 		core_oom(core, job_set_next_env(core, job, steal(&a->env), NULL));
 	} else {
-		job->next_env = strv_free(job->next_env);
-		job->has_next_env = false;
+		job_drop_next_env(core, job);
 	}
 	job->stop_env = strv_free(job->stop_env);
 	job_finish(core, job, false);

@@ -175,6 +175,11 @@ collect(struct core *core, const struct trigger *t, const bool *used, const char
 		if (fds != NULL && add_files(fds, event) < 0)
 			return -ENOMEM;
 	}
+	if (fds != NULL && fds->n > JOB_FDS_MAX) {
+		core_log(core, LOG_LEVEL_WARN, "%s gets only %d of the %zu descriptors of its events", t->slot->name,
+			 JOB_FDS_MAX, fds->n);
+		fds->n = JOB_FDS_MAX;
+	}
 	joined = strv_join(names, " ");
 	if (joined == NULL)
 		return -ENOMEM;

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/ipc.h"
 #include "common/scope.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
 #include "init/servants.h"
+
+_Static_assert(JOB_FDS_MAX + 2 <= IPC_MAX_FDS, "descriptors of events go along with two pipes");
 
 #define TMPFILES "systemd-tmpfiles" /* looked for in the job's PATH */
 

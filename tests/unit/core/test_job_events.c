@@ -493,6 +493,59 @@ test_job_event_descriptor_survives_a_respawn(void **state)
 	assert_int_equal(rig_proc(r, "web", "main")->fds.p[0], 4);
 }
 
+/* A start that goes on with what the instance had holds nothing of another that came to nothing. */
+static void
+test_job_event_descriptor_of_a_start_taken_back_is_closed(void **state)
+{
+	struct rig *r = *state;
+	struct input in = { .type = INPUT_EMIT };
+
+	(void) rig_define(r, "web", "start on socket;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	(void) rig_ask(r, INSTANCE_STOP, "web", "", NULL, false); /* main ends below */
+	in.emit.name = strdup("socket");
+	in.emit.fd = 4;
+	(void) rig_apply(r, &in);
+	(void) rig_ask(r, INSTANCE_STOP, "web", "", NULL, false);
+	rig_forget(r);
+	rig_show(r, 1u << EFFECT_CLOSE_FD);
+	(void) rig_ask(r, INSTANCE_START, "web", "", NULL, false);
+	rig_expect(r, "close 4\n");
+}
+
+/* More than a process can be given: it is told, and what it has is what it is told it has. */
+static void
+test_job_event_descriptors_beyond_the_limit_are_told(void **state)
+{
+	struct rig *r = *state;
+	auto_strbuf struct strbuf text = STRBUF_INIT, expected = STRBUF_INIT;
+
+	strbuf_add(&text, "exec web\nstart on e1");
+	for (int i = 2; i <= JOB_FDS_MAX + 2; i++)
+		strbuf_addf(&text, " and e%d", i);
+	(void) rig_define(r, "web", text.p);
+	rig_forget(r);
+	rig_show(r, RIG_LOG | 1u << EFFECT_CLOSE_FD);
+	for (int i = 1; i <= JOB_FDS_MAX + 2; i++) {
+		struct input in = { .type = INPUT_EMIT };
+
+		in.emit.name = str_printf("e%d", i);
+		in.emit.fd = 100 + (uint64_t) i;
+		(void) rig_apply(r, &in);
+	}
+	assert_int_equal(rig_proc(r, "web", "main")->fds.n, 2 * JOB_FDS_MAX);
+	strbuf_addf(&expected, "log warn web gets only %d of the %d descriptors of its events\n", JOB_FDS_MAX,
+		    JOB_FDS_MAX + 2);
+	rig_expect(r, expected.p);
+	rig_settle(r);
+	strbuf_deinit(&expected);
+	expected = (struct strbuf) STRBUF_INIT;
+	for (int i = JOB_FDS_MAX + 1; i <= JOB_FDS_MAX + 2; i++)
+		strbuf_addf(&expected, "close %d\n", 100 + i);
+	rig_expect(r, expected.p);
+}
+
 #define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -525,6 +578,8 @@ main(void)
 		BENCHED(test_job_event_descriptor_travels_to_the_job),
 		BENCHED(test_job_event_descriptor_nobody_wants_is_closed),
 		BENCHED(test_job_event_descriptor_survives_a_respawn),
+		BENCHED(test_job_event_descriptor_of_a_start_taken_back_is_closed),
+		BENCHED(test_job_event_descriptors_beyond_the_limit_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
