@@ -38,15 +38,22 @@ carry_out_kill(struct init *init, const struct effect_kill *e)
 {
 	pid_t group = e->group ? own_group_of(init, e->pid) : 0;
 	const char *name = signal_name(e->signal);
+	int pidfd = proc_pidfd(init, e->process, e->pid);
 	int r;
 
 	/* The core may not know of an end (condemn.c): the number may be another's by now. */
 	if (!proc_is_known(init, e->process))
 		return 0;
+	/*
+	 * Nor is the number safe where another reaps the process, as with a daemon whose parent lives: if it is still there
+	 * now, it was when its group was asked for.
+	 */
+	if (group != 0 && pidfd >= 0 && process_signal(e->pid, pidfd, 0) < 0)
+		return 0;
 	if (group != 0)
 		r = kill(-group, e->signal) < 0 ? -errno : 0;
 	else
-		r = process_signal(e->pid, proc_pidfd(init, e->process, e->pid), e->signal);
+		r = process_signal(e->pid, pidfd, e->signal);
 	if (r < 0 && r != -ESRCH)
 		log_warn("Failed to send %s signal to %s process (%d): %s", name != NULL ? name : "a",
 			 proc_name(init, e->process), (int) e->pid, strerror(-r));

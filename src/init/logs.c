@@ -229,8 +229,14 @@ note(struct init *init, const struct stream *s)
 static void
 tell_open(struct init *init, struct stream *s)
 {
-	int r = servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &s->open, &s->fd, 1);
+	int r;
 
+	/* Lost on the way over a crash: only the logger that was there before can have it. */
+	if (s->fd < 0) {
+		s->told = true;
+		return;
+	}
+	r = servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &s->open, &s->fd, 1);
 	s->told = r == 0;
 	if (r < 0 && r != -ENOTCONN)
 		(void) !loop_timer_set(init->logs->retry, clock_now() + RETRY);
@@ -292,7 +298,7 @@ drain_cb(unsigned events, void *data)
 static void
 drain(struct init *init, struct stream *s)
 {
-	if (s->drain != NULL || s->ended)
+	if (s->drain != NULL || s->ended || s->fd < 0)
 		return;
 	(void) fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) | O_NONBLOCK);
 	s->drain = loop_fd_new(init->loop, s->fd, LOOP_READ, drain_cb, s);
@@ -403,6 +409,8 @@ logs_finish(struct init *init, uint64_t process)
 	init->logs->ended++;
 	note(init, s);
 	tell_finish(init, s);
+	if (s->fd < 0 && s->told)
+		logs_ended(init, process); /* nobody may know of it, and say so */
 	limit_orphans(init);
 }
 
@@ -420,11 +428,14 @@ logs_ended(struct init *init, uint64_t process)
 void
 logs_logger_came(struct init *init)
 {
-	struct stream *s;
+	struct stream *s, *next;
 
 	drain_no_more(init);
-	DL_FOREACH(init->logs->list, s)
+	DL_FOREACH_SAFE(init->logs->list, s, next) {
 		tell(init, s);
+		if (s->fd < 0 && s->ended && s->told)
+			logs_ended(init, s->open.stream);
+	}
 }
 
 void

@@ -22,13 +22,19 @@ struct timer {
 struct timers {
 	struct timer *list;
 	struct map by_id;
+	struct loop_timer *retry; /* owned; set while one of them could not be */
 };
+
+static void retry_cb(void *data);
 
 int
 timers_init(struct init *init)
 {
 	init->timers = calloc(1, sizeof(*init->timers));
-	return init->timers != NULL ? 0 : -ENOMEM;
+	if (init->timers == NULL)
+		return -ENOMEM;
+	init->timers->retry = loop_timer_new(init->loop, retry_cb, init);
+	return init->timers->retry != NULL ? 0 : -ENOMEM;
 }
 
 static void
@@ -50,8 +56,16 @@ timers_deinit(struct init *init)
 	DL_FOREACH_SAFE(init->timers->list, t, next)
 		timer_free(init, t);
 	map_deinit(&init->timers->by_id);
+	(void) loop_timer_free(init->timers->retry);
 	free(init->timers);
 	init->timers = NULL;
+}
+
+static void
+retry_later(struct init *init)
+{
+	if (!loop_timer_is_set(init->timers->retry))
+		(void) !loop_timer_set(init->timers->retry, clock_now() + RETRY);
 }
 
 static void
@@ -65,8 +79,8 @@ due_cb(void *data)
 	/* What it is about may hang from what nobody tells. */
 	if (tracer_look(init) < 0 || brain_feed(init, &in) < 0) {
 		t = map_get_id(&init->timers->by_id, id); /* what was seen may have cancelled it */
-		if (t != NULL)
-			(void) !loop_timer_set(t->source, clock_now() + RETRY);
+		if (t != NULL && loop_timer_set(t->source, clock_now() + RETRY) < 0)
+			retry_later(init);
 		return;
 	}
 	/* The core may have cancelled it meanwhile. In any case it is over. */
@@ -111,8 +125,14 @@ timers_start(struct init *init)
 	struct timer *t;
 
 	DL_FOREACH(init->timers->list, t)
-		if (arm(init, t) < 0)
-			log_error("Out of memory: a timer is lost");
+		if ((t->source == NULL || !loop_timer_is_set(t->source)) && arm(init, t) < 0)
+			retry_later(init);
+}
+
+static void
+retry_cb(void *data)
+{
+	timers_start(data);
 }
 
 void

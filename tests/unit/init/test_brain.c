@@ -5,19 +5,26 @@
 #include "init/brain.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "failalloc.h"
 #include "init/control.h"
+#include "init/effects.h"
 #include "init/fdtable.h"
+#include "init/logs.h"
 #include "init/owed.h"
 #include "init/own.h"
 #include "init/proc.h"
 #include "init/spawn.h"
+#include "init/state.h"
+#include "init/timers.h"
 #include "rig.h"
 #include "system/clock.h"
+#include "system/spawn.h"
 #include "unit.h"
 
 static int
@@ -147,15 +154,15 @@ event_that_is_refused_gives_its_descriptor_back(void **state)
 	(void) close(fds[0]);
 }
 
-/* The end of a link of control, in a test's hand. */
+/* The other end of a servant's link, in a test's hand. */
 static struct ipc *
-play_control(struct init *init)
+play(struct init *init, enum servant_id id)
 {
 	int ends[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends), 0);
-	init->servants[SERVANT_CONTROL].ipc = ipc_new(ends[0]);
-	assert_non_null(init->servants[SERVANT_CONTROL].ipc);
+	init->servants[id].ipc = ipc_new(ends[0]);
+	assert_non_null(init->servants[id].ipc);
 	return ipc_new(ends[1]);
 }
 
@@ -186,7 +193,7 @@ end_of_a_session_is_answered_once(void **state)
 {
 	struct init *init = &((struct rig *) *state)->init;
 	const struct msg_request m = { .action = REQUEST_END_SESSION, .request = 7 };
-	struct ipc *control = play_control(init);
+	struct ipc *control = play(init, SERVANT_CONTROL);
 
 	init->brain.spoiled = true;
 	assert_int_equal(clients_request(init, &m, NULL, 1), 0);
@@ -201,6 +208,96 @@ end_of_a_session_is_answered_once(void **state)
 	assert_string_equal(next_answer(control), "ok");
 	assert_null(next_answer(control));
 	(void) ipc_free(control);
+}
+
+/* A timer for which there was no memory at the start of an image is set when there is. */
+static void
+timer_that_finds_no_memory_is_set_later(void **state)
+{
+	struct rig *rig = *state;
+	struct init *init = &rig->init;
+	usec_t deadline = clock_now() + 60 * USEC_PER_SEC;
+	uint64_t before = core_seq(init->core);
+
+	init->state.loading = true;
+	assert_int_equal(timers_set(init, 77, 1), 0);
+	init->state.loading = false;
+	failalloc_arm(1, true);
+	timers_start(init);
+	assert_true(failalloc_disarm());
+	while (core_seq(init->core) == before && clock_now() < deadline)
+		rig_turn(rig, 1000);
+	assert_true(core_seq(init->core) > before);
+}
+
+static void
+count_cb(int fd, void *data)
+{
+	(void) fd;
+	++*(int *) data;
+}
+
+/* Only the logger that was there before has the terminal: nobody else is told of it, for ever, and it goes with its process. */
+static void
+stream_whose_descriptor_is_lost_goes_with_its_process(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	struct note note = { .kind = NOTE_STREAM, .id = 9, .text = (char *) (uintptr_t) "/var/log/x.log" };
+	struct ipc *logger = play(init, SERVANT_LOGGER);
+	struct ipc_message m = { 0 };
+	bool finished = false;
+	int n = 0;
+
+	assert_int_equal(logs_load(init, &note), 0);
+	logs_logger_came(init);
+	logs_finish(init, 9);
+	while (ipc_receive(logger, &m) > 0) {
+		assert_int_not_equal(m.type, MSG_LOG_OPEN);
+		finished = finished || m.type == MSG_LOG_FINISH;
+		ipc_message_deinit(&m);
+	}
+	assert_true(finished);
+	logs_each(init, count_cb, &n);
+	assert_int_equal(n, 0);
+	(void) ipc_free(logger);
+}
+
+static pid_t
+child_in_its_own_group(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		for (;;)
+			(void) pause();
+	}
+	assert_int_equal(setpgid(pid, pid), 0);
+	return pid;
+}
+
+/* Whose number has become another's, since somebody else has reaped it: that one's group gets no signal. */
+static void
+group_of_a_number_that_is_another_now_is_left_alone(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	struct effect e = { .type = EFFECT_KILL, .kill = { .process = 7, .signal = SIGKILL, .group = true } };
+	pid_t gone = child_in_its_own_group(), other = child_in_its_own_group();
+	struct proc *p = proc_new(init, 7, 1);
+	int status;
+
+	assert_non_null(p);
+	p->pidfd = spawn_pidfd_open(gone);
+	assert_int_equal(kill(gone, SIGKILL), 0);
+	assert_int_equal(waitpid(gone, NULL, 0), gone);
+	p->pid = e.kill.pid = other;
+	if (p->pidfd >= 0)
+		assert_int_equal(effect_local(init, &e), 0);
+	/* A SIGKILL that was there before would have been what it died of. */
+	assert_int_equal(kill(other, SIGTERM), 0);
+	assert_int_equal(waitpid(other, &status, 0), other);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	p->pid = 0;
 }
 
 static void
@@ -267,6 +364,9 @@ main(void)
 		TEST(what_init_itself_has_to_tell_is_told_later),
 		TEST(event_that_is_refused_gives_its_descriptor_back),
 		TEST(end_of_a_session_is_answered_once),
+		TEST(timer_that_finds_no_memory_is_set_later),
+		TEST(stream_whose_descriptor_is_lost_goes_with_its_process),
+		TEST(group_of_a_number_that_is_another_now_is_left_alone),
 		TEST(end_of_a_child_waits_until_its_set_up_could_be_told),
 		TEST(news_of_a_child_that_is_refused_is_told_later),
 	};
