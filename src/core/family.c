@@ -409,7 +409,7 @@ unpack_member(struct family *f, const uint64_t *row)
 	return 0;
 }
 
-/* Parents by their pids. One that is not there, or comes after its child, would be a damaged snapshot. */
+/* Parents by their pids. One that is not there, or not above its child, would be a damaged snapshot. */
 static int
 unpack_parents(struct family *f, const uint64_t *rows, size_t width)
 {
