@@ -118,8 +118,26 @@ bridge_release(struct bridge *bridge)
 	(void) event_base_loopbreak(bridge->base);
 }
 
+const char *
+bridge_address(const struct bridge *bridge)
+{
+	return bridge->address;
+}
+
+int
+bridge_call(struct bridge *bridge, DBusMessage *message, peer_reply_fn reply, void *data, void (*release)(void *data))
+{
+	return peer_call(bridge->init, message, reply, data, release);
+}
+
 void
 bridge_emit(struct bridge *bridge, const char *name, char *const *env)
+{
+	bridge_emit_to(bridge, name, env, NULL);
+}
+
+void
+bridge_emit_to(struct bridge *bridge, const char *name, char *const *env, const char *only)
 {
 	struct strbuf text auto_strbuf = STRBUF_INIT;
 	char **clean auto_strv = NULL;
@@ -133,7 +151,7 @@ bridge_emit(struct bridge *bridge, const char *name, char *const *env)
 	}
 	log_debug("Event %s", text.p);
 	/* That it was dropped is counted, and said by the sender. */
-	(void) !queue_push(&bridge->queue, text.p, clean);
+	(void) !queue_push(&bridge->queue, text.p, clean, only);
 	sender_pump(bridge->sender);
 }
 
@@ -146,6 +164,8 @@ init_up_cb(void *data)
 
 	scan_start(bridge->scan);
 	sender_up(bridge->sender);
+	if (bridge->program->up)
+		bridge->program->up(bridge, bridge->data);
 }
 
 static void
@@ -167,8 +187,18 @@ static void
 init_signal_cb(void *data, DBusMessage *message)
 {
 	struct bridge *bridge = data;
+	const char *name;
+	char **env;
+	int count;
 
 	scan_signal(bridge->scan, message);
+	if (!bridge->program->event || !dbus_message_is_signal(message, MANAGER_INTERFACE, "EventEmitted") ||
+	    !dbus_message_has_path(message, MANAGER_PATH) ||
+	    !dbus_message_get_args(message, NULL, DBUS_TYPE_STRING, &name, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING, &env, &count,
+				   DBUS_TYPE_INVALID))
+		return;
+	bridge->program->event(bridge, bridge->data, name, env);
+	dbus_free_string_array(env);
 }
 
 static const struct peer_ops init_ops = { init_up_cb, init_down_cb, init_gone_cb, init_signal_cb };
@@ -292,7 +322,8 @@ bridge_make(struct bridge *bridge, struct error *err)
 	bridge->limit = event_new(bridge->base, -1, 0, limit_cb, bridge);
 	bridge->init = peer_new(bridge->base, PEER_PRIVATE, bridge->address, "Upstart", INIT_LIMIT, &init_ops, bridge);
 	if (bridge->init) {
-		bridge->scan = scan_new(bridge->base, bridge->init, &bridge->terms, &scan_ops, bridge);
+		bridge->scan = scan_new(bridge->base, bridge->init, &bridge->terms, bridge->program->details,
+					&scan_ops, bridge);
 		bridge->sender = sender_new(bridge->base, bridge->init, &bridge->queue, idle_cb, bridge);
 	}
 	if (!bridge->term || !bridge->interrupt || !bridge->limit || !bridge->scan || !bridge->sender ||

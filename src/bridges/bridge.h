@@ -22,6 +22,7 @@
 #include <event2/event.h>
 
 #include "bridges/filter.h"
+#include "bridges/peer.h"
 #include "bridges/terms.h"
 #include "initctl/tool.h"
 
@@ -52,8 +53,14 @@ struct bridge_program {
 	int (*open)(struct bridge *bridge, void *data, struct error *err);
 	/* Undo it; also called when open failed. */
 	void (*close)(struct bridge *bridge, void *data);
+	bool details; /* the terms of `while`, and names and files of the jobs are wanted, too */
+
 	/* The jobs ask for something else than before; the first time: this is what they ask for. May be NULL. */
 	void (*jobs_changed)(struct bridge *bridge, void *data);
+	/* An event of init is over. May be NULL. */
+	void (*event)(struct bridge *bridge, void *data, const char *name, char *const *env);
+	/* Init is there, for the first time or again. May be NULL. */
+	void (*up)(struct bridge *bridge, void *data);
 };
 
 /* The whole program. Returns the exit status. */
@@ -75,6 +82,18 @@ void bridge_release(struct bridge *bridge);
  * is no room it is dropped, which is logged.
  */
 void bridge_emit(struct bridge *bridge, const char *name, char *const *env);
+
+/*
+ * The same for an event that is the answer to a condition: its values are compared as they are written there, and only
+ * the job or instance at the object path `only` may take it. An init that knows no such thing gets a plain event.
+ */
+void bridge_emit_to(struct bridge *bridge, const char *name, char *const *env, const char *only);
+
+/* Call init; see peer_call(). */
+int must_check bridge_call(struct bridge *bridge, DBusMessage *message, peer_reply_fn reply, void *data,
+			   void (*release)(void *data));
+/* Its D-Bus address; borrowed. */
+const char *bridge_address(const struct bridge *bridge);
 
 /* End the program with this status once the present turn of the loop is over. The reason should have been logged. */
 void bridge_end(struct bridge *bridge, int status);

@@ -18,8 +18,9 @@
 #define MANAGER_PATH "/com/ubuntu/Upstart"
 #define MANAGER_INTERFACE "com.ubuntu.Upstart0_6"
 #define JOB_INTERFACE "com.ubuntu.Upstart0_6.Job"
-/* What only Upstart 2 has: requests that carry a token. */
+/* What only Upstart 2 has: requests that carry a token, more properties. */
 #define MANAGER2_INTERFACE "com.ubuntu.Upstart2"
+#define JOB2_INTERFACE "com.ubuntu.Upstart2.Job"
 
 enum peer_kind {
 	PEER_PRIVATE,    /* the other side itself */

@@ -13,6 +13,7 @@ event_free(struct queue_event *event)
 		return;
 	free(event->name);
 	(void) strv_free(event->env);
+	free(event->only);
 	free(event);
 }
 
@@ -51,9 +52,9 @@ size_of(const char *name, char *const *env)
 }
 
 int
-queue_push(struct queue *queue, const char *name, char *const *env)
+queue_push(struct queue *queue, const char *name, char *const *env, const char *only)
 {
-	size_t bytes = size_of(name, env);
+	size_t bytes = size_of(name, env) + (only ? strlen(only) : 0);
 	struct queue_event *event;
 
 	if (queue->count >= queue->limit || bytes > QUEUE_BYTES - queue->bytes) {
@@ -63,7 +64,7 @@ queue_push(struct queue *queue, const char *name, char *const *env)
 	event = calloc(1, sizeof(*event));
 	if (event)
 		event->name = strdup(name);
-	if (!event || !event->name || strv_dup(&event->env, env) < 0) {
+	if (!event || !event->name || strv_dup(&event->env, env) < 0 || str_copy(&event->only, only) < 0) {
 		event_free(event);
 		queue->dropped++;
 		return -ENOMEM;

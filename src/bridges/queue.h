@@ -23,6 +23,7 @@ struct queue_event {
 	size_t bytes;
 	char *name; /* owned */
 	char **env; /* owned */
+	char *only; /* owned: the object of the job or instance that it is meant for; NULL: of all */
 };
 
 struct queue {
@@ -39,8 +40,8 @@ struct queue {
 
 void queue_deinit(struct queue *queue); /* idempotent */
 
-/* Copies both. 0; -ENOBUFS when full, -ENOMEM: either way it is counted as dropped. */
-int must_check queue_push(struct queue *queue, const char *name, char *const *env);
+/* Copies all; `only` may be NULL. 0; -ENOBUFS when full, -ENOMEM: either way it is counted as dropped. */
+int must_check queue_push(struct queue *queue, const char *name, char *const *env, const char *only);
 
 /* The first unsent event is under way now. */
 void queue_mark_sent(struct queue *queue);

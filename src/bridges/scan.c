@@ -22,6 +22,7 @@ struct scan {
 	void *data;                 /* borrowed: theirs */
 	uint64_t round;
 	uint64_t requests;
+	bool details;
 	size_t outstanding; /* answers of this round still to come */
 	bool changed;       /* since done() was called */
 	struct event *gone; /* owned: tells that a job went */
@@ -32,8 +33,23 @@ struct scan_job {
 	struct scan *scan;
 	uint64_t request;
 	uint64_t round;
+	struct term_list list; /* owned: those of the first answer, while the second is awaited */
+	char *name;            /* owned, as all */
+	char *file, *instance;
 	char path[];
 };
+
+static void
+scan_job_free(void *data)
+{
+	struct scan_job *asked = data;
+
+	term_list_deinit(&asked->list);
+	free(asked->name);
+	free(asked->file);
+	free(asked->instance);
+	free(asked);
+}
 
 /* One answer less to wait for; the last one means that all is known. */
 static void
@@ -69,7 +85,7 @@ read_words(DBusMessageIter *array, char ***words)
 
 /* The terms of one condition: an array of arrays of strings, in a variant. */
 static int
-read_condition(DBusMessageIter *variant, struct term_list *list)
+read_condition(DBusMessageIter *variant, enum term_place place, struct term_list *list)
 {
 	DBusMessageIter value, item;
 	int r = 0;
@@ -84,14 +100,28 @@ read_condition(DBusMessageIter *variant, struct term_list *list)
 
 		r = read_words(&item, &words);
 		if (r == 0)
-			r = term_list_add(list, words);
+			r = term_list_add(list, place, words);
 	}
 	return r;
 }
 
+static int
+read_text(DBusMessageIter *variant, char **text)
+{
+	DBusMessageIter value;
+	const char *p;
+
+	dbus_message_iter_recurse(variant, &value);
+	if (dbus_message_iter_get_arg_type(&value) != DBUS_TYPE_STRING)
+		return -EBADMSG;
+	dbus_message_iter_get_basic(&value, &p);
+	free(steal(text));
+	return str_copy(text, p);
+}
+
 /* One property, if it is one that matters. */
 static int
-read_property(DBusMessageIter *entry, struct term_list *list)
+read_property(DBusMessageIter *entry, struct scan_job *asked)
 {
 	DBusMessageIter item;
 	const char *name;
@@ -100,15 +130,25 @@ read_property(DBusMessageIter *entry, struct term_list *list)
 	if (dbus_message_iter_get_arg_type(&item) != DBUS_TYPE_STRING)
 		return -EBADMSG;
 	dbus_message_iter_get_basic(&item, &name);
-	if (strcmp(name, "start_on") != 0 && strcmp(name, "stop_on") != 0)
-		return 0;
 	if (!dbus_message_iter_next(&item) || dbus_message_iter_get_arg_type(&item) != DBUS_TYPE_VARIANT)
 		return -EBADMSG;
-	return read_condition(&item, list);
+	if (strcmp(name, "start_on") == 0)
+		return read_condition(&item, TERM_START, &asked->list);
+	if (strcmp(name, "stop_on") == 0)
+		return read_condition(&item, TERM_STOP, &asked->list);
+	if (!asked->scan->details)
+		return 0;
+	if (strcmp(name, "while") == 0)
+		return read_condition(&item, TERM_WHILE, &asked->list);
+	if (strcmp(name, "name") == 0)
+		return read_text(&item, &asked->name);
+	if (strcmp(name, "path") == 0)
+		return read_text(&item, &asked->file);
+	return strcmp(name, "instance") == 0 ? read_text(&item, &asked->instance) : 0;
 }
 
 static int
-read_properties(DBusMessage *reply, struct term_list *list)
+read_properties(DBusMessage *reply, struct scan_job *asked)
 {
 	DBusMessageIter iter, entry;
 	int r = 0;
@@ -119,16 +159,26 @@ read_properties(DBusMessage *reply, struct term_list *list)
 		return -EBADMSG;
 	dbus_message_iter_recurse(&iter, &entry);
 	for (; r == 0 && dbus_message_iter_get_arg_type(&entry) == DBUS_TYPE_DICT_ENTRY; dbus_message_iter_next(&entry))
-		r = read_property(&entry, list);
+		r = read_property(&entry, asked);
 	return r;
 }
+
+/* All that was asked about the job is there. */
+static void
+take_job(struct scan *scan, struct terms_job *job, struct scan_job *asked)
+{
+	if (scan->details)
+		terms_describe(job, &asked->name, &asked->file, &asked->instance);
+	scan->changed |= terms_set(job, &asked->list);
+}
+
+static void ask_details(struct scan *scan, struct scan_job *asked);
 
 /* The properties of a job have come; it may be gone since, or be asked about again. */
 static void
 take_properties(struct scan *scan, struct scan_job *asked, DBusMessage *reply)
 {
 	struct terms_job *job = terms_get(scan->terms, asked->path);
-	struct term_list list = { 0 };
 	char buffer[ERROR_TEXT_MAX];
 	const char *error = peer_error_text(reply, buffer);
 	int r;
@@ -144,12 +194,30 @@ take_properties(struct scan *scan, struct scan_job *asked, DBusMessage *reply)
 		scan->changed |= terms_remove(scan->terms, job);
 		return;
 	}
-	r = read_properties(reply, &list);
+	r = read_properties(reply, asked);
 	if (r < 0)
 		log_warn("Unable to read the conditions of %s: %s", asked->path, strerror(-r));
+	else if (scan->details)
+		ask_details(scan, asked);
 	else
-		scan->changed |= terms_set(job, &list);
-	term_list_deinit(&list);
+		take_job(scan, job, asked);
+}
+
+/* What only Upstart 2 knows; another init answers with an error, which is none. */
+static void
+details_cb(void *data, DBusMessage *reply)
+{
+	struct scan_job *asked = data;
+	struct scan *scan = asked->scan;
+	struct terms_job *job = terms_get(scan->terms, asked->path);
+
+	if (job && job->request == asked->request) {
+		if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR && read_properties(reply, asked) < 0)
+			log_warn("Unable to read the states that %s asks for", asked->path);
+		take_job(scan, job, asked);
+	}
+	if (asked->round == scan->round)
+		settle(scan);
 }
 
 static void
@@ -163,9 +231,8 @@ properties_cb(void *data, DBusMessage *reply)
 }
 
 static DBusMessage *
-properties_message(const char *path)
+properties_message(const char *path, const char *interface)
 {
-	const char *interface = JOB_INTERFACE;
 	DBusMessage *message = dbus_message_new_method_call(NULL, path, DBUS_INTERFACE_PROPERTIES, "GetAll");
 
 	if (message && !dbus_message_append_args(message, DBUS_TYPE_STRING, &interface, DBUS_TYPE_INVALID)) {
@@ -173,6 +240,27 @@ properties_message(const char *path)
 		return NULL;
 	}
 	return message;
+}
+
+/* Ask on, with what is known already. */
+static void
+ask_details(struct scan *scan, struct scan_job *asked)
+{
+	size_t size = strlen(asked->path) + 1;
+	struct scan_job *next = calloc(1, sizeof(*next) + size);
+	int r = -ENOMEM;
+
+	if (next) {
+		*next = *asked;
+		memcpy(next->path, asked->path, size);
+		asked->list = (struct term_list) { 0 };
+		asked->name = asked->file = asked->instance = NULL;
+		r = peer_call(scan->peer, properties_message(next->path, JOB2_INTERFACE), details_cb, next, scan_job_free);
+	}
+	if (r == 0 && asked->round == scan->round)
+		scan->outstanding++;
+	else if (r < 0 && r != -ENOTCONN)
+		log_error("Unable to ask for the states of %s: %s", asked->path, strerror(-r));
 }
 
 /* Ask for the conditions of the job at `path`. */
@@ -195,7 +283,7 @@ ask_properties(struct scan *scan, const char *path)
 		asked->request = job->request;
 		asked->round = scan->round;
 		memcpy(asked->path, path, size);
-		r = peer_call(scan->peer, properties_message(path), properties_cb, asked, free);
+		r = peer_call(scan->peer, properties_message(path, JOB_INTERFACE), properties_cb, asked, scan_job_free);
 	} else {
 		free(asked);
 	}
@@ -306,13 +394,14 @@ scan_signal(struct scan *scan, DBusMessage *message)
 }
 
 struct scan *
-scan_new(struct event_base *base, struct peer *peer, struct terms *terms, const struct scan_ops *ops, void *data)
+scan_new(struct event_base *base, struct peer *peer, struct terms *terms, bool details, const struct scan_ops *ops,
+	 void *data)
 {
 	struct scan *scan = calloc(1, sizeof(*scan));
 
 	if (!scan)
 		return NULL;
-	*scan = (struct scan) { .peer = peer, .terms = terms, .ops = ops, .data = data };
+	*scan = (struct scan) { .peer = peer, .terms = terms, .details = details, .ops = ops, .data = data };
 	scan->gone = event_new(base, -1, 0, gone_cb, scan);
 	return scan->gone ? scan : scan_free(scan);
 }

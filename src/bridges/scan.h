@@ -17,9 +17,12 @@ struct scan_ops {
 	void (*failed)(void *data, const char *why);
 };
 
-/* `terms` is filled; it, `base` and `peer`, the connection to init, are borrowed. NULL: out of memory. */
-struct scan *scan_new(struct event_base *base, struct peer *peer, struct terms *terms, const struct scan_ops *ops,
-		      void *data);
+/*
+ * `terms` is filled; it, `base` and `peer`, the connection to init, are borrowed. With `details` also the terms of
+ * `while`, and name, file and template of each job are read. NULL: out of memory.
+ */
+struct scan *scan_new(struct event_base *base, struct peer *peer, struct terms *terms, bool details,
+		      const struct scan_ops *ops, void *data);
 struct scan *scan_free(struct scan *scan); /* after the peer, which calls it; takes NULL, returns NULL */
 
 /* To be called when the peer is up, and with each of its signals. What was known before stays until it is replaced. */

@@ -85,14 +85,61 @@ append_env(DBusMessageIter *iter, char *const *env)
 	return dbus_message_iter_close_container(iter, &array);
 }
 
+/* {NAME: <value>}, of a basic type. */
+static bool
+append_option(DBusMessageIter *options, const char *name, const char *type, const void *value)
+{
+	DBusMessageIter entry, variant;
+
+	return dbus_message_iter_open_container(options, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &name) &&
+	       dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, type, &variant) &&
+	       dbus_message_iter_append_basic(&variant, type[0], value) &&
+	       dbus_message_iter_close_container(&entry, &variant) && dbus_message_iter_close_container(options, &entry);
+}
+
+static bool
+append_only(DBusMessageIter *options, const char *path)
+{
+	const char *name = "only";
+	DBusMessageIter entry, variant, array;
+
+	return dbus_message_iter_open_container(options, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+	       dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &name) &&
+	       dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, "ao", &variant) &&
+	       dbus_message_iter_open_container(&variant, DBUS_TYPE_ARRAY, DBUS_TYPE_OBJECT_PATH_AS_STRING, &array) &&
+	       dbus_message_iter_append_basic(&array, DBUS_TYPE_OBJECT_PATH, &path) &&
+	       dbus_message_iter_close_container(&variant, &array) &&
+	       dbus_message_iter_close_container(&entry, &variant) && dbus_message_iter_close_container(options, &entry);
+}
+
+static bool
+append_options(DBusMessageIter *iter, const char *token, const char *only)
+{
+	const dbus_bool_t literal = TRUE;
+	DBusMessageIter options;
+
+	return dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, "{sv}", &options) &&
+	       append_option(&options, "token", DBUS_TYPE_STRING_AS_STRING, &token) &&
+	       append_option(&options, "literal", DBUS_TYPE_BOOLEAN_AS_STRING, &literal) && append_only(&options, only) &&
+	       dbus_message_iter_close_container(iter, &options);
+}
+
+static const char *
+event_method(const struct queue_event *event, bool token)
+{
+	if (!token)
+		return "EmitEvent";
+	return event->only ? "EmitEventWithOptions" : "EmitEventWithToken";
+}
+
 /* NULL: out of memory. */
 static DBusMessage *
 event_message(const struct sender *sender, const struct queue_event *event)
 {
-	bool token = sender->tokens != TOKENS_NONE;
-	DBusMessage *message =
-	    dbus_message_new_method_call(NULL, MANAGER_PATH, token ? MANAGER2_INTERFACE : MANAGER_INTERFACE,
-							    token ? "EmitEventWithToken" : "EmitEvent");
+	bool token = sender->tokens != TOKENS_NONE, done;
+	DBusMessage *message = dbus_message_new_method_call(NULL, MANAGER_PATH, token ? MANAGER2_INTERFACE : MANAGER_INTERFACE,
+							    event_method(event, token));
 	const dbus_bool_t wait = FALSE;
 	char text[TOKEN_SIZE];
 	const char *p = text;
@@ -102,9 +149,13 @@ event_message(const struct sender *sender, const struct queue_event *event)
 		return NULL;
 	(void) snprintf(text, sizeof(text), "%s-%llu", sender->secret, (unsigned long long) event->id);
 	dbus_message_iter_init_append(message, &iter);
-	if (dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &event->name) && append_env(&iter, event->env) &&
-	    dbus_message_iter_append_basic(&iter, DBUS_TYPE_BOOLEAN, &wait) &&
-	    (!token || dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &p)))
+	done = dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &event->name) && append_env(&iter, event->env);
+	if (done && token && event->only)
+		done = append_options(&iter, text, event->only);
+	else if (done)
+		done = dbus_message_iter_append_basic(&iter, DBUS_TYPE_BOOLEAN, &wait) &&
+		       (!token || dbus_message_iter_append_basic(&iter, DBUS_TYPE_STRING, &p));
+	if (done)
 		return message;
 	dbus_message_unref(message);
 	return NULL;

@@ -21,12 +21,13 @@ term_list_deinit(struct term_list *list)
 }
 
 int
-term_list_add(struct term_list *list, char *const *words)
+term_list_add(struct term_list *list, enum term_place place, char *const *words)
 {
-	struct term term = { 0 };
+	struct term term = { .place = place };
 	struct term *grown;
 
-	if (!words || !words[0] || strcmp(words[0], "/AND") == 0 || strcmp(words[0], "/OR") == 0)
+	if (!words || !words[0] || strcmp(words[0], "/AND") == 0 || strcmp(words[0], "/OR") == 0 ||
+	    strcmp(words[0], "/NOT") == 0)
 		return 0;
 	grown = reallocarray(list->terms, list->count + 1, sizeof(*grown));
 	if (!grown)
@@ -47,7 +48,7 @@ term_list_equal(const struct term_list *a, const struct term_list *b)
 	if (a->count != b->count)
 		return false;
 	for (size_t i = 0; i < a->count; i++) {
-		if (strcmp(a->terms[i].event, b->terms[i].event) != 0 ||
+		if (a->terms[i].place != b->terms[i].place || strcmp(a->terms[i].event, b->terms[i].event) != 0 ||
 		    !strv_equal(a->terms[i].args, b->terms[i].args))
 			return false;
 	}
@@ -61,6 +62,9 @@ job_free(struct terms_job *job)
 {
 	term_list_deinit(&job->list);
 	free(job->path);
+	free(job->name);
+	free(job->file);
+	free(job->instance);
 	free(job);
 }
 
@@ -95,6 +99,17 @@ terms_add(struct terms *terms, const char *path)
 	}
 	DL_APPEND(terms->jobs, job);
 	return job;
+}
+
+void
+terms_describe(struct terms_job *job, char **name, char **file, char **instance)
+{
+	free(job->name);
+	free(job->file);
+	free(job->instance);
+	job->name = steal(name);
+	job->file = steal(file);
+	job->instance = steal(instance);
 }
 
 bool

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * Which events the jobs of init ask for: the terms of their `start on` and `stop on` (bridges.md 1.4).
+ * Which events the jobs of init ask for: the terms of their `start on` and `stop on` (bridges.md 1.4), and for bridges
+ * that provide states those of `while`.
  *
  * Operators are not looked at: every place where an event is named counts. A job's terms are replaced whole.
  */
@@ -11,8 +12,12 @@
 #include "common/map.h"
 #include "common/str.h"
 
+/* Which condition it stands in. */
+enum term_place { TERM_START, TERM_STOP, TERM_WHILE };
+
 /* EVENT ARGUMENT… of a condition, quotes removed. */
 struct term {
+	enum term_place place;
 	char *event; /* owned */
 	char **args; /* owned, as written */
 };
@@ -24,12 +29,16 @@ struct term_list {
 
 void term_list_deinit(struct term_list *list); /* idempotent */
 /* One element of a condition in reverse Polish order; operators and empty ones are passed over. 0 or -ENOMEM. */
-int must_check term_list_add(struct term_list *list, char *const *words);
+int must_check term_list_add(struct term_list *list, enum term_place place, char *const *words);
 
 struct terms_job {
 	struct terms_job *next, *prev;
 	char *path; /* owned: its object */
 	struct term_list list;
+	/* Unless the bridge asked for details all NULL; owned: */
+	char *name;
+	char *file;     /* it comes from; NULL: unknown */
+	char *instance; /* template of the names of its instances; "": there is only one */
 	uint64_t request; /* for those who fill it: which answer is awaited */
 	uint64_t round;   /* in which round it was last seen */
 };
@@ -46,6 +55,8 @@ void terms_deinit(struct terms *terms); /* idempotent */
 /* The job at `path`, NULL if there is none; terms_add() makes it, without terms; NULL when out of memory. */
 struct terms_job *terms_get(const struct terms *terms, const char *path);
 struct terms_job *terms_add(struct terms *terms, const char *path);
+/* Takes over what is known of the job but its terms. */
+void terms_describe(struct terms_job *job, char **name, char **file, char **instance);
 /* Takes over `list` and leaves it empty; true if it says anything else than before. */
 bool terms_set(struct terms_job *job, struct term_list *list);
 /* True if anything was asked for by it. */

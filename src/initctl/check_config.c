@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,6 +7,7 @@
 
 #include "initctl/check_graph.h"
 #include "initctl/commands.h"
+#include "schedule/schedule.h"
 
 /*
  * Purely on our side: init takes any condition, since the event may be emitted by a program. Here an event counts as
@@ -182,15 +184,45 @@ report(struct check *check, const struct condition *c, bool negated)
 	return left && right;
 }
 
+/* Every schedule must make sense, whatever stands beside it. */
+static bool
+check_schedules(struct check *check, const struct condition *c)
+{
+	struct schedule_error why = { 0 };
+	struct schedule schedule;
+	bool left;
+	int r;
+
+	if (c->op != CONDITION_EVENT) {
+		left = !c->left || check_schedules(check, c->left);
+		return check_schedules(check, c->right) && left;
+	}
+	if (strcmp(c->words[0], SCHEDULE_EVENT) != 0)
+		return true;
+	r = schedule_read(&schedule, c->words + 1, check->of_states, &why);
+	if (r == -ENOMEM)
+		tool_nomem();
+	if (r == 0)
+		schedule_deinit(&schedule);
+	else if (why.word < strv_len(c->words + 1))
+		tell(check, "%s: time: column %zu of `%s': %s", check->what, why.offset + 1, c->words[why.word + 1], why.text);
+	else
+		tell(check, "%s: time: %s", check->what, why.text);
+	return r == 0;
+}
+
 static bool
 check_condition(struct check *check, const char *what, bool of_states, struct condition *root)
 {
+	bool schedules;
+
 	check->what = what;
 	check->of_states = of_states;
 	if (!root)
 		return true;
+	schedules = check_schedules(check, root);
 	(void) evaluate(check, root, false);
-	return report(check, root, false);
+	return report(check, root, false) && schedules;
 }
 
 /* -- the job among others ------------------------------------------------------ */

@@ -14,9 +14,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "job/list.h"
+#include "schedule/schedule.h"
+
+/* Of so many arguments of `time` the places are kept: no schedule has more. */
+#define SCHEDULE_WORDS_MAX 16
 
 #define SPAN_NONE ((struct span){ NULL, 0 })
 
@@ -50,6 +55,8 @@ struct expression {
 	bool in_match;	    /* words are arguments of the last match */
 	bool named;	    /* of which one was KEY=… */
 	struct strlist args;
+	struct place arg_at[SCHEDULE_WORDS_MAX];
+	struct span arg_raw[SCHEDULE_WORDS_MAX];
 	struct place last;     /* of the last token */
 	struct place match_at; /* of the last match */
 	bool match_is_plain;   /* its name has no quotes */
@@ -193,6 +200,48 @@ is_event_of_job(const struct condition_node *node)
 	return false;
 }
 
+/* Where in the file the byte `offset` of a word is, whose quotes and backslashes are gone. */
+static struct place
+place_in_word(struct place at, struct span raw, size_t offset)
+{
+	size_t i = 0;
+
+	for (; i < raw.n && raw.p[i] != '\n'; i++) {
+		if (lexer_is_quote(raw.p[i]))
+			continue;
+		if (raw.p[i] == '\\' && i + 1 < raw.n)
+			i++;
+		if (offset-- == 0)
+			break;
+	}
+	at.column += (unsigned) i;
+	return at;
+}
+
+/* A schedule that makes no sense is no error of the file: the other parts of the condition go on. */
+static int
+check_schedule(struct expression *x, const struct condition_node *node)
+{
+	struct schedule_error why = { 0 };
+	struct schedule schedule;
+	char message[256];
+	bool placed;
+	int r;
+
+	if (strcmp(node->name, SCHEDULE_EVENT) != 0)
+		return 0;
+	r = schedule_read(&schedule, node->args, x->cond->of_states, &why);
+	if (r == 0)
+		schedule_deinit(&schedule);
+	if (r != -EINVAL)
+		return r;
+	placed = why.word < strv_len(node->args) && why.word < SCHEDULE_WORDS_MAX;
+	(void) snprintf(message, sizeof(message), "No schedule: %s", why.text);
+	return lexer_fault_message(x->lex, FAULT_BAD_SCHEDULE,
+				   placed ? place_in_word(x->arg_at[why.word], x->arg_raw[why.word], why.offset) : x->match_at,
+				   placed ? x->arg_raw[why.word] : span_of(node->name), message);
+}
+
 /* What comes next is no argument any more. */
 static int
 end_match(struct expression *x)
@@ -207,6 +256,8 @@ end_match(struct expression *x)
 	x->cond->nodes[node].args = strlist_steal(&x->args);
 	if (x->cond->of_states && is_event_of_job(&x->cond->nodes[node]))
 		return lexer_fault(x->lex, FAULT_EVENT_IN_WHILE, x->match_at, span_of(x->cond->nodes[node].name));
+	if (check_schedule(x, &x->cond->nodes[node]) < 0)
+		return -ENOMEM;
 	return add_term(x, node);
 }
 
@@ -321,6 +372,10 @@ read_word(struct expression *x, struct token *t)
 		if (!named && x->named)
 			return lexer_fault(x->lex, FAULT_EXPECTED_VARIABLE, t->at, t->text);
 		x->named = named;
+		if (x->args.n < SCHEDULE_WORDS_MAX) {
+			x->arg_at[x->args.n] = t->at;
+			x->arg_raw[x->args.n] = t->word.raw;
+		}
 		return strlist_take(&x->args, steal(&t->word.text));
 	}
 	if (!x->wants_operand) {

@@ -40,7 +40,8 @@
 	X(LIMIT_NEGATIVE, true, "Negative limit, write 'unlimited' instead of -1")                                     \
 	X(LIMIT_SOFT_ABOVE_HARD, true, "Soft limit is above the hard limit")                                           \
 	X(NOT_YET, true, "Understood, but this version does nothing with it yet")                                      \
-	X(RESPAWN_LIMIT_INERT, true, "Respawn limit has no effect without respawn")
+	X(RESPAWN_LIMIT_INERT, true, "Respawn limit has no effect without respawn")                                    \
+	X(BAD_SCHEDULE, true, "No schedule, so this time never comes")
 
 enum parse_fault_kind {
 #define X(id, warning, message) FAULT_##id,

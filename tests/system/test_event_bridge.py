@@ -973,6 +973,8 @@ def test_shipped_jobs(sessions, bus):
 def test_shipped_jobs_are_correct(sessions):
     init = sessions({path.stem: path.read_text() for path in JOBS.glob("*/*.conf")})
     for path in JOBS.glob("*/*.conf"):
+        if path.stem == "upstart-time-bridge":
+            continue  # it starts on startup
         assert init.status(path.stem) == path.stem + " stop/waiting"
     assert ".conf:" not in (init.folder / "init.log").read_text()
     shown = init.initctl("show-config", "control-alt-delete").stdout

@@ -14,7 +14,7 @@ push(struct queue *queue, const char *name)
 {
 	char *env[] = { (char *) "A=1", NULL };
 
-	assert_int_equal(queue_push(queue, name, env), 0);
+	assert_int_equal(queue_push(queue, name, env, NULL), 0);
 }
 
 /* The names in the queue, those under way in brackets. */
@@ -108,7 +108,7 @@ test_queue_is_bounded(void **state)
 	push(&queue, "b");
 	push(&queue, "c");
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(queue_push(&queue, "d", NULL), -ENOBUFS);
+		assert_int_equal(queue_push(&queue, "d", NULL, NULL), -ENOBUFS);
 	assert_queue(&queue, "abc");
 	assert_int_equal(queue_take_dropped(&queue), 5);
 	assert_int_equal(queue_take_dropped(&queue), 0);
@@ -128,12 +128,12 @@ test_queue_is_bounded_in_bytes(void **state)
 	int taken = 0;
 
 	memset(value, 'x', 1024 * 1024);
-	while (queue_push(&queue, "a", env) == 0)
+	while (queue_push(&queue, "a", env, NULL) == 0)
 		taken++;
 	assert_int_equal(taken, QUEUE_BYTES / (1024 * 1024 + 1));
 	assert_true(queue.bytes <= QUEUE_BYTES);
 	/* What is small still fits. */
-	assert_int_equal(queue_push(&queue, "a", NULL), 0);
+	assert_int_equal(queue_push(&queue, "a", NULL, NULL), 0);
 	free(value);
 	queue_deinit(&queue);
 }
@@ -143,10 +143,10 @@ push_two(void *data)
 {
 	char *env[] = { (char *) "A=1", (char *) "B=2", NULL };
 	struct queue queue = QUEUE_INIT(10);
-	int r = queue_push(&queue, "a", env);
+	int r = queue_push(&queue, "a", env, NULL);
 
 	if (r == 0)
-		r = queue_push(&queue, "b", NULL);
+		r = queue_push(&queue, "b", NULL, NULL);
 	assert_int_equal(queue.dropped, r < 0);
 	queue_deinit(&queue);
 	return r;
@@ -170,7 +170,7 @@ test_queue_random(void **state)
 		switch (unit_random(&random) % 6) {
 		case 0:
 		case 1:
-			if (queue_push(&queue, "x", NULL) == 0)
+			if (queue_push(&queue, "x", NULL, NULL) == 0)
 				model[count++] = queue.last->id;
 			else
 				assert_int_equal(count, 20);

@@ -17,7 +17,7 @@ static int
 fill(struct term_list *list)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(condition); i++) {
-		if (term_list_add(list, (char *const *) condition[i]) < 0)
+		if (term_list_add(list, TERM_START, (char *const *) condition[i]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -29,7 +29,7 @@ test_terms_are_all_but_operators(void **state)
 	struct term_list list = { 0 };
 
 	assert_int_equal(fill(&list), 0);
-	assert_int_equal(term_list_add(&list, NULL), 0);
+	assert_int_equal(term_list_add(&list, TERM_START, NULL), 0);
 	assert_int_equal(list.count, 3);
 	assert_string_equal(list.terms[0].event, "a");
 	assert_int_equal(strv_len(list.terms[0].args), 1);
@@ -68,13 +68,13 @@ test_terms_of_a_job_are_replaced(void **state)
 	assert_int_equal(fill(&list), 0);
 	assert_false(terms_set(job, &list)); /* the same again */
 	assert_int_equal(fill(&list), 0);
-	assert_int_equal(term_list_add(&list, words), 0);
+	assert_int_equal(term_list_add(&list, TERM_START, words), 0);
 	assert_true(terms_set(job, &list));
 	assert_int_equal(job->list.count, 4);
 	/* Other arguments, other order, another name are changes. */
 	assert_int_equal(fill(&list), 0);
 	words[0] = (char *) "e";
-	assert_int_equal(term_list_add(&list, words), 0);
+	assert_int_equal(term_list_add(&list, TERM_START, words), 0);
 	assert_true(terms_set(job, &list));
 	assert_int_equal(fill(&list), 0);
 	assert_true(terms_set(job, &list));

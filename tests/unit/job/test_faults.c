@@ -291,6 +291,9 @@ test_warnings(void **state)
 		{ "limit core unlimited 1\n", "LIMIT_SOFT_ABOVE_HARD" },
 		{ "limit core 1 unlimited\n", NULL },
 		{ "respawn limit 1 2\n", "RESPAWN_LIMIT_INERT" },
+		{ "start on time CRON=\"0 3 * * mom\"\n", "BAD_SCHEDULE" },
+		{ "start on x or (time and y)\n", "BAD_SCHEDULE" },
+		{ "while time BETWEEN=22:00\n", "BAD_SCHEDULE" },
 		{ "respawn limit 1 2\nrespawn\n", NULL },
 	};
 
