@@ -239,6 +239,8 @@ state_runlevel(struct core *core, const struct event *event)
 		core->oom = true;
 	follow_changed(core, RUNLEVEL, (struct origin) { event->cause, event->lineage }, NULL);
 	down = level != NULL && (strcmp(level, "0") == 0 || strcmp(level, "6") == 0);
+	/* While all that is left is stopped, no event calls it off. */
+	down = down || core->down == DOWN_REST;
 	if (down != core->going_down) {
 		core->going_down = down;
 		follow_all(core);

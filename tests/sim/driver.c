@@ -35,7 +35,7 @@ static bool
 may_be_condemned(const struct input *in)
 {
 	return in->type != INPUT_DEFINE && in->type != INPUT_UNDEFINE && in->type != INPUT_CONTROL && in->type != INPUT_ACK &&
-	       in->type != INPUT_SESSION_END;
+	       in->type != INPUT_SESSION_END && in->type != INPUT_SHUTDOWN;
 }
 
 /* Now and then init can't apply an input, and something safe takes its place. */
@@ -607,6 +607,31 @@ do_session_end(struct world *w)
 	(void) apply(w, &in);
 }
 
+static void
+do_shutdown(struct world *w, enum shutdown_action what)
+{
+	struct input in = { .type = INPUT_SHUTDOWN };
+
+	in.shutdown.what = what;
+	if (what == SHUTDOWN_RULES) {
+		in.shutdown.limit = (1 + below(w, 60)) * USEC_PER_SEC;
+		in.shutdown.assist = w->assist;
+	}
+	(void) apply(w, &in);
+}
+
+/* Another runlevel after all: while jobs end the machine, what is waited for is told every second. */
+static void
+call_off(struct world *w)
+{
+	struct input in = { .type = INPUT_EMIT };
+
+	in.emit.name = strdup("runlevel");
+	if (strv_add(&in.emit.env, "RUNLEVEL=2") < 0)
+		world_fault(w, "out of memory");
+	(void) apply(w, &in);
+}
+
 /* -- a world's life ------------------------------------------------------------------------------------ */
 
 static void
@@ -645,6 +670,8 @@ settle(struct world *w)
 	unsigned limit = w->plan.loops ? 300 : REST_LIMIT * (1 + w->plan.n_jobs / 12);
 
 	w->calm = true;
+	if (w->assist && w->fault == NULL)
+		call_off(w);
 	while (w->fault == NULL && !w->finished && limit-- > 0)
 		if (!progress_some(w) && !do_timer(w)) {
 			w->calm = was_calm;
@@ -756,6 +783,26 @@ live(struct world *w)
 	}
 }
 
+/* The end of a container, which must come; or of a machine, which a job would bring. */
+static void
+go_down(struct world *w)
+{
+	w->assist = chance(w, 30);
+	w->ending = !w->assist && !w->session; /* there are events `runlevel` in the world */
+	do_shutdown(w, SHUTDOWN_RULES);
+	live(w);
+	if (w->fault == NULL && !w->finished)
+		do_shutdown(w, SHUTDOWN_BEGIN);
+	live(w);
+	if (w->fault == NULL && !w->finished && chance(w, 30))
+		do_shutdown(w, SHUTDOWN_SKIP);
+	/* An event may have called it off. */
+	if (w->fault == NULL && !w->finished)
+		do_shutdown(w, SHUTDOWN_BEGIN);
+	if (w->fault == NULL && !w->finished && settle(w) && !w->finished && w->ending)
+		world_fault(w, "it does not go down");
+}
+
 void
 world_run(struct world *w)
 {
@@ -772,6 +819,8 @@ world_run(struct world *w)
 		if (w->fault == NULL && !w->finished && settle(w) && !w->finished)
 			world_fault(w, "the session does not end");
 	}
+	if (chance(w, 20) && w->fault == NULL && !w->finished)
+		go_down(w);
 	if (w->fault == NULL && !w->finished)
 		empty(w);
 	if (w->fault == NULL)

@@ -355,7 +355,7 @@ world_take(struct world *w, const struct effect *e)
 		break;
 	case EFFECT_FINISHED:
 		if (!w->ending || w->finished)
-			world_fault(w, "the session is over, and nobody asked");
+			world_fault(w, "it is over, and nobody asked");
 		w->finished = true;
 		break;
 	case EFFECT_MAIN:

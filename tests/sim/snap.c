@@ -12,12 +12,14 @@
 #include <string.h>
 
 struct core_part {
-	uint64_t last_id, yield_timer, quiesce_timer;
+	uint64_t last_id, yield_timer, quiesce_timer, down_timer, down_tick;
 };
 static const struct wire_field core_fields[] = {
 	WIRE_FIELD(U64, struct core_part, last_id),
 	WIRE_FIELD(U64, struct core_part, yield_timer),
 	WIRE_FIELD(U64, struct core_part, quiesce_timer),
+	WIRE_FIELD(U64, struct core_part, down_timer),
+	WIRE_FIELD(U64, struct core_part, down_tick),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -203,7 +205,8 @@ snap_read(struct snap *snap, const void *p, size_t n)
 		return -EBADMSG;
 	r = wire_get_struct(&in, &core_schema, &part);
 	snap->last_id = part.last_id;
-	if (r == 0 && (note_timer(snap, part.yield_timer) < 0 || note_timer(snap, part.quiesce_timer) < 0))
+	if (r == 0 && (note_timer(snap, part.yield_timer) < 0 || note_timer(snap, part.quiesce_timer) < 0 ||
+		       note_timer(snap, part.down_timer) < 0 || note_timer(snap, part.down_tick) < 0))
 		r = -ENOMEM;
 	if (r == 0)
 		wire_skip(&in); /* job environment */

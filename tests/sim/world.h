@@ -128,7 +128,8 @@ struct world {
 
 	usec_t now;
 	bool control;
-	bool ending;   /* the session was asked to end */
+	bool assist;   /* jobs end the machine, not the core */
+	bool ending;   /* the session, or all, was asked to end */
 	bool finished; /* the core says so */
 	bool calm;     /* nobody dies or fails unasked */
 
