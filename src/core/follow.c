@@ -290,7 +290,21 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 	bindings_deinit(&found);
 }
 
-/* Which wants have a binding now; a period of truth begins or ends with it. */
+/* What was found counts; a period of truth begins or ends with it. */
+static void
+take_binding(struct want *want)
+{
+	if (want->seen != want->bound)
+		want->spent = false;
+	want->fell = want->bound && !want->seen;
+	want->bound = want->seen;
+	if (want->seen) {
+		(void) strv_free(want->binding);
+		want->binding = steal(&want->fresh);
+	}
+}
+
+/* Which wants have a binding now. */
 static void
 find_bindings(struct core *core, struct slot *slot)
 {
@@ -313,16 +327,8 @@ find_bindings(struct core *core, struct slot *slot)
 	DL_FOREACH(slot->wants, want)
 		if (want->arming != NULL || !arms_itself(slot))
 			find_for(core, slot, want);
-	DL_FOREACH(slot->wants, want) {
-		if (want->seen != want->bound)
-			want->spent = false;
-		want->fell = want->bound && !want->seen;
-		want->bound = want->seen;
-		if (want->seen) {
-			(void) strv_free(want->binding);
-			want->binding = steal(&want->fresh);
-		}
-	}
+	DL_FOREACH(slot->wants, want)
+		take_binding(want);
 }
 
 bool
@@ -510,6 +516,17 @@ put_in_list(struct core *core, struct slot *slot)
 		DL_PREPEND2(core->to_look, slot, look_prev, look_next);
 }
 
+/* For something that goes back to `from`. */
+static void
+look_again(struct core *core, struct slot *slot, struct origin from)
+{
+	put_in_list(core, slot);
+	if (from.cause != 0)
+		slot->look_cause = from.cause;
+	if (from.lineage.root != 0)
+		slot->look_lineage = from.lineage;
+}
+
 void
 follow_changed(struct core *core, const char *name, struct origin from, const struct event *event)
 {
@@ -520,11 +537,7 @@ follow_changed(struct core *core, const char *name, struct origin from, const st
 		return;
 	DL_FOREACH(topic->followers, f) {
 		core_visit(core);
-		put_in_list(core, f->slot);
-		if (from.cause != 0)
-			f->slot->look_cause = from.cause;
-		if (from.lineage.root != 0)
-			f->slot->look_lineage = from.lineage;
+		look_again(core, f->slot, from);
 		if (event != NULL)
 			core_oom(core, u64v_add(&f->slot->look_events, event->id));
 	}
@@ -603,8 +616,9 @@ follow_instance_name(struct core *core, const struct slot *slot, char *const *ar
 }
 
 struct want *
-follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew)
+follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew, struct origin from)
 {
+	const struct job *job;
 	struct want *want;
 	char **copy = NULL;
 
@@ -622,13 +636,11 @@ follow_arm(struct core *core, struct slot *slot, const char *name, char *const *
 		want->spent = false;
 	want->seen = false;
 	find_for(core, slot, want);
-	if (want->seen) {
-		want->bound = true;
-		(void) strv_free(want->binding);
-		want->binding = steal(&want->fresh);
-	} else {
-		want->bound = false;
-	}
+	take_binding(want);
+	/* With what it is armed with now it may not be bound, though it runs. */
+	job = job_find(slot, name);
+	if (!want->bound && job != NULL && job->goal != GOAL_STOP)
+		look_again(core, slot, from);
 	return want;
 }
 

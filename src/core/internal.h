@@ -556,8 +556,12 @@ bool want_holds(const struct core *core, const struct slot *slot, const struct w
 int must_check want_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env);
 /* What the instance is called that is armed with this; owned. NULL: it has no name (told), or oom. */
 char *follow_instance_name(struct core *core, const struct slot *slot, char *const *arming);
-/* Somebody starts it; `anew`: it gets another chance. want->bound tells whether its `while` holds. NULL: oom. */
-struct want *follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew);
+/*
+ * Somebody starts it; `anew`: it gets another chance. want->bound tells whether its `while` holds. One that runs and
+ * is not bound with the new arming falls with the next follow_run(), which goes back to `from`. NULL: oom.
+ */
+struct want *follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew,
+			struct origin from);
 void follow_disarm(struct slot *slot, const char *name);
 void follow_spend(struct slot *slot, const char *name);
 void follow_stopped(struct slot *slot, const char *name); /* it ended, or its stop on came true */

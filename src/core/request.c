@@ -283,7 +283,8 @@ static int
 start_following(struct core *core, struct asked *a)
 {
 	const char *name = a->job != NULL ? a->job->name : a->instance;
-	const struct want *want = follow_arm(core, a->slot, name, a->in->env, true);
+	struct origin from = { 0, caller_lineage(core, &a->who) };
+	const struct want *want = follow_arm(core, a->slot, name, a->in->env, true, from);
 	auto_free char *terms = NULL;
 	char **env = NULL;
 

@@ -323,10 +323,10 @@ inducted(struct core *core, struct slot *slot, const char *name)
  * with. Else NULL, and nothing waits for its states: the events are let go at once.
  */
 static char *
-armed(struct core *core, struct slot *slot, char *const *brought, char ***env)
+armed(struct core *core, struct slot *slot, char *const *brought, struct origin from, char ***env)
 {
 	auto_free char *name = follow_instance_name(core, slot, brought);
-	const struct want *want = name != NULL ? follow_arm(core, slot, name, brought, false) : NULL;
+	const struct want *want = name != NULL ? follow_arm(core, slot, name, brought, false, from) : NULL;
 
 	if (want == NULL || !want_holds(core, slot, want) || core->going_down)
 		return NULL;
@@ -342,7 +342,8 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	struct u64v fds = { 0 };
 	auto_strv char **brought = NULL;
 	auto_free char *name = NULL;
-	const struct event *first;
+	const struct event *first = foremost(core, &slot->start, used);
+	struct origin from = { cause_of(core, &slot->start, used), first != NULL ? first->lineage : (struct lineage) { 0 } };
 	char **env = NULL;
 	struct job *job = NULL;
 
@@ -351,7 +352,7 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	    set_fds_variable(&brought, &fds) < 0 || env_merge(&env, brought) < 0)
 		core->oom = true;
 	else
-		name = follow_is_following(slot) ? armed(core, slot, brought, &env) : instance_name(core, slot, env);
+		name = follow_is_following(slot) ? armed(core, slot, brought, from, &env) : instance_name(core, slot, env);
 	if (name != NULL)
 		job = inducted(core, slot, name);
 	if (job == NULL || job->goal != GOAL_STOP) {
@@ -363,8 +364,7 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	}
 	core_oom(core, job_set_next_env(core, job, env, &fds));
 	job->restart = false;
-	job->cause = cause_of(core, &slot->start, used);
-	first = foremost(core, &slot->start, used);
+	job->cause = from.cause;
 	if (first != NULL)
 		pace_start(core, job, first->lineage, first->name);
 	job_finish(core, job, false);

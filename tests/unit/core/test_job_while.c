@@ -389,6 +389,63 @@ test_event_arms_and_is_let_go(void **state)
 	rig_assert_state(r, "foo", "none");
 }
 
+/* foo follows the interface it was armed with last. */
+static void
+define_armed_with_interface(struct rig *r)
+{
+	(void) rig_define(r, "net", "instance $IF;export IF;exec net");
+	(void) rig_define(r, "foo", "start on go;while net IF=$IF;pre-start exec p;exec foo");
+	startup(r);
+	start(r, "net", "IF=eth0");
+	rig_assert_state(r, "foo", "none");
+}
+
+/* An event arms what runs with something else, with which its `while` does not hold. */
+static void
+test_armed_anew_falls_when_its_while_ends(void **state)
+{
+	struct rig *r = *state;
+	char why[256];
+
+	define_armed_with_interface(r);
+	(void) rig_emit(r, "go", "IF=eth0");
+	rig_assert_state(r, "foo", "start/pre-start");
+	rig_settle(r);
+	rig_assert_state(r, "foo", "start/running");
+	(void) rig_emit(r, "go", "IF=eth0");
+	rig_assert_state(r, "foo", "start/running");
+	rig_show(r, RIG_REPLIES);
+	(void) rig_emit(r, "go", "IF=eth1");
+	rig_expect(r, "reply 5 ok\n"); /* it waits for no level, nor for the end of one */
+	rig_assert_state(r, "foo", "stop/killed");
+	assert_int_equal(core_check(r->core, why, sizeof(why)), 0);
+	rig_settle(r);
+	rig_assert_state(r, "foo", "none");
+	start(r, "net", "IF=eth1");
+	rig_assert_state(r, "foo", "start/running");
+	rig_assert_env(r, "foo", "main", "IF", "eth1");
+}
+
+/* A period of truth ends with what it was armed with, and what was used up in it is not in the next. */
+static void
+test_armed_anew_gets_a_new_chance(void **state)
+{
+	struct rig *r = *state;
+
+	define_armed_with_interface(r);
+	rig_rule(r, "foo", "pre-start", "exit 1", true);
+	(void) rig_emit(r, "go", "IF=eth0");
+	rig_settle(r);
+	rig_assert_state(r, "foo", "none");
+	(void) rig_emit(r, "go", "IF=eth0");
+	rig_assert_state(r, "foo", "none"); /* spent: the same period */
+	(void) rig_emit(r, "go", "IF=eth1");
+	rig_assert_state(r, "foo", "none");
+	(void) rig_emit(r, "go", "IF=eth0");
+	rig_settle(r);
+	rig_assert_state(r, "foo", "start/running");
+}
+
 static size_t
 records_of(const struct rig *r, const char *job)
 {
@@ -626,6 +683,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failed_main_is_a_state, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_an_instance_per_binding, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_event_arms_and_is_let_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_armed_anew_falls_when_its_while_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_armed_anew_gets_a_new_chance, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names_that_are_gone_leave_no_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_records_that_say_something_are_kept, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contradiction_ends_at_the_third_time, setup, teardown),
