@@ -160,17 +160,19 @@ failure_is_told(const char *name)
 	return strcmp(slash != NULL ? slash + 1 : name, "failed") != 0;
 }
 
-static void
-emit_failed(struct core *core, const struct event *event)
+struct event *
+event_emit_failed(struct core *core, struct span root, const char *name, char *const *env)
 {
-	auto_free char *name = str_printf("%s/failed", event->name);
-	struct event *failed = name != NULL ? event_emit_in(core, scope_of(event->root), name, event->env) : NULL;
+	auto_free char *failed = NULL;
 
-	core->oom = core->oom || failed == NULL;
-	if (failed != NULL) {
-		failed->cause = event->cause;
-		failed->lineage = event->lineage;
+	if (!failure_is_told(name))
+		return NULL;
+	failed = str_printf("%s/failed", name);
+	if (failed == NULL) {
+		core->oom = true;
+		return NULL;
 	}
+	return event_emit_in(core, root, failed, env);
 }
 
 /* The event is over: first those it blocked go on, last everybody hears of it. */
@@ -191,8 +193,14 @@ finish(struct core *core, struct event *event)
 	fd_release(core, event->fd);
 	for (size_t i = 0; i < event->fds.n; i++)
 		fd_release(core, event->fds.p[i]);
-	if (event->failed && failure_is_told(event->name))
-		emit_failed(core, event);
+	if (event->failed) {
+		struct event *failed = event_emit_failed(core, scope_of(event->root), event->name, event->env);
+
+		if (failed != NULL) {
+			failed->cause = event->cause;
+			failed->lineage = event->lineage;
+		}
+	}
 	core_notify(core, NOTIFY_EVENT_EMITTED, NULL, event->root, event->name, event->env, 0);
 	event_free(core, event);
 }

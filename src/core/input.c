@@ -50,7 +50,7 @@ static const struct wire_field substitute_fields[] = {
 	F(STR, substitute, token),  F(STR, substitute, name),    F(STRV, substitute, env),   F(U64, substitute, fd),
 	F(U64, substitute, process), F(I32, substitute, pid),
 	F(I32, substitute, status), F(U64, substitute, timer),   F(BOOL, substitute, present),
-	F(U64V, substitute, fds),
+	F(U64V, substitute, fds),   F(STR, substitute, root),
 };
 
 static const struct wire_field family_fields[] = {
@@ -151,7 +151,8 @@ fill(struct input_substitute *s, const struct input *of)
 		s->fd = of->emit.fd;
 		if (u64v_copy(&s->fds, &of->emit.fds) < 0)
 			return -ENOMEM;
-		if (str_copy(&s->token, of->emit.token) < 0 || str_copy(&s->name, of->emit.name) < 0)
+		if (str_copy(&s->token, of->emit.token) < 0 || str_copy(&s->name, of->emit.name) < 0 ||
+		    str_copy(&s->root, of->emit.root) < 0)
 			return -ENOMEM;
 		return strv_dup(&s->env, of->emit.env);
 	case INPUT_REQUEST:

@@ -203,6 +203,7 @@ struct input_substitute {
 	uint64_t timer;
 	bool present;
 	struct u64v fds; /* as input_emit.fds */
+	char *root;	 /* as input_emit.root */
 };
 
 struct input {

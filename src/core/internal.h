@@ -492,6 +492,8 @@ struct event *event_get(const struct core *core, uint64_t id);
 struct event *event_emit(struct core *core, const char *name, char *const *env);
 /* The same for the jobs of one chroot session alone (common/scope.h); n = 0: for all. */
 struct event *event_emit_in(struct core *core, struct span root, const char *name, char *const *env);
+/* The event that an event of that name has failed; a failure has none. NULL: none, or oom. */
+struct event *event_emit_failed(struct core *core, struct span root, const char *name, char *const *env);
 void event_block(struct event *event);
 void event_block_for(struct core *core, struct event *event, uint64_t job); /* until that instance lets it go */
 void event_unblock(struct core *core, struct event *event, bool failed);

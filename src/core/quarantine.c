@@ -11,6 +11,7 @@
  * else need ask.
  */
 #include "core/internal.h"
+#include "core/policy.h"
 
 #include "common/log.h"
 #include "common/msg.h"
@@ -312,12 +313,23 @@ substitute_timer(struct core *core, const struct input_substitute *in)
 	}
 }
 
-/* Who listens for the failure of the event hears of it. */
+/* Who listens for the failure of the event hears of it. One that would have been refused is no event. */
+static void
+tell_event_failed(struct core *core, const struct input_substitute *in)
+{
+	auto_strv char **env = NULL;
+
+	if (in->name == NULL || in->name[0] == '\0' || !env_is_valid(in->env))
+		return;
+	if (policy_client_env(&core->config, in->env, &env) < 0)
+		core->oom = true;
+	else
+		event_emit_failed(core, scope_of(in->root), in->name, env);
+}
+
 static void
 substitute_event(struct core *core, const struct input_substitute *in)
 {
-	auto_free char *name = in->name != NULL && !in->bare ? str_printf("%s/failed", in->name) : NULL;
-
 	fd_hold(core, in->fd);
 	fd_release(core, in->fd);
 	for (size_t i = 0; i < in->fds.n; i++) {
@@ -325,8 +337,8 @@ substitute_event(struct core *core, const struct input_substitute *in)
 		fd_release(core, in->fds.p[i]);
 	}
 	request_condemned(core, in);
-	if (name != NULL)
-		(void) event_emit(core, name, in->env);
+	if (!in->bare)
+		tell_event_failed(core, in);
 }
 
 int

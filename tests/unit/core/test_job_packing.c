@@ -73,7 +73,8 @@ fill_input(struct input *in, uint32_t type)
 		break;
 	case INPUT_SUBSTITUTE:
 		in->substitute = (struct input_substitute) { strdup("EMIT"), strdup("why"), true, 7, strdup("token"),
-							     strdup("event"), rig_words("A=1"), 9, 7, 101, -1, 7, true };
+							     strdup("event"), rig_words("A=1"), 9, 7, 101, -1, 7, true, { 0 },
+							     strdup("/srv/a") };
 		break;
 	default:
 		fail_msg("input type %u is new: fill it here", type);

@@ -428,6 +428,52 @@ test_event_that_cannot_be_applied_has_failed(void **state)
 		      "spawn watch main\n");
 }
 
+/* The event `name` can't be applied; `root`: of a chroot session. */
+static void
+condemn_event(struct rig *r, const char *root, const char *name, const char *env)
+{
+	struct input in = { .type = INPUT_EMIT };
+
+	in.emit.root = root != NULL ? strdup(root) : NULL;
+	in.emit.name = strdup(name);
+	if (env != NULL)
+		assert_int_equal(strv_add(&in.emit.env, env), 0);
+	(void) substitute(r, &in, false);
+	rig_settle(r);
+}
+
+/* What would have been refused is no event that fails, and a failure has no failure. */
+static void
+test_only_events_that_could_have_been_fail(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "pair", "start on go/failed");
+	(void) rig_define(r, "unnamed", "start on /failed");
+	(void) rig_define(r, "twice", "start on go/failed/failed");
+	condemn_event(r, NULL, "go", "not a pair");
+	condemn_event(r, NULL, "", NULL);
+	condemn_event(r, NULL, "go/failed", NULL);
+	rig_assert_state(r, "pair", "none");
+	rig_assert_state(r, "unnamed", "none");
+	rig_assert_state(r, "twice", "none");
+	condemn_event(r, NULL, "go", "A=1");
+	rig_assert_state(r, "pair", "start/running");
+}
+
+/* Nobody outside of a chroot session hears that one of its events has failed. */
+static void
+test_event_of_a_session_fails_there(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "watch", "start on go/failed");
+	(void) rig_define(r, "/srv/a//watch", "start on go/failed");
+	condemn_event(r, "/srv/a", "go", NULL);
+	rig_assert_state(r, "watch", "none");
+	rig_assert_state(r, "/srv/a//watch", "start/running");
+}
+
 static void
 test_events_do_not_wait_for_a_quarantined_job(void **state)
 {
@@ -611,6 +657,8 @@ main(void)
 		T(test_kill_timer_that_cannot_be_told_quarantines),
 		T(test_request_that_cannot_be_applied_is_answered_with_an_error),
 		T(test_event_that_cannot_be_applied_has_failed),
+		T(test_only_events_that_could_have_been_fail),
+		T(test_event_of_a_session_fails_there),
 		T(test_events_do_not_wait_for_a_quarantined_job),
 		T(test_job_that_blocks_a_quarantined_one_is_not_disturbed),
 		T(test_job_that_follows_a_quarantined_one_falls),
