@@ -88,6 +88,8 @@ function __upstart_arguments
         case plan
             printf '%s\n' start stop restart
             __upstart_events
+        case set-state clear-state list-states
+            __upstart_ask list-states | string replace -r '[, ].*' '' | sort -u
         case get-env unset-env
             __upstart_ask list-env | string replace -r '=.*' ''
         case set-env

@@ -28,6 +28,7 @@
 #define ERR_QUARANTINED ERR_PREFIX "Quarantined"
 #define ERR_NOT_QUARANTINED ERR_PREFIX "NotQuarantined"
 #define ERR_INVALID_ARGS "org.freedesktop.DBus.Error.InvalidArgs"
+#define ERR_LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
 #define ERR_NO_MEMORY "org.freedesktop.DBus.Error.NoMemory"
 #define ERR_FAILED "org.freedesktop.DBus.Error.Failed"
 

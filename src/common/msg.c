@@ -40,6 +40,7 @@ static const struct wire_field request_fields[] = {
 	F(STR, request, name),	  F(STRV, request, env),   F(BOOL, request, wait), F(BOOL, request, replace),
 	F(STR, request, token),	  F(I32, request, pid),	   F(I32, request, uid),   F(STR, request, root),
 	F(BOOL, request, literal), F(BOOL, request, only), F(STRV, request, classes), F(STRV, request, instances),
+	F(U32, request, options), F(STR, request, connection),
 };
 static const struct wire_field reply_fields[] = {
 	F(U64, reply, request),	   F(STR, reply, error),   F(STR, reply, text),	 F(STR, reply, job),

@@ -161,7 +161,11 @@ enum request_action {
 	REQUEST_BUS_ADDRESS,	  /* R name: control has joined it; remembered for its successors */
 	REQUEST_JOB_RESET,	  /* R job env wait [token]         -> - */
 	REQUEST_INSTANCE_RESET,	  /* R job instance wait            -> - */
-	REQUEST_LAST_CHANGE = REQUEST_INSTANCE_RESET,
+	REQUEST_STATE_SET,	  /* R name env options connection [job instance] -> - */
+	REQUEST_STATE_CLEAR,	  /* R name env options connection [job instance] wait -> - */
+	REQUEST_STATE_REPLACE,	  /* R name env (several) options connection [job instance] -> - */
+	REQUEST_STATE_ENDED,	  /* R connection: it has ended     -> - */
+	REQUEST_LAST_CHANGE = REQUEST_STATE_ENDED,
 	REQUEST_GET_JOB,	      /* Q job                          -> - or UnknownJob */
 	REQUEST_GET_JOBS,	      /* Q                              -> list */
 	REQUEST_GET_INSTANCE,	      /* Q job env                      -> instance or UnknownInstance */
@@ -180,11 +184,18 @@ enum request_action {
 	REQUEST_GET_ROOT, /* Q (pid) -> value: the root of its chroot session; "": none; "?": the process has ended */
 	REQUEST_GET_SNAPSHOT,	      /* Q                              -> - and a descriptor */
 	REQUEST_GET_OBJECTS,	      /* Q                              -> properties of each job and instance */
+	REQUEST_GET_STATES,	      /* Q                              -> value (records of common/record_text.h) */
 	REQUEST_ACTION_COUNT
 };
 
 /* The error name with which init says that a job or instance object does not exist (control words it for D-Bus). */
 #define ERR_GONE "gone"
+
+/* How a state is set or cleared, or a job started. */
+#define REQUEST_OPTION_ALL 1u		/* holds of others, too */
+#define REQUEST_OPTION_BOUND 2u		/* until the connection ends */
+#define REQUEST_OPTION_ADMINISTRATOR 4u /* not for the job whose process asks */
+#define REQUEST_OPTION_WHEN_READY 8u	/* once its states hold */
 
 struct msg_request {
 	uint64_t request; /* control's number for the answer; unique while this control lives */
@@ -202,6 +213,8 @@ struct msg_request {
 	bool literal;	  /* of an event: as in struct input_emit (core/input.h) */
 	bool only;
 	char **classes, **instances;
+	uint32_t options; /* REQUEST_OPTION_* */
+	char *connection; /* a name for the caller's connection that no other ever has */
 };
 
 struct msg_reply {
@@ -241,6 +254,8 @@ enum notify_type {
 	NOTIFY_FAILED,		 /* job instance value */
 	NOTIFY_EVENT_EMITTED,	 /* text env [job: the root of the chroot session whose event it is] */
 	NOTIFY_EVENT_QUEUED,	 /* the same, before anybody hears it */
+	NOTIFY_STATE_SET,	 /* text env [job: as of an event] */
+	NOTIFY_STATE_CLEARED,	 /* text env [job: as of an event] */
 	NOTIFY_TYPE_COUNT
 };
 

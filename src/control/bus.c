@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/log.h"
+#include "control/bound.h"
 #include "control/libdbus.h"
 #include "control/sender.h"
 
@@ -76,9 +77,12 @@ finish_question(struct bus *bus)
 
 /* Back to the beginning; the connection itself goes through `Disconnected`. */
 static void
-reset(struct bus *bus)
+reset(struct control *control)
 {
+	struct bus *bus = control->bus;
+
 	finish_question(bus);
+	bound_bus_ended(control);
 	bus->senders = senders_free(bus->senders);
 	bus->peer = NULL;
 	bus->state = BUS_OFF;
@@ -129,7 +133,7 @@ failed(struct control *control, const char *name, const char *text)
 
 	if (bus->peer != NULL)
 		peer_close(bus->peer);
-	reset(bus);
+	reset(control);
 	DL_FOREACH_SAFE(control->calls, call, next) {
 		if (!call->joining)
 			continue;
@@ -290,7 +294,7 @@ bus_deinit(struct control *control)
 {
 	if (control->bus == NULL)
 		return;
-	reset(control->bus);
+	reset(control);
 	free(control->bus);
 	control->bus = NULL;
 }
@@ -365,7 +369,7 @@ bus_lost(struct peer *peer)
 	if (control->bus->state == BUS_ON) {
 		if (!control->ending)
 			log_warn("Disconnected from %s", label(control));
-		reset(control->bus);
+		reset(control);
 	} else {
 		failed(control, DBUS_ERROR_DISCONNECTED, "Connection is closed");
 	}

@@ -17,7 +17,6 @@
 
 #define CALLS_MAX 65536			     /* calls that wait at one time */
 #define CALL_BYTES_MAX (128UL * 1024 * 1024) /* and what their arguments may take */
-#define ERR_LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
 
 /* For strangers, so that they take no room from others. */
 #define STRANGER_CALLS_MAX 1024			   /* of one of them */

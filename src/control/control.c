@@ -99,6 +99,7 @@ control_end(struct control *control)
 	if (control->ending)
 		return;
 	control->ending = true;
+	control->ending = true;
 	peer_stop_listening(control);
 	while (control->calls != NULL) {
 		struct call *call = control->calls;

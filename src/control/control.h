@@ -30,6 +30,7 @@
 
 #define LISTEN_MAX 4 /* private addresses, and sockets handed over by init */
 
+struct bound;
 struct bus;
 struct call;
 struct link;
@@ -58,6 +59,7 @@ struct control {
 
 	struct link *link; /* owned */
 	struct bus *bus;   /* owned */
+	struct bound *bound; /* owned: connections of the bus whose end is told */
 
 	struct peer *peers; /* owned, oldest first */
 	size_t n_peers;

@@ -28,6 +28,8 @@ static const struct notice {
 	[NOTIFY_FAILED] = { FROM_INSTANCE, OF_VALUE, "Failed" },
 	[NOTIFY_EVENT_EMITTED] = { FROM_MANAGER, OF_EVENT, "EventEmitted" },
 	[NOTIFY_EVENT_QUEUED] = { FROM_MANAGER2, OF_EVENT, "EventQueued" },
+	[NOTIFY_STATE_SET] = { FROM_MANAGER2, OF_EVENT, "StateSet" },
+	[NOTIFY_STATE_CLEARED] = { FROM_MANAGER2, OF_EVENT, "StateCleared" },
 };
 
 static const char *const source_interfaces[] = {
@@ -236,15 +238,16 @@ notify_log_priority(struct control *control, const char *priority)
 void
 notify_clients(struct control *control, const struct msg_notify *notify)
 {
-	bool event = notify->type == NOTIFY_EVENT_EMITTED || notify->type == NOTIFY_EVENT_QUEUED;
 	const char *job = notify->job != NULL ? notify->job : "";
-	struct span root = event ? scope_of(notify->job) : scope_root(job);
 	enum audience audience = notify->type == NOTIFY_EVENT_QUEUED ? SUBSCRIBERS : EVERYBODY;
+	struct span root;
 
 	if (notify->type >= NOTIFY_TYPE_COUNT) {
 		log_debug("Notice %u from init has no signal", notify->type);
 		return;
 	}
+	/* Of what is no job's the session is told by itself. */
+	root = notices[notify->type].payload == OF_EVENT ? scope_of(notify->job) : scope_root(job);
 	if (has_listeners(control, root, audience))
 		send_all(control, root, audience, new_signal(&notices[notify->type], notify));
 	if (notify_has_subscribers(control, root))

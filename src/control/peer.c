@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "control/bound.h"
 #include "control/bus.h"
 #include "control/call.h"
 #include "control/dispatch.h"
@@ -30,6 +31,8 @@ filter_cb(DBusConnection *dbus, DBusMessage *message, void *data)
 		peer_free(peer);
 		return DBUS_HANDLER_RESULT_HANDLED;
 	}
+	if (peer->is_bus && dbus_message_get_type(message) == DBUS_MESSAGE_TYPE_SIGNAL)
+		bound_signal(peer->control, message);
 	if (peer->closing || dbus_message_get_type(message) != DBUS_MESSAGE_TYPE_METHOD_CALL)
 		return DBUS_HANDLER_RESULT_HANDLED; /* signals and stray replies */
 	if (peer->is_bus)
@@ -49,6 +52,7 @@ peer_new(struct control *control, DBusConnection *dbus, bool is_bus)
 		peer->control = control;
 		peer->dbus = dbus;
 		peer->is_bus = is_bus;
+		peer->number = ++control->counter;
 		peer->watch = watch_connection(control->base, dbus);
 	}
 	if (peer == NULL || peer->watch == NULL || !dbus_connection_add_filter(dbus, filter_cb, peer, NULL)) {
@@ -71,6 +75,7 @@ peer_free(struct peer *peer)
 
 	DL_DELETE(control->peers, peer);
 	control->n_peers--;
+	bound_peer_ended(peer);
 	call_forget_peer(control, peer);
 	dbus_connection_remove_filter(peer->dbus, filter_cb, peer);
 	peer->watch = watch_free(peer->watch);

@@ -19,6 +19,8 @@ struct peer {
 	bool is_bus;		 /* joined, or being joined */
 	bool closing;		 /* only its disconnection is waited for */
 	bool subscribed;	 /* gets the signals that the original has not, too; of a bus: somebody there has asked */
+	uint64_t number;	 /* no other ever has it */
+	bool bound;		 /* init is told when it ends: bound.c */
 	/* root.c: */
 	bool asking;		/* init has not said yet where it is */
 	char *root;		/* owned: of its chroot session; NULL: none */

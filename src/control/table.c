@@ -11,6 +11,7 @@
 #include "control/notify.h"
 #include "control/objects.h"
 #include "control/property.h"
+#include "control/state.h"
 
 #define ON(kind) (1u << (kind))
 #define ON_OBJECTS (ON(OBJECT_MANAGER) | ON(OBJECT_JOB) | ON(OBJECT_INSTANCE))
@@ -75,6 +76,13 @@ const struct method methods[] = {
 	{ IFACE_MANAGER2, "GetWaits", "", "s", "waits", check_caller, "request state", manager_get_waits },
 	{ IFACE_MANAGER2, "GetSnapshot", "", "h", "snapshot", check_caller, "request state", manager_get_snapshot },
 
+	{ IFACE_MANAGER2, "SetState", "sasa{sv}", "", "name env options", check_caller, "set a state", state_set },
+	{ IFACE_MANAGER2, "ClearState", "sasa{sv}", "", "name env options",
+	  check_caller, "clear a state", state_clear },
+	{ IFACE_MANAGER2, "ReplaceStates", "saasa{sv}", "", "name envs options",
+	  check_caller, "set a state", state_replace },
+	{ IFACE_MANAGER2, "GetStates", "", "a(sasao)", "states", check_caller, "request state", state_get_all },
+
 	{ IFACE_JOB, "GetInstance", "as", "o", "env instance", NULL, NULL, job_get_instance },
 	{ IFACE_JOB, "GetInstanceByName", "s", "o", "name instance", NULL, NULL, job_get_instance_by_name },
 	{ IFACE_JOB, "GetAllInstances", "", "ao", "instances", NULL, NULL, job_get_all_instances },
@@ -116,6 +124,8 @@ const struct signal signals[] = {
 	{ IFACE_MANAGER, "EventEmitted", "sas", "name env" },
 	{ IFACE_MANAGER, "Restarted", "", "" },
 	{ IFACE_MANAGER2, "EventQueued", "sas", "name env" },
+	{ IFACE_MANAGER2, "StateSet", "sas", "name env" },
+	{ IFACE_MANAGER2, "StateCleared", "sas", "name env" },
 	{ IFACE_JOB, "InstanceAdded", "o", "instance" },
 	{ IFACE_JOB, "InstanceRemoved", "o", "instance" },
 	{ IFACE_INSTANCE, "GoalChanged", "s", "goal" },

@@ -81,6 +81,7 @@ core_free(struct core *core)
 		free(ref);
 	DL_FOREACH_SAFE(core->outbox, e, next_effect)
 		outbox_remove(core, e);
+	foreign_free(core);
 	map_deinit(&core->slots_by_name);
 	map_deinit(&core->jobs_by_id);
 	map_deinit(&core->events_by_id);
@@ -116,8 +117,8 @@ timer_due(struct core *core, uint64_t timer)
 		return 0;
 	if (timer == core->yield_timer)
 		core->yield_timer = 0; /* the queue goes on below */
-	else if (!session_timer(core, timer) && !shutdown_timer(core, timer) && !pace_timer(core, timer) && !track_timer(core, timer) &&
-		 !ready_timer(core, timer))
+	else if (!session_timer(core, timer) && !shutdown_timer(core, timer) && !pace_timer(core, timer) &&
+		 !track_timer(core, timer) && !ready_timer(core, timer) && !foreign_timer(core, timer))
 		(void) process_timer(core, timer);
 	return 0;
 }
@@ -163,6 +164,8 @@ dispatch(struct core *core, const struct input *in)
 		return track_news(core, &in->family);
 	case INPUT_SHUTDOWN:
 		return shutdown_apply(core, &in->shutdown);
+	case INPUT_STATE:
+		return foreign_apply(core, &in->state);
 	case INPUT_SUBSTITUTE:
 		return quarantine_substitute(core, &in->substitute);
 	default:

@@ -193,7 +193,7 @@ finish(struct core *core, struct event *event)
 	fd_release(core, event->fd);
 	for (size_t i = 0; i < event->fds.n; i++)
 		fd_release(core, event->fds.p[i]);
-	if (event->failed) {
+	if (event->failed && !event->silent) {
 		struct event *failed = event_emit_failed(core, scope_of(event->root), event->name, event->env);
 
 		if (failed != NULL) {
@@ -201,7 +201,8 @@ finish(struct core *core, struct event *event)
 			failed->lineage = event->lineage;
 		}
 	}
-	core_notify(core, NOTIFY_EVENT_EMITTED, NULL, event->root, event->name, event->env, 0);
+	if (!event->silent)
+		core_notify(core, NOTIFY_EVENT_EMITTED, NULL, event->root, event->name, event->env, 0);
 	event_free(core, event);
 }
 
@@ -210,11 +211,12 @@ static void
 look_at(struct core *core, struct event *event)
 {
 	if (event->progress == EVENT_PENDING) {
-		core_log(core, LOG_LEVEL_INFO, "Handling %s event", event->name);
+		core_log(core, LOG_LEVEL_INFO, event->silent ? "Handling %s" : "Handling %s event", event->name);
 		event->progress = EVENT_HANDLING;
 		step_event(core, CORE_STEP_HANDLED, event);
 		event_block(event); /* no one finishes it while it is handled */
-		trigger_dispatch(core, event);
+		if (!event->silent)
+			trigger_dispatch(core, event);
 		state_runlevel(core, event);
 		if (strcmp(event->name, "startup") == 0 && event->root == NULL)
 			follow_awake(core);

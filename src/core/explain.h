@@ -88,6 +88,29 @@ struct core_condition {
 int must_check core_condition(const struct core *core, const char *job, const char *instance,
 			      struct core_condition *view);
 
+/* -- states ---------------------------------------------------------------------------- */
+
+/* An instance; or the administrator, where `job` is NULL. */
+struct core_owner {
+	const char *job;
+	const char *instance;
+};
+
+/* Something that holds. */
+struct core_state {
+	const char *name; /* as those who may see it know it */
+	char *const *env;
+	const struct core_owner *owners;
+	size_t n_owners; /* 0: init itself */
+};
+typedef void (*core_state_fn)(const struct core_state *state, void *data);
+
+/*
+ * Call `fn` with each state a `while` of the session of `root` (n = 0: of the machine) may name: those of jobs, then
+ * runlevel, then foreign ones by name, each in the order in which they were set. 0 or -ENOMEM.
+ */
+int must_check core_each_state(const struct core *core, struct span root, core_state_fn fn, void *data);
+
 /* -- while --------------------------------------------------------------------------- */
 
 /* The record of an instance under a `while`. */

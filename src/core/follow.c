@@ -528,7 +528,7 @@ look_again(struct core *core, struct slot *slot, struct origin from)
 }
 
 void
-follow_changed(struct core *core, const char *name, struct origin from, const struct event *event)
+follow_mark(struct core *core, const char *name, struct origin from, const struct event *event)
 {
 	const struct topic *topic = map_get(&core->topics, name);
 	struct follower *f;
@@ -541,7 +541,20 @@ follow_changed(struct core *core, const char *name, struct origin from, const st
 		if (event != NULL)
 			core_oom(core, u64v_add(&f->slot->look_events, event->id));
 	}
+}
+
+void
+follow_changed(struct core *core, const char *name, struct origin from, const struct event *event)
+{
+	follow_mark(core, name, from, event);
 	follow_run(core);
+}
+
+void
+follow_own(const struct job *job)
+{
+	if (job->slot->in_list)
+		job->slot->look_cause = job->cause;
 }
 
 void

@@ -58,6 +58,13 @@ static const struct wire_field family_fields[] = {
 	F(I32, family, other),	 F(I32, family, session), F(I32, family, group),
 };
 
+static const struct wire_field state_fields[] = {
+	F(U64, state, request),	   F(U32, state, action), F(STR, state, name),	       F(STRV, state, env),
+	F(BOOL, state, all),	   F(BOOL, state, wait),  F(BOOL, state, bound),       F(BOOL, state, administrator),
+	F(I32, state, caller),	   F(I32, state, uid),	  F(STR, state, root),	       F(STR, state, connection),
+	F(STR, state, job),	   F(STR, state, instance),
+};
+
 static const struct wire_schema schemas[INPUT_TYPE_COUNT] = {
 #define X(id, st) [INPUT_##id] = WIRE_SCHEMA(#id, st##_fields),
 	INPUTS(X)
@@ -160,6 +167,9 @@ fill(struct input_substitute *s, const struct input *of)
 		return str_copy(&s->token, of->request.token);
 	case INPUT_SET_ENV:
 		s->request = of->set_env.request;
+		return 0;
+	case INPUT_STATE:
+		s->request = of->state.request;
 		return 0;
 	case INPUT_SPAWNED:
 		s->process = of->spawned.process;

@@ -35,6 +35,7 @@
 	X(LOG_LEVEL, log_level)       /* lines below this level need not be made */      \
 	X(FAMILY, family)             /* news of the processes that come from a main process */              \
 	X(SUBSTITUTE, substitute)     /* what is safe, in the place of an input that can't be applied */ \
+	X(STATE, state)               /* a foreign state is set, cleared, replaced */    \
 	X(SHUTDOWN, shutdown)         /* a container or machine is to go down */
 
 enum input_type {
@@ -181,6 +182,31 @@ struct input_family {
 	int32_t pid;
 	int32_t other;
 	int32_t session, group; /* 0: not known */
+};
+
+enum state_action {
+	STATE_SET,
+	STATE_CLEAR,   /* those whose variables `env` matches, KEY=GLOB each */
+	STATE_REPLACE, /* `env` is several: for each the number of its strings, then those */
+	STATE_CONNECTION_ENDED,
+	STATE_ACTION_COUNT
+};
+
+struct input_state {
+	uint64_t request;
+	uint32_t action; /* enum state_action */
+	char *name;
+	char **env;
+	bool all;	    /* CLEAR: holds of others, too */
+	bool wait;	    /* CLEAR: answer once those that fall by it have stopped */
+	bool bound;	    /* SET, REPLACE: until the connection ends */
+	bool administrator; /* it is no job that holds, whoever asks */
+	int32_t caller;	    /* as in input_emit */
+	int32_t uid;	    /* who asks; -1: not known */
+	char *root;	    /* of the chroot session it is for; NULL: for all */
+	char *connection;   /* over which it is asked: any name for it */
+	char *job;	    /* the instance that asks, as it says itself; NULL: it does not say. Another than */
+	char *instance;	    /* `caller` is of is not believed */
 };
 
 /*

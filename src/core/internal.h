@@ -16,6 +16,7 @@
  *   event.c      the queue: handling, blocking, finishing
  *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
  *   state.c      what holds: instances that are up, how they ended
+ *   foreign.c    states that no job has: who holds them; foreign_request.c: who asks for them
  *   follow.c     `while`: which instances are wanted, and making it so
  *   binding.c    the expression of a `while`: in which environments it holds
  *   quarantine.c what stands in for an input that can't be applied; instances nothing is done about
@@ -35,6 +36,7 @@
 #include "common/map.h"
 #include "common/scope.h"
 #include "core/core.h"
+#include "core/explain.h"
 #include "core/family.h"
 
 /* A condition at work. The owner is a slot (start on) or a job (stop on). */
@@ -120,6 +122,45 @@ struct pace {
 	uint64_t started;	  /* and when that was, or is to be */
 	uint32_t most;		  /* loops, since that root */
 	uint32_t rounds;	  /* fast ones, in a row */
+};
+
+/* A name of states that no job has; kept once it was spoken of. */
+struct known {
+	struct known *prev, *next; /* in order of creation */
+	char *name;		   /* owned */
+	struct foreign *states;	   /* owned, in the order in which they were set */
+	struct map by_key;
+};
+
+struct foreign {
+	struct foreign *prev, *next;
+	struct known *known; /* borrowed */
+	char **env;	     /* owned */
+	char *key;	     /* owned: for known.by_key */
+	struct hold *holds;  /* owned: at least one */
+};
+
+/* That an owner holds a state. */
+struct hold {
+	struct hold *prev, *next;	      /* the state's */
+	struct hold *owned_prev, *owned_next; /* the owner's */
+	uint64_t id;			      /* they are in order of it */
+	struct foreign *state;		      /* borrowed */
+	struct owner *owner;		      /* borrowed */
+	bool stale;   /* goes unless it is set again */
+	bool leaving; /* within one input: is not among those that replace it */
+};
+
+/* One who holds states; gone with the last. */
+struct owner {
+	struct owner *prev, *next;
+	uint64_t id;	  /* they are in order of it */
+	char *key;	  /* owned: for core.owners_by_key */
+	char *job;	  /* owned; NULL: the administrator */
+	char *instance;	  /* owned */
+	int32_t uid;	  /* of the administrator, else -1 */
+	char *connection; /* owned: its holds end with it; NULL: not bound to any */
+	struct hold *holds;
 };
 
 /* A name for which there is, or was while instances live, a definition. */
@@ -216,6 +257,8 @@ struct job {
 	usec_t family_due;	  /* when it is due */
 	struct u64v family_words; /* the family in a snapshot; empty in a job at work */
 	uint64_t ready_timer;	  /* main must be ready then; 0: no limit */
+	uint64_t holds_timer;	  /* states it has not set again since it began anew go then; 0: there are none */
+	bool restarting;	  /* within one input: its goal is stop for the moment only */
 	bool mainless;		  /* `expect exit`: main did its work and nobody is left */
 	bool up;	/* between its `started` and its `stopping` */
 	char **up_env;	/* what its states say */
@@ -248,6 +291,7 @@ struct event {
 	uint64_t job;         /* the instance that waits for it, 0 = none */
 	uint64_t cause;       /* as job.cause */
 	struct lineage lineage;
+	bool silent;          /* nobody hears it: a call waits for those that fall */
 	struct u64v requests; /* pairs: request id, token id */
 	struct u64v holders;  /* instances it waits for, or did: derived from job.waiters */
 };
@@ -315,6 +359,12 @@ struct core {
 	bool awake;	      /* the system has started: states count from now on */
 	bool going_down;      /* runlevel 0 or 6: nothing rises */
 	char **runlevel;      /* the state of that name; NULL: unknown */
+
+	struct known *known;	/* owned list: names of foreign states */
+	struct owner *owners;	/* owned list */
+	struct map known_by_name, owners_by_key;
+	size_t n_known, n_foreign, n_bound; /* names, states, owners that are bound to a connection */
+	uint64_t bound_timer;	/* bound holds that were not set again since control was lost go then */
 
 	struct event *events;
 	struct heap ready, later; /* event ids of this pass, and of the next */
@@ -525,6 +575,8 @@ typedef void (*state_fn)(char *const *env, void *data);
  * under the name.
  */
 bool state_each(const struct core *core, struct span root, const char *name, bool present, state_fn fn, void *data);
+/* Is it a name that no client may set: of a job, of how it ended, or of init itself? */
+bool state_is_reserved(const struct core *core, struct span root, const char *name);
 /* A job of that name is known from now on, or no longer. */
 void state_known(struct core *core, const char *job);
 /* An instance begins (with its event), is up, begins to end (with its event), is gone. */
@@ -538,6 +590,25 @@ void state_ended(struct core *core, struct job *job, bool failed);
 void state_runlevel(struct core *core, const struct event *event);
 struct ended *ended_free(struct ended *ended); /* returns NULL */
 
+/* foreign.c, foreign_request.c */
+int foreign_apply(struct core *core, const struct input_state *in);
+/* As state_each(), of those that no job has. */
+bool foreign_each(const struct core *core, struct span root, const char *name, state_fn fn, void *data);
+/* For core_each_state(). */
+int must_check foreign_each_state(const struct core *core, struct span root, core_state_fn fn, void *data);
+/* An instance begins anew, is up, begins to stop for good; `event`, if any, waits for those that fall by it. */
+void foreign_starting(struct core *core, struct job *job);
+void foreign_up(struct core *core, struct job *job);
+void foreign_stopping(struct core *core, struct job *job, const struct event *event);
+/* It is gone, and what it set on its way down goes. */
+void foreign_gone(struct core *core, const char *job, const char *instance, struct origin from);
+bool foreign_timer(struct core *core, uint64_t timer); /* false: none of these */
+void foreign_connections_lost(struct core *core);      /* nobody knows any more which of them live */
+void foreign_forget_timer(struct core *core, struct job *job);
+void foreign_free(struct core *core);
+void foreign_put(struct strbuf *b, const struct core *core);
+int must_check foreign_get(struct core *core, struct wire_in *in); /* 0, -EBADMSG, -ENOMEM */
+
 /* follow.c */
 bool follow_is_following(const struct slot *slot); /* has it a `while`? */
 /* The class of the slot is new, or has a successor. 0 or -ENOMEM. */
@@ -547,6 +618,9 @@ int must_check follow_restore(struct core *core, struct slot *slot, bool in_list
 void follow_forget(struct core *core, struct slot *slot); /* the slot goes */
 /* States of that name have changed; `event` waits for those that fall by it. */
 void follow_changed(struct core *core, const char *name, struct origin from, const struct event *event);
+void follow_mark(struct core *core, const char *name, struct origin from, const struct event *event); /* and not look */
+/* What the instance's own `while` is marked for goes back to the instance. */
+void follow_own(const struct job *job);
 void follow_all(struct core *core);
 void follow_awake(struct core *core); /* the system has started */
 void follow_run(struct core *core);   /* look at what has changed */

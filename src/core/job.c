@@ -89,6 +89,7 @@ job_free(struct core *core, struct job *job)
 	map_del_id(&core->timer_to_job, job->rest_timer);
 	core_timer_cancel(core, &job->rest_timer);
 	ready_expect_no_more(core, job);
+	foreign_forget_timer(core, job);
 	track_end(core, job);
 	trigger_deinit(core, &job->stop);
 	release_fds(core, &job->fds);
@@ -286,6 +287,8 @@ enter_stopping(struct core *core, struct job *job)
 	/* Of one that crashed and comes again there is nothing left to protect: nobody needs to be down first. */
 	crashed = job->goal != GOAL_STOP && job->cls->process[PROCESS_MAIN].command != NULL &&
 		  !process_live(job, PROCESS_MAIN) && !job->mainless;
+	if (job->goal == GOAL_STOP && !job->restarting)
+		foreign_stopping(core, job, event);
 	state_stopping(core, job, crashed ? NULL : event);
 	return false;
 }
@@ -332,7 +335,7 @@ static void
 arrive_waiting(struct core *core, struct job *job)
 {
 	struct slot *slot = job->slot;
-	auto_free char *name = strdup(slot->name);
+	auto_free char *name = strdup(slot->name), *instance = strdup(job->name);
 	struct origin from = origin_of(job);
 
 	shutdown_job_gone(core, job);
@@ -343,10 +346,12 @@ arrive_waiting(struct core *core, struct job *job)
 	past_add(core, job);
 	job_free(core, job);
 	registry_settle(core, slot);
-	if (name != NULL)
-		state_gone(core, name, from);
-	else
+	if (name == NULL || instance == NULL) {
 		core->oom = true;
+		return;
+	}
+	foreign_gone(core, name, instance, from);
+	state_gone(core, name, from);
 }
 
 void
@@ -473,6 +478,8 @@ job_change_goal(struct core *core, struct job *job, enum job_goal goal)
 	if (goal == GOAL_STOP) {
 		pace_wake(core, job);
 		process_hurry_hook(core, job);
+		if (job->state >= JOB_STOPPING && !job->restarting)
+			foreign_stopping(core, job, event_get(core, job->blocker));
 	} else {
 		process_spare_hook(core, job);
 	}

@@ -50,6 +50,7 @@ leave_alone(struct core *core, struct job *job, enum process_kind kind)
 	job_fail(core, job, kind, -1);
 	job_finish(core, job, true); /* it may have failed before */
 	job_release_falls(core, job);
+	foreign_stopping(core, job, NULL);
 	state_stopping(core, job, NULL);
 	state_ended(core, job, true);
 }
@@ -354,6 +355,7 @@ quarantine_substitute(struct core *core, const struct input_substitute *in)
 		return 0;
 	case INPUT_REQUEST:
 	case INPUT_SET_ENV:
+	case INPUT_STATE:
 		request_condemned(core, in);
 		return 0;
 	case INPUT_EXITED:
@@ -372,6 +374,7 @@ quarantine_substitute(struct core *core, const struct input_substitute *in)
 		return 0;
 	case INPUT_CONTROL:
 		core->control = in->present;
+		foreign_connections_lost(core);
 		return 0;
 	case INPUT_SHUTDOWN:
 		/* Asked to go, it must go, if not in order. */

@@ -414,10 +414,14 @@ do_restart(struct core *core, struct asked *a)
 	job->stop_env = strv_free(job->stop_env);
 	job_finish(core, job, false);
 	r = wait_or_answer(core, a, job);
+	job->restarting = true;
 	job_change_goal(core, job, GOAL_STOP);
+	job->restarting = false;
 	/* Its own stop may have ended what it follows. */
 	if (!follow_is_following(a->slot) || is_wanted(core, a->slot, job->name))
 		job_change_goal(core, job, GOAL_START);
+	else if (job->state >= JOB_STOPPING)
+		foreign_stopping(core, job, event_get(core, job->blocker));
 	/* With a pre-stop process at work the start must not read as "stop cancelled". */
 	job->restart = job->state == JOB_PRE_STOP;
 	return r;
@@ -654,4 +658,5 @@ request_control(struct core *core, bool present)
 		if (effect_target_of(e->type) == TARGET_CONTROL)
 			outbox_remove(core, e);
 	core->control = present;
+	foreign_connections_lost(core);
 }

@@ -4,7 +4,7 @@
  * links between things are written as ids and made anew. What can be derived (blocker counts, the
  * event heap, all indexes) is derived, so that a damaged or older snapshot can't contradict itself.
  *
- *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
+ *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox [], foreign []]
  *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended [], pasts [], paces []]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
@@ -15,7 +15,8 @@
 #include <utlist.h>
 
 #define SAVE_VERSION 1
-#define SAVE_PARTS 8
+#define SAVE_PARTS 9
+#define SAVE_PARTS_MIN 8 /* an older release's */
 #define SLOT_PARTS 9
 #define SLOT_PARTS_MIN 5 /* an older release's */
 
@@ -34,6 +35,7 @@ static const struct wire_field core_fields[] = {
 	F(U64, core, down_event),    F(U64, core, down_timer),    F(U64, core, down_tick),
 	F(STR, core, down_level),    F(STR, core, down_halt),     F(STRV, core, killed),
 	F(STRV, core, exit_with),    F(I32, core, exit_status), F(BOOL, core, down_assist),
+	F(U64, core, bound_timer),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -59,6 +61,7 @@ static const struct wire_field job_fields[] = {
 	F(U64V, job, family_words), F(U64, job, family_timer), F(U64, job, family_due), F(BOOL, job, mainless),
 	F(U64, job, ready_timer),
 	F(STR, job, quarantine),  F(BOOL, job, resetting),   F(I32, job, main_ended),
+	F(U64, job, holds_timer),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 
@@ -87,6 +90,7 @@ static const struct wire_field event_fields[] = {
 	F(U64, event, cause),	 LINEAGE(event, lineage), F(STR, event, root),
 	F(U64V, event, fds),	 F(BOOL, event, literal), F(BOOL, event, only),
 	F(STRV, event, classes), F(STRV, event, instances),
+	F(BOOL, event, silent),
 };
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 
@@ -210,6 +214,7 @@ core_save(const struct core *core, struct strbuf *b)
 	wire_put_array(b, core->outbox_count);
 	DL_FOREACH(core->outbox, e)
 		effect_pack(b, e);
+	foreign_put(b, core);
 }
 
 /* -- reading --------------------------------------------------------------------- */
@@ -307,7 +312,8 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 	if (map_put(&slot->by_name, job->name, job) < 0 || map_put_id(&core->jobs_by_id, job->id, job) < 0 ||
 	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0) ||
 	    (job->rest_timer != 0 && map_put_id(&core->timer_to_job, job->rest_timer, job) < 0) ||
-	    (job->ready_timer != 0 && map_put_id(&core->timer_to_job, job->ready_timer, job) < 0))
+	    (job->ready_timer != 0 && map_put_id(&core->timer_to_job, job->ready_timer, job) < 0) ||
+	    (job->holds_timer != 0 && map_put_id(&core->timer_to_job, job->holds_timer, job) < 0))
 		return -ENOMEM;
 	r = get_processes(core, in, job);
 	return r < 0 ? r : track_restore(core, job);
@@ -633,10 +639,11 @@ get_all(struct core *core, struct wire_in *in)
 	static int (*const lists[])(struct core *core, struct wire_in *in) = { get_slot, get_event, get_token };
 	char **job_env = NULL;
 	uint64_t last_order;
+	size_t parts = wire_get_array(in);
 	int r;
 
 	core->log_level = 0; /* zero is not written */
-	if (wire_get_array(in) != SAVE_PARTS || wire_get_uint(in) != SAVE_VERSION)
+	if (parts < SAVE_PARTS_MIN || wire_get_uint(in) != SAVE_VERSION)
 		return -EBADMSG;
 	r = wire_get_struct(in, &core_schema, core);
 	if (r < 0)
@@ -659,7 +666,12 @@ get_all(struct core *core, struct wire_in *in)
 	r = get_fds(core, in);
 	if (r == 0)
 		r = get_outbox(core, in);
-	return r;
+	if (r == 0 && parts > SAVE_PARTS_MIN)
+		r = foreign_get(core, in);
+	/* What a newer release has besides is left out. */
+	for (; r == 0 && parts > SAVE_PARTS && !in->bad; parts--)
+		wire_skip(in);
+	return r == 0 && in->bad ? -EBADMSG : r;
 }
 
 int

@@ -8,6 +8,8 @@
  *   JOB/failed   the same with failure
  *   runlevel     the last runlevel event
  *
+ * All others are foreign (foreign.c); a job's hide those that have its name.
+ *
  * Each has an environment: INSTANCE, then what the job exports, as it was when it came up.
  */
 #include "core/internal.h"
@@ -148,7 +150,58 @@ state_each(const struct core *core, struct span root, const char *name, bool pre
 		fn(core->runlevel, data);
 		return true;
 	}
-	return false;
+	return foreign_each(core, root, name, fn, data);
+}
+
+bool
+state_is_reserved(const struct core *core, struct span root, const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slot_in(core, root, name) != NULL || strcmp(name, RUNLEVEL) == 0 ||
+	       (slash != NULL && (strcmp(slash, "/done") == 0 || strcmp(slash, "/failed") == 0));
+}
+
+/* One of a job: how it ended has no owner. */
+static int
+tell_of_ended(const struct slot *slot, core_state_fn fn, void *data)
+{
+	const struct ended *ended;
+
+	DL_FOREACH(slot->ended, ended) {
+		auto_free char *name =
+		    str_printf("%s/%s", scope_plain(slot->name), ended->failed ? "failed" : "done");
+		auto_free char *pair = str_printf("INSTANCE=%s", ended->name);
+		char *env[] = { pair, NULL };
+
+		if (name == NULL || pair == NULL)
+			return -ENOMEM;
+		fn(&(struct core_state){ name, env, NULL, 0 }, data);
+	}
+	return 0;
+}
+
+int
+core_each_state(const struct core *core, struct span root, core_state_fn fn, void *data)
+{
+	const struct slot *slot;
+	const struct job *job;
+
+	DL_FOREACH(core->slots, slot) {
+		if (!scope_equal(scope_root(slot->name), root))
+			continue;
+		DL_FOREACH(slot->jobs, job) {
+			const struct core_owner itself = { slot->name, job->name };
+
+			if (job->up)
+				fn(&(struct core_state){ scope_plain(slot->name), job->up_env, &itself, 1 }, data);
+		}
+		if (tell_of_ended(slot, fn, data) < 0)
+			return -ENOMEM;
+	}
+	if (core->runlevel != NULL)
+		fn(&(struct core_state){ RUNLEVEL, core->runlevel, NULL, 0 }, data);
+	return foreign_each_state(core, root, fn, data);
 }
 
 /* -- changes --------------------------------------------------------------------------------- */
@@ -186,6 +239,7 @@ void
 state_starting(struct core *core, struct job *job, struct event *event)
 {
 	set_up_env(core, job);
+	foreign_starting(core, job);
 	forget_end(job->slot, job->name);
 	changed_end(core, job->slot->name, origin_of(job));
 	follow_changed(core, job->slot->name, origin_of(job), event);
@@ -196,6 +250,7 @@ state_up(struct core *core, struct job *job)
 {
 	set_up_env(core, job);
 	job->up = true;
+	foreign_up(core, job);
 	follow_changed(core, job->slot->name, origin_of(job), NULL);
 }
 

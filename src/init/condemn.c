@@ -147,6 +147,7 @@ leave_out(struct init *init, const struct input *in)
 	uint64_t request = in->type == INPUT_EMIT      ? in->emit.request
 			   : in->type == INPUT_REQUEST ? in->request.request
 			   : in->type == INPUT_SET_ENV ? in->set_env.request
+			   : in->type == INPUT_STATE   ? in->state.request
 						       : 0;
 
 	log_error("Nothing is done in the place of input %s", input_type_name(in->type));

@@ -344,6 +344,34 @@ do_env(struct init *init, const struct msg_request *m, struct files *files, uint
 	return feed_or_refuse(init, m, number, &in, r);
 }
 
+static int
+do_state(struct init *init, const struct msg_request *m, struct files *files, uint64_t number)
+{
+	static const enum state_action actions[] = {
+		[REQUEST_STATE_SET] = STATE_SET,
+		[REQUEST_STATE_CLEAR] = STATE_CLEAR,
+		[REQUEST_STATE_REPLACE] = STATE_REPLACE,
+		[REQUEST_STATE_ENDED] = STATE_CONNECTION_ENDED,
+	};
+	struct input in = { .type = INPUT_STATE };
+	int r = 0;
+
+	(void) files;
+	in.state.request = m->request;
+	in.state.action = actions[m->action];
+	in.state.all = (m->options & REQUEST_OPTION_ALL) != 0;
+	in.state.wait = m->wait;
+	in.state.bound = (m->options & REQUEST_OPTION_BOUND) != 0;
+	in.state.administrator = (m->options & REQUEST_OPTION_ADMINISTRATOR) != 0;
+	in.state.caller = caller_of(m);
+	in.state.uid = m->uid;
+	if (str_copy(&in.state.name, m->name) < 0 || strv_dup(&in.state.env, m->env) < 0 ||
+	    str_copy(&in.state.root, m->root) < 0 || str_copy(&in.state.connection, m->connection) < 0 ||
+	    str_copy(&in.state.job, m->job) < 0 || str_copy(&in.state.instance, m->instance) < 0)
+		r = -ENOMEM;
+	return feed_or_refuse(init, m, number, &in, r);
+}
+
 static void
 ask_flush(struct init *init, uint64_t request)
 {
@@ -403,6 +431,10 @@ static int (*const requests[REQUEST_LAST_CHANGE + 1])(struct init *init, const s
 	[REQUEST_BUS_ADDRESS] = do_bus_address,
 	[REQUEST_JOB_RESET] = do_job,
 	[REQUEST_INSTANCE_RESET] = do_job,
+	[REQUEST_STATE_SET] = do_state,
+	[REQUEST_STATE_CLEAR] = do_state,
+	[REQUEST_STATE_REPLACE] = do_state,
+	[REQUEST_STATE_ENDED] = do_state,
 };
 
 /*

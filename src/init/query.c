@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/log_file.h"
+#include "common/record_text.h"
 #include "common/scope.h"
 #include "core/explain.h"
 #include "init/dump.h"
@@ -309,6 +310,37 @@ get_waits(struct init *init, const struct msg_request *m, struct msg_reply *repl
 	return reply->value != NULL ? 0 : -ENOMEM;
 }
 
+static void
+add_state(const struct core_state *state, void *data)
+{
+	struct strbuf *b = data;
+	char number[24];
+
+	(void) snprintf(number, sizeof(number), "%zu", strv_len(state->env));
+	record_text_add(b, state->name);
+	record_text_add(b, number);
+	for (size_t i = 0; state->env != NULL && state->env[i] != NULL; i++)
+		record_text_add(b, state->env[i]);
+	for (size_t i = 0; i < state->n_owners; i++) {
+		const struct core_owner *owner = &state->owners[i];
+
+		record_text_add(b, owner->job != NULL ? owner->job : "");
+		record_text_add(b, owner->instance != NULL ? owner->instance : "");
+	}
+	record_text_end(b);
+}
+
+static int
+get_states(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	if (core_each_state(init->core, scope_of(m->root), add_state, &b) < 0)
+		return -ENOMEM;
+	reply->value = strbuf_steal(&b);
+	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
 /* The environment a query is about. 0, 1: refused, -ENOMEM. */
 static int
 find_env(struct init *init, const struct msg_request *m, char *const **env, struct msg_reply *reply)
@@ -412,6 +444,7 @@ static const struct {
 	{ REQUEST_LOG_PATH, log_path },
 	{ REQUEST_EXPLAIN, explain },
 	{ REQUEST_GET_WAITS, get_waits },
+	{ REQUEST_GET_STATES, get_states },
 	{ REQUEST_GET_ROOT, get_root },
 };
 

@@ -6,6 +6,7 @@
 const char *const command_groups[GROUP_COUNT] = {
 	[GROUP_JOB] = N_("Job commands:"),
 	[GROUP_EVENT] = N_("Event commands:"),
+	[GROUP_STATE] = N_("State commands:"),
 	[GROUP_ENVIRONMENT] = N_("Environment commands:"),
 	[GROUP_OTHER] = N_("Other commands:"),
 };

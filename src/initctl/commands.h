@@ -22,6 +22,9 @@
 	X(emit)                       \
 	X(plan)                       \
 	X(monitor)                    \
+	X(set_state)                  \
+	X(clear_state)                \
+	X(list_states)                \
 	X(get_env)                    \
 	X(set_env)                    \
 	X(unset_env)                  \

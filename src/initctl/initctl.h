@@ -9,7 +9,7 @@
 #include "initctl/tool.h"
 #include "libupstart/upstart.h"
 
-enum command_group { GROUP_JOB, GROUP_EVENT, GROUP_ENVIRONMENT, GROUP_OTHER, GROUP_COUNT };
+enum command_group { GROUP_JOB, GROUP_EVENT, GROUP_STATE, GROUP_ENVIRONMENT, GROUP_OTHER, GROUP_COUNT };
 
 struct initctl {
 	struct tool tool;
@@ -25,6 +25,8 @@ struct initctl {
 	bool warn;
 	bool global;
 	bool retain;
+	bool all;
+	bool wait;
 	bool renew;
 	bool json;
 	bool follow;

@@ -85,6 +85,8 @@ static const struct {
 	[UPSTART_SIGNAL_STATE] = { "state", "state" },
 	[UPSTART_SIGNAL_FAILED] = { "failed", "failed" },
 	[UPSTART_SIGNAL_RESTARTED] = { "restarted", "init has replaced itself" },
+	[UPSTART_SIGNAL_STATE_SET] = { "state-set", NULL },
+	[UPSTART_SIGNAL_STATE_CLEARED] = { "state-cleared", NULL },
 	[UPSTART_SIGNAL_OTHER] = { "signal", NULL },
 };
 
@@ -128,8 +130,10 @@ add_text(struct strbuf *b, const struct monitor *m, const struct upstart_signal 
 
 	format_time(time, sizeof(time), false);
 	add_painted(b, m, PAINT_TIME, time);
-	if (signal->type == UPSTART_SIGNAL_EVENT) {
-		strbuf_add(b, "  event  ");
+	if (signal->env) {
+		strbuf_add(b, signal->type == UPSTART_SIGNAL_EVENT	 ? "  event  "
+			      : signal->type == UPSTART_SIGNAL_STATE_SET ? "  set    "
+									 : "  clear  ");
 		add_painted(b, m, PAINT_EVENT, signal->text);
 		for (char *const *e = signal->env; *e; e++) {
 			strbuf_addc(b, ' ');

@@ -54,7 +54,8 @@ struct call {
 	/*
 	 * One letter per argument: s string, a array of strings (char *const *), b bool (int), v string as a
 	 * variant, h descriptor (int), d the two names that say whose environment is meant (two char *), e the options of
-	 * an event (const struct upstart_emit_options *) and a token (const char *).
+	 * an event (const struct upstart_emit_options *) and a token (const char *), A array of
+	 * arrays of strings (char *const *const *), o options of a state (unsigned int).
 	 */
 	const char *format;
 };
@@ -121,6 +122,9 @@ int client_properties(struct upstart *u, const char *path, const char *interface
 
 /* Copies of the strings an array iterator stands on. */
 int client_iter_strv(DBusMessageIter *array, int type, char ***values, struct upstart_error *err);
+
+/* Job and instance of an instance's path, which is cut up. False: it is none, or memory is lacking. */
+bool client_read_path(const char *path, char **job, char **instance);
 
 /* Random hexadecimal digits that name a request. */
 #define TOKEN_BYTES 16

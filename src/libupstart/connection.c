@@ -315,6 +315,73 @@ append_strings(DBusMessageIter *iter, char *const *v, struct upstart_error *err)
 }
 
 static int
+append_arrays(DBusMessageIter *iter, char *const *const *v, struct upstart_error *err)
+{
+	DBusMessageIter array;
+	int r = 0;
+
+	if (!dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, "as", &array))
+		return client_nomem(err);
+	for (size_t i = 0; v && v[i] && r == 0; i++)
+		r = append_strings(&array, v[i], err);
+	if (r < 0) {
+		dbus_message_iter_abandon_container(iter, &array);
+		return r;
+	}
+	return dbus_message_iter_close_container(iter, &array) ? 0 : client_nomem(err);
+}
+
+static int
+append_option(DBusMessageIter *dict, const char *name, int type, const void *value, struct upstart_error *err)
+{
+	const char signature[] = { (char) type, '\0' };
+	DBusMessageIter entry, variant;
+
+	if (!dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry))
+		return client_nomem(err);
+	if (dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &name) &&
+	    dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, signature, &variant)) {
+		if (dbus_message_iter_append_basic(&variant, type, value) &&
+		    dbus_message_iter_close_container(&entry, &variant))
+			return dbus_message_iter_close_container(dict, &entry) ? 0 : client_nomem(err);
+		dbus_message_iter_abandon_container_if_open(&entry, &variant);
+	}
+	dbus_message_iter_abandon_container(dict, &entry);
+	return client_nomem(err);
+}
+
+/* a{sv} */
+static int
+append_options(DBusMessageIter *iter, unsigned int flags, struct upstart_error *err)
+{
+	static const struct {
+		unsigned int flag;
+		const char *name;
+	} options[] = {
+		{ UPSTART_STATE_BOUND, "bound" },
+		{ UPSTART_STATE_ALL, "all" },
+		{ UPSTART_STATE_WAIT, "wait" },
+	};
+	const char *nobody = "/";
+	dbus_bool_t on = TRUE;
+	DBusMessageIter dict;
+	int r = 0;
+
+	if (!dbus_message_iter_open_container(iter, DBUS_TYPE_ARRAY, "{sv}", &dict))
+		return client_nomem(err);
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && r == 0; i++)
+		if (flags & options[i].flag)
+			r = append_option(&dict, options[i].name, DBUS_TYPE_BOOLEAN, &on, err);
+	if (r == 0 && (flags & UPSTART_STATE_ADMINISTRATOR))
+		r = append_option(&dict, "owner", DBUS_TYPE_STRING, &nobody, err);
+	if (r < 0) {
+		dbus_message_iter_abandon_container(iter, &dict);
+		return r;
+	}
+	return dbus_message_iter_close_container(iter, &dict) ? 0 : client_nomem(err);
+}
+
+static int
 append_variant(DBusMessageIter *iter, const char *s, struct upstart_error *err)
 {
 	DBusMessageIter variant;
@@ -379,6 +446,12 @@ append_all(DBusMessage *message, const char *format, va_list args, struct upstar
 		case 'e':
 			options = va_arg(args, const struct upstart_emit_options *);
 			r = client_append_options(&iter, options, va_arg(args, const char *), err);
+			break;
+		case 'A':
+			r = append_arrays(&iter, va_arg(args, char *const *const *), err);
+			break;
+		case 'o':
+			r = append_options(&iter, va_arg(args, unsigned int), err);
 			break;
 		case 'd':
 			job = va_arg(args, const char *);

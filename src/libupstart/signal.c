@@ -30,6 +30,8 @@ static const struct kind {
 	{ MANAGER_INTERFACE, "JobAdded", UPSTART_SIGNAL_JOB_ADDED, CONTENT_PATH_JOB },
 	{ MANAGER_INTERFACE, "JobRemoved", UPSTART_SIGNAL_JOB_REMOVED, CONTENT_PATH_JOB },
 	{ MANAGER_INTERFACE, "Restarted", UPSTART_SIGNAL_RESTARTED, CONTENT_NONE },
+	{ MANAGER2_INTERFACE, "StateSet", UPSTART_SIGNAL_STATE_SET, CONTENT_EVENT },
+	{ MANAGER2_INTERFACE, "StateCleared", UPSTART_SIGNAL_STATE_CLEARED, CONTENT_EVENT },
 	{ JOB_INTERFACE, "InstanceAdded", UPSTART_SIGNAL_INSTANCE_ADDED, CONTENT_PATH_INSTANCE },
 	{ JOB_INTERFACE, "InstanceRemoved", UPSTART_SIGNAL_INSTANCE_REMOVED, CONTENT_PATH_INSTANCE },
 	{ INSTANCE_INTERFACE, "GoalChanged", UPSTART_SIGNAL_GOAL, CONTENT_TEXT },
@@ -88,6 +90,20 @@ read_path(const char *path, bool instance, struct reading *reading)
 	}
 	reading->job = cut_name(copy);
 	return reading->job != NULL;
+}
+
+bool
+client_read_path(const char *path, char **job, char **instance)
+{
+	struct reading reading = { 0 };
+
+	if (!read_path(path, true, &reading)) {
+		free(reading.instance);
+		return false;
+	}
+	*job = reading.job;
+	*instance = reading.instance;
+	return true;
 }
 
 static bool

@@ -206,6 +206,8 @@ enum upstart_signal_type {
 	UPSTART_SIGNAL_STATE,		 /* `job`, `instance`; `text` is the new state */
 	UPSTART_SIGNAL_FAILED,		 /* `job`, `instance`; `status` as from wait(2), or 0 */
 	UPSTART_SIGNAL_RESTARTED,	 /* init has replaced itself */
+	UPSTART_SIGNAL_STATE_SET,	 /* a state that is no job's holds: `text` is its name, `env` its variables */
+	UPSTART_SIGNAL_STATE_CLEARED,	 /* it does not any more */
 	UPSTART_SIGNAL_OTHER,		 /* one that this library does not know: `text` is its name */
 };
 
@@ -266,6 +268,43 @@ int upstart_job_restart_async(struct upstart *conn, const char *job, char *const
 			      struct upstart_error *err);
 int upstart_emit_async(struct upstart *conn, const char *event, char *const *env, upstart_answer_fn answer, void *data,
 		       struct upstart_error *err);
+
+/* ---- states: what holds, for jobs with a `while`; of Upstart 2 only ---- */
+
+/* Bits of `flags`. */
+#define UPSTART_STATE_BOUND 1u		/* set, replace: let go when this connection ends, also if it is had back */
+#define UPSTART_STATE_ALL 2u		/* clear: what others hold, too */
+#define UPSTART_STATE_WAIT 4u		/* clear: return once the jobs that stop by it have stopped */
+#define UPSTART_STATE_ADMINISTRATOR 8u	/* it is the user who holds, even if a job's process asks */
+
+/*
+ * Hold a state, let go of all of that name which the pairs KEY=PATTERN of `env` match, or hold in one step exactly
+ * those of `envs`, a NULL-terminated array (NULL: none). The holder is the instance of which the caller is a process,
+ * else the user; what an instance holds ends when it begins to stop. A clear that waits and whose connection is lost
+ * is asked again, and waits no more for those that stop already.
+ */
+int upstart_set_state(struct upstart *conn, const char *name, char *const *env, unsigned int flags,
+		      struct upstart_error *err);
+int upstart_clear_state(struct upstart *conn, const char *name, char *const *env, unsigned int flags,
+			struct upstart_error *err);
+int upstart_replace_states(struct upstart *conn, const char *name, char *const *const *envs, unsigned int flags,
+			   struct upstart_error *err);
+
+struct upstart_owner {
+	char *job; /* NULL: a user */
+	char *instance;
+};
+
+struct upstart_state {
+	char *name;
+	char **env;
+	struct upstart_owner *owners; /* of the state of a job its instance; init's own have none */
+	size_t owner_count;
+};
+
+/* All that holds: `*states` are `*count`, to be freed with upstart_states_free(), which takes NULL and returns NULL. */
+int upstart_get_states(struct upstart *conn, struct upstart_state **states, size_t *count, struct upstart_error *err);
+struct upstart_state *upstart_states_free(struct upstart_state *states, size_t count);
 
 /* ---- init itself ---- */
 

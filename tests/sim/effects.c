@@ -304,6 +304,8 @@ take_notify(struct world *w, const struct effect_notify *n)
 			*s = (struct shadow) { strdup(n->job), strdup(n->instance), GOAL_STOP, JOB_WAITING, false };
 		break;
 	case NOTIFY_EVENT_QUEUED:
+	case NOTIFY_STATE_SET:
+	case NOTIFY_STATE_CLEARED:
 	case NOTIFY_EVENT_EMITTED:
 		if (n->text == NULL)
 			world_fault(w, "a nameless event is told");

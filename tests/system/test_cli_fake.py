@@ -374,9 +374,9 @@ NEEDS = {
     "start": "job name", "stop": "job name", "restart": "job name", "reload": "job name", "status": "job name",
     "usage": "job name", "explain": "job name", "log": "job name", "reset": "job name", "emit": "event name", "plan": "event name",
     "get-env": "variable name", "set-env": "variable value", "unset-env": "variable name", "notify-dbus-address": "D-Bus address",
-    "notify-cgroup-manager-address": "address",
+    "notify-cgroup-manager-address": "address", "set-state": "state name", "clear-state": "state name",
 }
-NEED_NOTHING = ["list", "monitor", "list-env", "reset-env", "reload-configuration", "version", "log-priority", "show-config",
+NEED_NOTHING = ["list", "monitor", "list-states", "list-env", "reset-env", "reload-configuration", "version", "log-priority", "show-config",
                 "check-config", "notify-disk-writeable", "list-sessions", "help"]
 
 

@@ -64,6 +64,18 @@ def monitor(session):
         m.process.wait()
 
 
+def test_states_are_shown_that_come_and_go(session, monitor):
+    text, objects = monitor(), monitor("--json")
+    session.ctl("set-state", "lan", "A=1")
+    session.ctl("set-state", "lan", "A=1")
+    session.ctl("clear-state", "lan")
+    text.await_line(f"^{TIME}clear  lan A=1$")
+    assert len([line for line in text.lines if re.search(f"^{TIME}set    lan A=1$", line)]) == 1
+    objects.await_line("state-cleared")
+    told = [json.loads(line) for line in objects.lines if '"state-' in line]
+    assert [(one["type"], one["name"], one["env"]) for one in told] == [("state-set", "lan", ["A=1"]), ("state-cleared", "lan", ["A=1"])]
+
+
 def test_life_of_a_job_is_shown(session, monitor):
     m = monitor()
     session.job("web", "instance $N\n" + SLEEP)

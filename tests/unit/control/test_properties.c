@@ -450,6 +450,8 @@ test_notices_become_signals_for_everybody(void **state)
 		  "sas",
 		  "ev\\xfe[A=1,B=\\xff]" },
 		{ { NOTIFY_EVENT_EMITTED, NULL, NULL, "x", NULL }, "EventEmitted", MGR, I_MGR, "sas", "x[]" },
+		{ { NOTIFY_STATE_SET, NULL, NULL, "lan", NULL }, "StateSet", MGR, "com.ubuntu.Upstart2", "sas", "lan[]" },
+		{ { NOTIFY_STATE_CLEARED, NULL, NULL, "lan", NULL }, "StateCleared", MGR, "com.ubuntu.Upstart2", "sas", "lan[]" },
 	};
 	DBusConnection *second = rig_client(&rig);
 	struct msg_notify strange = { .type = 77 };

@@ -127,9 +127,15 @@ add_notify(struct rig *r, const struct effect_notify *n)
 	case NOTIFY_FAILED:
 		strbuf_addf(&r->lines, "sig job %s instance %s Failed %d", n->job, name, n->value);
 		break;
+	case NOTIFY_STATE_SET:
+	case NOTIFY_STATE_CLEARED:
 	case NOTIFY_EVENT_EMITTED:
-		strbuf_addf(&r->lines, "sig manager%s%s EventEmitted %s [%s]", n->job != NULL ? " in " : "",
-			    n->job != NULL ? n->job : "", n->text, env.p != NULL ? env.p : "");
+		strbuf_addf(&r->lines, "sig manager%s%s %s %s [%s]", n->job != NULL ? " in " : "",
+			    n->job != NULL ? n->job : "",
+			    n->type == NOTIFY_EVENT_EMITTED ? "EventEmitted"
+			    : n->type == NOTIFY_STATE_SET   ? "StateSet"
+							    : "StateCleared",
+			    n->text, env.p != NULL ? env.p : "");
 		break;
 	case NOTIFY_EVENT_QUEUED:
 		strbuf_addf(&r->lines, "sig manager%s%s EventQueued %s [%s]", n->job != NULL ? " in " : "",

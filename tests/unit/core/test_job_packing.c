@@ -71,6 +71,11 @@ fill_input(struct input *in, uint32_t type)
 	case INPUT_SHUTDOWN:
 		in->shutdown = (struct input_shutdown) { SHUTDOWN_RULES, strdup("app"), 300000000, true };
 		break;
+	case INPUT_STATE:
+		in->state = (struct input_state){ 7,	STATE_REPLACE, strdup("net-device"), rig_words("1 A=1"), true, true,
+						  true, true,	       101,		     1000,
+						  strdup("/srv"), strdup(":1.7"), strdup("web"), strdup("a") };
+		break;
 	case INPUT_SUBSTITUTE:
 		in->substitute = (struct input_substitute) { strdup("EMIT"), strdup("why"), true, 7, strdup("token"),
 							     strdup("event"), rig_words("A=1"), 9, 7, 101, -1, 7, true, { 0 },
