@@ -278,6 +278,7 @@ take_timer(struct job *job, uint64_t timer)
 		{ &job->rest_timer, "respawn" },
 		{ &job->family_timer, "expect" },
 		{ &job->ready_timer, "expect" },
+		{ &job->holds_timer, "state" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
@@ -300,6 +301,8 @@ substitute_timer(struct core *core, const struct input_substitute *in)
 	} else if (in->timer == core->quiesce_timer) {
 		core->quiesce_timer = 0;
 		session_over(core);
+	} else if (in->timer == core->bound_timer) {
+		core->bound_timer = 0; /* what was not set again holds on */
 	} else if (in->timer == core->down_tick) {
 		core->down_tick = 0;
 	} else if (in->timer == core->down_timer) {

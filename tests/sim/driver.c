@@ -234,6 +234,49 @@ do_request(struct world *w)
 		world_fault(w, "a request is refused without an answer");
 }
 
+/* What KEY=VALUE list of REPLACE looks like: each environment behind the number of its variables. */
+static char **
+random_envs(struct world *w)
+{
+	char **envs = NULL;
+
+	for (unsigned n = below(w, 3); n > 0; n--) {
+		auto_strv char **env = random_env(w);
+		size_t count = strv_len(env);
+
+		if (strv_take(&envs, str_printf("%zu", count)) < 0)
+			return envs;
+		for (size_t i = 0; i < count; i++)
+			if (strv_add(&envs, env[i]) < 0)
+				return envs;
+	}
+	return envs;
+}
+
+/* States that no job has come and go. */
+static void
+do_state(struct world *w)
+{
+	static const char *const connections[] = { "c1", "c2", "c3" };
+	struct input in = { .type = INPUT_STATE };
+
+	in.state.action = below(w, STATE_ACTION_COUNT);
+	in.state.connection = strdup(connections[below(w, ARRAY_SIZE(connections))]);
+	if (in.state.action != STATE_CONNECTION_ENDED) {
+		in.state.request = new_request(w, 80);
+		in.state.name = strdup(chance(w, 95) ? foreign_names[below(w, FOREIGN_COUNT)] : "job0");
+		in.state.env = in.state.action == STATE_REPLACE ? random_envs(w) : random_env(w);
+		in.state.all = chance(w, 50);
+		in.state.wait = chance(w, 50);
+		in.state.bound = chance(w, 30);
+		in.state.administrator = chance(w, 40);
+		in.state.caller = random_caller(w);
+		in.state.uid = (int32_t) below(w, 2) * 1000;
+	}
+	if (apply(w, &in) < 0)
+		world_fault(w, "a change of a state is refused without an answer");
+}
+
 static void
 do_set_env(struct world *w)
 {
@@ -658,6 +701,8 @@ step(struct world *w)
 		do_control(w);
 	else if (n < 49 && chance(w, 50))
 		do_log_level(w);
+	else if (n < 51)
+		do_state(w);
 	else if (!progress_some(w))
 		(void) do_timer(w);
 }

@@ -11,6 +11,7 @@
 #include "job/parse.h"
 
 const char *const event_names[EVENT_COUNT] = { "ev-a", "ev-b", "ev-c", "ev-d" };
+const char *const foreign_names[FOREIGN_COUNT] = { "door", "net" };
 
 void
 store_deinit(struct store *store)
@@ -147,7 +148,7 @@ leaf_example(const struct condition_node *node, char ***env)
 	}
 }
 
-/* A term of a `while`: what another job does. */
+/* A term of a `while`: what another job does, or somebody outside says. */
 static void
 write_term(struct rng *rng, unsigned below, struct strbuf *b)
 {
@@ -158,6 +159,11 @@ write_term(struct rng *rng, unsigned below, struct strbuf *b)
 		strbuf_add(b, "not ");
 	if (rng_chance(rng, 8)) {
 		strbuf_add(b, rng_chance(rng, 50) ? "runlevel [2345]" : "runlevel RUNLEVEL=2");
+		return;
+	}
+	if (rng_chance(rng, 10)) {
+		strbuf_addf(b, "%s%s", foreign_names[rng_below(rng, FOREIGN_COUNT)],
+			    rng_chance(rng, 40) ? "" : rng_chance(rng, 50) ? " K=*" : " K=1");
 		return;
 	}
 	strbuf_addf(b, "job%u%s%s", rng_below(rng, below), ends[rng_below(rng, ARRAY_SIZE(ends))],

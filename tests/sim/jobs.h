@@ -47,6 +47,8 @@ void job_write(struct rng *rng, const struct job_plan *plan, unsigned index, str
 /* The events that users of the world emit. */
 #define EVENT_COUNT 4
 extern const char *const event_names[EVENT_COUNT];
+#define FOREIGN_COUNT 2 /* states that no job has */
+extern const char *const foreign_names[FOREIGN_COUNT];
 
 /*
  * An event that leaf `node` (of a condition that job_write() wrote) matches: its name is the node's, the variables

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct core_part {
-	uint64_t last_id, yield_timer, quiesce_timer, down_timer, down_tick;
+	uint64_t last_id, yield_timer, quiesce_timer, down_timer, down_tick, bound_timer;
 };
 static const struct wire_field core_fields[] = {
 	WIRE_FIELD(U64, struct core_part, last_id),
@@ -20,6 +20,7 @@ static const struct wire_field core_fields[] = {
 	WIRE_FIELD(U64, struct core_part, quiesce_timer),
 	WIRE_FIELD(U64, struct core_part, down_timer),
 	WIRE_FIELD(U64, struct core_part, down_tick),
+	WIRE_FIELD(U64, struct core_part, bound_timer),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -33,6 +34,7 @@ static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 static const struct wire_field job_fields[] = {
 	J(U64, id),	  J(STR, name),	      J(U32, goal),	    J(U32, state),
 	J(U64, blocker),  J(U64, kill_timer), J(U64, rest_timer), J(U64, family_timer), J(U64, ready_timer),
+	J(U64, holds_timer),
 	J(U64V, waiters), J(U64V, fds),	      J(U64V, next_fds),
 	J(STR, quarantine),
 };
@@ -125,6 +127,8 @@ get_job(struct snap *snap, struct wire_in *in, const char *slot)
 	if (r == 0)
 		r = note_timer(snap, job->ready_timer);
 	if (r == 0)
+		r = note_timer(snap, job->holds_timer);
+	if (r == 0)
 		r = get_tree(snap, in, class_id, job->id);
 	if (r == 0)
 		wire_skip(in); /* the processes */
@@ -201,12 +205,13 @@ snap_read(struct snap *snap, const void *p, size_t n)
 
 	*snap = (struct snap) { 0 };
 	wire_in_init(&in, p, n);
-	if (wire_get_array(&in) != 8 || wire_get_uint(&in) == 0)
+	if (wire_get_array(&in) != 9 || wire_get_uint(&in) == 0)
 		return -EBADMSG;
 	r = wire_get_struct(&in, &core_schema, &part);
 	snap->last_id = part.last_id;
 	if (r == 0 && (note_timer(snap, part.yield_timer) < 0 || note_timer(snap, part.quiesce_timer) < 0 ||
-		       note_timer(snap, part.down_timer) < 0 || note_timer(snap, part.down_tick) < 0))
+		       note_timer(snap, part.down_timer) < 0 || note_timer(snap, part.down_tick) < 0 ||
+		       note_timer(snap, part.bound_timer) < 0))
 		r = -ENOMEM;
 	if (r == 0)
 		wire_skip(&in); /* job environment */
@@ -220,6 +225,8 @@ snap_read(struct snap *snap, const void *p, size_t n)
 		r = get_fds(snap, &in);
 	if (r == 0)
 		wire_skip(&in); /* outbox */
+	if (r == 0)
+		wire_skip(&in); /* foreign states */
 	if (r == 0 && (in.bad || in.p != in.end))
 		r = -EBADMSG;
 	return r;
