@@ -50,12 +50,18 @@ static const struct wire_field reply_fields[] = {
 	F(STRV, reply, processes), F(STR, reply, path),	   F(STR, reply, fault), F(STR, reply, successor),
 	F(STR, reply, quarantine), F(STR, reply, degraded),
 	F(STRV, reply, while_on),   F(STRV, reply, exports), F(STR, reply, template), F(BOOL, reply, more),
+	F(STR, reply, doing),	   F(STR, reply, status),
 };
 static const struct wire_field notify_fields[] = {
 	F(U32, notify, type), F(STR, notify, job), F(STR, notify, instance),
 	F(STR, notify, text), F(STRV, notify, env), F(I32, notify, value),
 };
 static const struct wire_field bus_fields[] = { F(U32, bus, what), F(STR, bus, address) };
+static const struct wire_field listen_fields[] = { F(U64, listen, process) };
+static const struct wire_field said_fields[] = {
+	F(U64, said, process),	F(U32, said, what),  F(I32, said, pid),	     F(I32, said, uid),
+	F(I32, said, main_pid), F(STR, said, status), F(U64, said, watchdog), F(U64, said, extend),
+};
 static const struct wire_field shutdown_fields[] = { F(U32, shutdown, why) };
 
 static const struct {

@@ -9,6 +9,7 @@
  */
 
 #include "common/ipc.h"
+#include "common/said.h"
 #include "common/spawn_step.h"
 #include "common/wire.h"
 
@@ -27,7 +28,10 @@
 	X(REPLY, reply)           /* init -> control: to a request (with effect id) or a query */ \
 	X(NOTIFY, notify)         /* init -> control, with effect id: becomes a D-Bus signal */ \
 	X(BUS, bus)               /* init -> control: join a bus, or try again */               \
-	X(SHUTDOWN, shutdown)     /* init -> any: finish what is pending and exit */
+	X(SHUTDOWN, shutdown)     /* init -> any: finish what is pending and exit */            \
+	X(LISTEN, listen)         /* init -> control: hear what a process says; fds: its notification socket */ \
+	X(LISTEN_END, listen)     /* init -> control: that one has ended */                     \
+	X(SAID, said)             /* control -> init, kept: what it said; fds: a barrier, to be closed */
 
 enum msg_type {
 	MSG_NONE,
@@ -239,6 +243,8 @@ struct msg_reply {
 	char *goal, *state;
 	char **processes; /* kind, pid, kind, pid … in the order of process kinds */
 	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
+	char *doing;  /* what main says that it is at: "reloading" or "stopping"; else "" */
+	char *status; /* and in its own words; "": nothing */
 	/* of init */
 	char *degraded; /* the rule of its own that it broke; "": none */
 	bool more; /* others to the same query follow: of REQUEST_GET_OBJECTS, one for each object; the last has none */
@@ -282,6 +288,23 @@ struct msg_bus {
 struct msg_shutdown {
 	uint32_t why; /* SHUTDOWN_*; later reasons may follow */
 };
+
+struct msg_listen {
+	uint64_t process;
+};
+
+/* One datagram of sd_notify(3), and who sent it as the kernel says. */
+struct msg_said {
+	uint64_t process;
+	uint32_t what; /* bits of enum said_what */
+	int32_t pid;
+	int32_t uid;
+	int32_t main_pid;
+	char *status;	   /* printable UTF-8 of at most SAID_STATUS_MAX bytes; NULL: none */
+	uint64_t watchdog; /* microseconds */
+	uint64_t extend;   /* microseconds */
+};
+#define SAID_STATUS_MAX 1024
 
 /* The schema of a message type; NULL when there is no such type. */
 const struct wire_schema *msg_schema(uint32_t type);

@@ -41,7 +41,8 @@
 	X(EXEC, "unable to execute")                                                                                   \
 	X(SETUP, "process died before it was executed")                                                                \
 	X(SERVANT, "unable to reach the spawner")                                                                      \
-	X(GETPWUID, "unable to getpwuid")
+	X(GETPWUID, "unable to getpwuid")                                                                              \
+	X(READINESS, "unable to make what it would say on that it is ready")
 
 enum spawn_step {
 #define X(id, text) SPAWN_##id,

@@ -15,6 +15,7 @@
 #include "control/link.h"
 #include "control/peer.h"
 #include "control/sandbox.h"
+#include "control/words.h"
 
 #define FLUSH_USEC USEC_PER_SEC
 #define FD_ASIDE 32    /* where descriptors wait while 3, 4 … are put in order */
@@ -146,6 +147,7 @@ control_deinit(struct control *control)
 	bus_deinit(control);
 	while (control->peers != NULL)
 		peer_free(control->peers);
+	words_deinit(control);
 	link_close(control);
 	map_deinit(&control->by_number);
 	if (control->base != NULL)

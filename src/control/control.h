@@ -35,6 +35,7 @@ struct bus;
 struct call;
 struct link;
 struct peer;
+struct words;
 
 struct options {
 	enum init_mode mode;
@@ -60,6 +61,7 @@ struct control {
 	struct link *link; /* owned */
 	struct bus *bus;   /* owned */
 	struct bound *bound; /* owned: connections of the bus whose end is told */
+	struct words *words; /* owned list: of the processes that say something */
 
 	struct peer *peers; /* owned, oldest first */
 	size_t n_peers;

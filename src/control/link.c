@@ -10,6 +10,7 @@
 #include "control/bus.h"
 #include "control/call.h"
 #include "control/notify.h"
+#include "control/words.h"
 
 #define LINK_TURN 256 /* messages taken before clients get their turn */
 #define SHORT_PAUSE_USEC 100000L
@@ -62,6 +63,15 @@ int
 link_send_request(struct link *link, const struct strbuf *body, const int *fds, size_t n_fds)
 {
 	int r = ipc_send_kept(link->ipc, MSG_REQUEST, body, fds, n_fds);
+
+	update(link);
+	return r;
+}
+
+int
+link_send_said(struct link *link, const struct strbuf *body, int fd)
+{
+	int r = ipc_send_kept(link->ipc, MSG_SAID, body, &fd, fd >= 0 ? 1 : 0);
 
 	update(link);
 	return r;
@@ -177,6 +187,12 @@ take(struct link *link, uint32_t type, void *body, int fd)
 	case MSG_BUS:
 		take_bus(control, body);
 		break;
+	case MSG_LISTEN:
+		words_listen(control, ((struct msg_listen *) body)->process, fd);
+		break;
+	case MSG_LISTEN_END:
+		words_end(control, ((struct msg_listen *) body)->process);
+		break;
 	case MSG_SHUTDOWN:
 		if (((struct msg_shutdown *) body)->why == SHUTDOWN_END)
 			control_end(control);
@@ -198,6 +214,8 @@ union any_message {
 	struct msg_shutdown shutdown;
 	struct msg_log_open log_open;
 	struct msg_log_flushed log_flushed;
+	struct msg_listen listen;
+	struct msg_said said;
 };
 
 static void

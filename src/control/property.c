@@ -181,6 +181,18 @@ property_put_quarantine(DBusMessageIter *it, const struct call *call, const stru
 }
 
 bool
+property_put_doing(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->doing);
+}
+
+bool
+property_put_status(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->status);
+}
+
+bool
 property_put_processes(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
 	DBusMessageIter array, entry;

@@ -41,3 +41,5 @@ bool property_put_goal(DBusMessageIter *it, const struct call *call, const struc
 bool property_put_state(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_processes(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_quarantine(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_doing(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_status(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);

@@ -160,6 +160,8 @@ const struct property properties[] = {
 	{ IFACE_INSTANCE, "state", "s", false, property_put_state },
 	{ IFACE_INSTANCE, "processes", "a(si)", false, property_put_processes },
 	{ IFACE_INSTANCE2, "quarantine", "s", false, property_put_quarantine },
+	{ IFACE_INSTANCE2, "doing", "s", false, property_put_doing },
+	{ IFACE_INSTANCE2, "status", "s", false, property_put_status },
 };
 const size_t properties_count = ARRAY_SIZE(properties);
 

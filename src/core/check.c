@@ -145,6 +145,11 @@ check_state(struct check *c, const struct slot *slot, const struct job *job)
 		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
 	if (job->ready_timer != 0 && (job->state != JOB_SPAWNED || !process_live(job, PROCESS_MAIN)))
 		wrong(c, "%s is still to get ready in %s", slot->name, job_state_name(job->state));
+	if (job->watchdog_timer != 0 && (!process_live(job, PROCESS_MAIN) || (job->state == JOB_SPAWNED && !job->bitten)))
+		wrong(c, "%s has a watchdog in %s", slot->name, job_state_name(job->state));
+	if (job->watchdog_timer == 0 && !job->bitten && job->watchdog != 0 && job->cls->expect == EXPECT_NOTIFY &&
+	    job->state == JOB_RUNNING && process_live(job, PROCESS_MAIN))
+		wrong(c, "%s has no watchdog in running", slot->name);
 }
 
 static void

@@ -118,7 +118,8 @@ timer_due(struct core *core, uint64_t timer)
 	if (timer == core->yield_timer)
 		core->yield_timer = 0; /* the queue goes on below */
 	else if (!session_timer(core, timer) && !shutdown_timer(core, timer) && !pace_timer(core, timer) &&
-		 !track_timer(core, timer) && !ready_timer(core, timer) && !foreign_timer(core, timer))
+		 !track_timer(core, timer) && !ready_timer(core, timer) && !foreign_timer(core, timer) &&
+		 !watchdog_timer(core, timer))
 		(void) process_timer(core, timer);
 	return 0;
 }
@@ -166,6 +167,8 @@ dispatch(struct core *core, const struct input *in)
 		return shutdown_apply(core, &in->shutdown);
 	case INPUT_STATE:
 		return foreign_apply(core, &in->state);
+	case INPUT_SAID:
+		return ready_said(core, &in->said);
 	case INPUT_SUBSTITUTE:
 		return quarantine_substitute(core, &in->substitute);
 	default:

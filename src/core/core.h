@@ -129,6 +129,10 @@ struct core_process {
 	uint64_t process;
 };
 
+/* What a main process says that it is at. */
+enum core_doing { CORE_DOING_NOTHING, CORE_DOING_RELOADING, CORE_DOING_STOPPING, CORE_DOING_COUNT };
+const char *core_doing_name(enum core_doing doing); /* "reloading" or "stopping", else "" */
+
 struct core_instance {
 	const char *job;  /* borrowed */
 	const char *name; /* borrowed */
@@ -139,6 +143,8 @@ struct core_instance {
 	bool settling; /* a process was asked for and its pid is not known yet: an answer about it should wait */
 	char *const *env; /* borrowed */
 	const char *quarantine; /* borrowed: why nothing is done about it until it is reset; NULL: all is well */
+	enum core_doing doing;
+	const char *status; /* borrowed: what main says of itself; NULL: nothing */
 };
 
 /* 0 and *view, or -ENOENT. */
@@ -173,6 +179,9 @@ void core_each_member(const struct core *core, core_member_fn fn, void *data);
 bool core_process_is_live(const struct core *core, uint64_t process);
 /* Has the core been told that it runs its own program? */
 bool core_process_has_executed(const struct core *core, uint64_t process);
+
+/* Is it a main process that has not got ready yet? */
+bool core_process_is_awaited(const struct core *core, uint64_t process);
 
 /* Counts for status and tests. */
 struct core_counts {

@@ -65,6 +65,11 @@ static const struct wire_field state_fields[] = {
 	F(STR, state, job),	   F(STR, state, instance),
 };
 
+static const struct wire_field said_fields[] = {
+	F(U64, said, process), F(U32, said, what),     F(I32, said, main_pid),
+	F(STR, said, status),  F(U64, said, watchdog), F(U64, said, extend),
+};
+
 static const struct wire_schema schemas[INPUT_TYPE_COUNT] = {
 #define X(id, st) [INPUT_##id] = WIRE_SCHEMA(#id, st##_fields),
 	INPUTS(X)
@@ -194,6 +199,9 @@ fill(struct input_substitute *s, const struct input *of)
 	case INPUT_FAMILY:
 		s->process = of->family.process;
 		s->pid = of->family.pid;
+		return 0;
+	case INPUT_SAID:
+		s->process = of->said.process;
 		return 0;
 	case INPUT_SHUTDOWN:
 		s->present = of->shutdown.what == SHUTDOWN_BEGIN;

@@ -14,6 +14,7 @@
  *   fd         a descriptor held outside; given by whoever emits the event, 0 = none
  */
 
+#include "common/said.h"
 #include "common/str.h"
 #include "common/wire.h"
 
@@ -36,7 +37,8 @@
 	X(FAMILY, family)             /* news of the processes that come from a main process */              \
 	X(SUBSTITUTE, substitute)     /* what is safe, in the place of an input that can't be applied */ \
 	X(STATE, state)               /* a foreign state is set, cleared, replaced */    \
-	X(SHUTDOWN, shutdown)         /* a container or machine is to go down */
+	X(SHUTDOWN, shutdown)         /* a container or machine is to go down */                         \
+	X(SAID, said)                 /* a main process says something of itself */
 
 enum input_type {
 	INPUT_NONE,
@@ -207,6 +209,14 @@ struct input_state {
 	char *connection;   /* over which it is asked: any name for it */
 	char *job;	    /* the instance that asks, as it says itself; NULL: it does not say. Another than */
 	char *instance;	    /* `caller` is of is not believed */
+};
+
+struct input_said {
+	uint64_t process;
+	uint32_t what; /* bits of enum said_what */
+	int32_t main_pid;
+	char *status; /* NULL: none any more */
+	usec_t watchdog, extend;
 };
 
 /*

@@ -12,7 +12,8 @@
  *   process.c    its processes: asked for, made, ended; failure, respawn, kill
  *   family.c     the tree of processes of a main process that daemonises
  *   track.c      such families at work: which process is main, when it is ready
- *   ready.c      main processes that say when they are ready
+ *   ready.c      main processes that say when they are ready, and what they do
+ *   watchdog.c   those that must say again and again that they are well
  *   event.c      the queue: handling, blocking, finishing
  *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
  *   state.c      what holds: instances that are up, how they ended
@@ -245,6 +246,7 @@ struct job {
 	int32_t exit_status; /* -1: none */
 	int32_t main_ended;  /* its status and 1; 0: main has not ended yet */
 	uint64_t kill_timer; /* 0: none */
+	usec_t kill_due;     /* when it is due */
 	bool hook_told;	     /* the hook it waits for was told to end, for the goal is stop */
 	struct u64v respawns;	/* when it was respawned lately */
 	uint64_t respawn_delay; /* before the last one; 0: none yet */
@@ -259,6 +261,13 @@ struct job {
 	uint64_t ready_timer;	  /* main must be ready then; 0: no limit */
 	uint64_t holds_timer;	  /* states it has not set again since it began anew go then; 0: there are none */
 	bool restarting;	  /* within one input: its goal is stop for the moment only */
+	usec_t ready_due;	  /* when it is due */
+	usec_t watchdog;	  /* main says that it is well once in so long; 0: it need not */
+	uint64_t watchdog_timer;  /* 0: none */
+	usec_t watchdog_due;	  /* main must have said so until then; the timer may be due sooner */
+	bool bitten;		  /* by the watchdog: however it ends, it has failed */
+	uint32_t doing;		  /* what main says that it is at: enum core_doing */
+	char *status_text;	  /* owned: and in its own words; NULL: none */
 	bool mainless;		  /* `expect exit`: main did its work and nobody is left */
 	bool up;	/* between its `started` and its `stopping` */
 	char **up_env;	/* what its states say */
@@ -495,6 +504,10 @@ void process_hurry_hook(struct core *core, struct job *job);
 void process_spare_hook(struct core *core, struct job *job); /* the goal is start again */
 bool process_timer(struct core *core, uint64_t timer); /* false: none of a job's */
 void process_forget_timer(struct core *core, struct job *job);
+void process_extend_timer(struct core *core, struct job *job, usec_t due); /* it has at least until then to end */
+void process_send(struct core *core, struct job *job, enum process_kind kind, int signal); /* and say so */
+/* Another process stands for main now. */
+void process_become(struct core *core, struct job *job, int32_t pid);
 int process_spawned(struct core *core, const struct input_spawned *in);
 int process_spawn_failed(struct core *core, const struct input_spawn_failed *in);
 int process_exec_done(struct core *core, const struct input_exec_done *in);
@@ -519,9 +532,19 @@ void process_main_failed(struct core *core, struct job *job, int32_t status);
 void process_forget(struct core *core, struct job *job, enum process_kind kind);
 
 /* ready.c */
+bool ready_is_told(const struct job_class *cls); /* does a main process of that class say when it is? */
+int ready_said(struct core *core, const struct input_said *in);
 void ready_expect(struct core *core, struct job *job); /* main runs, and is to say when it is ready */
 void ready_expect_no_more(struct core *core, struct job *job);
 bool ready_timer(struct core *core, uint64_t timer); /* false: none of these */
+
+/* watchdog.c */
+void watchdog_look(struct core *core, struct job *job);	 /* have one exactly while main must say that it is well */
+void watchdog_heard(struct core *core, struct job *job); /* main is well */
+void watchdog_set(struct core *core, struct job *job, usec_t period);
+void watchdog_bite(struct core *core, struct job *job, const char *why);
+void watchdog_end(struct core *core, struct job *job);
+bool watchdog_timer(struct core *core, uint64_t timer); /* false: none of these */
 
 /* track.c */
 bool track_wants(const struct job_class *cls);	      /* is a main process of that class followed? */

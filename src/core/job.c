@@ -90,6 +90,7 @@ job_free(struct core *core, struct job *job)
 	core_timer_cancel(core, &job->rest_timer);
 	ready_expect_no_more(core, job);
 	foreign_forget_timer(core, job);
+	watchdog_end(core, job);
 	track_end(core, job);
 	trigger_deinit(core, &job->stop);
 	release_fds(core, &job->fds);
@@ -106,6 +107,7 @@ job_free(struct core *core, struct job *job)
 	u64v_deinit(&job->exits);
 	u64v_deinit(&job->respawns);
 	free(job->quarantine);
+	free(job->status_text);
 	free(job->name);
 	free(job);
 }
@@ -427,6 +429,7 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 		step_job(core, CORE_STEP_STATE, job);
 		if (from == JOB_SPAWNED)
 			ready_expect_no_more(core, job);
+		watchdog_look(core, job);
 		core_notify(core, NOTIFY_STATE_CHANGED, job, NULL, job_state_name(state), NULL, 0);
 		if (state == JOB_WAITING) {
 			arrive_waiting(core, job);

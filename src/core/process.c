@@ -59,6 +59,18 @@ descriptors(const struct job *job, struct u64v *fds)
 	return 0;
 }
 
+/* A new main process has said nothing yet. */
+static void
+begin_main(struct core *core, struct job *job)
+{
+	job->main_since = core->now;
+	job->watchdog = job->cls->watchdog * USEC_PER_SEC;
+	job->bitten = false;
+	job->doing = CORE_DOING_NOTHING;
+	free(job->status_text);
+	job->status_text = NULL;
+}
+
 void
 process_spawn(struct core *core, struct job *job, enum process_kind kind)
 {
@@ -78,7 +90,7 @@ process_spawn(struct core *core, struct job *job, enum process_kind kind)
 	p->exec_done = false;
 	p->asked = e;
 	if (kind == PROCESS_MAIN)
-		job->main_since = core->now;
+		begin_main(core, job);
 	job->mainless = job->mainless && kind != PROCESS_MAIN;
 	core->spawns_open++;
 	e->spawn.process = p->id;
@@ -135,8 +147,10 @@ process_forget(struct core *core, struct job *job, enum process_kind kind)
 	struct process *p = &job->process[kind];
 	struct effect *e;
 
-	if (kind == PROCESS_MAIN)
+	if (kind == PROCESS_MAIN) {
 		track_end(core, job);
+		watchdog_end(core, job);
+	}
 	answered(core, p);
 	call_process_ended(core, p->id);
 	map_del_id(&core->process_to_job, p->id);
@@ -160,8 +174,8 @@ deliver(struct core *core, struct job *job, enum process_kind kind, int signal)
 		core_kill(core, &job->process[kind], signal, true);
 }
 
-static void
-send_signal(struct core *core, struct job *job, enum process_kind kind, int signal)
+void
+process_send(struct core *core, struct job *job, enum process_kind kind, int signal)
 {
 	const struct process *p = &job->process[kind];
 	char display[JOB_DISPLAY_MAX], text[16];
@@ -175,7 +189,19 @@ send_signal(struct core *core, struct job *job, enum process_kind kind, int sign
 static void
 set_kill_timer(struct core *core, struct job *job)
 {
-	job->kill_timer = core_timer(core, core->now + job->cls->kill_timeout * USEC_PER_SEC);
+	job->kill_due = core->now + job->cls->kill_timeout * USEC_PER_SEC;
+	job->kill_timer = core_timer(core, job->kill_due);
+	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+}
+
+void
+process_extend_timer(struct core *core, struct job *job, usec_t due)
+{
+	if (job->kill_timer == 0 || due <= job->kill_due)
+		return;
+	process_forget_timer(core, job);
+	job->kill_due = due;
+	job->kill_timer = core_timer(core, due);
 	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
 }
 
@@ -183,9 +209,9 @@ set_kill_timer(struct core *core, struct job *job)
 static void
 end_process(struct core *core, struct job *job, enum process_kind kind)
 {
-	send_signal(core, job, kind, job->cls->kill_signal);
+	process_send(core, job, kind, job->cls->kill_signal);
 	if (job->cls->kill_timeout == 0) {
-		send_signal(core, job, kind, SIGKILL);
+		process_send(core, job, kind, SIGKILL);
 		return;
 	}
 	/* One that is stopped could not die of it (runtime.md 19, 9). */
@@ -228,6 +254,7 @@ process_forget_timer(struct core *core, struct job *job)
 {
 	map_del_id(&core->timer_to_job, job->kill_timer);
 	core_timer_cancel(core, &job->kill_timer);
+	job->kill_due = 0;
 }
 
 bool
@@ -240,22 +267,42 @@ process_timer(struct core *core, uint64_t timer)
 		return false;
 	map_del_id(&core->timer_to_job, timer);
 	job->kill_timer = 0;
+	job->kill_due = 0;
 	kind = lifecycle_awaited((enum job_state) job->state);
 	if (job->quarantine != NULL) {
 		quarantine_timer(core, job);
 	} else if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
 		shutdown_killed(core, job, PROCESS_MAIN);
-		send_signal(core, job, PROCESS_MAIN, SIGKILL);
+		process_send(core, job, PROCESS_MAIN, SIGKILL);
 	} else if (waits_for_hook(job) && job->process[kind].pid == 0) {
 		set_kill_timer(core, job);
 	} else if (waits_for_hook(job) && job->hook_told) {
 		shutdown_killed(core, job, kind);
-		send_signal(core, job, kind, SIGKILL);
+		process_send(core, job, kind, SIGKILL);
 	} else if (waits_for_hook(job)) {
 		job->hook_told = true;
 		end_process(core, job, kind);
 	}
 	return true;
+}
+
+void
+process_become(struct core *core, struct job *job, int32_t pid)
+{
+	struct process *p = &job->process[PROCESS_MAIN];
+	char display[JOB_DISPLAY_MAX];
+	struct effect *e;
+
+	if (p->pid == pid)
+		return;
+	core_log(core, LOG_LEVEL_INFO, "%s main process (%d) became new process (%d)",
+		 job_display(job, display, sizeof(display)), p->pid, pid);
+	p->pid = pid;
+	e = effect_add(core, EFFECT_MAIN);
+	if (e == NULL)
+		return;
+	e->main.process = p->id;
+	e->main.pid = pid;
 }
 
 /* -- the end of a process ------------------------------------------------------------ */
@@ -326,7 +373,8 @@ main_ended(struct core *core, struct job *job, int32_t status)
 	bool unready = job->state == JOB_SPAWNED && cls->expect != EXPECT_NONE;
 	bool zero_fails = (core->config.policies & CORE_POLICY_ZERO_EXIT_FAILS) != 0;
 	bool abnormal =
-	    (status != 0 || ((cls->respawn || zero_fails) && !cls->task)) && !job_class_exit_is_normal(cls, status);
+	    job->bitten ||
+	    ((status != 0 || ((cls->respawn || zero_fails) && !cls->task)) && !job_class_exit_is_normal(cls, status));
 
 	if (job->state == JOB_KILLED) {
 		job_advance(core, job);
@@ -605,7 +653,7 @@ process_exec_done(struct core *core, const struct input_exec_done *in)
 		track_executed(core, job);
 	else if (kind != PROCESS_MAIN || job->state != JOB_SPAWNED)
 		return 0;
-	else if (job->cls->expect != EXPECT_STOP || job->goal == GOAL_STOP)
+	else if (!ready_is_told(job->cls) || job->goal == GOAL_STOP)
 		job_advance(core, job);
 	else
 		ready_expect(core, job);

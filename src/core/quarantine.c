@@ -72,6 +72,7 @@ begin(struct core *core, struct job *job, enum process_kind kind, const struct i
 	map_del_id(&core->timer_to_job, job->rest_timer);
 	core_timer_cancel(core, &job->rest_timer);
 	ready_expect_no_more(core, job);
+	watchdog_end(core, job);
 	track_end(core, job);
 	if (job->goal != GOAL_STOP)
 		job_set_goal(core, job, GOAL_STOP);
@@ -279,6 +280,7 @@ take_timer(struct job *job, uint64_t timer)
 		{ &job->family_timer, "expect" },
 		{ &job->ready_timer, "expect" },
 		{ &job->holds_timer, "state" },
+		{ &job->watchdog_timer, "watchdog" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(timers); i++)
@@ -367,6 +369,7 @@ quarantine_substitute(struct core *core, const struct input_substitute *in)
 	case INPUT_SPAWN_FAILED:
 	case INPUT_EXEC_DONE:
 	case INPUT_STOPPED:
+	case INPUT_SAID:
 		substitute_process(core, in, type);
 		return 0;
 	case INPUT_FAMILY:

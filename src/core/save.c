@@ -59,7 +59,9 @@ static const struct wire_field job_fields[] = {
 	F(U64, job, cause),       LINEAGE(job, lineage),
 	F(U64, job, since),       F(U64V, job, exits),
 	F(U64V, job, family_words), F(U64, job, family_timer), F(U64, job, family_due), F(BOOL, job, mainless),
-	F(U64, job, ready_timer),
+	F(U64, job, ready_timer), F(U64, job, ready_due),    F(U64, job, kill_due),       F(U64, job, watchdog),
+	F(U64, job, watchdog_timer), F(U64, job, watchdog_due), F(BOOL, job, bitten),   F(U32, job, doing),
+	F(STR, job, status_text),
 	F(STR, job, quarantine),  F(BOOL, job, resetting),   F(I32, job, main_ended),
 	F(U64, job, holds_timer),
 };
@@ -313,7 +315,8 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0) ||
 	    (job->rest_timer != 0 && map_put_id(&core->timer_to_job, job->rest_timer, job) < 0) ||
 	    (job->ready_timer != 0 && map_put_id(&core->timer_to_job, job->ready_timer, job) < 0) ||
-	    (job->holds_timer != 0 && map_put_id(&core->timer_to_job, job->holds_timer, job) < 0))
+	    (job->holds_timer != 0 && map_put_id(&core->timer_to_job, job->holds_timer, job) < 0) ||
+	    (job->watchdog_timer != 0 && map_put_id(&core->timer_to_job, job->watchdog_timer, job) < 0))
 		return -ENOMEM;
 	r = get_processes(core, in, job);
 	return r < 0 ? r : track_restore(core, job);

@@ -111,26 +111,6 @@ track_is_open(const struct job *job)
 	return job->family != NULL && !job->family->ready;
 }
 
-/* Another member stands for main now. */
-static void
-become(struct core *core, struct job *job, int32_t pid)
-{
-	struct process *p = &job->process[PROCESS_MAIN];
-	char display[JOB_DISPLAY_MAX];
-	struct effect *e;
-
-	if (p->pid == pid)
-		return;
-	core_log(core, LOG_LEVEL_INFO, "%s main process (%d) became new process (%d)",
-		 job_display(job, display, sizeof(display)), p->pid, pid);
-	p->pid = pid;
-	e = effect_add(core, EFFECT_MAIN);
-	if (e == NULL)
-		return;
-	e->main.process = p->id;
-	e->main.pid = pid;
-}
-
 /* -- what is found ------------------------------------------------------------------------ */
 
 static void
@@ -164,7 +144,7 @@ ready(struct core *core, struct job *job, const struct family_finding *found)
 {
 	warn_about(core, job, found);
 	family_choose(job->family, found->chosen, core->now);
-	become(core, job, found->chosen->pid);
+	process_become(core, job, found->chosen->pid);
 	if (found->reason == FAMILY_TOO_MANY)
 		track_end(core, job);
 	else
@@ -369,7 +349,7 @@ main_ended(struct core *core, struct job *job, int32_t pid, int32_t status)
 		core_log(core, LOG_LEVEL_WARN, "%s main process (%d) ended and %d goes on: it should say `%s`",
 			 job_display(job, display, sizeof(display)), pid, heir->pid, name_of_depth(heir->depth));
 	family_choose(job->family, heir, core->now);
-	become(core, job, heir->pid);
+	process_become(core, job, heir->pid);
 	set_timer(core, job);
 }
 
@@ -387,7 +367,7 @@ track_ended(struct core *core, struct job *job, int32_t pid, int32_t status)
 		return true;
 	}
 	if (!f->ready && f->n > 0 && job->process[PROCESS_MAIN].pid == pid)
-		become(core, job, family_head(f)->pid);
+		process_become(core, job, family_head(f)->pid);
 	look(core, job);
 	return true;
 }

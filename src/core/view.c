@@ -72,6 +72,14 @@ core_instance_names(const struct core *core, const char *job_name)
 	return names;
 }
 
+const char *
+core_doing_name(enum core_doing doing)
+{
+	static const char *const names[CORE_DOING_COUNT] = { "", "reloading", "stopping" };
+
+	return doing < CORE_DOING_COUNT ? names[doing] : "";
+}
+
 int
 core_instance(const struct core *core, const char *job_name, const char *name, struct core_instance *view)
 {
@@ -87,6 +95,8 @@ core_instance(const struct core *core, const char *job_name, const char *name, s
 		.state = (enum job_state) job->state,
 		.env = job->env,
 		.quarantine = job->quarantine,
+		.doing = (enum core_doing) job->doing,
+		.status = job->status_text,
 	};
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
 		const struct process *p = &job->process[i];
@@ -153,6 +163,15 @@ core_process_has_executed(const struct core *core, uint64_t process)
 	const struct job *job = process_owner(core, process, &kind);
 
 	return job != NULL && job->process[kind].exec_done;
+}
+
+bool
+core_process_is_awaited(const struct core *core, uint64_t process)
+{
+	enum process_kind kind = PROCESS_MAIN;
+	const struct job *job = process_owner(core, process, &kind);
+
+	return job != NULL && kind == PROCESS_MAIN && job->state == JOB_SPAWNED && job->quarantine == NULL;
 }
 
 void

@@ -69,7 +69,7 @@ deliver(struct init *init, const struct effect *e)
 	case TARGET_SPAWNER:
 		return spawn_effect(init, e);
 	case TARGET_CONTROL:
-		return servants_tell_control(init, e);
+		return effect_control(init, e);
 	default:
 		return 0;
 	}

@@ -32,6 +32,8 @@ put_job(struct strbuf *b, const struct core_instance *view)
 	put_constant(b, "state", "JOB_", job_state_name(view->state));
 	if (view->quarantine != NULL)
 		json_put_string(b, "quarantine", view->quarantine);
+	if (view->status != NULL)
+		json_put_string(b, "status", view->status);
 	json_put_strings(b, "env", view->env);
 	for (size_t i = 0; i < view->n_processes; i++)
 		pids[view->processes[i].kind] = view->processes[i].pid;

@@ -8,6 +8,7 @@
 #include "init/fdtable.h"
 #include "init/logs.h"
 #include "init/proc.h"
+#include "init/servants.h"
 #include "init/session.h"
 #include "init/shutdown.h"
 #include "init/spawn.h"
@@ -93,4 +94,35 @@ effect_local(struct init *init, const struct effect *e)
 	default:
 		return 0;
 	}
+}
+
+int
+effect_control(struct init *init, const struct effect *e)
+{
+	int r;
+
+	if (e->type == EFFECT_REPLY) {
+		struct msg_reply reply = {
+			.request = e->reply.request,
+			.error = e->reply.error,
+			.text = e->reply.text,
+			.job = e->reply.job,
+			.instance = e->reply.instance,
+		};
+
+		r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, e->id, &reply, NULL, 0);
+	} else {
+		struct msg_notify notify = {
+			.type = e->notify.type,
+			.job = e->notify.job,
+			.instance = e->notify.instance,
+			.text = e->notify.text,
+			.env = e->notify.env,
+			.value = e->notify.value,
+		};
+
+		r = servants_send(init, SERVANT_CONTROL, MSG_NOTIFY, e->id, &notify, NULL, 0);
+	}
+	/* Without control there is nobody to tell; the core hears of its end and drops the rest. */
+	return r == -ENOTCONN ? 0 : r;
 }

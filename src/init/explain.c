@@ -359,6 +359,8 @@ put_instance(struct writer *w, const struct job_class *cls, const char *instance
 	}
 	if (live) {
 		json_put_string(&w->b, "quarantine", view.quarantine);
+		json_put_string(&w->b, "doing", view.doing != CORE_DOING_NOTHING ? core_doing_name(view.doing) : NULL);
+		json_put_string(&w->b, "status", view.status);
 		put_processes(w, &view);
 		put_waits_for(w, cls, &view, &past);
 		put_who_waits(w, cls->name, instance, &past);

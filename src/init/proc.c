@@ -16,6 +16,7 @@
 #define FLAG_LOCAL 2u /* made here: nobody remembers the request */
 #define FLAG_SUSPECT 4u
 #define FLAG_KILLED_SHIFT 8
+#define FLAG_SOCKET 8u
 #define PIPE_ENDS 4
 
 /* What is closed is noted to be so before: the next image would take the number of something else for it. */
@@ -44,7 +45,7 @@ proc_close_pipes(struct proc *p)
 void
 proc_close_far_ends(struct proc *p)
 {
-	int *const far[] = { &p->status_w, &p->gate_r, &p->gate_w };
+	int *const far[PIPE_ENDS] = { &p->status_w, &p->gate_r, &p->gate_w, &p->word_w };
 
 	close_noted(p, far, ARRAY_SIZE(far));
 }
@@ -80,6 +81,9 @@ proc_free(struct proc *p)
 	fd_close(&p->status_w);
 	fd_close(&p->gate_r);
 	fd_close(&p->gate_w);
+	p->hearing = loop_fd_free(p->hearing);
+	fd_close(&p->word);
+	fd_close(&p->word_w);
 	p->end = loop_fd_free(p->end);
 	fd_close(&p->pidfd);
 	free(p->name);
@@ -105,6 +109,8 @@ proc_new(struct init *init, uint64_t id, uint64_t effect)
 		.status_w = -1,
 		.gate_r = -1,
 		.gate_w = -1,
+		.word = -1,
+		.word_w = -1,
 	};
 	DL_APPEND(init->spawns->list, p);
 	return p;
@@ -116,8 +122,8 @@ proc_note(const struct proc *p)
 	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
 		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
 		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) | (p->suspect ? FLAG_SUSPECT : 0) |
-		       (uint64_t) p->killed << FLAG_KILLED_SHIFT,
-		   p->effect);
+		       (p->socket ? FLAG_SOCKET : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
+		   p->effect, NOTE_FD(p->word), NOTE_FD(p->word_w));
 }
 
 void
@@ -229,7 +235,7 @@ procs_save(struct init *init)
 static void
 forget(struct proc *p)
 {
-	p->pidfd = p->status_r = p->status_w = p->gate_r = p->gate_w = -1;
+	p->pidfd = p->status_r = p->status_w = p->gate_r = p->gate_w = p->word = p->word_w = -1;
 	proc_free(p);
 }
 
@@ -254,6 +260,9 @@ procs_load(struct init *init, const struct note *n)
 	p->pidfd = note_fd(n, 5);
 	p->status.ready = (flags & FLAG_READY) != 0;
 	p->local = (flags & FLAG_LOCAL) != 0;
+	p->socket = (flags & FLAG_SOCKET) != 0;
+	p->word = note_fd(n, 8);
+	p->word_w = note_fd(n, 9);
 	p->suspect = (flags & FLAG_SUSPECT) != 0;
 	p->killed = (unsigned) (flags >> FLAG_KILLED_SHIFT);
 	p->name = n->text != NULL ? strdup(n->text) : NULL;
@@ -274,7 +283,7 @@ procs_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
 	const struct proc *p;
 
 	DL_FOREACH(init->spawns->list, p) {
-		const int fds[] = { p->pidfd, p->status_r, p->status_w, p->gate_r, p->gate_w };
+		const int fds[] = { p->pidfd, p->status_r, p->status_w, p->gate_r, p->gate_w, p->word, p->word_w };
 
 		for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 			if (fds[i] >= 0)

@@ -27,6 +27,13 @@ struct proc {
 	int pidfd;
 	int status_r, status_w, gate_r, gate_w; /* -1: closed */
 	struct spawn_status status;
+	int word;   /* owned: what it says on that it is ready, and more; -1: nothing, or not any more */
+	int word_w; /* owned: the process's end, until it has it; -1: it needs none */
+	bool socket;		 /* `word` is a notification socket, which control reads */
+	bool untaught;		 /* control is to be told of it again */
+	bool disbelieved;	 /* it was told already that somebody has no business there */
+	struct loop_fd *hearing; /* owned; of a `word` that is read here */
+	usec_t unheard;		 /* it had ended then, and what it had said was not heard; 0: no such thing */
 	struct loop_fd *source; /* owned; of status_r */
 	struct loop_fd *end;	/* owned; of pidfd, where that alone tells of its end */
 	bool untold;		/* its end is to be watched again */

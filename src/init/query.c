@@ -199,7 +199,8 @@ instance_properties(struct init *init, const struct msg_request *m, struct msg_r
 	if (m->job == NULL || core_instance(init->core, m->job, name, &view) < 0)
 		return query_refuse(reply, ERR_GONE, "%s", name);
 	if (copy(&reply->instance, view.name) < 0 || copy(&reply->goal, job_goal_name(view.goal)) < 0 ||
-	    copy(&reply->state, job_state_name(view.state)) < 0 || copy(&reply->quarantine, view.quarantine) < 0)
+	    copy(&reply->state, job_state_name(view.state)) < 0 || copy(&reply->quarantine, view.quarantine) < 0 ||
+	    copy(&reply->doing, core_doing_name(view.doing)) < 0 || copy(&reply->status, view.status) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < view.n_processes; i++)
 		if (view.processes[i].pid > 0 &&

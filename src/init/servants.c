@@ -20,6 +20,7 @@
 #include "init/servant_exec.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/word.h"
 #include "system/clock.h"
 #include "system/memfile.h"
 
@@ -40,6 +41,7 @@ static int on_log_flushed(struct servant *s, struct ipc_message *m);
 static int on_request(struct servant *s, struct ipc_message *m);
 static int on_query(struct servant *s, struct ipc_message *m);
 static int on_ack(struct servant *s, struct ipc_message *m);
+static int on_said(struct servant *s, struct ipc_message *m);
 
 struct handler {
 	uint32_t type;
@@ -61,6 +63,7 @@ static const struct handler logger_handlers[] = {
 static const struct handler control_handlers[] = {
 	{ MSG_REQUEST, true, on_request },
 	{ MSG_QUERY, false, on_query },
+	{ MSG_SAID, true, on_said },
 	{ MSG_ACK, false, on_ack },
 	{ 0 },
 };
@@ -200,9 +203,11 @@ greet(struct servant *s, bool fresh)
 		logs_logger_came(init);
 		clients_logger_came(init);
 	} else if (s->id == SERVANT_CONTROL && !fresh) {
+		words_control_came(init);
 		owed_again(init); /* it has kept its connections, and the core its requests */
 	} else if (s->id == SERVANT_CONTROL) {
 		own_control(init, true);
+		words_control_came(init);
 		servants_join_bus(init, BUS_JOIN);
 	} else {
 		spawn_pump(init);
@@ -465,6 +470,20 @@ on_query(struct servant *s, struct ipc_message *m)
 	return 0;
 }
 
+/* A barrier that came along is closed with the message: what its sender said before has been heard. */
+static int
+on_said(struct servant *s, struct ipc_message *m)
+{
+	struct msg_said said;
+	int r = msg_decode(m, &said);
+
+	if (r < 0)
+		return r;
+	r = word_said(s->init, &said, m->id);
+	msg_free(m->type, &said);
+	return r;
+}
+
 /* control has taken effects. */
 static int
 on_ack(struct servant *s, struct ipc_message *m)
@@ -533,6 +552,8 @@ do_without_message(struct servant *s, struct ipc_message *m)
 	int r;
 
 	log_error("A %s message of %s made init crash twice and is left out", msg_type_name(m->type), servant_name(s->id));
+	if (m->type == MSG_SAID)
+		return 0;
 	if (m->type != MSG_REQUEST)
 		return -EPROTO;
 	r = msg_decode(m, &request);
@@ -631,6 +652,12 @@ readable_cb(unsigned events, void *data)
 		lost(s);
 }
 
+void
+servants_listen(struct init *init, enum servant_id id)
+{
+	readable_cb(LOOP_READ, &init->servants[id]);
+}
+
 /* -- sending -------------------------------------------------------------------------------- */
 
 int
@@ -659,37 +686,6 @@ servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t eff
 		(void) kill(s->pid, SIGKILL); /* the rest follows when its end is noticed */
 	}
 	return 0;
-}
-
-int
-servants_tell_control(struct init *init, const struct effect *e)
-{
-	int r;
-
-	if (e->type == EFFECT_REPLY) {
-		struct msg_reply reply = {
-			.request = e->reply.request,
-			.error = e->reply.error,
-			.text = e->reply.text,
-			.job = e->reply.job,
-			.instance = e->reply.instance,
-		};
-
-		r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, e->id, &reply, NULL, 0);
-	} else {
-		struct msg_notify notify = {
-			.type = e->notify.type,
-			.job = e->notify.job,
-			.instance = e->notify.instance,
-			.text = e->notify.text,
-			.env = e->notify.env,
-			.value = e->notify.value,
-		};
-
-		r = servants_send(init, SERVANT_CONTROL, MSG_NOTIFY, e->id, &notify, NULL, 0);
-	}
-	/* Without control there is nobody to tell; the core hears of its end and drops the rest. */
-	return r == -ENOTCONN ? 0 : r;
 }
 
 void

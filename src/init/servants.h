@@ -18,8 +18,6 @@ void servants_start(struct init *init);
 /* Send a message; 0 or a negative errno: -ENOTCONN when the servant is not there. */
 int must_check servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t effect, const void *obj,
 			     const int *fds, size_t n_fds);
-/* Carry out REPLY and NOTIFY. 0, or a negative errno: later. */
-int must_check servants_tell_control(struct init *init, const struct effect *e);
 
 bool servants_present(const struct init *init, enum servant_id id);
 /* It is there, and the kernel has taken all that it is to be told. */
@@ -29,6 +27,8 @@ bool servants_hopeless(const struct init *init, enum servant_id id);
 
 /* A child ended. True if it was a servant: it is dealt with. */
 bool servants_exited(struct init *init, pid_t pid, int status);
+/* Hear now what a servant has said already. */
+void servants_listen(struct init *init, enum servant_id id);
 /* At the end of each turn: acknowledge what is journaled. */
 void servants_turn(struct init *init);
 /* True when everything that was to be sent is with the kernel. */

@@ -17,6 +17,7 @@
 #include "init/spawn_request.h"
 #include "init/state.h"
 #include "init/tracer.h"
+#include "init/word.h"
 #include "system/clock.h"
 #include "system/process.h"
 #include "system/spawn.h"
@@ -238,6 +239,15 @@ lacked(struct proc *p, int r)
 	return may_wait(p, r) ? r : fail(p, SPAWN_CLONE, -r);
 }
 
+/* What it says that it is ready on, if it does. What can't be had fails the start. As for a request. */
+static int
+add_word(struct proc *p, const struct job_class *cls, struct msg_spawn *msg, int *fds, size_t *n_fds)
+{
+	int r = word_prepare(p, cls, msg, fds, n_fds);
+
+	return r == 0 || is_lack(r) ? r : fail(p, SPAWN_READINESS, -r);
+}
+
 /* Ask for one process. 0, or a negative errno: try again later. */
 static int
 ask(struct proc *p, const struct effect_spawn *e)
@@ -262,6 +272,8 @@ ask(struct proc *p, const struct effect_spawn *e)
 	if (r == -EINVAL)
 		r = fail(p, SPAWN_SECURITY, EINVAL);
 	else if (r == 0)
+		r = e->kind == PROCESS_MAIN ? add_word(p, cls, &msg, fds, &n_fds) : 0;
+	if (r == 0 && p->stage == STAGE_QUEUED)
 		r = send_request(p, &msg, fds, n_fds);
 	p->paused = (msg.flags & SPAWN_FLAG_DEBUG) != 0;
 	wire_free_struct(msg_schema(MSG_SPAWN), &msg);
@@ -354,6 +366,7 @@ open_gate(struct proc *p)
 	proc_set_stage(p, STAGE_SETUP);
 	proc_close_far_ends(p);
 	watch(p);
+	word_listen(p);
 }
 
 /* Those whose pipe, or end, could not be watched, or not be told. */
@@ -373,6 +386,7 @@ watch_again(struct init *init)
 			proc_watch_end(p);
 		}
 	}
+	word_listen_again(init);
 }
 
 /* The spawner could not make it. */
@@ -632,6 +646,7 @@ spawn_ended(struct init *init, uint64_t process)
 
 	if (p == NULL)
 		return;
+	word_end(p);
 	proc_note_gone(init, process);
 	proc_free(p);
 	if (init->spawns->asked <= ASKED_LOW)
@@ -678,6 +693,7 @@ spawns_start(struct init *init)
 			watch(p);
 		}
 	}
+	word_listen_again(init);
 	tracer_start(init);
 	if (waiting != NULL)
 		DL_CONCAT2(init->spawns->queue, waiting, queue_prev, queue_next);

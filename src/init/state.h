@@ -17,7 +17,7 @@
 	X(RECEIVED)	 /* id; number */                                                                              \
 	X(LISTEN)	 /* fd; text: address */                                                                       \
 	X(RING)		 /* fd */                                                                                      \
-	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect; text: name */      \
+	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect, word, word w; text: name */ \
 	X(SPAWN_GONE)	 /* process */                                                                                 \
 	X(STREAM)	 /* process; pty fd, ended, see logs.c; text: path; list: job, instance, kind */               \
 	X(STREAM_GONE)	 /* process */                                                                                 \

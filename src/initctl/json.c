@@ -105,6 +105,8 @@ json_status(const char *job, const struct upstart_instance *instance)
 		append(processes, process);
 	}
 	json_put(object, "processes", processes);
+	json_put(object, "doing", json_text(instance && *instance->doing ? instance->doing : NULL));
+	json_put(object, "status", json_text(instance && *instance->status ? instance->status : NULL));
 	return object;
 }
 

@@ -42,6 +42,16 @@ status_line_format(const char *job, const struct upstart_instance *instance)
 	return tool_must(strbuf_steal(&line));
 }
 
+/* What the main process says of itself is more than usual. */
+static void
+show_words(const struct initctl *ctl, const struct upstart_instance *instance)
+{
+	if (instance && *instance->doing)
+		tool_verbose(&ctl->tool, "\t%s\n", instance->doing);
+	if (instance && *instance->status)
+		tool_verbose(&ctl->tool, _("\tsays: %s\n"), instance->status);
+}
+
 int
 status_line_show(struct initctl *ctl, const char *job, const char *path)
 {
@@ -68,6 +78,7 @@ status_line_show_with(struct initctl *ctl, const char *job, const char *path, co
 	} else {
 		text = status_line_format(job, instance);
 		tool_print(&ctl->tool, "%s", text);
+		show_words(ctl, instance);
 	}
 	upstart_instance_free(instance);
 	return EXIT_SUCCESS;

@@ -485,7 +485,7 @@ static const struct stanza stanzas[] = {
 	  .usage =
 	      "none | stop | fork | daemon | exit | pidfile PATH | notify | fd N | listen ADDRESS | timeout SECONDS",
 	  .doc = "how the main process says that it is ready" },
-	{ "watchdog", parse_watchdog, print_watchdog, .flags = STANZA_NOT_YET, .usage = "SECONDS",
+	{ "watchdog", parse_watchdog, print_watchdog, .usage = "SECONDS",
 	  .doc = "how often a job with 'expect notify' says that it lives" },
 	{ "respawn", parse_flag, print_flag, .sub = respawn_stanzas, .member = MEMBER(respawn), .usage = "",
 	  .doc = "start the main process again when it fails" },

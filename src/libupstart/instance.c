@@ -17,6 +17,8 @@ upstart_instance_free(struct upstart_instance *instance)
 		free(instance->goal);
 		free(instance->state);
 		free(instance->quarantine);
+		free(instance->doing);
+		free(instance->status);
 		free(instance);
 	}
 	return NULL;
@@ -70,6 +72,8 @@ read_property(void *data, const char *name, DBusMessageIter *value, struct upsta
 		 : strcmp(name, "goal") == 0  ? &instance->goal
 		 : strcmp(name, "state") == 0 ? &instance->state
 		 : strcmp(name, "quarantine") == 0 ? &instance->quarantine
+		 : strcmp(name, "doing") == 0	   ? &instance->doing
+		 : strcmp(name, "status") == 0	   ? &instance->status
 						   : NULL;
 	if (!target)
 		return 0;
@@ -79,6 +83,15 @@ read_property(void *data, const char *name, DBusMessageIter *value, struct upsta
 	free(*target);
 	*target = strdup(s);
 	return *target ? 0 : client_nomem(err);
+}
+
+/* False: out of memory. */
+static bool
+or_empty(char **text)
+{
+	if (!*text)
+		*text = strdup("");
+	return *text;
 }
 
 int
@@ -93,9 +106,8 @@ upstart_instance_properties(struct upstart *conn, const char *instance, struct u
 	r = client_properties(conn, instance, ALL_INTERFACES, read_property, got, err);
 	if (r == 0 && (!got->name || !got->goal || !got->state))
 		r = client_reply_malformed(err);
-	if (r == 0 && !got->quarantine)
-		got->quarantine = strdup(""); /* an older init knows none */
-	if (r == 0 && !got->quarantine)
+	/* An older init knows none of these. */
+	if (r == 0 && (!or_empty(&got->quarantine) || !or_empty(&got->doing) || !or_empty(&got->status)))
 		r = client_nomem(err);
 	if (r < 0) {
 		upstart_instance_free(got);

@@ -155,6 +155,8 @@ struct upstart_instance {
 	struct upstart_process *processes; /* those alive; main first */
 	size_t process_count;
 	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
+	char *doing;	  /* what its main process says that it is at: "reloading", "stopping"; else "" */
+	char *status;	  /* and in its own words; "": nothing */
 };
 
 int upstart_instance_properties(struct upstart *conn, const char *instance, struct upstart_instance **properties,

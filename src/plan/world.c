@@ -340,12 +340,19 @@ feed(struct world *w, struct input *in)
 
 /* -- living --------------------------------------------------------------------------------- */
 
+/* Does a main process say itself that it is ready? */
+static bool
+is_told(enum expect_mode mode)
+{
+	return mode == EXPECT_STOP || mode == EXPECT_NOTIFY || mode == EXPECT_FD;
+}
+
 static bool
 is_waited_for_to_be_ready(const struct world *w, const struct imagined *p)
 {
 	struct core_instance view;
 
-	return p->kind == PROCESS_MAIN && p->cls != NULL && p->cls->expect == EXPECT_STOP &&
+	return p->kind == PROCESS_MAIN && p->cls != NULL && is_told(p->cls->expect) &&
 	       core_instance(w->core, p->job, p->instance, &view) == 0 && view.state == JOB_SPAWNED;
 }
 
@@ -362,6 +369,9 @@ feed_process(struct world *w, uint32_t type, struct imagined *p)
 	case INPUT_EXEC_DONE:
 		p->executed = true;
 		in.exec_done.process = p->id;
+		break;
+	case INPUT_SAID:
+		in.said = (struct input_said){ .process = p->id, .what = SAID_READY };
 		break;
 	case INPUT_STOPPED:
 		in.stopped = (struct input_stopped){ p->pid, SIGSTOP, false };
@@ -416,7 +426,7 @@ live(struct world *w, struct imagined *p)
 	else if (!p->executed)
 		feed_process(w, INPUT_EXEC_DONE, p);
 	else if (is_waited_for_to_be_ready(w, p))
-		feed_process(w, INPUT_STOPPED, p);
+		feed_process(w, p->cls->expect == EXPECT_STOP ? INPUT_STOPPED : INPUT_SAID, p);
 	else if (w->question->emits && p->kind == PROCESS_MAIN && !p->said)
 		say(w, p);
 	else if (!lasts)

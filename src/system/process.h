@@ -17,6 +17,9 @@ int must_check process_become_subreaper(void);
 /* Send a signal to the process of that pid, by its pidfd if it is not -1. 0 or a negative errno. */
 int must_check process_signal(pid_t pid, int pidfd, int signal);
 
+/* Whose process it is (its real user). 0 or a negative errno (-ESRCH; -ENOSYS where nobody can tell). */
+int must_check process_user(pid_t pid, uid_t *uid);
+
 /*
  * The file this program runs from; owned, absolute; NULL when nobody knows. `argv0` is how it was called. A
  * program replaced on disk gives the name it had.

@@ -478,6 +478,12 @@ run_on(struct world *w, struct proc *p)
 		tell_stopped(w, p, SIGSTOP, false);
 		return true;
 	}
+	if (p->kind == PROCESS_MAIN && (cls->expect == EXPECT_NOTIFY || cls->expect == EXPECT_FD) &&
+	    (!p->stopped || (!w->calm && chance(w, 30)))) {
+		p->stopped = p->stopped || w->calm || chance(w, 70);
+		kin_says(w, p, p->stopped);
+		return true;
+	}
 	if (!w->calm && chance(w, 3)) {
 		tell_stopped(w, p, chance(w, 50) ? SIGSTOP : SIGTSTP, chance(w, 40));
 		return true;
@@ -595,7 +601,12 @@ do_noise(struct world *w)
 {
 	struct input in = { .type = INPUT_NONE };
 
-	switch (below(w, 7)) {
+	switch (below(w, 8)) {
+	case 7:
+		in.type = INPUT_SAID;
+		in.said.process = below(w, 2) * UINT64_MAX;
+		in.said.what = below(w, SAID_NOTHING << 1);
+		break;
 	case 0:
 		in.type = INPUT_TIMER;
 		in.timer.timer = w->old_timer;

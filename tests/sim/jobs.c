@@ -225,6 +225,8 @@ write_processes(struct rng *rng, bool task, struct strbuf *b)
 		strbuf_add(b, "expect stop\n");
 	else if (rng_chance(rng, 30))
 		strbuf_addf(b, "expect %s\n", forking[rng_below(rng, ARRAY_SIZE(forking))]);
+	else if (rng_chance(rng, 30))
+		strbuf_add(b, rng_chance(rng, 50) ? "expect fd 3\n" : "expect notify\nwatchdog 5\n");
 	if (rng_chance(rng, 10))
 		strbuf_addf(b, "expect timeout %u\n", rng_below(rng, 5));
 }

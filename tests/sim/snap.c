@@ -35,6 +35,7 @@ static const struct wire_field job_fields[] = {
 	J(U64, id),	  J(STR, name),	      J(U32, goal),	    J(U32, state),
 	J(U64, blocker),  J(U64, kill_timer), J(U64, rest_timer), J(U64, family_timer), J(U64, ready_timer),
 	J(U64, holds_timer),
+	J(U64, watchdog_timer),
 	J(U64V, waiters), J(U64V, fds),	      J(U64V, next_fds),
 	J(STR, quarantine),
 };
@@ -128,6 +129,8 @@ get_job(struct snap *snap, struct wire_in *in, const char *slot)
 		r = note_timer(snap, job->ready_timer);
 	if (r == 0)
 		r = note_timer(snap, job->holds_timer);
+	if (r == 0)
+		r = note_timer(snap, job->watchdog_timer);
 	if (r == 0)
 		r = get_tree(snap, in, class_id, job->id);
 	if (r == 0)

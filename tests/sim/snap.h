@@ -21,7 +21,7 @@ struct snap_job {
 	char *name; /* owned: instance */
 	char *slot; /* owned: job */
 	uint32_t goal, state;
-	uint64_t blocker, kill_timer, rest_timer, family_timer, ready_timer, holds_timer;
+	uint64_t blocker, kill_timer, rest_timer, family_timer, ready_timer, holds_timer, watchdog_timer;
 	char *quarantine; /* owned; NULL: none */
 	struct u64v waiters; /* triples: type (0 event, 1 request) | kind << 8, id, token */
 	struct u64v fds, next_fds;

@@ -189,6 +189,7 @@ int32_t world_new_pid(struct world *w); /* one that nobody has */
 bool kin_is_expected(const struct world *w, const struct proc *p);
 struct kin *kin_by_pid(struct proc *p, int32_t pid); /* NULL: none that lives, or was not reaped */
 bool kin_run(struct world *w, struct proc *p);	     /* one step of a family; false: nothing happened */
+void kin_says(struct world *w, struct proc *p, bool ready); /* of itself, at random */
 
 /* driver.c: what happens in a world, by chance. */
 void world_run(struct world *w);

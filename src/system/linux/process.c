@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -28,6 +29,40 @@ process_signal(pid_t pid, int pidfd, int number)
 #endif
 	/* As long as it is not reaped, and only init reaps it, the number is nobody else's. */
 	return kill(pid, number) < 0 ? -errno : 0;
+}
+
+/* What a file of the kernel's says, as far as it fits: the number of bytes or a negative errno. */
+static ssize_t
+read_once(const char *path, char *buf, size_t size)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+int
+process_user(pid_t pid, uid_t *uid)
+{
+	char path[64], status[4096];
+	const char *line;
+	ssize_t n;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+	n = read_once(path, status, sizeof(status) - 1);
+	if (n < 0)
+		return n == -ENOENT ? -ESRCH : (int) n;
+	status[n] = '\0';
+	line = strstr(status, "\nUid:");
+	if (line == NULL)
+		return -EIO;
+	*uid = (uid_t) strtoul(line + strlen("\nUid:"), NULL, 10);
+	return 0;
 }
 
 char *

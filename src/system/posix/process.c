@@ -20,6 +20,14 @@ process_signal(pid_t pid, int pidfd, int number)
 	return kill(pid, number) < 0 ? -errno : 0;
 }
 
+int
+process_user(pid_t pid, uid_t *uid)
+{
+	(void) pid;
+	(void) uid;
+	return -ENOSYS;
+}
+
 char *
 process_own_path(const char *argv0)
 {

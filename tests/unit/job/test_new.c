@@ -129,11 +129,12 @@ test_refused(void **state)
 static void
 test_not_yet(void **state)
 {
-	static const char *const without[] = { "expect notify\n",  "watchdog 1\n",
+	static const char *const without[] = { "expect pidfile /a\n", "expect listen 1\n",
 					       "kill mode tree\n", "namespace net\n",	 "hostname a\n",
 					       "cgroup cpu\n",	   "cgroup delegate\n", "time offset 1\n" };
 	static const char *const with[] = { "expect fork\n",	"expect none\n",     "kill timeout 1\n",
 					    "expect exit\n",	"expect timeout 5\n",
+					    "expect notify\n", "watchdog 1\n",     "expect fd 3\n",
 					    "import A\n",	"tmpfiles /a\n",     "respawn\nrespawn delay 1\n",
 					    "log keep 1\n",	"log max-size 1M\n", "log compress none\n",
 					    "log max-age 1d\n", "log format json\n", "log forward syslog\n" };
@@ -164,10 +165,13 @@ static void
 test_expect(void **state)
 {
 	auto_parsed struct parsed p = parse_good("expect fd 4\n");
+	auto_parsed struct parsed unknown = parse_good("expect listen 4\n");
 
-	assert_int_equal(p.cls->expect, EXPECT_NONE);
+	assert_int_equal(p.cls->expect, EXPECT_FD);
 	assert_int_equal(p.cls->readiness, EXPECT_FD);
 	assert_int_equal(p.cls->expect_fd, 4);
+	assert_int_equal(unknown.cls->expect, EXPECT_NONE);
+	assert_int_equal(unknown.cls->readiness, EXPECT_LISTEN);
 }
 
 static void

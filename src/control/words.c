@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A datagram is looked at, told to init, and only then taken away: a control that dies in between leaves it to its
+ * successor, and init knows by an empty socket that it has been told all.
+ */
+#include "control/words.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/log.h"
+#include "control/link.h"
+
+#define DATAGRAM_MAX 16384
+#define DATAGRAMS_PER_TURN 16 /* of one process, before others get their turn */
+#define FDS_MAX 253	      /* a datagram can't hold more */
+#define PAUSE_USEC 100000L    /* after something was lacking */
+
+struct words {
+	struct words *prev, *next;
+	struct control *control; /* borrowed */
+	uint64_t process;
+	int fd;			/* owned */
+	struct event *readable; /* owned */
+	struct event *again;	/* owned; a timer */
+};
+
+static void
+words_free(struct words *w)
+{
+	DL_DELETE(w->control->words, w);
+	if (w->readable != NULL)
+		event_free(w->readable);
+	if (w->again != NULL)
+		event_free(w->again);
+	(void) close(w->fd);
+	free(w);
+}
+
+/* -- what a datagram says -------------------------------------------------------------------------- */
+
+/* A number of microseconds, or a pid. */
+static bool
+read_number(struct span text, uint64_t *value)
+{
+	*value = 0;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9' || *value > (UINT64_MAX - 9) / 10)
+			return false;
+		*value = *value * 10 + (uint64_t) (text.p[i] - '0');
+	}
+	return text.n > 0;
+}
+
+/* Text that may be shown to anybody: what is no printable UTF-8 becomes "?". */
+static char *
+clean(struct span text)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	while (text.n > 0) {
+		size_t n = span_utf8(text);
+		bool good = n > 0 && (unsigned char) *text.p >= ' ' && *text.p != 0x7f;
+
+		n = n > 0 ? n : 1;
+		if (b.len + n > SAID_STATUS_MAX)
+			break;
+		if (good)
+			strbuf_addn(&b, text.p, n);
+		else
+			strbuf_addc(&b, '?');
+		text = (struct span){ text.p + n, text.n - n };
+	}
+	if (!b.failed)
+		return strbuf_steal(&b);
+	strbuf_deinit(&b);
+	return NULL;
+}
+
+static void
+say_main(struct msg_said *said, struct span value)
+{
+	uint64_t pid;
+
+	if (!read_number(value, &pid) || pid == 0 || pid > INT32_MAX)
+		return;
+	said->main_pid = (int32_t) pid;
+	said->what |= SAID_MAIN;
+}
+
+static void
+say_status(struct msg_said *said, struct span value)
+{
+	free(said->status);
+	said->status = value.n > 0 ? clean(value) : NULL;
+	said->what |= SAID_STATUS;
+}
+
+static void
+say_watchdog(struct msg_said *said, struct span value)
+{
+	if (span_is(value, "1"))
+		said->what |= SAID_ALIVE;
+	else if (span_is(value, "trigger"))
+		said->what |= SAID_SICK;
+}
+
+static void
+say_period(struct msg_said *said, struct span value)
+{
+	if (read_number(value, &said->watchdog))
+		said->what |= SAID_WATCHDOG;
+}
+
+static void
+say_extend(struct msg_said *said, struct span value)
+{
+	if (read_number(value, &said->extend))
+		said->what |= SAID_EXTEND;
+}
+
+/* Of a variable with a value of its own, or one that only "1" is said of. */
+static const struct {
+	const char *name;
+	uint32_t bit;
+	void (*say)(struct msg_said *said, struct span value);
+} variables[] = {
+	{ "READY", SAID_READY, NULL },
+	{ "RELOADING", SAID_RELOADING, NULL },
+	{ "STOPPING", SAID_STOPPING, NULL },
+	{ "MAINPID", 0, say_main },
+	{ "STATUS", 0, say_status },
+	{ "WATCHDOG", 0, say_watchdog },
+	{ "WATCHDOG_USEC", 0, say_period },
+	{ "EXTEND_TIMEOUT_USEC", 0, say_extend },
+};
+
+static void
+say(struct msg_said *said, struct span name, struct span value, bool *barrier)
+{
+	if (span_is(name, "BARRIER"))
+		*barrier = span_is(value, "1");
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+		if (!span_is(name, variables[i].name))
+			continue;
+		if (variables[i].say != NULL)
+			variables[i].say(said, value);
+		else if (span_is(value, "1"))
+			said->what |= variables[i].bit;
+		return;
+	}
+}
+
+bool
+words_parse(const char *text, size_t n, struct msg_said *said, bool *barrier)
+{
+	*said = (struct msg_said){ 0 };
+	*barrier = false;
+	while (n > 0) {
+		const char *end = memchr(text, '\n', n);
+		size_t line = end != NULL ? (size_t) (end - text) : n;
+		const char *equals = memchr(text, '=', line);
+
+		if (equals != NULL)
+			say(said, (struct span){ text, (size_t) (equals - text) },
+			    (struct span){ equals + 1, line - (size_t) (equals - text) - 1 }, barrier);
+		text += end != NULL ? line + 1 : line;
+		n -= end != NULL ? line + 1 : line;
+	}
+	return said->what != 0;
+}
+
+/* -- hearing ------------------------------------------------------------------------------------------ */
+
+union room {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(struct ucred))];
+};
+
+/* Look at the next one. The number of its bytes, or a negative errno; *cut: it does not fit; *has_fds: there are. */
+static ssize_t
+look(const struct words *w, char *buf, struct ucred *from, bool *cut, bool *has_fds)
+{
+	struct iovec part = { buf, DATAGRAM_MAX };
+	union room room;
+	struct msghdr m = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof(room)
+	};
+	/* There is no room for descriptors: they are not copied for a look. */
+	ssize_t n = recvmsg(w->fd, &m, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n < 0)
+		return -errno;
+	*from = (struct ucred){ 0, (uid_t) -1, (gid_t) -1 };
+	*cut = (m.msg_flags & MSG_TRUNC) != 0;
+	*has_fds = (m.msg_flags & MSG_CTRUNC) != 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+			memcpy(from, CMSG_DATA(c), sizeof(*from));
+	return n;
+}
+
+/* Take it away; its first descriptor is the caller's, if it wants one (else -1), and the others are closed. */
+static int
+take(const struct words *w, bool with_fds)
+{
+	char byte;
+	struct iovec part = { &byte, 1 };
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} room;
+	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	int got = -1;
+
+	if (with_fds) {
+		m.msg_control = &room;
+		m.msg_controllen = sizeof(room);
+	}
+	if (recvmsg(w->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 || !with_fds)
+		return -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
+		size_t n = c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+
+		for (size_t i = 0; i < n && c->cmsg_level == SOL_SOCKET; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+			if (got < 0)
+				got = fd;
+			else
+				(void) close(fd);
+		}
+	}
+	return got;
+}
+
+/* Tell init of it. 0 or a negative errno. */
+static int
+tell(const struct words *w, struct msg_said *said, const struct ucred *from, int barrier)
+{
+	auto_strbuf struct strbuf body = STRBUF_INIT;
+
+	said->process = w->process;
+	said->pid = from->pid;
+	said->uid = (int32_t) from->uid;
+	wire_put_struct(&body, msg_schema(MSG_SAID), said);
+	return body.failed ? -ENOMEM : link_send_said(w->control->link, &body, barrier);
+}
+
+/* Hear one. 1; 0: there is none; a negative errno: later. */
+static int
+hear(const struct words *w)
+{
+	char buf[DATAGRAM_MAX];
+	bool cut = false, has_fds = false, barrier, says;
+	struct msg_said said;
+	struct ucred from;
+	ssize_t n = look(w, buf, &from, &cut, &has_fds);
+	int r = 0;
+
+	if (n == -EINTR)
+		return 1;
+	if (n < 0)
+		return n == -EAGAIN ? 0 : (int) n;
+	if (cut)
+		log_warn("Process %d sends a notification of more than %d bytes: it is thrown away", (int) from.pid,
+			 DATAGRAM_MAX);
+	says = words_parse(buf, cut ? 0 : (size_t) n, &said, &barrier);
+	if (barrier && has_fds) {
+		/* It goes to init, and is closed by both when init has heard all that was said before. */
+		auto_close int fd = take(w, true);
+
+		r = tell(w, &said, &from, fd);
+	} else {
+		r = says ? tell(w, &said, &from, -1) : 0;
+		/* Without room for them its descriptors are closed by the kernel. */
+		if (r == 0)
+			(void) take(w, false);
+	}
+	free(said.status);
+	return r < 0 ? r : 1;
+}
+
+static void
+readable_cb(evutil_socket_t fd, short what, void *data)
+{
+	const struct timeval pause = { 0, PAUSE_USEC };
+	struct words *w = data;
+	int r = 1;
+
+	(void) fd;
+	(void) what;
+	for (int i = 0; i < DATAGRAMS_PER_TURN && r > 0; i++)
+		r = hear(w);
+	if (r >= 0)
+		return;
+	/* It stays readable: to come here again at once would be a busy loop. */
+	log_debug("A notification is looked at again later: %s", strerror(-r));
+	(void) event_del(w->readable);
+	(void) event_add(w->again, &pause);
+}
+
+static void
+again_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct words *w = data;
+
+	(void) event_add(w->readable, NULL);
+	readable_cb(fd, what, w);
+}
+
+/* -- sockets ------------------------------------------------------------------------------------------- */
+
+static struct words *
+find(const struct control *control, uint64_t process)
+{
+	struct words *w;
+
+	DL_FOREACH(control->words, w)
+		if (w->process == process)
+			return w;
+	return NULL;
+}
+
+void
+words_listen(struct control *control, uint64_t process, int fd)
+{
+	struct words *w;
+
+	words_end(control, process);
+	w = calloc(1, sizeof(*w));
+	if (w == NULL) {
+		log_error("Out of memory: a job's notifications are not heard");
+		return;
+	}
+	*w = (struct words){ .control = control, .process = process, .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3) };
+	DL_APPEND(control->words, w);
+	if (w->fd >= 0) {
+		w->readable = event_new(control->base, w->fd, EV_READ | EV_PERSIST, readable_cb, w);
+		w->again = event_new(control->base, -1, 0, again_cb, w);
+	}
+	if (w->readable != NULL && w->again != NULL && event_add(w->readable, NULL) == 0)
+		return;
+	log_error("Unable to hear a job's notifications: %s", w->fd < 0 ? strerror(errno) : "Out of memory");
+	words_free(w);
+}
+
+void
+words_end(struct control *control, uint64_t process)
+{
+	struct words *w = find(control, process);
+
+	if (w != NULL)
+		words_free(w);
+}
+
+void
+words_deinit(struct control *control)
+{
+	struct words *w, *next;
+
+	DL_FOREACH_SAFE(control->words, w, next)
+		words_free(w);
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/word.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/env.h"
+#include "init/brain.h"
+#include "init/proc.h"
+#include "init/servants.h"
+#include "init/spawn.h"
+#include "system/children.h"
+#include "system/clock.h"
+#include "system/notify.h"
+#include "system/process.h"
+#include "system/trace.h"
+
+#define ANCESTORS_MAX 64
+#define HEAR_MAX (2 * USEC_PER_SEC) /* so long the end of a process waits for control to hear what it said */
+#define LONGEST (UINT64_C(365) * 24 * 3600 * USEC_PER_SEC)
+
+/* -- before it runs ----------------------------------------------------------------------- */
+
+static int
+open_pipe(struct proc *p)
+{
+	int fds[2];
+
+	if (p->word >= 0)
+		return 0; /* that of before the re-exec, or of a try before */
+	if (pipe(fds) < 0)
+		return -errno;
+	p->word = fds[0];
+	p->word_w = fds[1];
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		process_set_cloexec(fds[i], true);
+	(void) fcntl(p->word, F_SETFL, O_NONBLOCK);
+	return 0;
+}
+
+static int
+give_descriptor(struct proc *p, int number, struct msg_spawn *msg, int *fds, size_t *n_fds)
+{
+	int r = open_pipe(p);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < msg->fds.n; i++)
+		if (msg->fds.p[i] == (uint64_t) number)
+			return -EEXIST;
+	if (*n_fds >= IPC_MAX_FDS)
+		return -E2BIG;
+	if (u64v_add(&msg->fds, (uint64_t) number) < 0)
+		return -ENOMEM;
+	fds[(*n_fds)++] = p->word_w;
+	return 0;
+}
+
+static int
+give_socket(struct proc *p, const struct job_class *cls, struct msg_spawn *msg)
+{
+	auto_free char *address = NULL;
+	auto_free char *period = NULL;
+
+	if (p->word < 0) {
+		int fd = notify_socket();
+
+		if (fd < 0)
+			return fd;
+		p->word = fd;
+		p->socket = true;
+	}
+	address = notify_address(p->word);
+	if (address == NULL || env_set_value(&msg->env, "NOTIFY_SOCKET", address) < 0)
+		return -ENOMEM;
+	if (cls->watchdog == 0)
+		return 0;
+	period = str_printf("%" PRIu64, cls->watchdog * USEC_PER_SEC);
+	return period == NULL ? -ENOMEM : env_set_value(&msg->env, "WATCHDOG_USEC", period);
+}
+
+int
+word_prepare(struct proc *p, const struct job_class *cls, struct msg_spawn *msg, int *fds, size_t *n_fds)
+{
+	if (cls->expect == EXPECT_FD)
+		return give_descriptor(p, cls->expect_fd, msg, fds, n_fds);
+	return cls->expect == EXPECT_NOTIFY ? give_socket(p, cls, msg) : 0;
+}
+
+/* -- `expect fd` --------------------------------------------------------------------------------- */
+
+/* What it has to say is said. Noted before it is closed: the next image would take the number for it. */
+static void
+close_word(struct proc *p)
+{
+	int word = steal_fd(&p->word);
+
+	p->hearing = loop_fd_free(p->hearing);
+	proc_note(p);
+	fd_close(&word);
+}
+
+/* Look what is there. 0, or a negative errno: call again. The process may be gone after that. */
+static int
+read_word(struct proc *p)
+{
+	struct init *init = p->init;
+	struct input in = { .type = INPUT_SAID, .said.process = p->id };
+	char buf[256];
+	ssize_t n = notify_peek(p->word, buf, sizeof(buf));
+	int r;
+
+	if (n == -EAGAIN || n == -EINTR)
+		return 0;
+	if (n == -ENOMEM || n == -EMFILE || n == -ENFILE)
+		return (int) n;
+	if (n > 0 && memchr(buf, '\n', (size_t) n) == NULL) {
+		(void) !read(p->word, buf, (size_t) n); /* chatter */
+		return 0;
+	}
+	in.said.what = n > 0 ? SAID_READY : SAID_NOTHING;
+	/* That it runs its program is known before that it speaks. */
+	spawn_executed(init, p->pid);
+	if (map_get_id(&init->spawns->by_id, in.said.process) != p)
+		return 0;
+	r = brain_feed(init, &in);
+	if (r < 0)
+		return r;
+	p = map_get_id(&init->spawns->by_id, in.said.process);
+	if (p != NULL)
+		close_word(p);
+	return 0;
+}
+
+static void
+hear_cb(unsigned events, void *data)
+{
+	struct proc *p = data;
+
+	(void) events;
+	if (read_word(p) == 0)
+		return;
+	/* Refused. It stays readable: to come here again at once would be a busy loop. */
+	p->hearing = loop_fd_free(p->hearing);
+	spawn_watch_later(p->init);
+}
+
+/* -- `expect notify` ---------------------------------------------------------------------------------- */
+
+static void
+tell_control(struct proc *p)
+{
+	const struct msg_listen listen = { .process = p->id };
+	int r = servants_send(p->init, SERVANT_CONTROL, MSG_LISTEN, 0, &listen, &p->word, 1);
+
+	/* One that is not there is told when it comes. */
+	p->untaught = r < 0 && r != -ENOTCONN;
+	if (p->untaught)
+		spawn_watch_later(p->init);
+}
+
+void
+words_control_came(struct init *init)
+{
+	struct proc *p;
+
+	DL_FOREACH(init->spawns->list, p)
+		if (p->socket && p->word >= 0 && p->pid > 0)
+			tell_control(p);
+}
+
+/* Who may send the process a signal, or belongs to it, may speak for it. */
+static bool
+may_speak(const struct proc *p, const struct msg_said *m)
+{
+	struct trace_task main, task;
+	uid_t uid;
+
+	if (m->uid == 0 || (uid_t) m->uid == getuid() || m->pid == p->pid)
+		return true;
+	if (process_user(p->pid, &uid) == 0 && uid == (uid_t) m->uid)
+		return true;
+	if (m->pid <= 0 || trace_look(p->pid, &main) < 0)
+		return false;
+	task.parent = m->pid;
+	for (int i = 0; i < ANCESTORS_MAX && task.parent > 1 && task.parent != getpid(); i++) {
+		if (trace_look(task.parent, &task) < 0)
+			return false;
+		if (task.process == p->pid || (task.session != 0 && task.session == main.session))
+			return true;
+	}
+	return false;
+}
+
+/* May that one be the main process? Not one of init's own, or of another job's. */
+static bool
+may_be_main(const struct init *init, const struct proc *p, const struct msg_said *m)
+{
+	uid_t uid;
+
+	if (m->main_pid <= 1 || m->main_pid == getpid() || m->main_pid == p->pid)
+		return false;
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid == m->main_pid)
+			return false;
+	if (core_process_of_pid(init->core, m->main_pid) != 0 || process_user(m->main_pid, &uid) < 0)
+		return false;
+	return m->uid == 0 || uid == (uid_t) m->uid;
+}
+
+static void
+disbelieve(struct proc *p, const char *what, const struct msg_said *m)
+{
+	if (!p->disbelieved)
+		log_warn("%s: process %d of user %d %s, which is not believed", p->name != NULL ? p->name : "?",
+			 (int) m->pid, (int) m->uid, what);
+	p->disbelieved = true;
+}
+
+/* Who is main now may be another's child. */
+static void
+hold_main(struct init *init, uint64_t process)
+{
+	struct proc *p = map_get_id(&init->spawns->by_id, process);
+
+	if (p != NULL && !children_have(p->pid))
+		proc_watch_end(p);
+}
+
+static uint64_t
+at_most(uint64_t usec)
+{
+	return usec < LONGEST ? usec : LONGEST;
+}
+
+int
+word_said(struct init *init, const struct msg_said *m, uint64_t number)
+{
+	struct input in = { .type = INPUT_SAID };
+	struct proc *p = map_get_id(&init->spawns->by_id, m->process);
+	int r;
+
+	if (p == NULL || !p->socket || p->pid <= 0)
+		return 0; /* it has ended */
+	if (!may_speak(p, m)) {
+		disbelieve(p, "speaks for it", m);
+		return 0;
+	}
+	in.said.process = m->process;
+	in.said.what = m->what;
+	in.said.main_pid = m->main_pid;
+	in.said.watchdog = at_most(m->watchdog);
+	in.said.extend = at_most(m->extend);
+	if ((m->what & SAID_MAIN) != 0 && !may_be_main(init, p, m)) {
+		if (m->main_pid != p->pid)
+			disbelieve(p, "names a main process that can't be", m);
+		in.said.what &= ~(uint32_t) SAID_MAIN;
+	}
+	if (in.said.what == 0)
+		return 0;
+	spawn_executed(init, p->pid);
+	if (str_copy(&in.said.status, m->status) < 0) {
+		input_free(&in);
+		return -ENOMEM;
+	}
+	r = brain_feed_from(init, SERVANT_CONTROL, number, &in);
+	if (r == 0 && (m->what & SAID_MAIN) != 0)
+		hold_main(init, m->process);
+	return r;
+}
+
+/* -- both --------------------------------------------------------------------------------------------- */
+
+void
+word_listen(struct proc *p)
+{
+	if (p->word < 0)
+		return;
+	if (p->socket) {
+		tell_control(p);
+		return;
+	}
+	if (p->hearing == NULL)
+		p->hearing = loop_fd_new(p->init->loop, p->word, LOOP_READ, hear_cb, p);
+	if (p->hearing == NULL)
+		spawn_watch_later(p->init);
+}
+
+void
+word_listen_again(struct init *init)
+{
+	struct proc *p;
+
+	DL_FOREACH(init->spawns->list, p)
+		if (p->pid > 0 && p->stage >= STAGE_SETUP && (p->socket ? p->untaught : p->hearing == NULL))
+			word_listen(p);
+}
+
+void
+word_end(struct proc *p)
+{
+	const struct msg_listen listen = { .process = p->id };
+
+	/* A message that gets lost costs control a descriptor, until the next one comes. */
+	if (p->socket && p->word >= 0)
+		(void) !servants_send(p->init, SERVANT_CONTROL, MSG_LISTEN_END, 0, &listen, NULL, 0);
+}
+
+/* Has control heard all that was sent? It tells before it takes a datagram away. */
+static bool
+is_heard(struct proc *p)
+{
+	usec_t now = clock_now();
+
+	if (!notify_is_unread(p->word) || servants_hopeless(p->init, SERVANT_CONTROL))
+		return true;
+	p->unheard = p->unheard != 0 ? p->unheard : now;
+	return now - p->unheard >= HEAR_MAX;
+}
+
+int
+word_before_end(struct init *init, pid_t pid)
+{
+	struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
+
+	if (p == NULL || p->word < 0 || p->stage < STAGE_SETUP)
+		return 0;
+	if (!p->socket)
+		return read_word(p);
+	if (!is_heard(p))
+		return -EAGAIN;
+	servants_listen(init, SERVANT_CONTROL);
+	return 0;
+}
