@@ -18,9 +18,9 @@ def test_status_and_list_have_instances_and_processes(session):
     session.wait_jobs(2)
     started = ask(session, "start", "web")
     assert started == {"job": "web", "instance": "", "goal": "start", "state": "running",
-                       "processes": [{"process": "main", "pid": session.pid_of("web")}]}
+                       "processes": [{"process": "main", "pid": session.pid_of("web")}], "doing": None, "status": None}
     assert ask(session, "status", "web") == {**started, "file": str(path), "fault": None, "successor": None}
-    nothing = {"job": "pool", "instance": None, "goal": "stop", "state": "waiting", "processes": []}
+    nothing = {"job": "pool", "instance": None, "goal": "stop", "state": "waiting", "processes": [], "doing": None, "status": None}
     assert ask(session, "list") == [nothing, started]
     ask(session, "start", "pool", "N=b")
     ask(session, "start", "pool", "N=a b")
