@@ -201,6 +201,26 @@ in_ack(struct rig *r, struct input *in)
 }
 
 static void
+before_unready(struct rig *r)
+{
+	(void) rig_define(r, "web", "expect notify;expect timeout 9;watchdog 5;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "main");
+}
+
+/* More time, another main process and a status, and it is ready. */
+static void
+in_said(struct rig *r, struct input *in)
+{
+	*in = (struct input) { .type = INPUT_SAID };
+	in->said.process = live_process(r, "web");
+	in->said.what = SAID_READY | SAID_MAIN | SAID_STATUS | SAID_EXTEND | SAID_WATCHDOG;
+	in->said.main_pid = rig_proc(r, "web", "main")->pid + 1000;
+	in->said.status = strdup("busy");
+	in->said.watchdog = in->said.extend = 20 * USEC_PER_SEC;
+}
+
+static void
 in_substitute(struct rig *r, struct input *in)
 {
 	struct input of;
@@ -274,6 +294,7 @@ static const struct act acts[] = {
 	{ "session end", before_running, in_session_end },
 	{ "control", before_killed, in_control },
 	{ "ack", before_killed, in_ack },
+	{ "said", before_unready, in_said },
 	{ "substitute", before_running, in_substitute },
 	{ "substitute of an event", before_half_true, in_substitute_emit },
 	{ "reset", before_quarantined, in_quarantined_reset },
