@@ -36,9 +36,16 @@ class Speaker:
         return self.where.pid_of(self.name)
 
     def tell(self, line):
-        # The reader has it open for writing, too: once it is there this neither blocks nor fails.
-        with open(self.fifo, "w") as out:
+        with os.fdopen(wait_for(self.open, "the program to read"), "w") as out:
             out.write(f"{line}\n")
+
+    def open(self):
+        try:
+            fd = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return None  # nobody reads yet
+        os.set_blocking(fd, True)
+        return fd
 
     def sync(self, line=""):
         """Have it said, and heard by init."""
