@@ -479,7 +479,8 @@ run_on(struct world *w, struct proc *p)
 		return true;
 	}
 	if (p->kind == PROCESS_MAIN && (cls->expect == EXPECT_NOTIFY || cls->expect == EXPECT_FD) &&
-	    (!p->stopped || (!w->calm && chance(w, 30)))) {
+	    (!p->stopped || (w->calm ? !p->calmed : chance(w, 30)))) {
+		p->calmed = w->calm; /* or it would be killed, and come again, for ever */
 		p->stopped = p->stopped || w->calm || chance(w, 70);
 		kin_says(w, p, p->stopped);
 		return true;

@@ -173,7 +173,8 @@ kin_says(struct world *w, struct proc *p, bool ready)
 	in.said.process = p->id;
 	in.said.what = w->calm ? 0 : rng_below(rng, SAID_NOTHING << 1) & rng_below(rng, SAID_NOTHING << 1);
 	in.said.what = (in.said.what & ~(uint32_t) SAID_MAIN) | (ready ? SAID_READY : 0);
-	in.said.watchdog = rng_below(rng, 20) * USEC_PER_SEC;
+	in.said.what |= w->calm ? SAID_WATCHDOG : 0;
+	in.said.watchdog = w->calm ? 0 : rng_below(rng, 20) * USEC_PER_SEC;
 	in.said.extend = rng_below(rng, 20) * USEC_PER_SEC;
 	in.said.status = rng_chance(rng, 80) ? strdup("busy") : NULL;
 	(void) apply(w, &in);

@@ -70,6 +70,7 @@ struct proc {
 	bool reaped;		     /* and EXITED was told */
 	bool ended;		     /* the core says that it is over */
 	bool stubborn;		     /* ignores everything but KILL */
+	bool calmed;		     /* has said that no watchdog is needed */
 	bool stopped;		     /* raised SIGSTOP (expect stop) */
 	int32_t head;		     /* pid of the main one, as the core says */
 	struct kin kin[KIN_MAX + 4]; /* some only when all is calm */

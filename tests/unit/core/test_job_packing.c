@@ -75,6 +75,7 @@ fill_input(struct input *in, uint32_t type)
 		in->state = (struct input_state){ 7,	STATE_REPLACE, strdup("net-device"), rig_words("1 A=1"), true, true,
 						  true, true,	       101,		     1000,
 						  strdup("/srv"), strdup(":1.7"), strdup("web"), strdup("a") };
+		break;
 	case INPUT_SAID:
 		in->said = (struct input_said) { 7, 1u << 8 | 5, 4711, strdup("busy"), UINT64_MAX, 1 };
 		break;
