@@ -83,8 +83,8 @@ event_emit(struct core *core, const char *name, char *const *env)
 	return event_emit_in(core, scope_of(NULL), name, env);
 }
 
-struct event *
-event_emit_in(struct core *core, struct span root, const char *name, char *const *env)
+static struct event *
+queue_new(struct core *core, struct span root, const char *name, char *const *env, bool silent)
 {
 	struct event *event = calloc(1, sizeof(*event));
 
@@ -93,12 +93,14 @@ event_emit_in(struct core *core, struct span root, const char *name, char *const
 	event->id = core_new_id(core);
 	event->name = strdup(name);
 	event->root = root.n > 0 ? span_dup(root) : NULL;
+	event->silent = silent;
 	if (event->name == NULL || (root.n > 0 && event->root == NULL) || strv_dup(&event->env, env) < 0 ||
 	    map_put_id(&core->events_by_id, event->id, event) < 0)
 		goto fail;
 	DL_APPEND(core->events, event);
 	event_ready(core, event);
-	core_notify(core, NOTIFY_EVENT_QUEUED, NULL, event->root, event->name, event->env, 0);
+	if (!silent)
+		core_notify(core, NOTIFY_EVENT_QUEUED, NULL, event->root, event->name, event->env, 0);
 	return event;
 fail:
 	if (event != NULL) {
@@ -109,6 +111,18 @@ fail:
 	}
 	core->oom = true;
 	return NULL;
+}
+
+struct event *
+event_emit_in(struct core *core, struct span root, const char *name, char *const *env)
+{
+	return queue_new(core, root, name, env, false);
+}
+
+struct event *
+event_emit_silent(struct core *core, struct span root, const char *name)
+{
+	return queue_new(core, root, name, NULL, true);
 }
 
 void

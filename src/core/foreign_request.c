@@ -207,12 +207,11 @@ static int
 wait_for_falls(struct core *core, const struct change *c)
 {
 	auto_free char *name = str_printf("clear-state %s", scope_plain(c->name));
-	struct event *event = name != NULL ? event_emit_in(core, scope_root(c->name), name, NULL) : NULL;
+	struct event *event = name != NULL ? event_emit_silent(core, scope_root(c->name), name) : NULL;
 
 	/* The caller is known to wait before others are to wait for: it may be one of those they wait for. */
 	if (event == NULL || event_wait_request(core, event, &c->who) < 0)
 		return -ENOMEM;
-	event->silent = true;
 	tell(core, c, event);
 	return 0;
 }

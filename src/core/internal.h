@@ -565,6 +565,7 @@ struct event *event_get(const struct core *core, uint64_t id);
 struct event *event_emit(struct core *core, const char *name, char *const *env);
 /* The same for the jobs of one chroot session alone (common/scope.h); n = 0: for all. */
 struct event *event_emit_in(struct core *core, struct span root, const char *name, char *const *env);
+struct event *event_emit_silent(struct core *core, struct span root, const char *name); /* nobody hears it or is told */
 /* The event that an event of that name has failed; a failure has none. NULL: none, or oom. */
 struct event *event_emit_failed(struct core *core, struct span root, const char *name, char *const *env);
 void event_block(struct event *event);

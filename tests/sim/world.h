@@ -192,7 +192,27 @@ struct kin *kin_by_pid(struct proc *p, int32_t pid); /* NULL: none that lives, o
 bool kin_run(struct world *w, struct proc *p);	     /* one step of a family; false: nothing happened */
 void kin_says(struct world *w, struct proc *p, bool ready); /* of itself, at random */
 
+/* By chance, in so many of a hundred cases. */
+static inline bool
+chance(struct world *w, unsigned percent)
+{
+	return rng_chance(&w->rng, percent);
+}
+
+static inline unsigned
+below(struct world *w, unsigned n)
+{
+	return rng_below(&w->rng, n);
+}
+
+/* clients.c: they ask for something. */
+void clients_emit(struct world *w);
+void clients_request(struct world *w);
+void clients_state(struct world *w);
+void clients_set_env(struct world *w);
+
 /* driver.c: what happens in a world, by chance. */
+int world_input(struct world *w, struct input *in); /* applied, or condemned; freed */
 void world_run(struct world *w);
 
 /* effects.c: what an effect does to the world. */
