@@ -161,7 +161,7 @@ static bool
 read_only(struct optional *o, DBusMessageIter *value)
 {
 	size_t n = (size_t) dbus_message_iter_get_element_count(value);
-	char **class, **instance;
+	char **next_class, **next_instance;
 	DBusMessageIter it;
 
 	if (n > WIRE_MAX_STRINGS / 2) {
@@ -169,9 +169,9 @@ read_only(struct optional *o, DBusMessageIter *value)
 		return false;
 	}
 	o->request.only = true;
-	o->request.classes = class = calloc(n + 1, sizeof(*class));
-	o->request.instances = instance = calloc(2 * n + 1, sizeof(*instance));
-	if (class == NULL || instance == NULL) {
+	o->request.classes = next_class = calloc(n + 1, sizeof(*next_class));
+	o->request.instances = next_instance = calloc(2 * n + 1, sizeof(*next_instance));
+	if (next_class == NULL || next_instance == NULL) {
 		call_error(o->call, ERR_NO_MEMORY, "Out of Memory");
 		return false;
 	}
@@ -180,7 +180,7 @@ read_only(struct optional *o, DBusMessageIter *value)
 		const char *path;
 
 		dbus_message_iter_get_basic(&it, &path);
-		if (!choose(o, path, &class, &instance))
+		if (!choose(o, path, &next_class, &next_instance))
 			return false;
 	}
 	return true;
