@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "system/boot.h"
 
@@ -13,10 +14,20 @@
 static const struct {
 	const char *path;
 	const char *name; /* as the variable has it */
+	bool in_images;	  /* it goes with an image that is made a disk of a machine */
 } marks[] = {
-	{ "/run/.containerenv", "podman" },
-	{ "/.dockerenv", "docker" },
+	{ "/run/.containerenv", "podman", false },
+	{ "/.dockerenv", "docker", true },
 };
+
+/* A root of layers has no block device. */
+static bool
+root_is_disk(void)
+{
+	struct stat st;
+
+	return stat("/", &st) == 0 && major(st.st_dev) != 0;
+}
 
 void
 container_detect(struct init *init)
@@ -27,7 +38,7 @@ container_detect(struct init *init)
 	if (!init_is_system(init) || getpid() != 1)
 		return;
 	for (size_t i = 0; said == NULL && name == NULL && i < ARRAY_SIZE(marks); i++)
-		if (access(marks[i].path, F_OK) == 0)
+		if (access(marks[i].path, F_OK) == 0 && !(marks[i].in_images && root_is_disk()))
 			name = marks[i].name;
 	init->container = init->options.container || name != NULL;
 	if (init->container && (said == NULL || *said == '\0'))

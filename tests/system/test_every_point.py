@@ -38,6 +38,10 @@ def left(session):
     return sorted(line.partition(", process")[0] for line in session.ctl("list").splitlines() if not line.startswith("\t"))
 
 
+SAYS = ('import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
+        's.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1"); time.sleep(1000)')
+
+
 class Chapter:
     """Jobs, what happens to them, what the jobs have told of it in the end, and what is left."""
 
@@ -197,7 +201,26 @@ class Daemons(Chapter):
         wait_for(lambda: "TracerPid:\t0\n" in pathlib.Path(f"/proc/{pid}/status").read_text(), "it to be let go")
 
 
-CHAPTERS = [Events(), Waiting(), Changes(), *([Daemons()] if WATCHES else [])]
+class Words(Chapter):
+    """A program that says that it is ready, and a state that no job has."""
+
+    jobs = {
+        "says": f"expect notify\nexec python3 -c '{SAYS}'\n",
+        "indoors": "while door K=1\n" + SLEEP,
+    }
+    told = []
+    left = ["indoors stop/waiting", "says start/running"]
+    places, sure = 200, 60
+
+    def run(self, session):
+        session.ctl("start", "says")
+        session.ctl("set-state", "door", "K=1")
+        session.wait_status("indoors", "start/running, process")
+        session.ctl("clear-state", "door")
+        session.wait_status("indoors", "stop/waiting")
+
+
+CHAPTERS = [Events(), Waiting(), Changes(), Words(), *([Daemons()] if WATCHES else [])]
 
 
 def places_of(chapter):
@@ -248,6 +271,6 @@ def test_the_story_touches_every_input_and_effect(make_session):
         assert done.returncode == 0, done.stderr
         inputs |= set(re.findall(r'^\[\d+, \d+, "(\w+)"', done.stdout, re.M))
         effects |= set(re.findall(r'^    \[\d+, "(\w+)"', done.stdout, re.M))
-    # What takes the place of an input that crashed twice: test_quarantine.py.
-    assert inputs == kinds("input") - {"SUBSTITUTE"}
+    # What takes the place of an input that crashed twice: test_quarantine.py. The end of all: test_container.py.
+    assert inputs == kinds("input") - {"SUBSTITUTE", "SHUTDOWN"}
     assert effects == kinds("effect")
