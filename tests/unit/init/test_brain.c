@@ -208,6 +208,7 @@ end_of_a_session_is_answered_once(void **state)
 	assert_string_equal(next_answer(control), "ok");
 	assert_null(next_answer(control));
 	(void) ipc_free(control);
+	init->phase_timer = loop_timer_free(init->phase_timer);
 }
 
 /* A timer for which there was no memory at the start of an image is set when there is. */
