@@ -171,19 +171,27 @@ call_finish_empty(struct call *call, const struct msg_reply *reply)
 }
 
 void
+call_reply_filled(struct call *call, DBusMessage *answer, bool filled)
+{
+	if (answer != NULL && !filled) {
+		dbus_message_unref(answer);
+		answer = NULL;
+	}
+	call_reply(call, answer);
+}
+
+void
 call_finish_value(struct call *call, const struct msg_reply *reply)
 {
 	DBusMessage *answer = call_reply_new(call);
 	DBusMessageIter it;
+	bool filled = false;
 
 	if (answer != NULL) {
 		dbus_message_iter_init_append(answer, &it);
-		if (!libdbus_put_string(&it, reply->value != NULL ? reply->value : "")) {
-			dbus_message_unref(answer);
-			answer = NULL;
-		}
+		filled = libdbus_put_string(&it, reply->value != NULL ? reply->value : "");
 	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer, filled);
 }
 
 void
@@ -191,15 +199,13 @@ call_finish_list(struct call *call, const struct msg_reply *reply)
 {
 	DBusMessage *answer = call_reply_new(call);
 	DBusMessageIter it;
+	bool filled = false;
 
 	if (answer != NULL) {
 		dbus_message_iter_init_append(answer, &it);
-		if (!libdbus_put_strv(&it, reply->list)) {
-			dbus_message_unref(answer);
-			answer = NULL;
-		}
+		filled = libdbus_put_strv(&it, reply->list);
 	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer, filled);
 }
 
 /* -- asking init -------------------------------------------------------------- */

@@ -67,6 +67,8 @@ void call_unknown(struct call *call);
 
 /* An empty reply to fill, or NULL (out of memory, or a call without message). */
 DBusMessage *call_reply_new(const struct call *call);
+/* Send it, which is taken; where it could not be filled (only without memory) an error goes in its place. */
+void call_reply_filled(struct call *call, DBusMessage *answer, bool filled);
 
 /*
  * Ask init. The number, the caller and the object's names are filled in here where the request has none.

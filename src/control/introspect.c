@@ -120,11 +120,8 @@ answer(struct call *call, const struct msg_reply *reply)
 	strbuf_add(&b, "</node>\n");
 
 	m = b.failed ? NULL : call_reply_new(call);
-	if (m != NULL && !dbus_message_append_args(m, DBUS_TYPE_STRING, &b.p, DBUS_TYPE_INVALID)) {
-		dbus_message_unref(m);
-		m = NULL;
-	}
-	call_reply(call, m);
+	call_reply_filled(call, m,
+			  m != NULL && dbus_message_append_args(m, DBUS_TYPE_STRING, &b.p, DBUS_TYPE_INVALID));
 }
 
 /* A path where nothing is (any more) has no interfaces and no children, which is not an error. */

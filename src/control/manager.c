@@ -93,12 +93,9 @@ finish_state(struct call *call, const struct msg_reply *reply)
 	const char *state = libdbus_text(reply->value != NULL ? reply->value : "{}", TEXT_REPLACE, &owned);
 	DBusMessage *answer = call_reply_new(call);
 
-	if (answer != NULL &&
-	    (state == NULL || !dbus_message_append_args(answer, DBUS_TYPE_STRING, &state, DBUS_TYPE_INVALID))) {
-		dbus_message_unref(answer);
-		answer = NULL;
-	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer,
+			  answer != NULL && state != NULL &&
+				  dbus_message_append_args(answer, DBUS_TYPE_STRING, &state, DBUS_TYPE_INVALID));
 }
 
 void
@@ -241,11 +238,8 @@ finish_snapshot(struct call *call, const struct msg_reply *reply)
 		return;
 	}
 	answer = call_reply_new(call);
-	if (answer != NULL && !dbus_message_append_args(answer, DBUS_TYPE_UNIX_FD, &call->fd, DBUS_TYPE_INVALID)) {
-		dbus_message_unref(answer);
-		answer = NULL;
-	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer,
+			  answer != NULL && dbus_message_append_args(answer, DBUS_TYPE_UNIX_FD, &call->fd, DBUS_TYPE_INVALID));
 }
 
 void
@@ -431,6 +425,7 @@ peer_get_machine_id(struct call *call)
 	DBusError error = DBUS_ERROR_INIT;
 	char *id = dbus_try_get_local_machine_id(&error);
 	DBusMessage *answer;
+	bool filled;
 
 	if (id == NULL) {
 		call_error(call, error.name, "%s", error.message);
@@ -438,10 +433,7 @@ peer_get_machine_id(struct call *call)
 		return;
 	}
 	answer = call_reply_new(call);
-	if (answer != NULL && !dbus_message_append_args(answer, DBUS_TYPE_STRING, &id, DBUS_TYPE_INVALID)) {
-		dbus_message_unref(answer);
-		answer = NULL;
-	}
+	filled = answer != NULL && dbus_message_append_args(answer, DBUS_TYPE_STRING, &id, DBUS_TYPE_INVALID);
 	dbus_free(id);
-	call_reply(call, answer);
+	call_reply_filled(call, answer, filled);
 }

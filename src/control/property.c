@@ -238,15 +238,13 @@ finish_get(struct call *call, const struct msg_reply *reply)
 {
 	DBusMessage *answer = call_reply_new(call);
 	DBusMessageIter it;
+	bool filled = false;
 
 	if (answer != NULL) {
 		dbus_message_iter_init_append(answer, &it);
-		if (!put_variant(&it, call->property, call, reply)) {
-			dbus_message_unref(answer);
-			answer = NULL;
-		}
+		filled = put_variant(&it, call->property, call, reply);
 	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer, filled);
 }
 
 /* Find the property the first two arguments name. False: there is none, the call has been answered. */
@@ -307,15 +305,13 @@ finish_get_all(struct call *call, const struct msg_reply *reply)
 {
 	DBusMessage *answer = call_reply_new(call);
 	DBusMessageIter it;
+	bool filled = false;
 
 	if (answer != NULL) {
 		dbus_message_iter_init_append(answer, &it);
-		if (!property_put_all(&it, call, &call->object, call->name, reply)) {
-			dbus_message_unref(answer);
-			answer = NULL;
-		}
+		filled = property_put_all(&it, call, &call->object, call->name, reply);
 	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer, filled);
 }
 
 void

@@ -45,15 +45,13 @@ request_reply_path(struct call *call, const char *path)
 {
 	DBusMessage *answer = call_reply_new(call);
 	DBusMessageIter it;
+	bool filled = false;
 
 	if (answer != NULL) {
 		dbus_message_iter_init_append(answer, &it);
-		if (!libdbus_put_path(&it, path)) {
-			dbus_message_unref(answer);
-			answer = NULL;
-		}
+		filled = libdbus_put_path(&it, path);
 	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer, filled);
 }
 
 static int
@@ -95,9 +93,5 @@ request_reply_paths(struct call *call, char **names, char *(*path_of)(const stru
 	DBusMessage *answer = call_reply_new(call);
 
 	request_sort(names);
-	if (answer != NULL && !put_paths(answer, call, names, path_of)) {
-		dbus_message_unref(answer);
-		answer = NULL;
-	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer, answer != NULL && put_paths(answer, call, names, path_of));
 }

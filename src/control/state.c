@@ -254,11 +254,8 @@ finish_states(struct call *call, const struct msg_reply *reply)
 {
 	DBusMessage *answer = call_reply_new(call);
 
-	if (answer != NULL && !put_states(answer, reply->value != NULL ? reply->value : "")) {
-		dbus_message_unref(answer);
-		answer = NULL;
-	}
-	call_reply(call, answer);
+	call_reply_filled(call, answer,
+			  answer != NULL && put_states(answer, reply->value != NULL ? reply->value : ""));
 }
 
 void
