@@ -248,16 +248,6 @@ bind(struct want *want, char **binding)
 	want->fresh = binding;
 }
 
-/* What the patterns of a `while` may speak of besides: whose they are; `want` may be NULL. 0 or -ENOMEM. */
-static int
-add_own_names(const struct slot *slot, const struct want *want, char ***env)
-{
-	if (env_set_value(env, "UPSTART_JOB", scope_plain(slot->name)) < 0 ||
-	    (want != NULL && env_set_value(env, "UPSTART_INSTANCE", want->name) < 0))
-		return -ENOMEM;
-	return 0;
-}
-
 /* Find bindings with what `only` was armed with, or of all instances that need no arming (NULL). */
 static void
 find_for(struct core *core, struct slot *slot, struct want *only)
@@ -266,7 +256,8 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 	struct bindings found = { 0 };
 	auto_strv char **env = NULL;
 
-	if (environment(core, slot, NULL, arming, &env) < 0 || add_own_names(slot, only, &env) < 0) {
+	if (environment(core, slot, NULL, arming, &env) < 0 ||
+	    job_add_names(slot, only != NULL ? only->name : NULL, &env) < 0) {
 		core->oom = true;
 		return;
 	}
@@ -697,7 +688,7 @@ follow_environment(struct core *core, const struct slot *slot, const struct want
 
 	if (environment(core, slot, bound ? want->binding : NULL, want != NULL ? want->arming : NULL, env) < 0)
 		return -ENOMEM;
-	return add_own_names(slot, want, env);
+	return job_add_names(slot, want != NULL ? want->name : NULL, env);
 }
 
 char *
@@ -705,7 +696,7 @@ follow_explain(struct core *core, const struct slot *slot, const struct want *wa
 {
 	auto_strv char **env = NULL;
 
-	if (environment(core, slot, NULL, want->arming, &env) < 0 || add_own_names(slot, want, &env) < 0)
+	if (environment(core, slot, NULL, want->arming, &env) < 0 || job_add_names(slot, want->name, &env) < 0)
 		return NULL;
 	return binding_explain(core, slot, while_of(slot), env);
 }

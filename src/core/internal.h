@@ -456,6 +456,11 @@ struct job *job_new(struct core *core, struct slot *slot, const char *name);
 void job_free(struct core *core, struct job *job);
 struct job *job_get(const struct core *core, uint64_t id);
 struct job *job_find(const struct slot *slot, const char *name);
+/*
+ * Add UPSTART_JOB and, unless it is NULL, UPSTART_INSTANCE: whose processes, or patterns, they are (runtime.md 4.3). 0 or
+ * -ENOMEM.
+ */
+int job_add_names(const struct slot *slot, const char *instance, char ***env);
 const char *job_display(const struct job *job, char *buf, size_t size); /* "web" or "tty (1)" */
 void job_change_goal(struct core *core, struct job *job, enum job_goal goal);
 void job_advance(struct core *core, struct job *job);

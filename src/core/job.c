@@ -27,6 +27,15 @@ job_find(const struct slot *slot, const char *name)
 	return map_get(&slot->by_name, name);
 }
 
+int
+job_add_names(const struct slot *slot, const char *instance, char ***env)
+{
+	if (env_set_value(env, "UPSTART_JOB", scope_plain(slot->name)) < 0 ||
+	    (instance != NULL && env_set_value(env, "UPSTART_INSTANCE", instance) < 0))
+		return -ENOMEM;
+	return 0;
+}
+
 const char *
 job_display(const struct job *job, char *buf, size_t size)
 {

@@ -40,8 +40,7 @@ environment(const struct core *core, const struct job *job, enum process_kind ki
 		return -ENOMEM;
 	if ((kind == PROCESS_PRE_STOP || kind == PROCESS_POST_STOP) && env_merge(env, job->stop_env) < 0)
 		return -ENOMEM;
-	if (env_set_value(env, "UPSTART_JOB", scope_plain(job->slot->name)) < 0 ||
-	    env_set_value(env, "UPSTART_INSTANCE", job->name) < 0)
+	if (job_add_names(job->slot, job->name, env) < 0)
 		return -ENOMEM;
 	if (core->config.session_address != NULL)
 		return env_set_value(env, "UPSTART_SESSION", core->config.session_address);

@@ -403,10 +403,7 @@ pattern_environment(const struct core *core, const struct trigger *t, char ***en
 		r = strv_dup(env, t->job->env);
 	else
 		r = job_class_environment(t->slot->cls, core->job_env, core->config.own_env, env);
-	if (r < 0 || env_set_value(env, "UPSTART_JOB", scope_plain(t->slot->name)) < 0 ||
-	    (t->job != NULL && env_set_value(env, "UPSTART_INSTANCE", t->job->name) < 0))
-		return -ENOMEM;
-	return 0;
+	return r < 0 ? -ENOMEM : job_add_names(t->slot, t->job != NULL ? t->job->name : NULL, env);
 }
 
 static bool
