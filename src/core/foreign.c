@@ -303,10 +303,9 @@ tell_of(const struct foreign *state, core_state_fn fn, void *data)
 {
 	auto_free struct core_owner *owners = NULL;
 	const struct hold *hold;
-	size_t n = 0;
+	size_t n;
 
-	DL_FOREACH(state->holds, hold)
-		n++;
+	DL_COUNT(state->holds, hold, n);
 	owners = calloc(n, sizeof(*owners));
 	if (owners == NULL)
 		return -ENOMEM;
@@ -521,10 +520,9 @@ static void
 put_state(struct strbuf *b, const struct foreign *state)
 {
 	const struct hold *hold;
-	size_t n = 0;
+	size_t n;
 
-	DL_FOREACH(state->holds, hold)
-		n++;
+	DL_COUNT(state->holds, hold, n);
 	wire_put_array(b, 2);
 	wire_put_strv(b, state->env);
 	wire_put_array(b, n);
@@ -540,10 +538,9 @@ foreign_put(struct strbuf *b, const struct core *core)
 
 	wire_put_array(b, core->n_known);
 	DL_FOREACH(core->known, known) {
-		size_t n = 0;
+		size_t n;
 
-		DL_FOREACH(known->states, state)
-			n++;
+		DL_COUNT(known->states, state, n);
 		wire_put_array(b, 2);
 		wire_put_cstr(b, known->name);
 		wire_put_array(b, n);

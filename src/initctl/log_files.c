@@ -46,6 +46,12 @@ same(const struct log_origin *a, const struct log_origin *b)
 	return a->dev == b->dev && a->ino == b->ino;
 }
 
+static struct log_origin
+place_of(const struct stat *st)
+{
+	return (struct log_origin){ st->st_dev, st->st_ino };
+}
+
 /* Has it been opened under the name that it had before? */
 static bool
 is_open(const struct log_files *files, const struct log_origin *place)
@@ -76,7 +82,7 @@ add(struct log_files *files, char *path, enum log_coding coding, bool is_old)
 		f.error = -errno;
 	else if (!S_ISREG(st.st_mode))
 		f.error = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	f.place = (struct log_origin){ st.st_dev, st.st_ino };
+	f.place = place_of(&st);
 	if (f.error == 0 && is_open(files, &f.place)) {
 		file_deinit(&f);
 		return 0;
@@ -117,11 +123,15 @@ static bool
 has_moved(const struct log_files *files)
 {
 	const struct log_file *newest = files->file;
+	struct log_origin now;
 	struct stat st;
 
 	if (files->n == 0 || newest->fd < 0)
 		return false;
-	return stat(newest->path, &st) < 0 || st.st_dev != newest->place.dev || st.st_ino != newest->place.ino;
+	if (stat(newest->path, &st) < 0)
+		return true;
+	now = place_of(&st);
+	return !same(&now, &newest->place);
 }
 
 /*
