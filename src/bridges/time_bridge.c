@@ -32,7 +32,7 @@ static const struct tool_help help = {
 	.operands = "",
 	.summary = N_("Emit the event time for jobs when it is time."),
 	.text = N_("What a job waits for it says in its own file, as in `start on time CRON=\"0 3 * * *\"'; time-event(7) has all "
-		   "forms. `initctl list-timers' shows what is to come."),
+		   "forms."),
 	.tables = tables,
 };
 

@@ -3,7 +3,7 @@
 
 /*
  * What upstart-time-bridge remembers of its timers, in a file of its own: lines that are only ever appended, the last of
- * a timer counts, and the file is written anew when most of it is history. `initctl list-timers` reads it, too.
+ * a timer counts, and the file is written anew when most of it is history.
  *
  * One ledger lies where it goes with the machine's power, with all timers; the other is durable, with those that make
  * up for what was missed.
