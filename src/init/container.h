@@ -9,8 +9,8 @@
 
 /*
  * Is this process 1 of a container? By --container; by the variable `container`, which tells what runs it (empty: it is
- * none); or by /run/.containerenv, or /.dockerenv on a root that is no disk. A PID namespace alone is none. Remembered in init->container, and
- * in the variable, for the next image and the last resort.
+ * none); or by /run/.containerenv, or /.dockerenv on a root that is no disk. A PID namespace alone is none. Remembered
+ * in init->container, and in the variable, for the next image and the last resort.
  */
 void container_detect(struct init *init);
 
