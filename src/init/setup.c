@@ -102,11 +102,13 @@ become_telinit(const struct init *init, char **argv)
 static int
 rescue(void)
 {
+	const char *container = getenv("container");
+
 	if (getpid() != 1) {
 		log_write(LOG_LEVEL_FATAL, "Only process 1 can come to the rescue");
 		return 1;
 	}
-	if (getenv("container") == NULL || *getenv("container") == '\0')
+	if (container == NULL || *container == '\0')
 		boot_prepare(false);
 	crash_rescue();
 }

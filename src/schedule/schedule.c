@@ -213,7 +213,7 @@ set_time_of_day(struct calendar *c, int seconds)
 static int
 read_between(struct reading *r)
 {
-	int from, until;
+	int from = 0, until = 0;
 	size_t pos = 0;
 
 	if (read_clock_time(r, &pos, &from) < 0)

@@ -108,7 +108,7 @@ rule_type(const struct zone *z, bool summer)
 static void
 rule_at(const struct zone *z, int64_t t, struct zone_span *span)
 {
-	struct rule_change change[6];
+	struct rule_change change[6] = { 0 };
 	unsigned n, i = 0;
 	bool summer;
 
