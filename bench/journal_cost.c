@@ -6,8 +6,9 @@
  *
  *     journal_cost [EVENTS]
  *
- * Two kinds of events: one nobody listens to, and one that takes a job without processes through its life. Prints
- * one figure a line: NAME VALUE UNIT.
+ * Two kinds of events: one nobody listens to, and one that takes a job without processes through its life. Then how
+ * long init writes at a snapshot, which begins a new journal when the old one has grown long, with so many jobs
+ * running. Prints one figure a line: NAME VALUE UNIT.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@
 #define EVENTS 200000
 #define ROUNDS 5
 #define JOB "start on up\nstop on down\n"
+#define SNAPSHOTS 20 /* of each size; the median counts */
 
 /* Every input goes this way, and nothing else does while one is handled. */
 int __real_state_input(struct init *init, const struct input *in, enum servant_id from, uint64_t number);
@@ -95,15 +97,15 @@ stop(struct init *init)
 }
 
 static void
-define(struct init *init)
+define(struct init *init, const char *name)
 {
-	struct definition_text text = { .name = (char *) "job", .path = (char *) "/job.conf", .text = (char *) JOB };
+	struct definition_text text = { .name = (char *) name, .path = (char *) "/job.conf", .text = (char *) JOB };
 	struct parse_source source = { "/job.conf", span_of(JOB) };
 	struct parse_report report = { 0 };
 	struct input in = { .type = INPUT_DEFINE };
 	struct job_class *cls = NULL;
 
-	need(job_parse("job", &source, NULL, &cls, &report) == 0);
+	need(job_parse(name, &source, NULL, &cls, &report) == 0);
 	parse_report_deinit(&report);
 	need(definitions_add(init->definitions, &text, cls, &in.define.class_id) == 0);
 	need(brain_feed(init, &in) == 0);
@@ -133,7 +135,7 @@ run(bool with, bool heard, int events)
 
 	journaled = true;
 	start(&init);
-	define(&init);
+	define(&init, "job");
 	journaled = with;
 	begin = now();
 	for (int i = 0; i < events; i++)
@@ -159,6 +161,41 @@ compare(const char *what, bool heard, int events)
 	(void) printf("journal-cost-%s %.2f us for each event\n", what, 1e6 / best[1] - 1e6 / best[0]);
 }
 
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *) a, y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Milliseconds of a snapshot with jobs that run, and what it fills. */
+static void
+snapshot(int jobs)
+{
+	static struct init init;
+	double took[SNAPSHOTS];
+	char name[32];
+
+	journaled = true;
+	start(&init);
+	for (int i = 0; i < jobs; i++) {
+		(void) snprintf(name, sizeof(name), "job%d", i);
+		define(&init, name);
+	}
+	emit(&init, "up");
+	for (int i = 0; i < SNAPSHOTS; i++) {
+		double begin = now();
+
+		need(state_snapshot(&init) == 0);
+		took[i] = now() - begin;
+	}
+	qsort(took, SNAPSHOTS, sizeof(took[0]), compare_doubles);
+	(void) printf("snapshot-of-%d-running-jobs %.3f ms\n", jobs, took[SNAPSHOTS / 2] * 1e3);
+	(void) printf("snapshot-of-%d-running-jobs-size %lld bytes\n", jobs, (long long) init.state.base);
+	stop(&init);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -168,5 +205,7 @@ main(int argc, char **argv)
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
 	compare("unheard", false, events);
 	compare("heard", true, events);
+	for (int jobs = 10; jobs <= 10000; jobs *= 10)
+		snapshot(jobs);
 	return 0;
 }

@@ -118,7 +118,13 @@ strbuf_add(struct strbuf *b, const char *s)
 void
 strbuf_addc(struct strbuf *b, char c)
 {
-	strbuf_addn(b, &c, 1);
+	/* Most of what wire.h packs is single bytes. */
+	if (b->len + 1 >= b->cap && !strbuf_reserve(b, 1))
+		return;
+	if (b->failed)
+		return;
+	b->p[b->len++] = c;
+	b->p[b->len] = '\0';
 }
 
 void
