@@ -17,6 +17,8 @@
 	X(reset)                      \
 	X(status)                     \
 	X(list)                       \
+	X(tree)                       \
+	X(top)                        \
 	X(explain)                    \
 	X(log)                        \
 	X(emit)                       \
@@ -35,6 +37,7 @@
 	X(log_priority)               \
 	X(show_config)                \
 	X(check_config)               \
+	X(graph)                      \
 	X(usage)                      \
 	X(notify_disk_writeable)      \
 	X(notify_dbus_address)        \

@@ -127,6 +127,8 @@ draw_job(struct drawing *d, const struct listing_job *job)
 		r = draw_condition(d, job, job->start, job->n_start, "start", d->colours->start_on);
 	if (r == 0)
 		r = draw_condition(d, job, job->stop, job->n_stop, "stop", d->colours->stop_on);
+	if (r == 0)
+		r = draw_condition(d, job, job->terms, job->n_terms, "start", d->colours->terms);
 	for (size_t i = 0; r == 0 && wanted && i < strv_len(job->emits); i++)
 		r = arrow(d, job->name, "job", job->emits[i], NULL, d->colours->emits);
 	return r;

@@ -15,15 +15,15 @@
 
 /* Colours as Graphviz understands them; all borrowed, none NULL. */
 struct dot_colours {
-	const char *emits, *start_on, *stop_on;
+	const char *emits, *start_on, *stop_on, *terms; /* of `while` */
 	const char *event, *job, *background;
 	const char *text, *event_text, *job_text;
 };
 
 #define DOT_COLOURS                                                                                                    \
 	{                                                                                                              \
-		.emits = "green", .start_on = "blue", .stop_on = "red", .event = "thistle", .job = "#DCDCDC",          \
-		.background = "white", .text = "black", .event_text = "black", .job_text = "black",                    \
+		.emits = "green", .start_on = "blue", .stop_on = "red", .terms = "purple", .event = "thistle",         \
+		.job = "#DCDCDC", .background = "white", .text = "black", .event_text = "black", .job_text = "black",                    \
 	}
 
 /*

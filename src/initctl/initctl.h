@@ -35,6 +35,11 @@ struct initctl {
 	bool blocked;
 	bool boot;
 	bool emits;
+	bool reverse;
+	bool svg;
+	const char *delay;
+	const char *sort;
+	const char *count;
 	const char *confdir;
 	char **ignore_events; /* owned */
 	char **filters;	      /* owned */

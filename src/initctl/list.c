@@ -4,6 +4,7 @@
 #include "common/str.h"
 #include "initctl/blocked.h"
 #include "initctl/commands.h"
+#include "initctl/instances.h"
 #include "initctl/json.h"
 #include "initctl/status_line.h"
 
@@ -58,50 +59,26 @@ row_compare(const void *a, const void *b)
 	return r ? r : strcmp(x->instance, y->instance);
 }
 
-/* 0 also when it vanished meanwhile. */
-static int
-vanished_is_fine(int r, struct upstart_error *err)
-{
-	if (r < 0 && !upstart_error_is(err, UPSTART_ERROR_GONE))
-		return r;
-	upstart_error_clear(err);
-	return 0;
-}
-
-static int
-add_instances(struct initctl *ctl, struct rows *rows, const char *name, char *const *paths, struct upstart_error *err)
-{
-	bool any = false;
-
-	for (; paths && *paths; paths++) {
-		struct upstart_instance *instance = NULL;
-		int r = vanished_is_fine(upstart_instance_properties(ctl->upstart, *paths, &instance, err), err);
-
-		if (r < 0)
-			return r;
-		if (instance) {
-			rows_add(rows, ctl->json, name, instance);
-			any = true;
-		}
-		upstart_instance_free(instance);
-	}
-	if (!any)
-		rows_add(rows, ctl->json, name, NULL);
-	return 0;
-}
-
 static int
 add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart_error *err)
 {
+	struct instances instances auto_instances = INSTANCES_INIT;
 	char *name auto_free = NULL;
-	char **instances auto_strv = NULL;
 	int r = upstart_job_name(ctl->upstart, path, &name, err);
 
 	if (r == 0)
-		r = upstart_job_instances(ctl->upstart, path, &instances, err);
+		r = instances_read(&instances, ctl->upstart, path, err);
+	if (r < 0 && upstart_error_is(err, UPSTART_ERROR_GONE)) { /* it vanished meanwhile */
+		upstart_error_clear(err);
+		return 0;
+	}
 	if (r < 0)
-		return vanished_is_fine(r, err);
-	return add_instances(ctl, rows, name, instances, err);
+		return r;
+	for (size_t i = 0; i < instances.n; i++)
+		rows_add(rows, ctl->json, name, instances.p[i]);
+	if (instances.n == 0)
+		rows_add(rows, ctl->json, name, NULL);
+	return 0;
 }
 
 static void

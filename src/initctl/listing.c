@@ -10,8 +10,8 @@
 
 #include "common/str.h"
 
-static struct listing_job *
-add_job(struct listing *listing, const char *name)
+struct listing_job *
+listing_add_job(struct listing *listing, const char *name)
 {
 	struct listing_job *grown = reallocarray(listing->job, listing->n + 1, sizeof(*grown));
 
@@ -29,8 +29,8 @@ between(const char *start, const char *end)
 	return strndup(start, (size_t) (end - start));
 }
 
-static int
-add_leaf(struct listing_leaf **leaves, size_t *n, struct listing_leaf leaf)
+int
+listing_add_leaf(struct listing_leaf **leaves, size_t *n, struct listing_leaf leaf)
 {
 	struct listing_leaf *grown = reallocarray(*leaves, *n + 1, sizeof(*grown));
 
@@ -70,7 +70,7 @@ read_leaf(const char *text, struct listing_leaf **leaves, size_t *n)
 		free(leaf.event);
 		return -EINVAL;
 	}
-	return add_leaf(leaves, n, leaf);
+	return listing_add_leaf(leaves, n, leaf);
 }
 
 /* What stands behind `prefix`; NULL if the line does not begin with it or nothing stands there. */
@@ -89,7 +89,7 @@ read_line(struct listing *listing, const char *line)
 	const char *rest;
 
 	if (line[0] != ' ')
-		return add_job(listing, line) ? 0 : -ENOMEM;
+		return listing_add_job(listing, line) ? 0 : -ENOMEM;
 	if (!job)
 		return -EINVAL;
 	rest = behind(line, "  emits ");
@@ -158,6 +158,7 @@ listing_deinit(struct listing *listing)
 		strv_free(job->emits);
 		free_leaves(job->start, job->n_start);
 		free_leaves(job->stop, job->n_stop);
+		free_leaves(job->terms, job->n_terms);
 	}
 	free(listing->job);
 	*listing = (struct listing) LISTING_INIT;

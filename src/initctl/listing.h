@@ -27,7 +27,8 @@ struct listing_job {
 	char *name;			   /* owned */
 	char **emits;			   /* owned */
 	struct listing_leaf *start, *stop; /* owned, in the order of the file */
-	size_t n_start, n_stop;
+	struct listing_leaf *terms;	   /* owned: states of its `while`; not in the text */
+	size_t n_start, n_stop, n_terms;
 };
 
 struct listing {
@@ -45,6 +46,9 @@ struct listing {
  * -ENOMEM. On failure the listing holds what was read before.
  */
 int must_check listing_read(struct listing *listing, FILE *in, char **line);
+/* Add a job; NULL: out of memory. Borrowed, until the next is added. Add a leaf, whose strings go to the list in any case. */
+struct listing_job *listing_add_job(struct listing *listing, const char *name);
+int must_check listing_add_leaf(struct listing_leaf **leaves, size_t *n, struct listing_leaf leaf);
 const struct listing_job *listing_find(const struct listing *listing, const char *name);
 void listing_deinit(struct listing *listing); /* idempotent */
 #define auto_listing __attribute__((cleanup(listing_deinit)))

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""initctl tree, top and graph: what starts what, and what it uses."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import termios
+import time
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from conftest import INITCTL, LIMIT, wait_for
+
+SLEEP = "exec sleep 1000\n"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def machine(session):
+    """A small machine whose jobs have to do with each other in all ways there are."""
+    session.job("mounts", "start on boot\ntask\nemits mounted net-*\nexec true\n")
+    session.job("net", "start on net-up IFACE=eth0 and mounted\n" + SLEEP)
+    session.job("web", "start on started net\nstop on runlevel [016]\n" + SLEEP)
+    session.job("stats", "while web and dark and not lamp\n" + SLEEP)
+    session.job("after", "start on stopped stats or web-gone\n" + SLEEP)
+    session.job("pool", "instance $N\n" + SLEEP)
+    session.job("ping", "start on stopped pong\n" + SLEEP)
+    session.job("pong", "start on stopped ping\n" + SLEEP)
+    session.job("lamp", SLEEP)
+    session.wait_jobs(9)
+    return session
+
+
+def words(init, *command, locale="C.UTF-8"):
+    done = init.command("env", "LC_ALL=" + locale, INITCTL, *command)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_tree_hangs_jobs_below_what_starts_them(machine):
+    machine.ctl("set-state", "dark")
+    machine.ctl("start", "web")
+    machine.ctl("start", "pool", "N=a")
+    machine.ctl("start", "pool", "N=b")
+    machine.wait_status("stats", "start/running")
+    pid, stats, a, b = [machine.pid_of(*job) for job in (["web"], ["stats"], ["pool", "N=a"], ["pool", "N=b"])]
+    assert words(machine, "tree") == f"""\
+boot
+└─ mounts stop/waiting
+   ├─ mounted
+   │  └─ net stop/waiting
+   │     └─ web start/running, process {pid}  [on started net]
+   │        └─ stats start/running, process {stats}  [while web]
+   │           └─ after stop/waiting  [on stopped stats]
+   └─ net-up
+      └─ net  [on net-up IFACE=eth0]  (above)
+dark (state)
+└─ stats  [while dark]  (above)
+web-gone
+└─ after  (above)
+lamp stop/waiting
+└─ stats  [while not lamp]  (above)
+pool
+   (a) start/running, process {a}
+   (b) start/running, process {b}
+ping stop/waiting
+└─ pong stop/waiting  [on stopped ping]
+   └─ ping  [on stopped pong]  (above)
+"""
+    assert "`- web start/running" in words(machine, "tree", "net", locale="C")
+
+
+def test_tree_of_one_thing_and_what_leads_to_it(machine):
+    assert words(machine, "tree", "stats") == "stats stop/waiting\n└─ after stop/waiting  [on stopped stats]\n"
+    assert words(machine, "tree", "web-gone") == "web-gone\n└─ after stop/waiting\n"
+    assert words(machine, "tree", "-r", "net") == """\
+net stop/waiting
+├─ mounted
+│  └─ mounts stop/waiting
+│     └─ boot
+└─ net-up  [on net-up IFACE=eth0]
+   └─ mounts  (above)
+"""
+    done = machine.command(INITCTL, "tree", "nothing")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "initctl: Unknown job or event: nothing\n")
+    assert machine.command(INITCTL, "tree", "-r").returncode == 1
+
+
+def test_tree_as_json(machine):
+    boot = json.loads(words(machine, "tree", "boot", "--json"))
+    assert len(boot) == 1 and (boot[0]["kind"], boot[0]["name"], boot[0]["tie"]) == ("event", "boot", None)
+    mounts = boot[0]["children"][0]
+    assert (mounts["kind"], mounts["tie"], mounts["how"], mounts["instances"]) == ("job", "start", "boot", [])
+    assert [(child["kind"], child["name"], child["tie"]) for child in mounts["children"]] == \
+        [("event", "mounted", "emits"), ("event", "net-up", "emits")]
+    again = mounts["children"][1]["children"][0]
+    assert again["name"] == "net" and again["above"] and again["children"] == []
+
+
+# ---- top ----
+
+def test_top_counts_all_processes_of_an_instance(session):
+    # A child, and one whose parent has gone: it is still in the session of the job.
+    session.job("busy", "script\n  (sleep 1000 & )\n  sleep 1000 &\n  x=0\n  while [ $x -lt 200000 ]; do x=$((x + 1)); done\n  wait\n"
+                        "end script\n")
+    session.job("idle", SLEEP)
+    session.job("never", SLEEP)
+    session.wait_jobs(3)
+    session.ctl("start", "busy")
+    session.ctl("start", "idle")
+
+    def top():
+        return {one["job"]: one for one in json.loads(session.ctl("top", "--json"))}
+    wait_for(lambda: top()["busy"]["process_count"] == 3 and top()["busy"]["cpu_seconds"] > 0, "the processes")
+    seen = top()
+    assert set(seen) == {"busy", "idle"}
+    assert seen["idle"]["process_count"] == 1 and seen["idle"]["processes"][0]["pid"] == session.pid_of("idle")
+    assert seen["busy"]["memory"] > seen["idle"]["memory"] > 0
+    assert seen["busy"]["cpu_percent"] >= 0
+
+    head, *lines = session.ctl("top", "--sort", "name").splitlines()
+    assert head.split() == ["PID", "PROCS", "%CPU", "TIME", "MEMORY", "STATE", "JOB"]
+    assert [line.split()[-1] for line in lines] == ["busy", "idle"]
+    assert session.ctl("top", "-s", "memory").splitlines()[1].split()[1] == "3"
+    assert session.ctl("top", "-n", "2", "-d", "0.1").count("PROCS") == 2
+    for wrong in (["-s", "wibble"], ["-d", "0"], ["-n", "x"]):
+        assert session.command(INITCTL, "top", *wrong).returncode == 1
+
+
+def read_until(fd, wanted, limit=LIMIT):
+    text, end = b"", time.monotonic() + limit
+    while wanted not in text:
+        assert time.monotonic() < end, text
+        if select.select([fd], [], [], 0.2)[0]:
+            text += os.read(fd, 65536)
+    return text
+
+
+def test_top_on_a_terminal_takes_keys_and_leaves_it_in_order(session):
+    session.job("web", SLEEP)
+    session.wait_job("web")
+    session.ctl("start", "web")
+    for end in ("key", "signal"):
+        master, slave = pty.openpty()
+        try:
+            before = termios.tcgetattr(slave)
+            top = subprocess.Popen([INITCTL, "top", "-d", "3600"], stdin=slave, stdout=slave, stderr=slave,
+                                   env={**os.environ, "UPSTART_SESSION": session.address})
+            read_until(master, b"web\r\n")
+            assert termios.tcgetattr(slave)[3] & termios.ICANON == 0
+            os.write(master, b"n")  # a key draws anew, long before it is time
+            read_until(master, b"web\r\n")
+            if end == "key":
+                os.write(master, b"q")
+            else:
+                top.send_signal(signal.SIGTERM)
+            read_until(master, b"\033[?1049l")
+            assert top.wait(timeout=LIMIT) == 0
+            assert termios.tcgetattr(slave) == before
+        finally:
+            os.close(master)
+            os.close(slave)
+
+
+# ---- graph ----
+
+def test_graph_for_graphviz_is_that_of_initctl2dot_and_the_whiles(session):
+    session.job("web", "start on started net\nstop on runlevel [016]\nemits web-up\n" + SLEEP)
+    session.job("net", "start on starting web or boot\n" + SLEEP)
+    session.wait_jobs(2)
+    drawn = session.command(INITCTL.parent / "initctl2dot", "--user", "-o", "-").stdout
+    assert sorted(session.ctl("graph").splitlines()) == sorted(drawn.splitlines()) and "job_web" in drawn
+    session.job("stats", "while web\n" + SLEEP)
+    session.wait_jobs(3)
+    assert '  job_web:job -> job_stats:start [color="purple"];' in session.ctl("graph").splitlines()
+
+
+def test_graph_as_svg(machine):
+    machine.job("odd", 'description "a < b & \\"c\\""\nstart on boot A="<&>"\n' + SLEEP)
+    machine.wait_job("odd")
+    machine.ctl("start", "web")
+    root = ElementTree.fromstring(words(machine, "graph", "--svg"))
+    boxes = {group.find(SVG + "text").text: group for group in root.iter(SVG + "g")}
+    assert set(boxes) == {"after", "boot", "dark", "lamp", "mounted", "mounts", "net", "net-up", "odd", "ping", "pong", "pool", "runlevel",
+                          "stats", "web", "web-gone"}
+    assert boxes["web"].get("class") == "job up" and boxes["net"].get("class") == "job down"
+    assert boxes["odd"].find(SVG + "title").text == 'a < b & "c"'
+
+    def place(name, what):
+        return float(boxes[name].find(SVG + "rect").get(what))
+    for left, right in (pair.split() for pair in ("boot mounts", "mounts mounted", "mounted net", "net web", "web stats", "dark stats")):
+        assert place(left, "x") + place(left, "width") < place(right, "x"), (left, right)
+    rooms = [(place(name, "x"), place(name, "y")) for name in boxes]
+    assert len(set(rooms)) == len(rooms)
+    ties = {path.find(SVG + "title").text for path in root.iter(SVG + "path") if path.find(SVG + "title") is not None}
+    assert {"web: start on started net", "web: stop on runlevel [016]", "stats: while not lamp", "mounts: emits net-up",
+            "odd: start on boot A=<&>"} <= ties
+
+
+def test_graph_of_some_jobs_and_as_json(machine):
+    graph = json.loads(words(machine, "graph", "--json", "web"))
+    names = [thing["name"] for thing in graph["things"]]
+    assert sorted(names) == ["net", "runlevel", "stats", "web"]
+    ties = {(names[tie["from"]], names[tie["to"]], tie["kind"], tie["how"]) for tie in graph["ties"]}
+    assert ties == {("net", "web", "start", "started net"), ("runlevel", "web", "stop", "runlevel [016]"),
+                    ("web", "stats", "while", "web")}
+    done = machine.command(INITCTL, "graph", "nothing")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "initctl: Unknown job: nothing\n")
