@@ -81,7 +81,7 @@ function __upstart_arguments
             __upstart_jobs '.* stop/.*|^[^ ]* \(.*'
         case stop restart reload
             __upstart_jobs '.* (?:start|respawn)/.*'
-        case status usage show-config check-config explain log tree graph
+        case status usage show-config check-config explain list-timers log tree graph
             __upstart_jobs '.*'
         case emit
             __upstart_events

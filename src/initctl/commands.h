@@ -20,6 +20,7 @@
 	X(tree)                       \
 	X(top)                        \
 	X(explain)                    \
+	X(list_timers)                \
 	X(log)                        \
 	X(emit)                       \
 	X(plan)                       \

@@ -376,8 +376,8 @@ NEEDS = {
     "get-env": "variable name", "set-env": "variable value", "unset-env": "variable name", "notify-dbus-address": "D-Bus address",
     "notify-cgroup-manager-address": "address", "set-state": "state name", "clear-state": "state name",
 }
-NEED_NOTHING = ["list", "monitor", "list-states", "list-env", "reset-env", "reload-configuration", "version", "log-priority", "show-config",
-                "check-config", "notify-disk-writeable", "list-sessions", "help"]
+NEED_NOTHING = ["list", "monitor", "list-states", "list-timers", "list-env", "reset-env", "reload-configuration", "version", "log-priority",
+                "show-config", "check-config", "notify-disk-writeable", "list-sessions", "help"]
 
 
 def test_wrong_arguments_of_every_command(init, run):

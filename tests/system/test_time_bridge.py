@@ -5,6 +5,8 @@ What the clocks do over hours and nights is tests/unit/bridges/test_timers.c's. 
 (default: build).
 """
 
+import datetime
+import json
 import os
 import pathlib
 import re
@@ -384,6 +386,58 @@ def test_real_running_job_is_left_alone_and_follows(session, tmp_path):
     with open(gate, "w", encoding="ascii"):
         pass
     wait_for(lambda: s.log("follow").count("began") >= 2)
+
+
+def later(row, earlier):
+    """Two times as list-timers tells them, compared."""
+    return row is not None and (earlier is None or datetime.datetime.fromisoformat(row) > datetime.datetime.fromisoformat(earlier))
+
+
+@needs_init
+def test_timers_are_listed(session):
+    s = session({
+        "often": "start on time EVERY=1s COUNT=2\ntask\nexec true\n",
+        "leap": 'start on time CRON="0 0 29 2 *" TZ=UTC or started x\ntask\nexec true\n',
+        "short": 'stop on time AFTER="started JOB=$UPSTART_JOB" DELAY=2h\nexec sleep 1000\n',
+        "bad": "start on time EVERY=1x or time EVERY=1h\ntask\nexec true\n",
+        "day": "while time BETWEEN=00:00-00:00 TZ=UTC\nexec sleep 1000\n",
+    })
+
+    def rows(*words):
+        return {(row["job"], row["schedule"][0]): row for row in json.loads(s.initctl("list-timers", "--json", *words).stdout)}
+    wait_for(lambda: rows()["often", "EVERY=1s"]["runs"] == 2)
+    s.initctl("start", "short")
+    wait_for(lambda: rows()["short", "AFTER=started JOB=$UPSTART_JOB"]["next"])
+    got = rows()
+    assert len(got) == 6
+    often, leap, short = got["often", "EVERY=1s"], got["leap", "CRON=0 0 29 2 *"], got["short", "AFTER=started JOB=$UPSTART_JOB"]
+    assert often["next"] is None and later(often["last"], None)
+    assert leap["schedule"] == ["CRON=0 0 29 2 *", "TZ=UTC"] and leap["stanza"] == "start on" and leap["last"] is None
+    assert datetime.datetime.fromisoformat(leap["next"]).astimezone(datetime.timezone.utc).strftime("%m-%d %H:%M:%S") == "02-29 00:00:00"
+    assert short["after"] == {"job": "short", "instance": ""} and short["stanza"] == "stop on" and later(short["next"], often["last"])
+    assert got["day", "BETWEEN=00:00-00:00"]["holds"] is True and later(got["day", "BETWEEN=00:00-00:00"]["next"], often["last"])
+    assert got["bad", "EVERY=1x"]["fault"] == "column 8 of `EVERY=1x': EVERY: `x' is no unit of time"
+    assert got["bad", "EVERY=1h"]["fault"] is None and later(got["bad", "EVERY=1h"]["next"], often["last"])
+    assert list(rows("leap")) == [("leap", "CRON=0 0 29 2 *")]
+
+    done = s.initctl("list-timers")
+    head, *lines = done.stdout.splitlines()
+    assert head.split() == ["NEXT", "LAST", "JOB", "AND", "SCHEDULE"]
+    assert [line.split()[2] for line in lines] == ["bad", "short", "day", "leap", "bad", "often"] or \
+        [line.split()[2] for line in lines] == ["day", "bad", "short", "leap", "bad", "often"] or \
+        [line.split()[2] for line in lines] == ["bad", "day", "short", "leap", "bad", "often"]
+    assert re.search(r'^\S+  -  +leap  start on time CRON="0 0 29 2 \*" TZ=UTC$', done.stdout, re.M)
+    assert re.search(r"^\S+  -  +day  while time BETWEEN=00:00-00:00 TZ=UTC \(holds\)$", done.stdout, re.M)
+    assert done.stderr == "initctl: No schedule: bad: start on time: column 8 of `EVERY=1x': EVERY: `x' is no unit of time\n"
+    assert s.initctl("list-timers", "nix", check=False).stderr == "initctl: Invalid job class: nix\n"
+
+
+@needs_init
+def test_timers_of_a_bridge_that_never_ran(session):
+    s = session({"a": "start on time EVERY=1h\ntask\nexec true\n", "upstart-time-bridge": "exec true\n"})
+    done = s.initctl("list-timers")
+    assert done.stdout.splitlines()[1].split() == ["-", "-", "a", "start", "on", "time", "EVERY=1h"]
+    assert done.stderr == "initctl: upstart-time-bridge has not run: nothing is known of when\n"
 
 
 @needs_init
