@@ -16,10 +16,14 @@
 #define RELEASE_TIME INT64_C(1793491200)
 
 static const struct option_spec time_bridge_options[] = {
+	{ 0, "crontab", "FILE", N_("run what stands in FILE, or in the files of a folder, like cron(8)"), OPTION_LIST,
+	  offsetof(struct time_bridge, crontabs) },
 	{ 0, "runtime-dir", "DIR", N_("keep what must survive a restart of the bridge here"), OPTION_VALUE,
 	  offsetof(struct time_bridge, runtime_dir) },
 	{ 0, "state-dir", "DIR", N_("keep what must survive a restart of the machine here"), OPTION_VALUE,
 	  offsetof(struct time_bridge, state_dir) },
+	{ 0, "user-crontab", "FILE", N_("the same of a file whose name is the user's, with no users in its lines"), OPTION_LIST,
+	  offsetof(struct time_bridge, user_crontabs) },
 	OPTIONS_END,
 };
 
@@ -166,8 +170,10 @@ event_cb(struct bridge *bridge, void *data, const char *name, char *const *env)
 
 	if (!tb->running || strcmp(name, SCHEDULE_EVENT) == 0)
 		return;
-	if (strcmp(name, "filesystem") == 0)
+	if (strcmp(name, "filesystem") == 0) {
 		read_durable(tb);
+		time_crontab_read(tb->crontab);
+	}
 	time_wants_event(tb, name, env);
 	time_emit_pending(tb, name, env);
 	go_on(tb);
@@ -235,7 +241,9 @@ bridge_open(struct bridge *bridge, void *data, struct error *err)
 	tb->timers.started = tb->places.started;
 	tb->timers.plausible = tb->durable.changed > RELEASE_TIME ? tb->durable.changed : RELEASE_TIME;
 	tb->clocks = clocks_new(bridge_base(bridge), &clocks_ops, tb, err);
-	return tb->clocks ? 0 : err->code;
+	if (tb->clocks)
+		tb->crontab = time_crontab_new(tb, err);
+	return tb->crontab ? 0 : err->code;
 }
 
 static void
@@ -245,6 +253,7 @@ bridge_close(struct bridge *bridge, void *data)
 
 	tb->closing = true;
 	tb->running = false;
+	tb->crontab = time_crontab_free(tb->crontab);
 	tb->clocks = clocks_free(tb->clocks);
 	timers_deinit(&tb->timers);
 	zones_deinit(&tb->zones);
@@ -270,5 +279,9 @@ main(int argc, char **argv)
 {
 	struct time_bridge tb = { 0 };
 
-	return bridge_main(argc, argv, &program, &tb);
+	int status = bridge_main(argc, argv, &program, &tb);
+
+	(void) strv_free(tb.crontabs);
+	(void) strv_free(tb.user_crontabs);
+	return status;
 }

@@ -3,11 +3,12 @@
 
 /*
  * upstart-time-bridge: its parts, and what they share. time_bridge.c has its life, time_wants.c which timers there are to
- * be, time_emit.c what happens when one falls due.
+ * be, time_emit.c what happens when one falls due, time_crontab.c the jobs that are made of crontabs.
  */
 
 #include "bridges/bridge.h"
 #include "bridges/clocks.h"
+#include "bridges/crontabs.h"
 #include "bridges/timers.h"
 #include "bridges/zones.h"
 #include "schedule/places.h"
@@ -15,12 +16,14 @@
 struct time_bridge {
 	struct bridge_options common;
 	const char *runtime_dir, *state_dir; /* borrowed, may be NULL */
+	char **crontabs, **user_crontabs;    /* owned, may be NULL: files and folders */
 
 	struct bridge *bridge; /* borrowed */
 	struct places places;
 	struct ledger ledger, durable;
 	struct zones zones;
 	struct clocks *clocks; /* owned */
+	struct time_crontab *crontab; /* owned */
 	struct timers timers;
 	char machine[40];      /* what makes JITTER that of this machine */
 	char **faults;         /* owned: what is wrong with schedules, which has been told */
@@ -55,6 +58,12 @@ void time_emit(struct time_bridge *tb, struct timer *timer, const struct timers_
 void time_emit_pending(struct time_bridge *tb, const char *name, char *const *env);
 /* Tell init which windows hold. */
 void time_emit_windows(struct time_bridge *tb);
+
+/* Make jobs of the crontabs that the command line names, and keep to them. NULL with a text. */
+struct time_crontab *time_crontab_new(struct time_bridge *tb, struct error *err);
+struct time_crontab *time_crontab_free(struct time_crontab *crontab); /* takes NULL, returns NULL */
+/* Files may be there now that were not. Takes NULL. */
+void time_crontab_read(struct time_crontab *crontab);
 
 /* The value of KEY in the environment; NULL: it has none. */
 const char *time_env(char *const *env, const char *key);

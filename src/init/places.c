@@ -10,6 +10,7 @@
 
 #include "common/env.h"
 #include "init/sources.h"
+#include "schedule/places.h"
 
 #define PASSWORD_FILE "/etc/passwd"
 #define SYSTEM_LOGDIR "/var/log/upstart"
@@ -157,6 +158,29 @@ add_shared_dirs(struct init *init)
 	return 0;
 }
 
+/* Jobs that programs make: upstart-time-bridge of crontabs. */
+static int
+add_made_in_session(struct init *init)
+{
+	const char *runtime = absolute(variable(init, "XDG_RUNTIME_DIR"));
+	auto_free char *dir = runtime != NULL ? PLACES_SESSION_JOBS(runtime, getpid()) : NULL;
+
+	if (runtime == NULL)
+		return 0;
+	return dir != NULL ? sources_add(init, dir, false) : -ENOMEM;
+}
+
+/* The folder is made here, so that /run, where all sorts of things happen, need not be watched until it is there. */
+static int
+add_made_in_system(struct init *init)
+{
+	int r = places_make(PLACES_JOBS, 0755);
+
+	if (r < 0)
+		log_debug("Unable to create %s: %s", PLACES_JOBS, strerror(-r));
+	return sources_add(init, PLACES_JOBS, false);
+}
+
 static int
 add_session(struct init *init)
 {
@@ -164,9 +188,9 @@ add_session(struct init *init)
 		return add_all(init, init->options.confdirs);
 	if (add_user_dirs(init) < 0 || add_shared_dirs(init) < 0)
 		return -ENOMEM;
-	if (variable(init, "UPSTART_NO_SYSTEM_USERCONFDIR") != NULL)
-		return 0;
-	return sources_add(init, SESSION_CONFDIR, false);
+	if (variable(init, "UPSTART_NO_SYSTEM_USERCONFDIR") == NULL && sources_add(init, SESSION_CONFDIR, false) < 0)
+		return -ENOMEM;
+	return add_made_in_session(init);
 }
 
 static int
@@ -178,7 +202,9 @@ add_system(struct init *init)
 		return -ENOMEM;
 	if (init->options.confdirs != NULL)
 		return add_all(init, init->options.confdirs);
-	return sources_add(init, told != NULL ? told : SYSTEM_CONFDIR, false);
+	if (sources_add(init, told != NULL ? told : SYSTEM_CONFDIR, false) < 0)
+		return -ENOMEM;
+	return add_made_in_system(init);
 }
 
 int

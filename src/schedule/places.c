@@ -100,7 +100,7 @@ find_usual(struct places *places, const char *session, struct error *err)
 {
 	const char *runtime = absolute("XDG_RUNTIME_DIR");
 
-	if (!places->ledger && session && !runtime)
+	if ((!places->ledger || !places->jobs) && session && !runtime)
 		return error_set(err, -ENOENT, NULL, "XDG_RUNTIME_DIR isn't set in environment");
 	if (!places->durable && session && !absolute("XDG_STATE_HOME") && !absolute("HOME"))
 		return error_set(err, -ENOENT, NULL, "Neither XDG_STATE_HOME nor HOME is set in environment");
@@ -109,7 +109,9 @@ find_usual(struct places *places, const char *session, struct error *err)
 					 : strdup(RUNTIME "/" FILE_NAME);
 	if (!places->durable)
 		places->durable = session ? session_state() : strdup(STATE "/" FILE_NAME);
-	return places->ledger && places->durable ? 0 : error_nomem(err);
+	if (!places->jobs)
+		places->jobs = session ? PLACES_SESSION_JOBS(runtime, session_pid(session)) : strdup(PLACES_JOBS);
+	return places->ledger && places->durable && places->jobs ? 0 : error_nomem(err);
 }
 
 int
@@ -120,9 +122,11 @@ places_find(struct places *places, const char *session, const char *runtime_dir,
 	*places = (struct places) { 0 };
 	if (runtime_dir)
 		places->ledger = str_printf("%s/" FILE_NAME, runtime_dir);
+	if (runtime_dir)
+		places->jobs = str_printf("%s/jobs", runtime_dir);
 	if (state_dir)
 		places->durable = str_printf("%s/" FILE_NAME, state_dir);
-	if ((runtime_dir && !places->ledger) || (state_dir && !places->durable))
+	if ((runtime_dir && (!places->ledger || !places->jobs)) || (state_dir && !places->durable))
 		r = error_nomem(err);
 	if (r == 0)
 		r = find_usual(places, session, err);
@@ -138,6 +142,7 @@ places_deinit(struct places *places)
 {
 	free(places->ledger);
 	free(places->durable);
+	free(places->jobs);
 	*places = (struct places) { 0 };
 }
 

@@ -8,9 +8,14 @@
 #include "common/error.h"
 #include "common/macros.h"
 
+/* Where init looks for jobs that others make, which go with the machine's power; the session's has the number of its init. */
+#define PLACES_JOBS "/run/upstart/jobs"
+#define PLACES_SESSION_JOBS(runtime, pid) str_printf("%s/upstart/time-%d/jobs", (runtime), (int) (pid))
+
 struct places {
 	char *ledger;  /* owned: of all timers; goes with the machine's power */
 	char *durable; /* owned: of those with MISSED=run */
+	char *jobs;    /* owned: the folder of the jobs that are made of crontabs */
 	char boot[20]; /* a number for this boot of the machine and this init */
 	usec_t started; /* when init was, on CLOCK_BOOTTIME */
 };

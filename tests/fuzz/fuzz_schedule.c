@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The words of a `time` condition, one a line, the first byte choosing event or state; and a file of a zone, which
- * begins with "TZif". Whatever is taken must have a next time that lies ahead, and keep to it.
+ * The words of a `time` condition, one a line, the first byte choosing event or state; a file of a zone, which
+ * begins with "TZif"; and a crontab, which begins with "#", or with "##" if its lines have users. Whatever is taken
+ * must have a next time that lies ahead, and keep to it.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "schedule/crontab.h"
 #include "schedule/schedule.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -78,6 +80,45 @@ read_words(char *text, const struct zone *zone)
 	schedule_deinit(&s);
 }
 
+/* -- crontabs ---------------------------------------------------------------------- */
+
+struct seen {
+	const uint8_t *data;
+	size_t size;
+	unsigned line;
+};
+
+static int
+entry_cb(void *data, const struct crontab_entry *entry)
+{
+	struct seen *seen = data;
+	struct schedule_error why = { 0 };
+	struct schedule s;
+
+	check(entry->line > seen->line && entry->command[0] != '\0' && strchr(entry->command, '\n') == NULL);
+	seen->line = entry->line;
+	check(schedule_read(&s, entry->words, false, &why) == 0);
+	schedule_deinit(&s);
+	return 0;
+}
+
+static void
+fault_cb(void *data, unsigned line, size_t column, const char *text)
+{
+	const struct seen *seen = data;
+
+	check(line > 0 && column > 0 && column <= seen->size + 1 && text[0] != '\0');
+}
+
+static void
+read_crontab(const uint8_t *data, size_t size)
+{
+	static const struct crontab_ops ops = { entry_cb, fault_cb };
+	struct seen seen = { data, size, 0 };
+
+	check(crontab_read((struct span) { (const char *) data, size }, size > 1 && data[1] == '#', &ops, &seen) == 0);
+}
+
 /* Asia/Kolkata is simple enough to be written here. */
 static struct zone *
 some_zone(void)
@@ -100,6 +141,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (zone_parse(&zone, data, size) == 0)
 			ask_zone(zone);
 		(void) zone_free(zone);
+		return 0;
+	}
+	if (size > 0 && data[0] == '#') {
+		read_crontab(data, size);
 		return 0;
 	}
 	text = malloc(size + 1);
