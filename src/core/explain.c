@@ -82,12 +82,10 @@ is_counted(const struct listener *l, uint64_t event)
 static int
 add_conditions(const struct core *core, const struct event *event, struct holders *h)
 {
-	const struct audience *a = map_get(&core->audiences, event->name);
+	struct audience_walk walk = audience_walk(core, event->name, event->env);
 	const struct listener *l;
 
-	if (a == NULL)
-		return 0;
-	DL_FOREACH(a->listeners, l) {
+	while ((l = audience_next(&walk)) != NULL) {
 		const struct trigger *t = l->trigger;
 
 		if (t->held[l->leaf] != event->id || is_counted(l, event->id))

@@ -15,7 +15,8 @@
  *   ready.c      main processes that say when they are ready, and what they do
  *   watchdog.c   those that must say again and again that they are well
  *   event.c      the queue: handling, blocking, finishing
- *   trigger.c    conditions: which leaf holds which event; the index by event name; firing
+ *   trigger.c    conditions: which leaf holds which event; firing
+ *   audience.c   which leaves an event may match
  *   state.c      what holds: instances that are up, how they ended
  *   foreign.c    states that no job has: who holds them; foreign_request.c: who asks for them
  *   follow.c     `while`: which instances are wanted, and making it so
@@ -42,7 +43,9 @@
 
 /* A condition at work. The owner is a slot (start on) or a job (stop on). */
 struct listener {
-	struct listener *prev, *next; /* the list of its event name */
+	struct listener *prev, *next; /* among those of its audience, or its row, */
+	struct audience *audience;    /* borrowed; NULL: it does not listen */
+	struct row *row;	      /* borrowed; NULL: any event of the name may be for it */
 	struct trigger *trigger;      /* borrowed: what it is part of */
 	int leaf;
 };
@@ -53,13 +56,6 @@ struct trigger {
 	struct listener *listeners;   /* owned: one per leaf */
 	struct slot *slot;            /* borrowed */
 	struct job *job;              /* borrowed; NULL: a start on */
-};
-
-/* Those who listen to one event name. */
-struct audience {
-	struct audience *prev, *next;
-	char *name; /* owned */
-	struct listener *listeners;
 };
 
 /* Those who follow the states of one name. */
@@ -358,7 +354,6 @@ struct core {
 	struct map slots_by_name, jobs_by_id, events_by_id, process_to_job, pid_to_process, timer_to_job;
 	struct map tokens_by_name, tokens_by_id;
 	struct map audiences; /* event name -> audience */
-	struct audience *audience_list;
 
 	struct map topics; /* name of a state -> topic */
 	struct topic *topic_list;
@@ -589,6 +584,21 @@ void trigger_adopt(struct core *core, struct trigger *to, const struct trigger *
 void trigger_look(struct core *core, struct trigger *t);
 void trigger_dispatch(struct core *core, struct event *event);
 bool trigger_someone_starts_on(const struct core *core, const char *name, char *const *env);
+
+/* audience.c */
+/* The leaf `node` listens from now on; 0 or -ENOMEM. `l` must stay where it is until it leaves. */
+int must_check audience_join(struct core *core, struct listener *l, const struct condition_node *node);
+void audience_leave(struct core *core, struct listener *l); /* idempotent */
+/* Those that an event of that name with these variables may match, each once; nobody may come or go meanwhile. */
+struct audience_walk {
+	const struct audience *audience; /* NULL: nobody listens */
+	const struct listener *next;
+	char *const *env; /* borrowed */
+	size_t at;	  /* the look-up after that, or */
+#define WALK_ENDS SIZE_MAX
+};
+struct audience_walk audience_walk(const struct core *core, const char *name, char *const *env);
+const struct listener *audience_next(struct audience_walk *walk); /* NULL: there are no more */
 
 /* What a change of a state goes back to. */
 struct origin {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conditions at work. Each leaf of each condition is registered under the name of its event, so that
- * an event costs what its listeners cost, however many jobs there are.
+ * Conditions at work: which events their leaves hold, and what follows when one has become true. Who may be asked about an
+ * event is in audience.c.
  *
  * For one event the classes come in the order in which they were first loaded, and of each class
  * the instances' stop on before the class's start on (runtime.md 2.3).
@@ -14,43 +14,6 @@
 #include <errno.h>
 #include <string.h>
 #include <utlist.h>
-
-/* The audience of an event name, made when it is not there. NULL: out of memory. */
-static struct audience *
-audience_of(struct core *core, const char *name)
-{
-	struct audience *a = map_get(&core->audiences, name);
-
-	if (a != NULL)
-		return a;
-	a = calloc(1, sizeof(*a));
-	if (a == NULL)
-		return NULL;
-	a->name = strdup(name);
-	if (a->name == NULL || map_put(&core->audiences, name, a) < 0) {
-		free(a->name);
-		free(a);
-		return NULL;
-	}
-	DL_APPEND(core->audience_list, a);
-	return a;
-}
-
-static void
-audience_leave(struct core *core, const char *name, struct listener *l)
-{
-	struct audience *a = map_get(&core->audiences, name);
-
-	if (a == NULL || l->prev == NULL)
-		return;
-	DL_DELETE(a->listeners, l);
-	if (a->listeners != NULL)
-		return;
-	map_del(&core->audiences, name);
-	DL_DELETE(core->audience_list, a);
-	free(a->name);
-	free(a);
-}
 
 static const struct condition_node *
 leaf_node(const struct trigger *t, int leaf)
@@ -71,13 +34,10 @@ trigger_init(struct core *core, struct trigger *t, const struct condition *cond,
 	if (t->held == NULL || t->listeners == NULL)
 		goto fail;
 	for (int i = 0; i < cond->n_leaves; i++) {
-		struct audience *a = audience_of(core, leaf_node(t, i)->name);
-
-		if (a == NULL)
-			goto fail;
 		t->listeners[i].trigger = t;
 		t->listeners[i].leaf = i;
-		DL_APPEND(a->listeners, &t->listeners[i]);
+		if (audience_join(core, &t->listeners[i], leaf_node(t, i)) < 0)
+			goto fail;
 	}
 	return 0;
 fail:
@@ -103,7 +63,7 @@ trigger_deinit(struct core *core, struct trigger *t)
 {
 	reset(core, t);
 	for (int i = 0; t->cond != NULL && t->listeners != NULL && i < t->cond->n_leaves; i++)
-		audience_leave(core, leaf_node(t, i)->name, &t->listeners[i]);
+		audience_leave(core, &t->listeners[i]);
 	free(t->held);
 	free(t->listeners);
 	*t = (struct trigger) { 0 };
@@ -512,21 +472,16 @@ turns_add(struct core *core, struct turns *turns, const struct event *event, con
 	return 0;
 }
 
-/* Of all who listen to its name. */
+/* Of all whom it may match. */
 static int
 turns_of_listeners(struct core *core, const struct event *event, struct turns *turns)
 {
-	const struct audience *a = map_get(&core->audiences, event->name);
+	struct audience_walk walk = audience_walk(core, event->name, event->env);
 	const struct listener *l;
 	int r = 0;
 
-	if (a == NULL)
-		return 0;
-	DL_FOREACH(a->listeners, l) {
+	while (r == 0 && (l = audience_next(&walk)) != NULL)
 		r = turns_add(core, turns, event, l->trigger->slot, l->trigger->job);
-		if (r < 0)
-			break;
-	}
 	return r;
 }
 
@@ -603,12 +558,10 @@ trigger_dispatch(struct core *core, struct event *event)
 bool
 trigger_someone_starts_on(const struct core *core, const char *name, char *const *env)
 {
-	const struct audience *a = map_get(&core->audiences, name);
+	struct audience_walk walk = audience_walk(core, name, env);
 	const struct listener *l;
 
-	if (a == NULL)
-		return false;
-	DL_FOREACH(a->listeners, l)
+	while ((l = audience_next(&walk)) != NULL)
 		if (l->trigger->job == NULL &&
 		    node_matches(core, leaf_node(l->trigger, l->leaf), name, env, NULL, false))
 			return true;

@@ -119,6 +119,14 @@ condition_node_matches(const struct condition_node *node, const char *name, char
 	return condition_node_test(node, name, env, vars, 0) == 1;
 }
 
+bool
+condition_argument_is_plain(const char *arg)
+{
+	const char *equals = strchr(arg, '=');
+
+	return !is_negated(arg) && strpbrk(equals != NULL ? equals + 1 : arg, "$*?[\\") == NULL;
+}
+
 /* truth */
 
 bool

@@ -53,6 +53,12 @@ int must_check condition_node_test(const struct condition_node *node, const char
 				   char *const *vars, unsigned flags);
 
 /*
+ * Does an argument of a leaf (VALUE or KEY=VALUE) stand for one value, literally: no pattern, no $VARIABLE, no !=? Then no event
+ * matches, with whatever flags, unless one of its variables (KEY's, if there is one) has that value.
+ */
+bool condition_argument_is_plain(const char *arg);
+
+/*
  * The truth of the whole tree when leaf i is true where held[i]. For each leaf, *used[i] (may
  * be NULL) tells whether it lies in a true sub-tree all the way up: those are the events
  * that count for the environment (4.3). Uses the scratch memory of `cond`: one thread only.
