@@ -270,6 +270,7 @@ core_check(const struct core *core, char *why, size_t size)
 	struct check c = { core, MAP_INIT, why, size, 0 };
 	const struct slot *slot;
 	const struct job *job;
+	size_t jobs = 0, rising = 0, live;
 
 	if (size > 0)
 		why[0] = '\0';
@@ -279,10 +280,19 @@ core_check(const struct core *core, char *why, size_t size)
 		if (slot->has_successor && slot->jobs == NULL)
 			wrong(&c, "%s has a successor and no instance", slot->name);
 		check_trigger(&c, &slot->start, slot->name);
-		DL_FOREACH(slot->jobs, job)
+		DL_FOREACH(slot->jobs, job) {
 			check_job(&c, slot, job);
+			jobs++;
+			rising += job->goal != GOAL_STOP;
+		}
 		check_wants(&c, slot);
 	}
+	DL_COUNT2(core->live, job, live, live_next);
+	if (live != jobs || rising != core->rising)
+		wrong(&c, "instances are counted wrongly");
+	DL_FOREACH2(core->live, job, live_next)
+		if (job->live_next != NULL && job->live_next->id <= job->id)
+			wrong(&c, "instances are not in order");
 	check_events(&c);
 	if (wait_check(core) < 0)
 		wrong(&c, "waits close a circle");

@@ -563,6 +563,19 @@ follow_all(struct core *core)
 }
 
 void
+follow_live(struct core *core)
+{
+	const struct job *job;
+
+	DL_FOREACH2(core->live, job, live_next) {
+		core_visit(core);
+		if (follow_is_following(job->slot))
+			put_in_list(core, job->slot);
+	}
+	follow_run(core);
+}
+
+void
 follow_awake(struct core *core)
 {
 	if (core->awake)

@@ -250,6 +250,7 @@ struct job {
 	uint64_t not_before;	/* it may not enter starting before */
 	uint64_t rest_timer;	/* 0: it does not rest for that */
 	struct family *family; /* owned: of main, while it is followed; NULL: it is not */
+	struct job *live_prev, *live_next;	   /* core.live */
 	struct job *followed_prev, *followed_next; /* core.followed, with a family */
 	uint64_t family_timer;	  /* 0: none */
 	usec_t family_due;	  /* when it is due */
@@ -351,6 +352,8 @@ struct core {
 
 	struct slot *slots;
 	uint64_t last_order;
+	struct job *live; /* all instances, in order of creation: who is about all of them need not ask every slot */
+	size_t rising;	  /* those of them whose goal is not stop */
 	struct map slots_by_name, jobs_by_id, events_by_id, process_to_job, pid_to_process, timer_to_job;
 	struct map tokens_by_name, tokens_by_id;
 	struct map audiences; /* event name -> audience */
@@ -449,6 +452,7 @@ void registry_settle(struct core *core, struct slot *slot); /* the last instance
 /* job.c */
 struct job *job_new(struct core *core, struct slot *slot, const char *name);
 void job_free(struct core *core, struct job *job);
+void job_live(struct core *core, struct job *job); /* it has been made, or read: it is among all there are */
 struct job *job_get(const struct core *core, uint64_t id);
 struct job *job_find(const struct slot *slot, const char *name);
 /*
@@ -660,7 +664,8 @@ void follow_changed(struct core *core, const char *name, struct origin from, con
 void follow_mark(struct core *core, const char *name, struct origin from, const struct event *event); /* and not look */
 /* What the instance's own `while` is marked for goes back to the instance. */
 void follow_own(const struct job *job);
-void follow_all(struct core *core);
+void follow_all(struct core *core);  /* something else that decides who may run has changed: who runs, and who might */
+void follow_live(struct core *core); /* the same where nobody can rise by it */
 void follow_awake(struct core *core); /* the system has started */
 void follow_run(struct core *core);   /* look at what has changed */
 struct want *want_get(const struct slot *slot, const char *name);

@@ -45,6 +45,14 @@ job_display(const struct job *job, char *buf, size_t size)
 	return buf;
 }
 
+void
+job_live(struct core *core, struct job *job)
+{
+	DL_APPEND(job->slot->jobs, job);
+	DL_APPEND2(core->live, job, live_prev, live_next);
+	core->rising += job->goal != GOAL_STOP;
+}
+
 struct job *
 job_new(struct core *core, struct slot *slot, const char *name)
 {
@@ -63,7 +71,7 @@ job_new(struct core *core, struct slot *slot, const char *name)
 	    trigger_init(core, &job->stop, slot->cls->stop_on, slot, job) < 0)
 		goto fail;
 	job->cls = job_class_ref(slot->cls);
-	DL_APPEND(slot->jobs, job);
+	job_live(core, job);
 	core_notify(core, NOTIFY_INSTANCE_ADDED, job, NULL, NULL, NULL, 0);
 	return job;
 fail:
@@ -107,6 +115,8 @@ job_free(struct core *core, struct job *job)
 	map_del(&job->slot->by_name, job->name);
 	map_del_id(&core->jobs_by_id, job->id);
 	DL_DELETE(job->slot->jobs, job);
+	DL_DELETE2(core->live, job, live_prev, live_next);
+	core->rising -= job->goal != GOAL_STOP;
 	job->cls = job_class_unref(job->cls);
 	job->env = strv_free(job->env);
 	job->next_env = strv_free(job->next_env);
@@ -404,6 +414,8 @@ job_set_goal(struct core *core, struct job *job, enum job_goal goal)
 
 	core_log(core, LOG_LEVEL_INFO, "%s goal changed from %s to %s", job_display(job, display, sizeof(display)),
 		 job_goal_name(job->goal), job_goal_name(goal));
+	core->rising -= job->goal != GOAL_STOP;
+	core->rising += goal != GOAL_STOP;
 	job->goal = goal;
 	step_job(core, CORE_STEP_GOAL, job);
 	core_notify(core, NOTIFY_GOAL_CHANGED, job, NULL, job_goal_name(goal), NULL, 0);

@@ -160,14 +160,14 @@ void
 quarantine_reset_all(struct core *core)
 {
 	struct u64v ids = { 0 };
-	struct slot *slot;
 	struct job *job;
 
 	/* A reset may remove the instance, and its slot. */
-	DL_FOREACH(core->slots, slot)
-		DL_FOREACH(slot->jobs, job)
-			if (job->quarantine != NULL)
-				core_oom(core, u64v_add(&ids, job->id));
+	DL_FOREACH2(core->live, job, live_next) {
+		core_visit(core);
+		if (job->quarantine != NULL)
+			core_oom(core, u64v_add(&ids, job->id));
+	}
 	for (size_t i = 0; i < ids.n; i++) {
 		job = job_get(core, ids.p[i]);
 		if (job != NULL && job->quarantine != NULL)

@@ -542,7 +542,6 @@ change_env(char ***env, const struct input_set_env *in)
 static int
 change_global_env(struct core *core, const struct input_set_env *in)
 {
-	struct slot *slot;
 	struct job *job;
 
 	if (in->action == ENV_RESET) {
@@ -556,10 +555,11 @@ change_global_env(struct core *core, const struct input_set_env *in)
 	}
 	if (change_env(&core->job_env, in) < 0)
 		return -ENOMEM;
-	DL_FOREACH(core->slots, slot)
-		DL_FOREACH(slot->jobs, job)
-			if (change_env(&job->env, in) < 0)
-				return -ENOMEM;
+	DL_FOREACH2(core->live, job, live_next) {
+		core_visit(core);
+		if (change_env(&job->env, in) < 0)
+			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -630,16 +630,16 @@ request_condemned(struct core *core, const struct input_substitute *in)
 static void
 forget_requests(struct core *core)
 {
-	struct slot *slot;
 	struct job *job;
 	struct event *event;
 	struct token *t;
 
-	DL_FOREACH(core->slots, slot)
-		DL_FOREACH(slot->jobs, job)
-			for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
-				if ((job->waiters.p[i] & 0xff) == WAITER_REQUEST)
-					job->waiters.p[i + 1] = 0;
+	DL_FOREACH2(core->live, job, live_next) {
+		core_visit(core);
+		for (size_t i = 0; i + WAITER_WORDS <= job->waiters.n; i += WAITER_WORDS)
+			if ((job->waiters.p[i] & 0xff) == WAITER_REQUEST)
+				job->waiters.p[i + 1] = 0;
+	}
 	DL_FOREACH(core->events, event)
 		for (size_t i = 0; i + 1 < event->requests.n; i += 2)
 			event->requests.p[i] = 0;

@@ -310,7 +310,7 @@ get_job(struct core *core, struct wire_in *in, struct slot *slot)
 		discard_job(core, job);
 		return r;
 	}
-	DL_APPEND(slot->jobs, job);
+	job_live(core, job);
 	if (map_put(&slot->by_name, job->name, job) < 0 || map_put_id(&core->jobs_by_id, job->id, job) < 0 ||
 	    (job->kill_timer != 0 && map_put_id(&core->timer_to_job, job->kill_timer, job) < 0) ||
 	    (job->rest_timer != 0 && map_put_id(&core->timer_to_job, job->rest_timer, job) < 0) ||
@@ -594,6 +594,13 @@ link_trigger(struct core *core, struct trigger *t)
 	}
 }
 
+/* They were read by slots. */
+static int
+older_first(const struct job *a, const struct job *b)
+{
+	return (a->id > b->id) - (a->id < b->id);
+}
+
 static void
 link_all(struct core *core)
 {
@@ -694,6 +701,7 @@ core_load(const void *p, size_t n, const struct core_config *config, struct core
 		(void) core_free(core);
 		return r;
 	}
+	DL_SORT2(core->live, older_first, live_prev, live_next);
 	link_all(core);
 	if (core->oom) {
 		(void) core_free(core);

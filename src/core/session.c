@@ -17,14 +17,12 @@
 static void
 stop_all(struct core *core)
 {
-	struct slot *slot;
 	struct job *job;
 
 	/* A change of the goal never removes an instance at once: only the event queue does. */
-	DL_FOREACH(core->slots, slot) {
+	DL_FOREACH2(core->live, job, live_next) {
 		core_visit(core);
-		DL_FOREACH(slot->jobs, job)
-			job_change_goal(core, job, GOAL_STOP);
+		job_change_goal(core, job, GOAL_STOP);
 	}
 }
 
@@ -32,11 +30,13 @@ static void
 enter_kill(struct core *core)
 {
 	uint32_t longest = QUIESCE_WAIT_SECONDS;
-	struct slot *slot;
+	const struct job *job;
 
-	DL_FOREACH(core->slots, slot)
-		if (slot->jobs != NULL && slot->cls->kill_timeout > longest)
-			longest = slot->cls->kill_timeout;
+	DL_FOREACH2(core->live, job, live_next) {
+		core_visit(core);
+		if (job->slot->cls->kill_timeout > longest)
+			longest = job->slot->cls->kill_timeout;
+	}
 	core->quiesce = QUIESCE_KILL;
 	core_timer_cancel(core, &core->quiesce_timer);
 	core->quiesce_timer = core_timer(core, core->now + longest * USEC_PER_SEC);
@@ -91,16 +91,14 @@ static void
 give_up(struct core *core)
 {
 	char display[JOB_DISPLAY_MAX];
-	struct slot *slot;
 	struct job *job;
 
-	DL_FOREACH(core->slots, slot)
-		DL_FOREACH(slot->jobs, job) {
-			core_log(core, LOG_LEVEL_WARN, "job %s failed to stop", job_display(job, display, sizeof(display)));
-			for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
-				if (job->process[i].pid > 0)
-					core_kill(core, &job->process[i], SIGKILL, true);
-		}
+	DL_FOREACH2(core->live, job, live_next) {
+		core_log(core, LOG_LEVEL_WARN, "job %s failed to stop", job_display(job, display, sizeof(display)));
+		for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
+			if (job->process[i].pid > 0)
+				core_kill(core, &job->process[i], SIGKILL, true);
+	}
 	session_over(core);
 }
 

@@ -99,45 +99,31 @@ tell_job(struct core *core, const struct job *job, enum process_kind kind)
 static void
 tell(struct core *core)
 {
-	struct slot *slot;
 	struct job *job;
 
-	DL_FOREACH(core->slots, slot) {
-		DL_FOREACH(slot->jobs, job) {
-			enum process_kind kind = awaited(core, job);
+	DL_FOREACH2(core->live, job, live_next) {
+		enum process_kind kind = awaited(core, job);
 
-			if (kind < PROCESS_KIND_COUNT)
-				tell_job(core, job, kind);
-		}
+		core_visit(core);
+		if (kind < PROCESS_KIND_COUNT)
+			tell_job(core, job, kind);
 	}
 }
 
 /* -- stopping ------------------------------------------------------------------------ */
 
-static int
-younger_first(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *) a, y = *(const uint64_t *) b;
-
-	return (x < y) - (x > y);
-}
-
-/* Those with the goal start, or all. */
+/* Those with the goal start, or all; the youngest first. */
 static struct u64v
 list_jobs(struct core *core, bool rising)
 {
+	struct job *job = core->live != NULL ? core->live->live_prev : NULL; /* the last */
 	struct u64v ids = { 0 };
-	struct slot *slot;
-	struct job *job;
 
-	DL_FOREACH(core->slots, slot) {
+	for (; job != NULL; job = job != core->live ? job->live_prev : NULL) {
 		core_visit(core);
-		DL_FOREACH(slot->jobs, job)
-			if (!rising || job->goal != GOAL_STOP)
-				core_oom(core, u64v_add(&ids, job->id));
+		if (!rising || job->goal != GOAL_STOP)
+			core_oom(core, u64v_add(&ids, job->id));
 	}
-	if (ids.n > 1)
-		qsort(ids.p, ids.n, sizeof(ids.p[0]), younger_first);
 	return ids;
 }
 
@@ -145,9 +131,11 @@ list_jobs(struct core *core, bool rising)
 static bool
 stop_all(struct core *core)
 {
-	struct u64v ids = list_jobs(core, true);
-	bool any = ids.n > 0;
+	struct u64v ids = { 0 };
+	bool any = core->rising > 0;
 
+	if (any)
+		ids = list_jobs(core, true);
 	for (size_t i = 0; i < ids.n; i++) {
 		struct job *job = job_get(core, ids.p[i]);
 

@@ -298,7 +298,10 @@ state_runlevel(struct core *core, const struct event *event)
 	down = down || core->down == DOWN_REST;
 	if (down != core->going_down) {
 		core->going_down = down;
-		follow_all(core);
+		if (down)
+			follow_live(core);
+		else
+			follow_all(core);
 	}
 	shutdown_runlevel(core, event);
 }

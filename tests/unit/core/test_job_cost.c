@@ -217,6 +217,45 @@ do_exit_of_a_stranger(struct rig *r)
 	(void) rig_apply(r, &in);
 }
 
+static void
+do_control_that_is_replaced(struct rig *r)
+{
+	struct input gone = { .type = INPUT_CONTROL, .control = { false } };
+	struct input back = { .type = INPUT_CONTROL, .control = { true } };
+
+	(void) rig_apply(r, &gone);
+	(void) rig_apply(r, &back);
+}
+
+static void
+do_variable_of_all_jobs(struct rig *r)
+{
+	struct input in = { .type = INPUT_SET_ENV, .set_env = { .request = ++r->requests, .env = rig_words("NEW=1") } };
+
+	(void) rig_apply(r, &in);
+}
+
+/* From the word that it goes down, over a job that takes its time and is told of each second, to the end. */
+static void
+do_machine_that_goes_down(struct rig *r)
+{
+	struct input rules = { .type = INPUT_SHUTDOWN, .shutdown = { SHUTDOWN_RULES, NULL, 60 * USEC_PER_SEC, false } };
+	struct input begin = { .type = INPUT_SHUTDOWN, .shutdown = { .what = SHUTDOWN_BEGIN } };
+
+	rig_rule(r, "bar", "main", "waits", false);
+	(void) rig_start(r, "bar", NULL);
+	rig_settle(r);
+	(void) rig_apply(r, &rules);
+	(void) rig_apply(r, &begin);
+	rig_settle(r);
+	for (int i = 0; i < 3; i++) {
+		rig_pass(r, USEC_PER_SEC);
+		do_exit_of_a_stranger(r);
+	}
+	rig_pass(r, 60 * USEC_PER_SEC);
+	rig_settle(r);
+}
+
 static const struct deed {
 	const char *name;
 	void (*fn)(struct rig *r);
@@ -230,6 +269,9 @@ static const struct deed {
 	{ "a definition that changes", do_definition_that_changes },
 	{ "a runlevel", do_runlevel },
 	{ "the exit of a process that is no job's", do_exit_of_a_stranger },
+	{ "a control that is replaced", do_control_that_is_replaced },
+	{ "a variable of all jobs", do_variable_of_all_jobs },
+	{ "a machine that goes down", do_machine_that_goes_down }, /* the last: nothing is left */
 };
 
 struct cost {
@@ -301,22 +343,30 @@ test_cost_grows_with_those_who_listen(void **state)
 	done(r);
 }
 
-/* While a session ends each input looks at what it is about, not at all that is left. */
+static void
+do_session_that_ends(struct rig *r)
+{
+	struct input in = { .type = INPUT_SESSION_END };
+
+	in.session_end.type = strdup("logout");
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+/* A session that ends looks at what lives, not at all that could; and each input meanwhile at what it is about. */
 static void
 test_cost_of_a_session_that_ends(void **state)
 {
 	struct rig *few = scene(rig_new_session, FEW), *many = scene(rig_new_session, MANY);
 	struct rig *const rigs[] = { few, many };
-	struct cost costs[2];
+	struct cost ends[2], costs[2];
 
 	(void) state;
 	for (size_t i = 0; i < 2; i++) {
-		struct input in = { .type = INPUT_SESSION_END };
-
-		in.session_end.type = strdup("logout");
-		assert_int_equal(rig_apply(rigs[i], &in), 0);
+		ends[i] = cost_of(rigs[i], do_session_that_ends);
 		costs[i] = cost_of(rigs[i], do_exit_of_a_stranger);
 	}
+	assert_int_equal(ends[0].visits, ends[1].visits);
+	assert_int_equal(ends[0].compared, ends[1].compared);
 	assert_int_equal(costs[0].visits, costs[1].visits);
 	assert_int_equal(costs[0].compared, costs[1].compared);
 	done(few);
