@@ -123,6 +123,12 @@ struct init {
 	int exit_status;
 	bool shutdown_told; /* the servants know that it is over */
 
+	struct {
+		int argc;
+		char **argv;		  /* borrowed from main() */
+		size_t surroundings, machine; /* so many steps are done: one that failed is taken again, and none before it */
+	} setup;
+
 	char *program;	      /* owned: what it was started as, without folder */
 	char *own_path;	      /* owned; NULL: unknown */
 	char **argv;	      /* owned copy */

@@ -152,15 +152,64 @@ setup_options(struct init *init, int argc, char **argv)
 	return SETUP_GO_ON;
 }
 
+/* -- steps ------------------------------------------------------------------------------------------ */
+
+/* One of a start: 0, or a negative errno, and then `undo` (if any) gives back what it has made so far. */
+struct step {
+	int (*take)(struct init *init);
+	void (*undo)(struct init *init);
+};
+
+/* Process 1 must get there, however often it fails: what is done is never done again. 0 or a negative errno. */
+static int
+take_steps(struct init *init, const struct step *steps, size_t n, size_t *done)
+{
+	for (; *done < n; (*done)++) {
+		int r = steps[*done].take(init);
+
+		if (r >= 0)
+			continue;
+		if (steps[*done].undo != NULL)
+			steps[*done].undo(init);
+		return r;
+	}
+	return 0;
+}
+
 /* -- surroundings -------------------------------------------------------------------------------- */
 
 static int
-copy_arguments(struct init *init, int argc, char **argv)
+begin(struct init *init)
 {
-	for (int i = 0; i < argc; i++)
-		if (strv_add(&init->argv, argv[i]) < 0)
+	init->listen_fd = init->ring_fd = init->signal_fd = -1;
+	init->again = init->options.state_fd >= 0 || init->options.restart;
+	crash_begin(init);
+	return 0;
+}
+
+static int
+make_sink(struct init *init)
+{
+	init->sink = sink_new(init->program);
+	if (init->sink == NULL)
+		return -ENOMEM;
+	log_set_sink(sink_write, init->sink);
+	return 0;
+}
+
+static int
+copy_arguments(struct init *init)
+{
+	for (int i = 0; i < init->setup.argc; i++)
+		if (strv_add(&init->argv, init->setup.argv[i]) < 0)
 			return -ENOMEM;
 	return 0;
+}
+
+static void
+drop_arguments(struct init *init)
+{
+	init->argv = strv_free(init->argv);
 }
 
 /* The table that jobs start from (runtime.md 4.1). */
@@ -186,6 +235,13 @@ make_environment(struct init *init)
 }
 
 static void
+drop_environment(struct init *init)
+{
+	init->own_env = strv_free(init->own_env);
+	init->job_env = strv_free(init->job_env);
+}
+
+static void
 note_umask(struct init *init)
 {
 	mode_t own = umask(0);
@@ -194,22 +250,16 @@ note_umask(struct init *init)
 	init->umask = init_is_session(init) && !init->options.no_inherit_env ? (uint32_t) own : DEFAULT_UMASK;
 }
 
-int
-setup_surroundings(struct init *init, int argc, char **argv)
+/* What needs no memory that it could not do without. */
+static int
+prepare(struct init *init)
 {
 	int r;
 
-	init->listen_fd = init->ring_fd = init->signal_fd = -1;
-	init->again = init->options.state_fd >= 0 || init->options.restart;
-	crash_begin(init);
-	init->sink = sink_new(init->program);
-	if (init->sink == NULL || copy_arguments(init, argc, argv) < 0)
-		return -ENOMEM;
-	log_set_sink(sink_write, init->sink);
-	init->own_path = process_own_path(argv[0]);
+	init->own_path = process_own_path(init->setup.argv[0]);
 	note_umask(init);
 	if (init_is_system(init)) {
-		process_hide_arguments(argc, argv);
+		process_hide_arguments(init->setup.argc, init->setup.argv);
 		if (init->container)
 			container_prepare();
 		else
@@ -224,29 +274,38 @@ setup_surroundings(struct init *init, int argc, char **argv)
 		log_warn("A crash would be the end: %s", strerror(-r));
 	r = process_raise_nofile(&init->nofile);
 	init->nofile_raised = r == 0;
-	r = make_environment(init);
-	return r < 0 ? r : places_log_dir(init);
+	return 0;
+}
+
+int
+setup_surroundings(struct init *init, int argc, char **argv)
+{
+	static const struct step steps[] = {
+		{ begin, NULL },
+		{ make_sink, NULL },
+		{ copy_arguments, drop_arguments },
+		{ prepare, NULL },
+		{ make_environment, drop_environment },
+		{ places_log_dir, NULL },
+	};
+
+	init->setup.argc = argc;
+	init->setup.argv = argv;
+	return take_steps(init, steps, ARRAY_SIZE(steps), &init->setup.surroundings);
 }
 
 /* -- the machine ------------------------------------------------------------------------------------ */
 
 static int
-make_modules(struct init *init)
+make_loop(struct init *init)
 {
-	static int (*const modules[])(struct init *) = {
-		brain_init, own_init, reaper_init,   timers_init,	 fdtable_init, spawns_init,
-		logs_init,  servants_init, clients_init, sources_init, events_init,
-	};
-
 	init->loop = loop_new();
-	if (init->loop == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < ARRAY_SIZE(modules); i++) {
-		int r = modules[i](init);
+	return init->loop != NULL ? 0 : -ENOMEM;
+}
 
-		if (r < 0)
-			return r;
-	}
+static int
+attach_sink(struct init *init)
+{
 	return sink_attach(init->sink, init->loop);
 }
 
@@ -264,13 +323,18 @@ invariant_cb(const char *file, int line, const char *what, void *data)
  * Where clients find us; jobs are told it from the first on. Names of sockets are anybody's who comes first: a
  * session's, which holds its pid and so can be guessed, may be taken.
  */
-static void
+static int
 choose_address(struct init *init)
 {
+	if (init->core != NULL)
+		return 0; /* the last image has */
+	errno = 0;
 	if (init->address == NULL && init->mode != MODE_SESSION)
 		init->address = listen_address(init_is_session(init));
+	if (init->address == NULL && errno == ENOMEM)
+		return -ENOMEM;
 	if (init->listen_fd >= 0 || init->address == NULL)
-		return;
+		return 0;
 	init->listen_fd = listen_open(init->address);
 	/* The control of a crashed image without a state sees the end of its link, and lets go of it. */
 	for (int i = 0; i < ADDRESS_TRIES && init->listen_fd == -EADDRINUSE && init->again; i++) {
@@ -289,15 +353,17 @@ choose_address(struct init *init)
 	}
 	if (init->listen_fd < 0)
 		init->listen_fd = -1; /* open_listen() tries again, and tells */
+	return 0;
 }
 
-/* A core that knows nothing. */
+/* A core that knows nothing, unless there is one. */
 static int
 make_fresh(struct init *init)
 {
 	struct core_config config;
 
-	choose_address(init);
+	if (init->core != NULL)
+		return 0;
 	if (init->definitions == NULL)
 		init->definitions = definitions_new();
 	if (init->definitions == NULL)
@@ -307,6 +373,13 @@ make_fresh(struct init *init)
 	if (init->core == NULL)
 		return -ENOMEM;
 	return state_new(init);
+}
+
+static void
+drop_fresh(struct init *init)
+{
+	init->core = core_free(init->core);
+	init->state.journal = journal_free(init->state.journal);
 }
 
 static void
@@ -336,13 +409,12 @@ nothing_cb(int fd, void *data)
 	return false;
 }
 
-int
-setup_machine(struct init *init)
+/* What the last image left. */
+static int
+inherit(struct init *init)
 {
-	int r = make_modules(init);
+	int r;
 
-	if (r < 0)
-		return r;
 	invariant_set_hook(invariant_cb, init);
 	if (init->options.state_fd >= 0) {
 		r = state_load(init, init->options.state_fd);
@@ -354,11 +426,15 @@ setup_machine(struct init *init)
 	}
 	if (init->core == NULL)
 		crash_close_strangers(nothing_cb, NULL); /* servants see the end of their links and leave */
-	if (init->core == NULL) {
-		r = make_fresh(init);
-		if (r < 0)
-			return r;
-	}
+	return 0;
+}
+
+/* From here on what happens is written down. */
+static int
+open_books(struct init *init)
+{
+	int r;
+
 	open_listen(init);
 	if (init->ring_fd < 0)
 		init->ring_fd = memfile_new("upstart-log");
@@ -371,7 +447,34 @@ setup_machine(struct init *init)
 		if (r < 0)
 			log_error("Unable to record to %s: %s", init->options.record, strerror(-r));
 	}
-	return sources_setup(init);
+	return 0;
+}
+
+int
+setup_machine(struct init *init)
+{
+	static const struct step steps[] = {
+		{ make_loop, NULL },
+		{ brain_init, brain_deinit },
+		{ own_init, own_deinit },
+		{ reaper_init, reaper_deinit },
+		{ timers_init, timers_deinit },
+		{ fdtable_init, fdtable_deinit },
+		{ spawns_init, spawns_deinit },
+		{ logs_init, logs_deinit },
+		{ servants_init, servants_deinit },
+		{ clients_init, clients_deinit },
+		{ sources_init, sources_deinit },
+		{ events_init, events_deinit },
+		{ attach_sink, NULL },
+		{ inherit, NULL },
+		{ choose_address, NULL },
+		{ make_fresh, drop_fresh },
+		{ open_books, NULL },
+		{ sources_setup, sources_drop },
+	};
+
+	return take_steps(init, steps, ARRAY_SIZE(steps), &init->setup.machine);
 }
 
 /* -- the first steps ----------------------------------------------------------------------------------- */

@@ -120,6 +120,18 @@ sources_setup(struct init *init)
 	return places_sources(init);
 }
 
+void
+sources_drop(struct init *init)
+{
+	struct source *source, *next;
+
+	DL_FOREACH_SAFE(init->sources->list, source, next) {
+		DL_DELETE(init->sources->list, source);
+		free(source->path);
+		free(source);
+	}
+}
+
 /* -- reading one ---------------------------------------------------------------------------- */
 
 /*

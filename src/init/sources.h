@@ -15,6 +15,7 @@ void sources_deinit(struct init *init);
 
 /* The directories of this init, from options and environment. 0 or -ENOMEM. */
 int must_check sources_setup(struct init *init);
+void sources_drop(struct init *init); /* those again, of which nothing was read yet */
 /* Append one: a directory, or (`file`) the file of global settings. 0 or -ENOMEM. */
 int must_check sources_add(struct init *init, const char *path, bool file);
 /* Read all for the first time and watch it. After a re-exec only what has changed is told to the core. */
