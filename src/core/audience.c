@@ -3,10 +3,10 @@
  * Who listens to which events: an index of the leaves of all conditions, so that an event costs what those cost who may
  * match it, however many jobs there are.
  *
- * Leaves lie under the name of their event, and there, if they want a certain value (`started web`, `stopping JOB=web`),
- * in the row of those who want it: for each of its variables an event finds two rows, that of who asks for the value of that
- * key and that of who asks for the value, wherever. A leaf that wants several values lies where fewest are, so that one that
- * nearly all want, as RESULT=ok, costs nothing.
+ * Leaves lie under the name of their event, and there, if they want a certain value (`started web`, `stopping
+ * JOB=web`), in the row of those who want it: for each of its variables an event finds two rows, that of who asks for
+ * the value of that key and that of who asks for the value, wherever. A leaf that wants several values lies where
+ * fewest are, so that one that nearly all want, as RESULT=ok, costs nothing.
  *
  * This says who may match; whether they do is told by job/condition.h.
  */
@@ -73,8 +73,8 @@ get_row(struct audience *a, char *value)
 /* -- coming and going ------------------------------------------------------------------------------- */
 
 /*
- * Of the values that a leaf wants, the one that fewest want so far: owned by the caller, and NULL if it wants none. 0 or
- * -ENOMEM.
+ * Of the values that a leaf wants, the one that fewest want so far: owned by the caller, and NULL if it wants none.
+ * 0 or -ENOMEM.
  */
 static int
 choose(const struct audience *a, const struct condition_node *node, char **best)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Conditions at work: which events their leaves hold, and what follows when one has become true. Who may be asked about an
- * event is in audience.c.
+ * Conditions at work: which events their leaves hold, and what follows when one has become true. Who may be asked
+ * about an event is in audience.c.
  *
  * For one event the classes come in the order in which they were first loaded, and of each class
  * the instances' stop on before the class's start on (runtime.md 2.3).

@@ -126,7 +126,7 @@ struct init {
 	struct {
 		int argc;
 		char **argv;		  /* borrowed from main() */
-		size_t surroundings, machine; /* so many steps are done: one that failed is taken again, and none before it */
+		size_t surroundings, machine; /* so many steps are done, and are not taken again */
 	} setup;
 
 	char *program;	      /* owned: what it was started as, without folder */

@@ -13,8 +13,8 @@
 /* Options, mode, and whether this process may be that kind of init at all (control.md 1.1). */
 int setup_options(struct init *init, int argc, char **argv);
 /*
- * Surroundings: descriptors, devices, environment, limits. 0 or a negative errno: called again, with the same arguments, this
- * goes on where it failed, as does the next.
+ * Surroundings: descriptors, devices, environment, limits. 0 or a negative errno: called again, with the same
+ * arguments, this goes on where it failed, as does the next.
  */
 int must_check setup_surroundings(struct init *init, int argc, char **argv);
 /* Loop, signals, and all that hangs from struct init; what the last image left. 0 or a negative errno. */

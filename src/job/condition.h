@@ -53,8 +53,8 @@ int must_check condition_node_test(const struct condition_node *node, const char
 				   char *const *vars, unsigned flags);
 
 /*
- * Does an argument of a leaf (VALUE or KEY=VALUE) stand for one value, literally: no pattern, no $VARIABLE, no !=? Then no event
- * matches, with whatever flags, unless one of its variables (KEY's, if there is one) has that value.
+ * Does an argument of a leaf (VALUE or KEY=VALUE) stand for one value, literally: no pattern, no $VARIABLE, no !=?
+ * Then no event matches, with whatever flags, unless one of its variables (KEY's, if there is one) has that value.
  */
 bool condition_argument_is_plain(const char *arg);
 

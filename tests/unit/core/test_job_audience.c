@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The index of conditions: whatever a leaf asks for, the event that matches it finds it, and no other does. What matches is
- * told by job/condition.h.
+ * The index of conditions: whatever a leaf asks for, the event that matches it finds it, and no other does. What
+ * matches is told by job/condition.h.
  */
 #include "rig.h"
 
-#include "job/condition.h"
 #include "../../sim/rng.h"
+#include "job/condition.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,9 +15,10 @@
 #define LEAVES 30
 #define EVENTS 12
 
-static const char *const arguments[] = { "a",	 "b",	  "b*",	    "[ab]", "?",     "*",     "\\a",   "$A",	 "${X:-a}", "A=a",
-					 "A=b",	 "A=",	  "B=a",    "B=b",  "C=a",   "A!=a",  "A!=b",	"B!=*",	 "A=*",	    "A=[a]",
-					 "B=$X", "B=$Y", "A=${X:-b}", "AA=a", "A=a=b", "C!=$A" };
+static const char *const arguments[] = { "a",	 "b",	      "b*",   "[ab]",  "?",    "*",	"\\a",
+					 "$A",	 "${X:-a}",   "A=a",  "A=b",   "A=",   "B=a",	"B=b",
+					 "C=a",	 "A!=a",      "A!=b", "B!=*",  "A=*",  "A=[a]", "B=$X",
+					 "B=$Y", "A=${X:-b}", "AA=a", "A=a=b", "C!=$A" };
 static const char *const variables[] = { "A=a", "A=b", "A=", "B=a", "B=b", "C=a", "C=", "AA=a", "A=a=b", "X=a" };
 
 /* Up to `most` of them, in any order; owned. */
@@ -73,7 +74,8 @@ expect(struct rig *r, char *const *env, bool literal)
 		auto_strv char **vars = NULL;
 
 		assert_int_equal(job_class_environment(cls, r->config.job_env, r->config.own_env, &vars), 0);
-		if (condition_node_test(&cls->start_on->nodes[0], "ev", env, vars, literal ? CONDITION_LITERAL : 0) == 1)
+		if (condition_node_test(&cls->start_on->nodes[0], "ev", env, vars, literal ? CONDITION_LITERAL : 0) ==
+		    1)
 			strbuf_addf(&lines, "spawn %s main\n", cls->name);
 	}
 	rig_expect(r, lines.p != NULL ? lines.p : "");

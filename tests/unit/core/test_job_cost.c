@@ -113,14 +113,16 @@ scene(struct rig *(*make)(void), int others)
 		(void) snprintf(name, sizeof(name), "other%05d", i);
 		if (i % 3 == 0)
 			(void) snprintf(text, sizeof(text),
-					"start on one-%d and two-%d or started gone%d;stop on three-%d;exec o", i, i, i, i);
+					"start on one-%d and two-%d or started gone%d;stop on three-%d;exec o", i, i, i,
+					i);
 		else if (i % 3 == 1)
 			(void) snprintf(text, sizeof(text), "while other%05d and not no-%d;exec o", i - 1, i);
 		else
-			(void) snprintf(text, sizeof(text),
-					"start on stopping JOB=gone%d or net-up IFACE=eth%d;stop on stopped RESULT=failed "
-					"JOB=gone%d;exec o",
-					i, i, i);
+			(void) snprintf(
+			    text, sizeof(text),
+			    "start on stopping JOB=gone%d or net-up IFACE=eth%d;stop on stopped RESULT=failed "
+			    "JOB=gone%d;exec o",
+			    i, i, i);
 		(void) rig_define(r, name, text);
 	}
 	(void) rig_emit(r, "startup", NULL);

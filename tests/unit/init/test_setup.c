@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A start that fails for want of memory is gone on with, as process 1 must: nothing is done twice, and nothing is lost. Each
- * attempt is made in a child, since a start changes signals, limits and descriptors of the process.
+ * A start that fails for want of memory is gone on with, as process 1 must: nothing is done twice, and nothing is lost.
+ * Each attempt is made in a child, since a start changes signals, limits and descriptors of the process.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,9 +23,11 @@
 
 extern char **environ;
 
-static char *arguments[] = { (char *) "init",	   (char *) "--user",  (char *) "--no-dbus", (char *) "--confdir",
-			     (char *) "/nowhere/a", (char *) "--append-confdir", (char *) "/nowhere/b",
-			     (char *) "--logdir",  (char *) "/nowhere/log", NULL };
+static char *arguments[] = { (char *) "init",	      (char *) "--user",
+			     (char *) "--no-dbus",    (char *) "--confdir",
+			     (char *) "/nowhere/a",   (char *) "--append-confdir",
+			     (char *) "/nowhere/b",   (char *) "--logdir",
+			     (char *) "/nowhere/log", NULL };
 #define N_ARGUMENTS ((int) ARRAY_SIZE(arguments) - 1)
 
 static long *left; /* shared with the children: what the last one did not give back */
