@@ -283,6 +283,11 @@ carry_out(struct world *w, const struct effect *e)
 			set_resting(w, p, false);
 		}
 		break;
+	case EFFECT_MAIN:
+		p = map_get_id(&w->by_id, e->main.process);
+		if (p != NULL)
+			p->pid = e->main.pid;
+		break;
 	case EFFECT_TIMER:
 		set_timer(w, e->timer.timer, e->timer.due);
 		break;
@@ -356,10 +361,64 @@ is_waited_for_to_be_ready(const struct world *w, const struct imagined *p)
 	       core_instance(w->core, p->job, p->instance, &view) == 0 && view.state == JOB_SPAWNED;
 }
 
+/* The family of a main process that daemonises. */
+struct kin {
+	const struct imagined *of;
+	int32_t eldest; /* 0: nobody, it is not followed */
+	size_t n;
+	bool itself; /* the process that stands for it is a member */
+};
+
+static void
+note_kin_cb(const struct core_member *m, void *data)
+{
+	struct kin *kin = data;
+
+	if (m->process != kin->of->id)
+		return;
+	if (kin->n++ == 0)
+		kin->eldest = m->pid;
+	kin->itself = kin->itself || m->pid == kin->of->pid;
+}
+
+static struct kin
+kin_of(const struct world *w, const struct imagined *p)
+{
+	struct kin kin = { .of = p };
+
+	if (p->kind == PROCESS_MAIN)
+		core_each_member(w->core, note_kin_cb, &kin);
+	return kin;
+}
+
+/*
+ * On the way to be a daemon: who is alone forks, and whoever has a child ends, until there is the process that the job
+ * expects. False: it is there, or none is expected.
+ */
+static bool
+daemonise(struct world *w, const struct imagined *p)
+{
+	struct kin kin = kin_of(w, p);
+	struct input in = { .type = INPUT_EXITED, .exited = { kin.eldest, 0 } };
+
+	if (kin.n == 0 || !core_process_is_awaited(w->core, p->id))
+		return false;
+	if (kin.n == 1) {
+		in.type = INPUT_FAMILY;
+		in.family = (struct input_family){ .process = p->id,
+						   .what = FAMILY_NEWS_FORKED,
+						   .pid = kin.eldest,
+						   .other = ++w->last_pid };
+	}
+	feed(w, &in);
+	return true;
+}
+
 static void
 feed_process(struct world *w, uint32_t type, struct imagined *p)
 {
 	struct input in = { .type = type };
+	struct kin kin;
 
 	switch (type) {
 	case INPUT_SPAWNED:
@@ -380,7 +439,9 @@ feed_process(struct world *w, uint32_t type, struct imagined *p)
 		w->ended_job = p->kind == PROCESS_MAIN && p->signal == 0 ? p->job : NULL;
 		w->hush =
 		    p->signal != 0 && p->cls != NULL && !job_class_exit_is_normal(p->cls, JOB_EXIT_SIGNAL(p->signal));
-		in.exited = (struct input_exited){ p->pid, p->signal != 0 ? JOB_EXIT_SIGNAL(p->signal) : 0 };
+		kin = kin_of(w, p);
+		in.exited = (struct input_exited){ kin.n == 0 || kin.itself ? p->pid : kin.eldest,
+						   p->signal != 0 ? JOB_EXIT_SIGNAL(p->signal) : 0 };
 		break;
 	}
 	feed(w, &in);
@@ -427,6 +488,8 @@ live(struct world *w, struct imagined *p)
 		feed_process(w, INPUT_EXEC_DONE, p);
 	else if (is_waited_for_to_be_ready(w, p))
 		feed_process(w, p->cls->expect == EXPECT_STOP ? INPUT_STOPPED : INPUT_SAID, p);
+	else if (daemonise(w, p))
+		return true; /* the process that stands for it may have changed */
 	else if (w->question->emits && p->kind == PROCESS_MAIN && !p->said)
 		say(w, p);
 	else if (!lasts)

@@ -49,6 +49,23 @@ def test_what_is_told_then_happens(net):
     assert "stop/waiting" in net.status("foo")
 
 
+def test_daemons_are_foreseen(make_session):
+    session = make_session()
+    session.job("forks", "expect fork\nexec sh -c 'sleep 9999 & exit 0'\n")
+    session.job("twice", "start on started forks\nexpect daemon\nexec sh -c '(sleep 9999 & exit 0) & exit 0'\n")
+    session.job("last", "start on started twice\ntask\nexec true\n")
+    session.start()
+    session.wait_jobs(3)
+    told = json.loads(session.ctl("plan", "--json", "start", "forks"))
+    assert (told["complete"], told["answer"]) == (True, {"ok": True})
+    assert [place["job"] for place in told["started"]] == ["forks", "twice"]
+    assert [place["job"] for place in told["ran"]] == ["last"]
+    assert "stop/waiting" in session.status("forks")
+    session.ctl("start", "forks")
+    session.wait_status("twice", "start/running")
+    assert "start/running" in session.status("forks")
+
+
 def test_text_is_in_order(net):
     assert net.ctl("plan", "start", "web") == (
         "   1  web starts, as asked\n"

@@ -418,6 +418,62 @@ test_service_that_stops_itself_becomes_ready(void **state)
 	assert_plan(m, WORLD_START, "web", "   1  web starts, as asked\n   2  web is running\nstarted: web\n");
 }
 
+/* However a service says that it is ready, the imaginary one does so as its job expects, and serves. */
+static void
+test_service_becomes_ready_as_it_is_expected_to(void **state)
+{
+	static const char *const expects[] = { "none",	     "stop",   "fork", "daemon",	    "exit",
+					       "pidfile /p", "notify", "fd 3", "listen 80" };
+	struct model *m = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(expects); i++) {
+		auto_free char *text = str_printf("expect %s;post-start exec h;exec web", expects[i]);
+
+		define(m, "web", text);
+		define(m, "after", "start on started web;task;exec after");
+		assert_plan(m, WORLD_START, "web",
+			    "   1  web starts, as asked\n"
+			    "   2  web is running\n"
+			    "   3  after starts, on started\n"
+			    "   4  event started JOB=web INSTANCE= waits for after\n"
+			    "   5  after stops, it has ended\n"
+			    "   6  after has stopped\n"
+			    "started: web\n"
+			    "ran: after\n");
+	}
+}
+
+/* One that is half on its way to be a daemon goes on from there, and one that serves can be stopped. */
+static void
+test_daemon_that_is_there_goes_on(void **state)
+{
+	struct model *m = *state;
+	struct core_instance view;
+	struct input forked = { .type = INPUT_FAMILY };
+
+	define(m, "web", "expect daemon;exec web");
+	start(m, "web");
+	settle(m);
+	assert_plan(m, WORLD_EMIT, "x",
+		    "under way before: web start/spawned\n"
+		    "   1  event x\n"
+		    "   2  web is running\n"
+		    "started: web\n");
+	assert_int_equal(core_instance(m->core, "web", "", &view), 0);
+	forked.family = (struct input_family){ .what = FAMILY_NEWS_FORKED, .pid = view.processes[0].pid, .other = 1000 };
+	feed(m, &forked);
+	assert_plan(m, WORLD_EMIT, "x",
+		    "under way before: web start/spawned\n"
+		    "   1  event x\n"
+		    "   2  web is running\n"
+		    "started: web\n");
+	assert_plan(m, WORLD_STOP, "web",
+		    "under way before: web start/spawned\n"
+		    "   1  web stops, as asked\n"
+		    "   2  web has stopped\n"
+		    "stopped: web\n");
+}
+
 static void
 test_boot_takes_the_files_as_they_are(void **state)
 {
@@ -548,6 +604,8 @@ main(void)
 		test(test_rest_before_a_respawn_passes),
 		test(test_process_that_was_told_to_end_does),
 		test(test_service_that_stops_itself_becomes_ready),
+		test(test_service_becomes_ready_as_it_is_expected_to),
+		test(test_daemon_that_is_there_goes_on),
 		test(test_boot_takes_the_files_as_they_are),
 		test(test_json_says_the_same),
 		test(test_damaged_snapshot_is_refused),
