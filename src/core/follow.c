@@ -20,6 +20,7 @@
 
 #define CONTRADICTIONS_MAX 3 /* so often an instance may rise by one cause */
 #define WANTS_SPARE 64	     /* records of a class that may say nothing before they are dropped */
+#define ENVIRONMENT "$"	     /* a topic: the table of all jobs; no state is called so */
 
 /* -- wants ------------------------------------------------------------------------------- */
 
@@ -184,24 +185,41 @@ follow_name(struct core *core, struct slot *slot, const char *name)
 	return follow_topic(core, slot, name);
 }
 
+/* Do terms, or the names of instances, speak of variables? Then it matters what the environment of all jobs is. */
+static bool
+speaks_of_variables(const struct slot *slot, const struct condition *cond)
+{
+	if (strchr(class_of(slot)->instance, '$') != NULL)
+		return true;
+	for (int i = 0; i < cond->n_leaves; i++) {
+		char *const *args = cond->nodes[cond->leaves[i]].args;
+
+		for (; args != NULL && *args != NULL; args++)
+			if (strchr(*args, '$') != NULL)
+				return true;
+	}
+	return false;
+}
+
 static int
 listen(struct core *core, struct slot *slot, const struct condition *cond)
 {
 	size_t n = cond != NULL ? (size_t) cond->n_leaves : 0;
+	int r = 0;
 
 	unlisten(core, slot);
 	if (n == 0)
 		return 0;
-	slot->followers = calloc(2 * n, sizeof(*slot->followers));
+	slot->followers = calloc(2 * n + 1, sizeof(*slot->followers));
 	if (slot->followers == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (follow_name(core, slot, cond->nodes[cond->leaves[i]].name) == 0)
-			continue;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = follow_name(core, slot, cond->nodes[cond->leaves[i]].name);
+	if (r == 0 && speaks_of_variables(slot, cond))
+		r = follow_topic(core, slot, ENVIRONMENT);
+	if (r < 0)
 		unlisten(core, slot);
-		return -ENOMEM;
-	}
-	return 0;
+	return r;
 }
 
 /* -- looking ---------------------------------------------------------------------------------- */
@@ -546,6 +564,12 @@ follow_own(const struct job *job)
 {
 	if (job->slot->in_list)
 		job->slot->look_cause = job->cause;
+}
+
+void
+follow_environment_changed(struct core *core)
+{
+	follow_changed(core, ENVIRONMENT, (struct origin) { 0 }, NULL);
 }
 
 void

@@ -664,6 +664,7 @@ void follow_changed(struct core *core, const char *name, struct origin from, con
 void follow_mark(struct core *core, const char *name, struct origin from, const struct event *event); /* and not look */
 /* What the instance's own `while` is marked for goes back to the instance. */
 void follow_own(const struct job *job);
+void follow_environment_changed(struct core *core); /* of all jobs: those look that speak of variables */
 void follow_all(struct core *core);  /* something else that decides who may run has changed: who runs, and who might */
 void follow_live(struct core *core); /* the same where nobody can rise by it */
 void follow_awake(struct core *core); /* the system has started */

@@ -602,6 +602,8 @@ request_set_env(struct core *core, const struct input_set_env *in)
 		}
 		r = change_job_env(core, job, in);
 	}
+	if (in->job == NULL)
+		follow_environment_changed(core);
 	if (r < 0)
 		return refuse(core, &who, ERR_NO_MEMORY, "Out of Memory");
 	request_answer(core, who.request, 0, NULL, NULL, NULL, NULL);

@@ -271,6 +271,50 @@ test_job_env_of_unknown_ones(void **state)
 		      "reply 2 error UnknownJobInstance: Unknown instance: 7 of job tty\n");
 }
 
+/* What terms of a `while`, and names of instances, say with variables of that table is another thing at once. */
+static void
+test_job_env_global_change_counts_for_states(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "bar", "instance $N;exec bar");
+	(void) rig_define(r, "foo", "while bar INSTANCE=$WHICH;exec foo");
+	(void) rig_define(r, "per", "instance $WHICH;while bar;exec per");
+	(void) rig_emit(r, "startup", NULL);
+	set_env(r, ENV_SET, NULL, NULL, "WHICH=1", true);
+	(void) rig_start(r, "bar", "N=2");
+	rig_settle(r);
+	rig_assert_state(r, "foo", "none");
+	rig_assert_state(r, "per/1", "start/running");
+	set_env(r, ENV_SET, NULL, NULL, "WHICH=2", true);
+	rig_settle(r);
+	rig_assert_state(r, "foo", "start/running");
+	rig_assert_state(r, "per/1", "none");
+	rig_assert_state(r, "per/2", "start/running");
+	set_env(r, ENV_SET, NULL, NULL, "WHICH=3", false);
+	rig_assert_state(r, "foo", "start/running");
+	set_env(r, ENV_RESET, NULL, NULL, NULL, true);
+	rig_settle(r);
+	rig_assert_state(r, "foo", "none");
+	rig_assert_state(r, "per/2", "none");
+}
+
+/* Those that speak of no variable are not even looked at. */
+static void
+test_job_env_global_change_is_nothing_to_other_states(void **state)
+{
+	struct rig *r = *state;
+	struct core_counts before, after;
+
+	(void) rig_define(r, "bar", "exec bar");
+	(void) rig_define(r, "foo", "while bar INSTANCE= and not baz;exec foo");
+	(void) rig_emit(r, "startup", NULL);
+	core_counts(r->core, &before);
+	set_env(r, ENV_SET, NULL, NULL, "WHICH=2", true);
+	core_counts(r->core, &after);
+	assert_int_equal(after.visits, before.visits);
+}
+
 #define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -288,6 +332,8 @@ main(void)
 		BENCHED(test_job_env_table_is_edited),
 		BENCHED(test_job_env_empty_variable_is_refused),
 		BENCHED(test_job_env_global_change_reaches_instances),
+		BENCHED(test_job_env_global_change_counts_for_states),
+		BENCHED(test_job_env_global_change_is_nothing_to_other_states),
 		BENCHED(test_job_env_of_one_instance),
 		BENCHED(test_job_env_of_unknown_ones),
 	};
