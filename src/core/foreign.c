@@ -151,19 +151,20 @@ state_free(struct core *core, struct foreign *state)
 	free(state);
 }
 
-/* It need not have a holder yet. NULL: out of memory, and oom is set. */
+/* It need not have a holder yet. Takes the key. NULL: out of memory, and oom is set. */
 static struct foreign *
-state_make(struct core *core, struct known *known, char *const *env)
+state_make(struct core *core, struct known *known, char *const *env, char *key)
 {
 	struct foreign *state = calloc(1, sizeof(*state));
 
 	if (state == NULL) {
+		free(key);
 		core->oom = true;
 		return NULL;
 	}
 	state->known = known;
-	state->key = state_key(env);
-	if (state->key == NULL || strv_dup(&state->env, env) < 0 || map_put(&known->by_key, state->key, state) < 0) {
+	state->key = key;
+	if (strv_dup(&state->env, env) < 0 || map_put(&known->by_key, key, state) < 0) {
 		(void) strv_free(state->env);
 		free(state->key);
 		free(state);
@@ -233,20 +234,25 @@ hold_end(struct core *core, struct hold *hold)
 bool
 hold_begin(struct core *core, struct known *known, char *const *env, struct owner *owner)
 {
-	struct foreign *state = foreign_find(core, known, env);
+	char *key = state_key(env);
+	struct foreign *state = key != NULL ? map_get(&known->by_key, key) : NULL;
 	struct hold *held = state != NULL ? hold_get(state, owner) : NULL;
 	bool is_new = state == NULL;
 
-	if (core->oom)
-		return false;
-	if (held != NULL) {
-		held->stale = false;
+	if (key == NULL) {
+		core->oom = true;
 		return false;
 	}
 	if (is_new)
-		state = state_make(core, known, env);
+		state = state_make(core, known, env, key);
+	else
+		free(key);
 	if (state == NULL)
 		return false;
+	if (held != NULL) {
+		held->stale = held->leaving = false;
+		return false;
+	}
 	if (hold_add(core, state, owner, core_new_id(core), false) < 0) {
 		if (is_new)
 			state_free(core, state);
@@ -603,14 +609,18 @@ get_state(struct core *core, struct wire_in *in, struct known *known)
 {
 	auto_strv char **env = NULL;
 	struct foreign *state;
+	char *key;
 	int r = wire_get_array(in) == 2 ? wire_get_strv(in, &env) : -EBADMSG;
 
 	if (r < 0)
 		return r;
-	state = foreign_find(core, known, env);
-	if (state != NULL)
-		return -EBADMSG;
-	state = state_make(core, known, env);
+	key = state_key(env);
+	if (key == NULL || map_get(&known->by_key, key) != NULL) {
+		r = key == NULL ? -ENOMEM : -EBADMSG;
+		free(key);
+		return r;
+	}
+	state = state_make(core, known, env, key);
 	if (state == NULL)
 		return -ENOMEM;
 	for (size_t n = wire_get_array(in); n > 0 && r == 0 && !in->bad; n--)

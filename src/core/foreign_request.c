@@ -303,13 +303,7 @@ do_replace(struct core *core, struct change *c)
 	DL_FOREACH2(owner->holds, held, owned_next)
 		held->leaving = held->state->known == known;
 	while (next_env(&at, &env) > 0) {
-		struct foreign *state;
-
 		c->changed |= hold_begin(core, known, env, owner);
-		state = foreign_find(core, known, env);
-		held = state != NULL ? hold_get(state, owner) : NULL;
-		if (held != NULL)
-			held->leaving = false;
 		(void) strv_free(env);
 	}
 	DL_FOREACH_SAFE2(owner->holds, held, next, owned_next)
