@@ -147,7 +147,7 @@ struct msg_log_flushed {
 /* What control asks of init. R: a request (changes something, journaled, answered once); Q: a query. */
 enum request_action {
 	REQUEST_EMIT,		  /* R name env wait literal [only classes instances] [fds] -> - */
-	REQUEST_JOB_START,	  /* R job env wait [token]         -> instance */
+	REQUEST_JOB_START,	  /* R job env wait [token options] -> instance */
 	REQUEST_JOB_STOP,	  /* R job env wait [token]         -> - */
 	REQUEST_JOB_RESTART,	  /* R job env wait [token]         -> instance */
 	REQUEST_INSTANCE_START,	  /* R job instance wait            -> - */

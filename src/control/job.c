@@ -67,11 +67,11 @@ job_get_all_instances(struct call *call)
 
 /* -- changes ------------------------------------------------------------------ */
 
-/* Ask for a change of a job: environment, wait, and a token where the method has one. */
+/* Ask for a change of a job: environment, wait, and a token where the method has one. `options`: REQUEST_OPTION_*. */
 static void
-change_job(struct call *call, enum request_action action, call_finish_fn finish)
+change_job_with(struct call *call, enum request_action action, uint32_t options, call_finish_fn finish)
 {
-	struct msg_request request = { .action = action };
+	struct msg_request request = { .action = action, .options = options };
 	struct args args;
 
 	args_init(&args, call);
@@ -83,10 +83,22 @@ change_job(struct call *call, enum request_action action, call_finish_fn finish)
 	(void) strv_free(request.env);
 }
 
+static void
+change_job(struct call *call, enum request_action action, call_finish_fn finish)
+{
+	change_job_with(call, action, 0, finish);
+}
+
 void
 job_start(struct call *call)
 {
 	change_job(call, REQUEST_JOB_START, finish_instance);
+}
+
+void
+job_start_when_ready(struct call *call)
+{
+	change_job_with(call, REQUEST_JOB_START, REQUEST_OPTION_WHEN_READY, finish_instance);
 }
 
 void

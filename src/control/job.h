@@ -13,6 +13,7 @@ void job_get_instance_by_name(struct call *call);
 void job_get_all_instances(struct call *call);
 /* Also, or only, the variants with a token. */
 void job_start(struct call *call);
+void job_start_when_ready(struct call *call);
 void job_stop(struct call *call);
 void job_restart(struct call *call);
 void job_reset(struct call *call);

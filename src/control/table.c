@@ -91,6 +91,7 @@ const struct method methods[] = {
 	{ IFACE_JOB, "Restart", "asb", "o", "env wait instance", NULL, NULL, job_restart },
 
 	{ IFACE_JOB2, "StartWithToken", "asbs", "o", "env wait token instance", NULL, NULL, job_start },
+	{ IFACE_JOB2, "StartWhenReady", "asbs", "o", "env wait token instance", NULL, NULL, job_start_when_ready },
 	{ IFACE_JOB2, "StopWithToken", "asbs", "", "env wait token", NULL, NULL, job_stop },
 	{ IFACE_JOB2, "RestartWithToken", "asbs", "o", "env wait token instance", NULL, NULL, job_restart },
 	{ IFACE_JOB2, "ResetWithToken", "asbs", "", "env wait token", NULL, NULL, job_reset },

@@ -194,9 +194,9 @@ binding_find(struct core *core, const struct slot *slot, const struct condition 
 	return truth;
 }
 
-/* How many `not`s stand over a node: is it asked for the contrary? */
-static bool
-is_negated(const struct condition *cond, int index)
+/* By how many `not`s stand over it. */
+bool
+binding_is_negated(const struct condition *cond, int index)
 {
 	bool negated = false;
 
@@ -225,7 +225,7 @@ binding_term(struct core *core, const struct slot *slot, const struct condition 
 {
 	struct evaluation x = { .core = core, .root = scope_root(slot->name), .cond = cond };
 
-	*negated = is_negated(cond, cond->leaves[leaf]);
+	*negated = binding_is_negated(cond, cond->leaves[leaf]);
 	*truth = find_term(&x, &cond->nodes[cond->leaves[leaf]], env, *negated, found);
 	return x.nomem ? -ENOMEM : 0;
 }

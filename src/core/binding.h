@@ -44,6 +44,9 @@ enum truth binding_find(struct core *core, const struct slot *slot, const struct
 int must_check binding_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf,
 			    char *const *env, bool *negated, enum truth *truth, struct bindings *found);
 
+/* Is what stands at that place of the expression asked for the contrary? */
+bool binding_is_negated(const struct condition *cond, int index);
+
 /*
  * The terms that keep an expression from holding, as text: "bar, not gdm". Owned; NULL when out of memory.
  */

@@ -307,8 +307,8 @@ core_want(const struct core *core, const char *job, const char *instance, struct
 
 	if (want == NULL)
 		return -ENOENT;
-	*view = (struct core_want){ want->armed,  want->spent,	want->bound, want_holds(core, slot, want),
-				    want->arming, want->binding };
+	*view = (struct core_want){ want->armed,  want->spent,	 want->bound,		want_holds(core, slot, want),
+				    want->arming, want->binding, await_count(want) };
 	return 0;
 }
 

@@ -119,6 +119,7 @@ struct core_want {
 	bool wanted;	      /* its goal is start exactly when this is so */
 	char *const *arming;  /* what it was armed with */
 	char *const *binding; /* the states that hold for it, while bound */
+	size_t awaited;	      /* calls that wait until it is started */
 };
 
 /* 0, or -ENOENT: there is no record. */

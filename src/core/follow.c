@@ -13,6 +13,7 @@
 #include "core/policy.h"
 
 #include "common/log.h"
+#include "common/msg.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,6 +83,7 @@ want_free(struct slot *slot, struct want *want)
 	(void) strv_free(want->arming);
 	(void) strv_free(want->binding);
 	(void) strv_free(want->fresh);
+	u64v_deinit(&want->awaiting);
 	free(want->name);
 	free(want);
 }
@@ -97,7 +99,7 @@ arms_itself(const struct slot *slot)
 static bool
 says_nothing(const struct slot *slot, const struct want *want)
 {
-	if (job_find(slot, want->name) != NULL || (want->bound && want->spent))
+	if (job_find(slot, want->name) != NULL || (want->bound && want->spent) || want->awaiting.n > 0)
 		return false;
 	return arms_itself(slot) ? want->armed && want->arming == NULL && !want->bound : !want->armed;
 }
@@ -395,6 +397,7 @@ contradicts_itself(struct core *core, const struct slot *slot, struct want *want
 	if (want->rises++ == CONTRADICTIONS_MAX)
 		core_log(core, LOG_LEVEL_ERROR, "%s%s%s%s contradicts itself: whenever it starts, its 'while' ceases to hold",
 			 slot->name, *want->name ? " (" : "", want->name, *want->name ? ")" : "");
+	await_in_vain(core, want, ERR_CONDITION_NOT_MET, "Its 'while' ceases to hold whenever it starts");
 	if (want->rises == UINT32_MAX)
 		want->rises--;
 	return true;
@@ -478,6 +481,7 @@ look(struct core *core, struct slot *slot)
 	slot->look_lineage = (struct lineage) { 0 };
 	if (while_of(slot) == NULL) {
 		/* No `while` any more: what runs goes on as any other job. */
+		await_none(core, slot, ERR_CONDITION_NOT_MET, "It has no 'while' any more");
 		DL_FOREACH_SAFE(slot->wants, want, next)
 			want_free(slot, want);
 		u64v_deinit(&events);
@@ -686,12 +690,15 @@ follow_arm(struct core *core, struct slot *slot, const char *name, char *const *
 }
 
 void
-follow_disarm(struct slot *slot, const char *name)
+follow_disarm(struct core *core, struct slot *slot, const char *name)
 {
-	struct want *want = want_get(slot, name);
+	/* Of one that arms itself nothing need be known yet. */
+	struct want *want = arms_itself(slot) ? want_make(core, slot, name) : want_get(slot, name);
 
-	if (want != NULL)
-		want->armed = false;
+	if (want == NULL)
+		return;
+	want->armed = false;
+	await_in_vain(core, want, ERR_CONDITION_NOT_MET, "It was stopped before its 'while' held");
 }
 
 void
@@ -704,10 +711,10 @@ follow_spend(struct slot *slot, const char *name)
 }
 
 void
-follow_stopped(struct slot *slot, const char *name)
+follow_stopped(struct core *core, struct slot *slot, const char *name)
 {
 	if (class_of(slot)->start_on != NULL)
-		follow_disarm(slot, name);
+		follow_disarm(core, slot, name);
 	else
 		follow_spend(slot, name);
 }

@@ -17,6 +17,7 @@ static const struct wire_field emit_fields[] = {
 static const struct wire_field request_fields[] = {
 	F(U64, request, request), F(U32, request, kind),  F(STR, request, job),   F(STR, request, instance),
 	F(STRV, request, env),    F(BOOL, request, wait), F(STR, request, token), F(I32, request, caller),
+	F(BOOL, request, when_ready),
 };
 static const struct wire_field spawned_fields[] = { F(U64, spawned, process), F(I32, spawned, pid) };
 static const struct wire_field spawn_failed_fields[] = {

@@ -94,6 +94,7 @@ struct input_request {
 	bool wait;
 	char *token;
 	int32_t caller; /* as in input_emit */
+	bool when_ready; /* JOB_START: not before its `while` holds */
 };
 
 struct input_spawned {

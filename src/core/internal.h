@@ -21,6 +21,7 @@
  *   foreign.c    states that no job has: who holds them; foreign_request.c: who asks for them
  *   follow.c     `while`: which instances are wanted, and making it so
  *   binding.c    the expression of a `while`: in which environments it holds
+ *   await.c      starts that wait until a `while` holds
  *   quarantine.c what stands in for an input that can't be applied; instances nothing is done about
  *   registry.c   classes by name, and their replacement
  *   request.c    what clients ask, tokens, answers
@@ -84,6 +85,8 @@ struct want {
 	bool fell;	/* it was bound until this look */
 	bool seen;	/* this look found a binding, which is in: */
 	char **fresh;	/* owned */
+	struct u64v awaiting; /* calls that wait until it is started: see await.c; with some it is in core.awaited */
+	struct want *await_prev, *await_next;
 	uint64_t chain; /* the cause of its last rise; see job.cause */
 	uint32_t rises; /* by that cause */
 };
@@ -361,6 +364,7 @@ struct core {
 	struct map topics; /* name of a state -> topic */
 	struct topic *topic_list;
 	struct slot *to_look; /* those whose `while` may have changed */
+	struct want *awaited; /* those that calls wait for */
 	bool looking;
 	struct job *followed; /* those whose main process has a family that is followed */
 	bool awake;	      /* the system has started: states count from now on */
@@ -618,6 +622,8 @@ typedef void (*state_fn)(char *const *env, void *data);
  * under the name.
  */
 bool state_each(const struct core *core, struct span root, const char *name, bool present, state_fn fn, void *data);
+/* The job that jobs of the session of `root` mean by a name: one of the same session. NULL: none. */
+const struct slot *state_job(const struct core *core, struct span root, const char *name);
 /* Is it a name that no client may set: of a job, of how it ended, or of init itself? */
 bool state_is_reserved(const struct core *core, struct span root, const char *name);
 /* A job of that name is known from now on, or no longer. */
@@ -683,15 +689,28 @@ char *follow_instance_name(struct core *core, const struct slot *slot, char *con
  */
 struct want *follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew,
 			struct origin from);
-void follow_disarm(struct slot *slot, const char *name);
+void follow_disarm(struct core *core, struct slot *slot, const char *name);
 void follow_spend(struct slot *slot, const char *name);
-void follow_stopped(struct slot *slot, const char *name); /* it ended, or its stop on came true */
+/* It ended, or its stop on came true. */
+void follow_stopped(struct core *core, struct slot *slot, const char *name);
 /* The expression that counts; NULL: none. */
 const struct condition *follow_condition(const struct slot *slot);
 /* What variables of its terms speak of; `want` may be NULL. 0 or -ENOMEM. */
 int must_check follow_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env);
 /* The terms that do not hold; owned, NULL when out of memory. */
 char *follow_explain(struct core *core, const struct slot *slot, const struct want *want);
+
+/* await.c */
+/* The call waits until the instance is started. 0; 1: there would be a circle, it is answered at once; -ENOMEM. */
+int must_check await_ready(struct core *core, const struct slot *slot, struct want *want, const struct asker *who);
+/* It is: those who waited for that wait for the instance now. */
+void await_started(struct core *core, struct job *job);
+/* It won't be: of one record, or of all. */
+void await_in_vain(struct core *core, struct want *want, const char *error, const char *text);
+void await_none(struct core *core, struct slot *slot, const char *error, const char *text);
+size_t await_count(const struct want *want); /* of calls */
+void await_forget_requests(struct core *core); /* nobody hears the answers */
+void await_restore(struct core *core, struct want *want); /* after loading */
 
 /* past.c */
 /* A process ended with that status, or (`step` is not PAST_ENDED) could not be made with that errno. */

@@ -505,6 +505,7 @@ job_change_goal(struct core *core, struct job *job, enum job_goal goal)
 		if (job->state >= JOB_STOPPING && !job->restarting)
 			foreign_stopping(core, job, event_get(core, job->blocker));
 	} else {
+		await_started(core, job);
 		process_spare_hook(core, job);
 	}
 	if ((job->state == JOB_WAITING && goal == GOAL_START) || (job->state == JOB_RUNNING && goal == GOAL_STOP) ||

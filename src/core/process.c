@@ -393,7 +393,7 @@ main_ended(struct core *core, struct job *job, int32_t status)
 	else if (abnormal || unready)
 		main_fails(core, job, PROCESS_MAIN, status);
 	else {
-		follow_stopped(job->slot, job->name);
+		follow_stopped(core, job->slot, job->name);
 		state_ended(core, job, job->failed);
 		main_stops(core, job);
 	}

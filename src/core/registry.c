@@ -101,6 +101,7 @@ remove_class(struct core *core, struct slot *slot)
 	auto_free char *name = strdup(slot->name);
 
 	core_notify(core, NOTIFY_JOB_REMOVED, NULL, slot->name, NULL, NULL, 0);
+	await_none(core, slot, ERR_UNKNOWN_JOB, "The job is gone");
 	slot_free(core, slot);
 	if (name != NULL)
 		state_known(core, name);
@@ -150,6 +151,7 @@ registry_undefine(struct core *core, const struct input_undefine *in)
 	}
 	slot->successor = job_class_unref(slot->successor);
 	slot->has_successor = true;
+	await_none(core, slot, ERR_UNKNOWN_JOB, "The job is gone");
 	return follow_class(core, slot);
 }
 

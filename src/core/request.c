@@ -278,18 +278,31 @@ wait_or_answer(struct core *core, struct asked *a, struct job *job)
 	return 0;
 }
 
+/* Its states do not hold, and the caller waits until they do. 1 or -ENOMEM. */
+static int
+await_states(struct core *core, struct asked *a, struct want *want)
+{
+	int r = a->in->wait ? await_ready(core, a->slot, want, &a->who) : 1;
+
+	if (r > 0)
+		request_answer(core, a->who.request, a->who.token, NULL, NULL, a->slot->name, want->name);
+	return r < 0 ? r : 1;
+}
+
 /* A start of a job that follows states: 0: go on; 1: its states do not hold, which was said; -ENOMEM. */
 static int
 start_following(struct core *core, struct asked *a)
 {
 	const char *name = a->job != NULL ? a->job->name : a->instance;
 	struct origin from = { 0, caller_lineage(core, &a->who) };
-	const struct want *want = follow_arm(core, a->slot, name, a->in->env, true, from);
+	struct want *want = follow_arm(core, a->slot, name, a->in->env, true, from);
 	auto_free char *terms = NULL;
 	char **env = NULL;
 
 	if (want == NULL)
 		return -ENOMEM;
+	if (!want_holds(core, a->slot, want) && a->in->when_ready && !core->going_down && core->quiesce == QUIESCE_NOT)
+		return await_states(core, a, want);
 	if (!want_holds(core, a->slot, want)) {
 		terms = follow_explain(core, a->slot, want);
 		if (terms == NULL)
@@ -339,22 +352,31 @@ do_start(struct core *core, struct asked *a)
 	return r;
 }
 
+/* Does a process of the instance ask? Where it is not known who does, hooks on its way up are the likely ones. */
+static bool
+asks_for_itself(const struct core *core, const struct asked *a)
+{
+	const struct job *caller = map_get_id(&core->process_to_job, a->who.process);
+
+	if (a->job == NULL || caller != NULL || a->in->caller != 0)
+		return caller != NULL && caller == a->job;
+	return a->job->state < JOB_RUNNING;
+}
+
 /*
  * A job that follows states won't come back by itself after a stop. True: it was not running, and all is done. A stop
- * while a hook brings it up is the hook's way to say "not now": that counts until its states have changed.
+ * by one of its own processes is their way to say "not now": that counts until its states have changed.
  */
 static bool
 stop_following(struct core *core, struct asked *a)
 {
 	const char *name = a->job != NULL ? a->job->name : a->instance;
-	const struct want *want = want_get(a->slot, name);
-	bool is_up_to_now = a->job != NULL && a->job->state >= JOB_RUNNING;
 
-	if (a->job != NULL && !is_up_to_now)
+	if (asks_for_itself(core, a))
 		follow_spend(a->slot, name);
 	else
-		follow_disarm(a->slot, name);
-	if (want == NULL || a->job != NULL)
+		follow_disarm(core, a->slot, name);
+	if (a->job != NULL)
 		return false;
 	request_answer(core, a->who.request, a->who.token, NULL, NULL, a->slot->name, name);
 	return true;
@@ -648,6 +670,7 @@ forget_requests(struct core *core)
 	DL_FOREACH(core->tokens, t)
 		u64v_deinit(&t->requests);
 	call_forget_requests(core);
+	await_forget_requests(core);
 }
 
 void

@@ -70,6 +70,7 @@ static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 static const struct wire_field want_fields[] = {
 	F(STR, want, name),   F(STRV, want, arming), F(STRV, want, binding), F(BOOL, want, armed),
 	F(BOOL, want, spent), F(BOOL, want, bound),  F(U64, want, chain),    F(U32, want, rises),
+	F(U64V, want, awaiting),
 };
 static const struct wire_schema want_schema = WIRE_SCHEMA("want", want_fields);
 
@@ -339,6 +340,7 @@ get_want(struct core *core, struct wire_in *in, struct slot *slot)
 	flat.next = want->next;
 	free(want->name);
 	*want = flat;
+	await_restore(core, want);
 	return 0;
 }
 

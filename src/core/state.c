@@ -116,9 +116,8 @@ each_ended(const struct slot *slot, bool failed, state_fn fn, void *data)
 
 /* -- looking ------------------------------------------------------------------------------ */
 
-/* The job that jobs of the session of `root` mean by a name: one of the same session. */
-static const struct slot *
-slot_in(const struct core *core, struct span root, const char *name)
+const struct slot *
+state_job(const struct core *core, struct span root, const char *name)
 {
 	auto_free char *joined = root.n > 0 ? scope_join(root, name) : NULL;
 
@@ -130,7 +129,7 @@ slot_in(const struct core *core, struct span root, const char *name)
 bool
 state_each(const struct core *core, struct span root, const char *name, bool present, state_fn fn, void *data)
 {
-	const struct slot *slot = slot_in(core, root, name);
+	const struct slot *slot = state_job(core, root, name);
 	const char *slash = strrchr(name, '/');
 
 	if (slot != NULL) {
@@ -140,7 +139,7 @@ state_each(const struct core *core, struct span root, const char *name, bool pre
 	if (slash != NULL && (strcmp(slash, "/done") == 0 || strcmp(slash, "/failed") == 0)) {
 		auto_free char *job = span_dup((struct span) { name, (size_t) (slash - name) });
 
-		slot = job != NULL ? slot_in(core, root, job) : NULL;
+		slot = job != NULL ? state_job(core, root, job) : NULL;
 		if (slot == NULL)
 			return false;
 		each_ended(slot, strcmp(slash, "/failed") == 0, fn, data);
@@ -158,7 +157,7 @@ state_is_reserved(const struct core *core, struct span root, const char *name)
 {
 	const char *slash = strrchr(name, '/');
 
-	return slot_in(core, root, name) != NULL || strcmp(name, RUNLEVEL) == 0 ||
+	return state_job(core, root, name) != NULL || strcmp(name, RUNLEVEL) == 0 ||
 	       (slash != NULL && (strcmp(slash, "/done") == 0 || strcmp(slash, "/failed") == 0));
 }
 

@@ -232,7 +232,7 @@ fire_stop(struct core *core, struct job *job, const bool *used)
 	job->stop_env = strv_free(job->stop_env);
 	job->stop_env = env;
 	job->restart = false;
-	follow_stopped(job->slot, job->name);
+	follow_stopped(core, job->slot, job->name);
 	job->cause = cause_of(core, &job->stop, used);
 	first = foremost(core, &job->stop, used);
 	if (first != NULL)

@@ -261,6 +261,7 @@ do_job(struct init *init, const struct msg_request *m, struct files *files, uint
 	in.request.kind = kinds[m->action];
 	in.request.wait = m->wait;
 	in.request.caller = caller_of(m);
+	in.request.when_ready = (m->options & REQUEST_OPTION_WHEN_READY) != 0;
 	if (str_copy(&in.request.job, m->job) < 0 || str_copy(&in.request.instance, m->instance) < 0 ||
 	    copy_token(&in.request.token, m) < 0 || strv_dup(&in.request.env, m->env) < 0)
 		r = -ENOMEM;

@@ -215,6 +215,7 @@ put_record(struct writer *w, const char *job, const char *instance)
 	json_put_bool(&w->b, "holds", want.bound);
 	json_put_bool(&w->b, "armed", want.armed);
 	json_put_bool(&w->b, "spent", want.spent);
+	json_put_number(&w->b, "awaited", (int64_t) want.awaited);
 	json_put_strings(&w->b, "arming", want.arming);
 	json_put_strings(&w->b, "binding", want.bound ? want.binding : NULL);
 }

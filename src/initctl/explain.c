@@ -73,6 +73,7 @@ add_list(struct strbuf *b, const char *what, const json_t *list)
 static void
 add_while(struct strbuf *b, const json_t *expression)
 {
+	json_int_t awaited;
 	const json_t *term;
 	size_t i;
 
@@ -91,6 +92,9 @@ add_while(struct strbuf *b, const json_t *expression)
 	strbuf_addf(b, "\t\t%s%s, %s\n", json_is_set(expression, "armed") ? "armed" : "not armed",
 		    json_is_set(expression, "spent") ? " but spent until its states change" : "",
 		    json_is_set(expression, "wanted") ? "wanted" : "not wanted");
+	awaited = json_integer_value(json_object_get(expression, "awaited"));
+	if (awaited > 0)
+		strbuf_addf(b, "\t\t%lld start%s until it holds\n", (long long) awaited, awaited > 1 ? "s wait" : " waits");
 	add_list(b, "armed with", json_object_get(expression, "arming"));
 	add_list(b, "holds for", json_object_get(expression, "binding"));
 }

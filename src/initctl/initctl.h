@@ -21,6 +21,7 @@ struct initctl {
 	const char *dest;
 	/* options of commands */
 	bool no_wait;
+	bool when_ready;
 	bool enumerate;
 	bool warn;
 	bool global;

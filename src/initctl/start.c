@@ -12,11 +12,16 @@ run(struct initctl *ctl, char *const *operands)
 	pid_t progress;
 	int r;
 
+	if (ctl->when_ready && !operands[0])
+		return tool_misuse(&ctl->tool, _("missing job name"));
 	if (target_find(&target, ctl, operands) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	progress = ctl->no_wait || target.instance ? -1 : progress_begin(ctl, target.job, target.env);
 	if (target.instance)
 		r = upstart_instance_start(ctl->upstart, target.instance_path, false, &err);
+	else if (ctl->when_ready)
+		r = upstart_job_start_when_ready(ctl->upstart, target.job_path, target.env, !ctl->no_wait,
+						 &target.instance_path, &err);
 	else
 		r = upstart_job_start(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &target.instance_path,
 				      &err);
@@ -28,6 +33,8 @@ run(struct initctl *ctl, char *const *operands)
 
 static const struct option_spec options[] = {
 	OPTION_NO_WAIT(N_("do not wait for the job to start")),
+	{ 0, "when-ready", NULL, N_("do not fail while its states do not hold, but wait until they do"), OPTION_FLAG,
+	  offsetof(struct initctl, when_ready) },
 	OPTION_JSON,
 	OPTIONS_END,
 };
@@ -40,6 +47,9 @@ const struct command command_start = {
 	.summary = N_("Start a job."),
 	.help = N_("JOB is the name of the job; KEY=VALUE pairs go into its environment and may select or name the "
 		   "instance. Returns when the job is running, or when a task has finished.\n"
+		   "\n"
+		   "A job whose `while' does not hold comes up as soon as it does. The command fails then, or with --when-ready "
+		   "waits for that.\n"
 		   "\n"
 		   "Inside a job, without JOB, the instance of that job is meant and nothing is waited for."),
 	.options = options,

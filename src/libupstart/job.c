@@ -111,6 +111,21 @@ upstart_job_start(struct upstart *conn, const char *job, char *const *env, bool 
 }
 
 int
+upstart_job_start_when_ready(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
+			     struct upstart_error *err)
+{
+	const struct call call = { job, JOB2_INTERFACE, "StartWhenReady", wait ? CALL_WAIT_TOKEN : CALL_TOKEN, "abs" };
+	DBusMessage *reply = NULL;
+	char token[TOKEN_SIZE];
+	int r = client_token(token, err);
+
+	if (r < 0)
+		return r;
+	r = client_call(conn, &call, &reply, err, env, (int) wait, token);
+	return reply_path(r, &reply, instance, err);
+}
+
+int
 upstart_job_stop(struct upstart *conn, const char *job, char *const *env, bool wait, struct upstart_error *err)
 {
 	return job_request(conn, job, "Stop", "StopWithToken", env, wait, NULL, err);

@@ -47,6 +47,7 @@ struct upstart_error {
 #define UPSTART_ERROR_UNKNOWN_JOB_INSTANCE UPSTART_ERROR("UnknownJobInstance")
 #define UPSTART_ERROR_ALREADY_STARTED UPSTART_ERROR("AlreadyStarted")
 #define UPSTART_ERROR_ALREADY_STOPPED UPSTART_ERROR("AlreadyStopped")
+#define UPSTART_ERROR_CONDITION_NOT_MET UPSTART_ERROR("ConditionNotMet")
 #define UPSTART_ERROR_JOB_FAILED UPSTART_ERROR("JobFailed")
 #define UPSTART_ERROR_NOT_RUNNING UPSTART_ERROR("NotRunning")
 #define UPSTART_ERROR_EVENT_FAILED UPSTART_ERROR("EventFailed")
@@ -119,6 +120,12 @@ int upstart_job_instances(struct upstart *conn, const char *job, char ***instanc
 /* With `wait`: until running, or for a task finished; until stopped; until running again. `instance` may be NULL. */
 int upstart_job_start(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
 		      struct upstart_error *err);
+/*
+ * The same; a job whose `while` does not hold is waited for until it does. UPSTART_ERROR_CONDITION_NOT_MET: it was stopped
+ * before that. An init older than Upstart 2 does not know (UPSTART_ERROR_GONE).
+ */
+int upstart_job_start_when_ready(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
+				 struct upstart_error *err);
 int upstart_job_stop(struct upstart *conn, const char *job, char *const *env, bool wait, struct upstart_error *err);
 int upstart_job_restart(struct upstart *conn, const char *job, char *const *env, bool wait, char **instance,
 			struct upstart_error *err);

@@ -169,6 +169,7 @@ clients_request(struct world *w)
 		in.request.instance = n > 0 && chance(w, 90) ? strdup(names[below(w, (unsigned) n)]) : strdup("0");
 	}
 	in.request.wait = chance(w, 70);
+	in.request.when_ready = in.request.kind == JOB_START && chance(w, 30);
 	in.request.caller = random_caller(w);
 	in.request.token = in.request.request != 0 ? new_token(w) : NULL;
 	if (world_input(w, &in) < 0)

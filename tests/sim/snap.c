@@ -3,7 +3,7 @@
  * The reader of snapshots. The form is the one that src/core/save.c writes down at its top:
  *
  *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
- *   slot  = [{}, class id, successor id, [held], jobs [], what follows states …]
+ *   slot  = [{}, class id, successor id, [held], jobs [], wants [], what else follows states …]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
 #include "snap.h"
@@ -52,6 +52,12 @@ struct token_part {
 };
 static const struct wire_field token_fields[] = { WIRE_FIELD(U64V, struct token_part, requests) };
 static const struct wire_schema token_schema = WIRE_SCHEMA("token", token_fields);
+
+struct want_part {
+	struct u64v awaiting;
+};
+static const struct wire_field want_fields[] = { WIRE_FIELD(U64V, struct want_part, awaiting) };
+static const struct wire_schema want_schema = WIRE_SCHEMA("want", want_fields);
 
 /* Room for one more element of `size`, zeroed; NULL when out of memory. */
 static void *
@@ -139,6 +145,18 @@ get_job(struct snap *snap, struct wire_in *in, const char *slot)
 }
 
 static int
+get_want(struct snap *snap, struct wire_in *in)
+{
+	struct want_part part = { 0 };
+	int r = wire_get_struct(in, &want_schema, &part);
+
+	if (r == 0)
+		r = note_requests(snap, &part.awaiting, 0, 3);
+	wire_free_struct(&want_schema, &part);
+	return r;
+}
+
+static int
 get_slot(struct snap *snap, struct wire_in *in)
 {
 	struct slot_part part = { 0 };
@@ -155,7 +173,10 @@ get_slot(struct snap *snap, struct wire_in *in)
 		n = wire_get_array(in);
 	for (; r == 0 && n > 0; n--)
 		r = get_job(snap, in, part.name);
-	for (; r == 0 && parts > 5; parts--)
+	n = r == 0 && parts > 5 ? wire_get_array(in) : 0;
+	for (; r == 0 && n > 0; n--)
+		r = get_want(snap, in);
+	for (; r == 0 && parts > 6; parts--)
 		wire_skip(in);
 	wire_free_struct(&slot_schema, &part);
 	return in->bad ? -EBADMSG : r;

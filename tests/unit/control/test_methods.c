@@ -69,6 +69,7 @@ static const struct member {
 	{ JOB, I_JOB, "Stop", "asb", "", REQUEST_JOB_STOP },
 	{ JOB, I_JOB, "Restart", "asb", "o", REQUEST_JOB_RESTART },
 	{ JOB, I_JOB2, "StartWithToken", "asbs", "o", REQUEST_JOB_START },
+	{ JOB, I_JOB2, "StartWhenReady", "asbs", "o", REQUEST_JOB_START },
 	{ JOB, I_JOB2, "StopWithToken", "asbs", "", REQUEST_JOB_STOP },
 	{ JOB, I_JOB2, "RestartWithToken", "asbs", "o", REQUEST_JOB_RESTART },
 	{ JOB, I_JOB2, "ResetWithToken", "asbs", "", REQUEST_JOB_RESET },
@@ -158,7 +159,8 @@ check_request(const struct member *m, const struct said *said)
 	}
 	if (strcmp(m->in, "b") == 0)
 		assert_true(r->wait);
-	if (strstr(m->name, "Token") != NULL)
+	assert_int_equal(r->options, strcmp(m->name, "StartWhenReady") == 0 ? REQUEST_OPTION_WHEN_READY : 0);
+	if (strstr(m->name, "Token") != NULL || strcmp(m->name, "StartWhenReady") == 0)
 		assert_string_equal(r->token, "token");
 	else
 		assert_null(r->token);
