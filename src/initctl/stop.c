@@ -16,6 +16,11 @@ run(struct initctl *ctl, char *const *operands)
 		return EXIT_FAILURE;
 	progress = ctl->no_wait || target.instance ? -1 : progress_begin(ctl, target.job, target.env);
 	r = target_find_instance(&target, ctl, &err);
+	/* One that follows states and does not run can be stopped all the same: init knows. */
+	if (r < 0 && upstart_error_is(&err, UPSTART_ERROR_UNKNOWN_INSTANCE)) {
+		upstart_error_clear(&err);
+		r = 0;
+	}
 	if (r == 0 && target.instance)
 		r = upstart_instance_stop(ctl->upstart, target.instance_path, false, &err);
 	else if (r == 0)

@@ -53,6 +53,52 @@ def test_job_follows_a_state(session):
     assert states(session, "lan") == []
 
 
+def test_start_when_ready_waits_for_the_states(session):
+    session.job("web", "while lan\n" + SLEEP)
+    session.wait_job("web")
+    refused = session.command(INITCTL, "start", "web")
+    assert (refused.returncode, refused.stderr) == (1, "initctl: Its 'while' does not hold: lan (unknown)\n")
+    assert session.ctl("start", "--when-ready", "--no-wait", "web") == "web stop/waiting\n"
+    waiting = session.background("start", "--when-ready", "web")
+    stopped = session.background("start", "--when-ready", "web")
+    try:
+        wait_for(lambda: "\t\t2 starts wait until it holds\n" in session.ctl("explain", "web"), "both to wait")
+        session.ctl("set-state", "unrelated")
+        restart(session)
+        assert waiting.poll() is None
+        session.ctl("set-state", "lan")
+        assert waiting.communicate()[0] == stopped.communicate()[0] == session.status("web") + "\n"
+        assert "start/running" in session.status("web")
+    finally:
+        waiting.kill()
+        stopped.kill()
+
+
+def test_start_when_ready_ends_with_a_stop(session):
+    session.job("web", "while lan\n" + SLEEP)
+    session.wait_job("web")
+    waiting = session.background("start", "--when-ready", "web")
+    try:
+        wait_for(lambda: "\t\t1 start waits until it holds\n" in session.ctl("explain", "web"), "it to wait")
+        session.ctl("stop", "web")
+        assert waiting.communicate()[1] == "initctl: It was stopped before its 'while' held\n"
+        assert waiting.returncode == 1
+    finally:
+        waiting.kill()
+
+
+def test_stop_of_what_does_not_run_keeps_it_down(session):
+    session.job("web", "while lan\n" + SLEEP)
+    session.job("other", "while lan\n" + SLEEP)
+    session.wait_jobs(2)
+    assert session.ctl("stop", "web") == "web stop/waiting\n"
+    session.ctl("set-state", "lan")
+    runs(session, "other")
+    assert "stop/waiting" in session.status("web")
+    session.ctl("start", "web")
+    runs(session, "web")
+
+
 def test_unknown_name_decides_nothing_until_it_was_spoken_of(session):
     session.job("web", "while not maintenance\n" + SLEEP)
     session.wait_job("web")

@@ -253,6 +253,70 @@ test_stop_disarms_until_a_start(void **state)
 	rig_assert_state(r, "foo", "start/running");
 }
 
+/* Also one that has not come about yet, of which nothing is known. */
+static void
+test_stop_before_the_first_rise_disarms(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "foo", "while bar;exec foo");
+	(void) rig_define(r, "bar", "exec bar");
+	startup(r);
+	rig_show(r, RIG_REPLIES);
+	stop(r, "foo");
+	start(r, "bar", NULL);
+	rig_expect(r, "reply 2 ok foo\nreply 3 ok bar\n");
+	rig_assert_state(r, "foo", "none");
+	start(r, "foo", NULL);
+	rig_assert_state(r, "foo", "start/running");
+}
+
+static void
+stop_by(struct rig *r, const char *job, int32_t caller)
+{
+	struct input in = { .type = INPUT_REQUEST };
+
+	in.request = (struct input_request){ .request = ++r->requests, .kind = JOB_STOP, .job = strdup(job), .caller = caller };
+	assert_int_equal(rig_apply(r, &in), 0);
+	rig_settle(r);
+}
+
+/* A stop by a process of its own means "not now", one by anybody else "no more", whatever it is at. */
+static void
+test_stop_counts_by_who_asks(void **state)
+{
+	static const struct {
+		const char *job, *process;
+		bool by_itself;
+		const char *state, *after;
+	} cases[] = {
+		{ "hooked", "pre-start", true, "start/pre-start", "start/pre-start" },
+		{ "hooked", "pre-start", false, "start/pre-start", "none" },
+		{ "plain", "main", true, "start/running", "start/running" },
+		{ "plain", "main", false, "start/running", "none" },
+	};
+	struct rig *r = *state;
+
+	define_roadmap(r);
+	(void) rig_define(r, "hooked", "while bar and baz;pre-start exec hook;exec main");
+	(void) rig_define(r, "plain", "while bar and baz;exec main");
+	rig_rule(r, "hooked", "pre-start", "waits", false);
+	rig_settle(r);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *job = cases[i].job, *process = cases[i].process;
+
+		rig_assert_state(r, job, cases[i].state);
+		stop_by(r, job, cases[i].by_itself ? rig_proc(r, job, process)->pid : 77777);
+		if (rig_proc(r, job, process) != NULL)
+			rig_exit(r, job, process, JOB_EXIT_SIGNAL(15));
+		rig_settle(r);
+		rig_assert_state(r, job, "none");
+		stop(r, "baz");
+		start(r, "baz", NULL);
+		rig_assert_state(r, job, cases[i].after);
+	}
+}
+
 /* A start that is refused arms all the same. */
 static void
 test_refused_start_arms(void **state)
@@ -676,6 +740,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_nothing_is_looked_at_before_startup, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_without_its_states_says_which, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_disarms_until_a_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_before_the_first_rise_disarms, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stop_counts_by_who_asks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused_start_arms, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_restart_keeps_it_wanted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_task_runs_once_per_rise, setup, teardown),
