@@ -326,6 +326,24 @@ test_family_all_gone_while_stopping(void **state)
 	rig_assert_state(r, "web", "none");
 }
 
+/* That main executes another program is told; what else executes, and its own program, is not. */
+static void
+test_family_main_that_executes_is_told(void **state)
+{
+	struct rig *r = *state;
+	struct input in = { .type = INPUT_LOG_LEVEL, .log_level = { LOG_LEVEL_INFO } };
+
+	(void) rig_define(r, "web", "expect daemon;exec web");
+	(void) rig_apply(r, &in);
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "main");
+	rig_show(r, RIG_LOG);
+	rig_family(r, "web", "1! 1>2 2!");
+	rig_expect(r, "");
+	rig_family(r, "web", "1!");
+	rig_expect(r, "log info web main process (101) executable changed\n");
+}
+
 /* -- respawn, restart ----------------------------------------------------------------------------- */
 
 /* Defect 2 of the original: it was start/running without a process. */
@@ -579,6 +597,7 @@ main(void)
 		BENCHED(test_family_is_released_in_the_end),
 		BENCHED(test_family_too_big_is_given_up),
 		BENCHED(test_family_forks_across_exec),
+		BENCHED(test_family_main_that_executes_is_told),
 		BENCHED(test_family_untraced_is_as_without_expect),
 		BENCHED(test_family_members_are_looked_up),
 		BENCHED(test_family_stopped_members),

@@ -186,6 +186,23 @@ test_job_session_does_not_respawn_what_it_started(void **state)
 	rig_assert_state(r, "save", "none");
 }
 
+/* Nor does one that rests before a respawn keep the session until its rest is over. */
+static void
+test_job_session_does_not_wait_for_who_rests(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "respawn;respawn delay 60;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	rig_exit(r, "web", "main", 1);
+	rig_assert_state(r, "web", "start/post-stop");
+	rig_show(r, SHOWN);
+	end(r, "logout");
+	rig_expect(r, "timer 5\ntimer off\ntimer off\nfinished 0\n");
+	rig_assert_state(r, "web", "none");
+}
+
 static void
 test_job_session_end_means_nothing_to_a_system(void **state)
 {
@@ -215,6 +232,7 @@ main(void)
 		BENCHED(test_job_session_gives_up),
 		BENCHED(test_job_session_does_not_respawn),
 		BENCHED(test_job_session_does_not_respawn_what_it_started),
+		BENCHED(test_job_session_does_not_wait_for_who_rests),
 		cmocka_unit_test(test_job_session_end_means_nothing_to_a_system),
 	};
 
