@@ -242,12 +242,13 @@ main(int argc, char **argv)
 		{ "services", required_argument, NULL, 's' },
 		{ "events", required_argument, NULL, 'e' },
 		{ "survival", no_argument, NULL, 'S' },
+		{ "chains", no_argument, NULL, 'C' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static const int loads[] = { 0, 10, 1000, 10000 };
 	struct bench b = { 0 };
 	int services = 1000, events = 5000, c;
-	bool survival_only = false;
+	bool survival_only = false, chains_only = false;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
@@ -258,22 +259,30 @@ main(int argc, char **argv)
 			events = atoi(optarg);
 		else if (c == 'S')
 			survival_only = true;
+		else if (c == 'C')
+			chains_only = true;
 		else
 			return 2;
 	}
 	if (b.init == NULL)
-		die("usage: bench --init PATH [--services N] [--events N] [--survival]");
+		die("usage: bench --init PATH [--services N] [--events N] [--survival | --chains]");
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!survival_only) {
+	if (!survival_only && !chains_only) {
 		bench_services(&b, services, "none");
 		bench_services(&b, services, "log");
 		for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
 			bench_jobs(&b, loads[i], events);
+	}
+	if (!survival_only) {
 		bench_chain(&b, 500, true);
 		bench_chain(&b, 500, false);
 		bench_tasks(&b, 1000);
 		bench_emit_with_wait(&b, 200);
+		for (size_t i = 1; i < sizeof(loads) / sizeof(loads[0]); i++)
+			bench_among(&b, loads[i], 500);
 	}
+	if (chains_only)
+		return 0;
 	bench_survival(&b, 0, false);
 	for (int running = 0; running < 2; running++)
 		for (int jobs = 1000; jobs <= 10000; jobs *= 10)

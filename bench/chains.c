@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Jobs that follow each other: a chain in which each starts on the one before, a crowd of tasks that one event starts,
- * and one task that an event starts, waited for, over and over.
+ * one task that an event starts, waited for, over and over, and one job among many that wait for other jobs.
  */
 #include "session.h"
 
@@ -90,5 +90,50 @@ bench_emit_with_wait(struct bench *b, int n)
 		if (!call(b, emit_message("go", true)))
 			die("the event failed");
 	(void) printf("emit-with-wait-for-a-task %.3f ms each\n", (now() - begin) * 1e3 / n);
+	stop_init(b);
+}
+
+/* Microseconds that init has had a processor. */
+static double
+used_by_init(const struct bench *b)
+{
+	unsigned long long nanoseconds = 0;
+	char path[64];
+	FILE *file;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/schedstat", (int) b->pid);
+	file = fopen(path, "re");
+	if (file != NULL && fscanf(file, "%llu", &nanoseconds) != 1)
+		nanoseconds = 0;
+	if (file != NULL)
+		(void) fclose(file);
+	return (double) nanoseconds / 1e3;
+}
+
+void
+bench_among(struct bench *b, int others, int n)
+{
+	char name[64], text[256];
+	double begin, used;
+
+	make_dirs(b);
+	put_file(b, "one.conf", "start on go\nstop on halt\n");
+	for (int i = 0; i < others; i++) {
+		(void) snprintf(name, sizeof(name), "o%05d.conf", i);
+		(void) snprintf(text, sizeof(text),
+				"start on started p%05d or stopped JOB=p%05d RESULT=ok\nexec /bin/true\n", i, i);
+		put_file(b, name, text);
+	}
+	start_init(b);
+	if (!call(b, method("GetAllJobs")) || !call(b, emit_message("go", true)) ||
+	    !call(b, emit_message("halt", true)))
+		die("it does not begin");
+	begin = now();
+	used = used_by_init(b);
+	for (int i = 0; i < n; i++)
+		if (!call(b, emit_message("go", true)) || !call(b, emit_message("halt", true)))
+			die("the event failed");
+	(void) printf("start-and-stop-among-%d-jobs %.0f us each, of which init works %.0f us\n", others,
+		      (now() - begin) * 1e6 / n, (used_by_init(b) - used) / n);
 	stop_init(b);
 }

@@ -38,6 +38,8 @@ bool call(struct bench *b, DBusMessage *m);
 void bench_chain(struct bench *b, int n, bool processes);
 void bench_tasks(struct bench *b, int n);
 void bench_emit_with_wait(struct bench *b, int n);
+/* One that starts and stops so often, among so many that wait for others to. */
+void bench_among(struct bench *b, int others, int n);
 
 /* Figures of survival (survival.c): re-exec and crash with so many jobs, idle or running. */
 void bench_survival(struct bench *b, int jobs, bool running);
