@@ -129,7 +129,9 @@ check_state(struct check *c, const struct slot *slot, const struct job *job)
 
 	if (job->rest_timer != 0 && !rests)
 		wrong(c, "%s rests in %s with goal %s", slot->name, job_state_name(job->state), job_goal_name(job->goal));
-	if (!rests && kind != PROCESS_KIND_COUNT && !process_live(job, kind))
+	if (job->sweep != 0 && job->state != JOB_KILLED)
+		wrong(c, "%s waits for what is left of it in %s", slot->name, job_state_name(job->state));
+	if (!rests && kind != PROCESS_KIND_COUNT && !process_live(job, kind) && job->sweep == 0)
 		wrong(c, "%s is in %s without the process that would end it", slot->name, job_state_name(job->state));
 	if (!rests && kind == PROCESS_KIND_COUNT && !waits_for_event && job->state != JOB_RUNNING)
 		wrong(c, "%s rests in %s", slot->name, job_state_name(job->state));
@@ -140,7 +142,10 @@ check_state(struct check *c, const struct slot *slot, const struct job *job)
 	if (job->state == JOB_RUNNING && job->cls->process[PROCESS_MAIN].command != NULL &&
 	    !process_live(job, PROCESS_MAIN) && !job->mainless)
 		wrong(c, "%s is running without its main process", slot->name);
-	if (job->kill_timer != 0 && (kind == PROCESS_KIND_COUNT || !process_live(job, kind) || job->state == JOB_SPAWNED ||
+	if (job->sweep != 0 && !process_live(job, PROCESS_MAIN) && job->kill_timer == 0)
+		wrong(c, "%s waits for what is left of it for ever", slot->name);
+	if (job->kill_timer != 0 && (kind == PROCESS_KIND_COUNT || (!process_live(job, kind) && job->sweep == 0) ||
+				     job->state == JOB_SPAWNED ||
 				     (job->state != JOB_KILLED && job->goal != GOAL_STOP && !job->hook_told)))
 		wrong(c, "%s has a kill timer in %s", slot->name, job_state_name(job->state));
 	if (job->ready_timer != 0 && (job->state != JOB_SPAWNED || !process_live(job, PROCESS_MAIN)))

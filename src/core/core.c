@@ -169,6 +169,9 @@ dispatch(struct core *core, const struct input *in)
 		return foreign_apply(core, &in->state);
 	case INPUT_SAID:
 		return ready_said(core, &in->said);
+	case INPUT_STRAYS:
+		strays_gone(core, &in->strays);
+		return 0;
 	case INPUT_SUBSTITUTE:
 		return quarantine_substitute(core, &in->substitute);
 	default:

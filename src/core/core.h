@@ -175,6 +175,14 @@ bool core_follows(const struct core *core);
 bool core_is_followed(const struct core *core, int32_t pid);
 /* Call `fn` with each member of each family that is followed. */
 void core_each_member(const struct core *core, core_member_fn fn, void *data);
+/* An instance that waits for what is left of it, once its processes have ended (effect_strays). */
+struct core_sweep {
+	const char *job, *instance;
+	uint64_t job_id, sweep;
+};
+typedef void (*core_sweep_fn)(const struct core_sweep *sweep, void *data);
+/* Call `fn` with each of them. */
+void core_each_sweep(const struct core *core, core_sweep_fn fn, void *data);
 /* Is this process still wanted by the core: asked for and not ended? (After a restart: which descriptors to keep.) */
 bool core_process_is_live(const struct core *core, uint64_t process);
 /* Has the core been told that it runs its own program? */

@@ -25,6 +25,10 @@ static const struct wire_field finished_fields[] = {
 };
 static const struct wire_field main_fields[] = { F(U64, main, process), F(I32, main, pid) };
 static const struct wire_field release_fields[] = { F(U64, release, process), F(U64V, release, pids) };
+static const struct wire_field strays_fields[] = {
+	F(STR, strays, job),	F(STR, strays, instance), F(U64, strays, job_id),
+	F(U64, strays, sweep), F(I32, strays, session),  F(I32, strays, signal),
+};
 static const struct wire_field reply_fields[] = {
 	F(U64, reply, request), F(STR, reply, error),    F(STR, reply, text),
 	F(STR, reply, job),     F(STR, reply, instance),

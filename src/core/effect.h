@@ -20,6 +20,7 @@
 	X(FINISHED, finished, LOCAL) /* the session, or the machine, is over: leave */               \
 	X(MAIN, main, LOCAL)       /* another process is the main one now */                        \
 	X(RELEASE, release, LOCAL) /* a family is followed no more */                               \
+	X(STRAYS, strays, LOCAL)   /* to what an instance leaves behind; with a sweep answered by STRAYS */ \
 	X(REPLY, reply, CONTROL)   /* answer a request */                                           \
 	X(NOTIFY, notify, CONTROL) /* tell who listens */
 
@@ -84,6 +85,16 @@ struct effect_main {
 struct effect_release {
 	uint64_t process;
 	struct u64v pids; /* of those members that live */
+};
+
+/* To whoever comes from an instance and is in no process group of one of its processes. */
+struct effect_strays {
+	char *job;
+	char *instance;
+	uint64_t job_id; /* of the instance, for the answer */
+	uint64_t sweep;	 /* not 0: say when nobody is left, and no process of the instance either */
+	int32_t session; /* only to those of that session; 0: to all */
+	int32_t signal;
 };
 
 struct effect_reply {

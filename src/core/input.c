@@ -71,6 +71,8 @@ static const struct wire_field said_fields[] = {
 	F(STR, said, status),  F(U64, said, watchdog), F(U64, said, extend),
 };
 
+static const struct wire_field strays_fields[] = { F(U64, strays, job_id), F(U64, strays, sweep) };
+
 static const struct wire_schema schemas[INPUT_TYPE_COUNT] = {
 #define X(id, st) [INPUT_##id] = WIRE_SCHEMA(#id, st##_fields),
 	INPUTS(X)

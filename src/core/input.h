@@ -38,7 +38,8 @@
 	X(SUBSTITUTE, substitute)     /* what is safe, in the place of an input that can't be applied */ \
 	X(STATE, state)               /* a foreign state is set, cleared, replaced */    \
 	X(SHUTDOWN, shutdown)         /* a container or machine is to go down */                         \
-	X(SAID, said)                 /* a main process says something of itself */
+	X(SAID, said)                 /* a main process says something of itself */ \
+	X(STRAYS, strays)             /* nobody is left of an instance that asked */
 
 enum input_type {
 	INPUT_NONE,
@@ -218,6 +219,11 @@ struct input_said {
 	int32_t main_pid;
 	char *status; /* NULL: none any more */
 	usec_t watchdog, extend;
+};
+
+struct input_strays {
+	uint64_t job_id; /* as in effect_strays */
+	uint64_t sweep;
 };
 
 /*

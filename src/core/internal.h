@@ -246,6 +246,8 @@ struct job {
 	int32_t main_ended;  /* its status and 1; 0: main has not ended yet */
 	uint64_t kill_timer; /* 0: none */
 	usec_t kill_due;     /* when it is due */
+	uint64_t sweep;	     /* in killed: what is left of it is told to end, and waited for; 0: nothing is */
+	bool swept_hard;     /* and was told so by SIGKILL */
 	bool hook_told;	     /* the hook it waits for was told to end, for the goal is stop */
 	struct u64v respawns;	/* when it was respawned lately */
 	uint64_t respawn_delay; /* before the last one; 0: none yet */
@@ -532,6 +534,8 @@ const char *signal_text(int signal, char *buf, size_t size); /* "TERM", or the n
 
 /* Say how a process ended, and go on from there. Its slot is freed. */
 void process_over(struct core *core, struct job *job, enum process_kind kind, int32_t pid, int32_t status);
+/* When the process it waits for is to be killed, in its state. */
+void process_set_timer(struct core *core, struct job *job, usec_t due);
 /* Only say it. */
 void process_log_end(struct core *core, const struct job *job, enum process_kind kind, int32_t pid, int32_t status);
 /* Main has failed to get ready, and others of its family live: they go with the way to stopping. */
@@ -553,6 +557,14 @@ void watchdog_set(struct core *core, struct job *job, usec_t period);
 void watchdog_bite(struct core *core, struct job *job, const char *why);
 void watchdog_end(struct core *core, struct job *job);
 bool watchdog_timer(struct core *core, uint64_t timer); /* false: none of these */
+
+/* strays.c: what is left of an instance when its processes have ended (`kill mode tree`) */
+void strays_begin(struct core *core, struct job *job); /* it has come to killed */
+bool strays_hold(struct core *core, struct job *job);  /* main is gone, but others may be left: stay in killed */
+void strays_kill(struct core *core, struct job *job);  /* time is up */
+void strays_timer(struct core *core, struct job *job); /* the same, and main is gone */
+void strays_gone(struct core *core, const struct input_strays *in);
+void strays_of_hook(struct core *core, const struct job *job, int32_t pid); /* which has ended */
 
 /* track.c */
 bool track_wants(const struct job_class *cls);	      /* is a main process of that class followed? */

@@ -317,8 +317,9 @@ enter_stopping(struct core *core, struct job *job)
 static bool
 enter_killed(struct core *core, struct job *job)
 {
+	strays_begin(core, job);
 	if (!process_live(job, PROCESS_MAIN))
-		return true;
+		return !strays_hold(core, job);
 	process_kill_main(core, job);
 	return false;
 }
@@ -469,7 +470,7 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 void
 job_advance(struct core *core, struct job *job)
 {
-	if (job->quarantine == NULL)
+	if (job->quarantine == NULL && !strays_hold(core, job))
 		job_enter(core, job, next_state(core, job));
 }
 

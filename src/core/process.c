@@ -185,12 +185,18 @@ process_send(struct core *core, struct job *job, enum process_kind kind, int sig
 	deliver(core, job, kind, signal);
 }
 
+void
+process_set_timer(struct core *core, struct job *job, usec_t due)
+{
+	job->kill_due = due;
+	job->kill_timer = core_timer(core, due);
+	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+}
+
 static void
 set_kill_timer(struct core *core, struct job *job)
 {
-	job->kill_due = core->now + job->cls->kill_timeout * USEC_PER_SEC;
-	job->kill_timer = core_timer(core, job->kill_due);
-	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+	process_set_timer(core, job, core->now + job->cls->kill_timeout * USEC_PER_SEC);
 }
 
 void
@@ -199,9 +205,7 @@ process_extend_timer(struct core *core, struct job *job, usec_t due)
 	if (job->kill_timer == 0 || due <= job->kill_due)
 		return;
 	process_forget_timer(core, job);
-	job->kill_due = due;
-	job->kill_timer = core_timer(core, due);
-	core_oom(core, map_put_id(&core->timer_to_job, job->kill_timer, job));
+	process_set_timer(core, job, due);
 }
 
 /* Tell a process to end, and make it if it does not. */
@@ -273,6 +277,9 @@ process_timer(struct core *core, uint64_t timer)
 	} else if (job->state == JOB_KILLED && process_live(job, PROCESS_MAIN)) {
 		shutdown_killed(core, job, PROCESS_MAIN);
 		process_send(core, job, PROCESS_MAIN, SIGKILL);
+		strays_kill(core, job);
+	} else if (job->state == JOB_KILLED && job->sweep != 0) {
+		strays_timer(core, job);
 	} else if (waits_for_hook(job) && job->process[kind].pid == 0) {
 		set_kill_timer(core, job);
 	} else if (waits_for_hook(job) && job->hook_told) {
@@ -434,6 +441,7 @@ static void
 process_ended(struct core *core, struct job *job, enum process_kind kind, int32_t status)
 {
 	bool was_moving = kind == lifecycle_awaited((enum job_state) job->state), was_told = job->hook_told;
+	int32_t pid = job->process[kind].pid;
 
 	past_exit(core, job, kind, PAST_ENDED, 0, status);
 	if (job->quarantine != NULL) {
@@ -451,6 +459,7 @@ process_ended(struct core *core, struct job *job, enum process_kind kind, int32_
 		main_ended(core, job, status);
 		return;
 	}
+	strays_of_hook(core, job, pid);
 	if (!was_moving)
 		return;
 	/* Killed for a stop that was taken back since, it has not done its work. */

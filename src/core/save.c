@@ -53,7 +53,7 @@ static const struct wire_field job_fields[] = {
 	F(STRV, job, env),        F(STRV, job, next_env),    F(BOOL, job, has_next_env), F(STRV, job, stop_env),
 	F(U64V, job, fds),        F(U64V, job, next_fds),    F(U64, job, blocker),       F(U64V, job, waiters),
 	F(BOOL, job, failed),     F(U32, job, failed_kind),  F(I32, job, exit_status),   F(U64, job, kill_timer),
-	F(BOOL, job, hook_told),
+	F(BOOL, job, hook_told),  F(U64, job, sweep),        F(BOOL, job, swept_hard),
 	F(U64V, job, respawns),   F(U64, job, respawn_delay), F(U64, job, main_since),   F(U64, job, not_before),
 	F(U64, job, rest_timer),  F(BOOL, job, restart),     F(BOOL, job, up),          F(STRV, job, up_env),
 	F(U64, job, cause),       LINEAGE(job, lineage),

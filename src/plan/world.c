@@ -539,6 +539,28 @@ next_timer(struct world *w)
 	return true;
 }
 
+static void
+sweep_cb(const struct core_sweep *sweep, void *data)
+{
+	struct input_strays *first = data;
+
+	if (first->sweep == 0)
+		*first = (struct input_strays){ sweep->job_id, sweep->sweep };
+}
+
+/* Nobody is left of an instance that waits for that: in here none leaves anything behind. */
+static bool
+sweep(struct world *w)
+{
+	struct input in = { .type = INPUT_STRAYS };
+
+	core_each_sweep(w->core, sweep_cb, &in.strays);
+	if (in.strays.sweep == 0)
+		return false;
+	feed(w, &in);
+	return true;
+}
+
 /* Until nothing moves, or too much has. */
 static void
 run(struct world *w)
@@ -546,7 +568,7 @@ run(struct world *w)
 	while (!w->nomem && !w->broken && !w->over) {
 		if (w->story->steps >= w->question->limit)
 			return;
-		if (!live_on(w) && !next_timer(w))
+		if (!live_on(w) && !sweep(w) && !next_timer(w))
 			break;
 	}
 	w->story->complete = !w->nomem && !w->broken;

@@ -284,6 +284,36 @@ progress_some(struct world *w)
 	return false;
 }
 
+/* -- what is left ------------------------------------------------------------------------------ */
+
+static void
+sweep_cb(const struct core_sweep *sweep, void *data)
+{
+	struct core_sweep *chosen = data;
+
+	if (chosen->sweep == 0)
+		*chosen = *sweep;
+}
+
+/* Nobody is left of an instance that waits for that, and has no process itself. False: there is none such. */
+static bool
+do_sweep(struct world *w)
+{
+	struct input in = { .type = INPUT_STRAYS };
+	struct core_sweep sweep = { 0 };
+	struct core_instance view;
+
+	core_each_sweep(w->core, sweep_cb, &sweep);
+	if (sweep.sweep == 0 || core_instance(w->core, sweep.job, sweep.instance, &view) < 0 || view.n_processes > 0)
+		return false;
+	if (!w->calm && chance(w, 30))
+		return false; /* it does not end */
+	in.strays.job_id = sweep.job_id;
+	in.strays.sweep = sweep.sweep;
+	(void) world_input(w, &in);
+	return true;
+}
+
 /* -- time ------------------------------------------------------------------------------------------ */
 
 static bool
@@ -354,7 +384,12 @@ do_noise(struct world *w)
 {
 	struct input in = { .type = INPUT_NONE };
 
-	switch (below(w, 8)) {
+	switch (below(w, 9)) {
+	case 8:
+		in.type = INPUT_STRAYS;
+		in.strays.job_id = below(w, 300);
+		in.strays.sweep = below(w, 2) * UINT64_MAX;
+		break;
 	case 7:
 		in.type = INPUT_SAID;
 		in.said.process = below(w, 2) * UINT64_MAX;
@@ -467,7 +502,9 @@ step(struct world *w)
 		do_log_level(w);
 	else if (n < 51)
 		clients_state(w);
-	else if (!progress_some(w))
+	else if ((n < 55 && do_sweep(w)) || progress_some(w))
+		return;
+	else
 		(void) do_timer(w);
 }
 
@@ -482,7 +519,7 @@ settle(struct world *w)
 	if (w->assist && w->fault == NULL)
 		call_off(w);
 	while (w->fault == NULL && !w->finished && limit-- > 0)
-		if (!progress_some(w) && !do_timer(w)) {
+		if (!progress_some(w) && !do_sweep(w) && !do_timer(w)) {
 			w->calm = was_calm;
 			do_ack(w, true);
 			if (w->fault == NULL && !w->finished)

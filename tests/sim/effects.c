@@ -177,6 +177,20 @@ take_release(struct world *w, const struct effect_release *e)
 	}
 }
 
+static void
+take_strays(struct world *w, const struct effect_strays *s)
+{
+	struct core_instance view;
+
+	if (s->signal <= 0 || s->signal > 64)
+		world_fault(w, "signal %d is sent to what %s leaves", s->signal, s->job);
+	if (s->sweep != 0 && s->session != 0)
+		world_fault(w, "%s waits for a part of what it leaves", s->job);
+	/* Within the input it may have gone on. */
+	if (s->sweep == 0 && s->session != 0 && core_instance(w->core, s->job, s->instance, &view) < 0)
+		world_fault(w, "%s is gone, and one of its hooks is not alone", s->job);
+}
+
 /* -- timers, descriptors, requests ----------------------------------------------------------------- */
 
 static void
@@ -365,6 +379,9 @@ world_take(struct world *w, const struct effect *e)
 		break;
 	case EFFECT_RELEASE:
 		take_release(w, &e->release);
+		break;
+	case EFFECT_STRAYS:
+		take_strays(w, &e->strays);
 		break;
 	case EFFECT_REPLY:
 		take_reply(w, &e->reply);

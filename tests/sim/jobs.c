@@ -251,6 +251,8 @@ write_manners(struct rng *rng, struct strbuf *b)
 	if (rng_chance(rng, 20))
 		strbuf_add(b, "kill signal INT\n");
 	if (rng_chance(rng, 20))
+		strbuf_add(b, "kill mode tree\n");
+	if (rng_chance(rng, 20))
 		strbuf_add(b, "reload signal USR1\n");
 }
 

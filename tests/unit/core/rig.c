@@ -292,6 +292,10 @@ take(struct rig *r, const struct effect *e)
 		for (size_t i = 0; i < e->release.pids.n; i++)
 			strbuf_addf(&r->lines, " %d", member_of_pid(p, (int32_t) e->release.pids.p[i]));
 		break;
+	case EFFECT_STRAYS:
+		strbuf_addf(&r->lines, "strays %s %s%s%s", e->strays.job, signal_name(e->strays.signal),
+			    e->strays.session != 0 ? " of a hook" : "", e->strays.sweep != 0 ? " awaited" : "");
+		break;
 	case EFFECT_REPLY:
 		add_reply(r, &e->reply);
 		break;

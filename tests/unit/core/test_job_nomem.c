@@ -221,6 +221,30 @@ in_said(struct rig *r, struct input *in)
 }
 
 static void
+before_swept(struct rig *r)
+{
+	(void) rig_define(r, "web", "kill mode tree;pre-start exec a;exec web;respawn");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	(void) rig_stop(r, "web", NULL);
+	rig_exit(r, "web", "main", 0);
+}
+
+static void
+sweep_cb(const struct core_sweep *sweep, void *data)
+{
+	*(struct input_strays *) data = (struct input_strays){ sweep->job_id, sweep->sweep };
+}
+
+static void
+in_strays(struct rig *r, struct input *in)
+{
+	*in = (struct input) { .type = INPUT_STRAYS };
+	core_each_sweep(r->core, sweep_cb, &in->strays);
+	assert_true(in->strays.sweep != 0);
+}
+
+static void
 in_substitute(struct rig *r, struct input *in)
 {
 	struct input of;
@@ -295,6 +319,7 @@ static const struct act acts[] = {
 	{ "control", before_killed, in_control },
 	{ "ack", before_killed, in_ack },
 	{ "said", before_unready, in_said },
+	{ "nobody is left", before_swept, in_strays },
 	{ "substitute", before_running, in_substitute },
 	{ "substitute of an event", before_half_true, in_substitute_emit },
 	{ "reset", before_quarantined, in_quarantined_reset },

@@ -79,6 +79,9 @@ fill_input(struct input *in, uint32_t type)
 	case INPUT_SAID:
 		in->said = (struct input_said) { 7, 1u << 8 | 5, 4711, strdup("busy"), UINT64_MAX, 1 };
 		break;
+	case INPUT_STRAYS:
+		in->strays = (struct input_strays){ 7, UINT64_MAX };
+		break;
 	case INPUT_SUBSTITUTE:
 		in->substitute = (struct input_substitute) { strdup("EMIT"), strdup("why"), true, 7, strdup("token"),
 							     strdup("event"), rig_words("A=1"), 9, 7, 101, -1, 7, true, { 0 },
