@@ -17,7 +17,7 @@ static const struct wire_field spawn_fields[] = {
 	F(STR, spawn, script),	F(U32, spawn, flags),	      F(U32, spawn, console), F(U32, spawn, umask),
 	F(I32, spawn, nice),	F(I32, spawn, oom_score_adj), F(U64V, spawn, limits), F(STR, spawn, chroot),
 	F(STR, spawn, chdir),	F(STR, spawn, setuid),	      F(STR, spawn, setgid),  F(STR, spawn, apparmor_switch),
-	F(U64V, spawn, fds),	F(STR, spawn, root),
+	F(U64V, spawn, fds),	F(STR, spawn, root),	      F(STR, spawn, cgroup),
 };
 static const struct wire_field spawned_fields[] = {
 	F(U64, spawned, process), F(I32, spawned, pid), F(U32, spawned, step),

@@ -90,11 +90,13 @@ struct msg_spawn {
 	char *root;	    /* of the chroot session; goes before all others, for the security process too */
 	char *chroot, *chdir, *setuid, *setgid;
 	char *apparmor_switch;
+	char *cgroup;	    /* directory of the group to be born in; NULL: the spawner's */
 	struct u64v fds;   /* numbers the descriptors after status and gate get in the child (never 0-2, 9) */
 };
 
 #define SPAWNED_HAS_PIDFD 1u
 #define SPAWNED_HAS_PTY 2u
+#define SPAWNED_OUTSIDE 4u /* it is not in the group it was to be born in */
 
 struct msg_spawned {
 	uint64_t process;

@@ -247,7 +247,7 @@ struct job {
 	uint64_t kill_timer; /* 0: none */
 	usec_t kill_due;     /* when it is due */
 	uint64_t sweep;	     /* in killed: what is left of it is told to end, and waited for; 0: nothing is */
-	bool swept_hard;     /* and was told so by SIGKILL */
+	bool swept_hard;     /* what is swept was sent SIGKILL */
 	bool hook_told;	     /* the hook it waits for was told to end, for the goal is stop */
 	struct u64v respawns;	/* when it was respawned lately */
 	uint64_t respawn_delay; /* before the last one; 0: none yet */

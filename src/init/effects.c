@@ -12,6 +12,7 @@
 #include "init/session.h"
 #include "init/shutdown.h"
 #include "init/spawn.h"
+#include "init/strays.h"
 #include "init/timers.h"
 #include "init/tracer.h"
 #include "job/signals.h"
@@ -84,6 +85,9 @@ effect_local(struct init *init, const struct effect *e)
 		return 0;
 	case EFFECT_RELEASE:
 		tracer_release(init, &e->release);
+		return 0;
+	case EFFECT_STRAYS:
+		strays_effect(init, &e->strays);
 		return 0;
 	case EFFECT_FINISHED:
 		if (init_is_session(init))

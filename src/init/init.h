@@ -20,6 +20,7 @@
  *   fdtable.c     descriptors that came with events
  *   reaper.c      children that end, stop or continue
  *   tracer.c      families of main processes
+ *   strays.c      what comes from a job and is none of its own; brood.c: who that is
  *   sources.c     configuration directories; told.c: which file counts; definitions.c: what they defined; faults.c: what is wrong in them
  *   scopes.c      chroot sessions
  *   journal.c     records; state.c: what they say, snapshots, loading
@@ -161,6 +162,7 @@ struct init {
 	struct servant servants[SERVANT_COUNT];
 	struct timers *timers;
 	struct spawns *spawns;
+	struct strays *strays;
 	struct logs *logs;
 	struct fdtable *fdtable;
 	struct clients *clients;

@@ -14,6 +14,7 @@
 #include "init/setup.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/strays.h"
 #include "init/tracer.h"
 
 #define FAILURE_PAUSE (100 * 1000) /* microseconds, before what failed is tried again */
@@ -27,6 +28,7 @@ turn(struct init *init)
 	reaper_turn(init);
 	tracer_turn(init);
 	spawn_turn(init);
+	strays_turn(init);
 	brain_turn(init);
 	clients_turn(init, false);
 	servants_turn(init);

@@ -43,7 +43,7 @@ static const struct option_row rows[] = {
 	{ 0, "logdir", TEXT, AT(logdir), false, "DIR", "directory of the jobs' log files" },
 	{ 0, "log-stdout", FLAG, AT(log_stdout), false, NULL,
 	  "print what jobs print, with their names (containers, sessions)" },
-	{ 0, "no-cgroups", FLAG, AT(no_cgroups), false, NULL, "ignore the cgroup stanza" },
+	{ 0, "no-cgroups", FLAG, AT(no_cgroups), false, NULL, "make no control groups" },
 	{ 0, "no-dbus", FLAG, AT(no_dbus), false, NULL, "do not connect to a D-Bus bus" },
 	{ 0, "no-inherit-env", FLAG, AT(no_inherit_env), false, NULL,
 	  "jobs get neither environment nor umask of init (sessions)" },

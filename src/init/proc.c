@@ -9,6 +9,7 @@
 #include "init/fdtable.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/strays.h"
 #include "system/children.h"
 #include "system/spawn.h"
 
@@ -86,6 +87,7 @@ proc_free(struct proc *p)
 	fd_close(&p->word_w);
 	p->end = loop_fd_free(p->end);
 	fd_close(&p->pidfd);
+	strays_forget(p);
 	free(p->name);
 	free(p);
 }
@@ -123,7 +125,7 @@ proc_note(const struct proc *p)
 		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
 		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) | (p->suspect ? FLAG_SUSPECT : 0) |
 		       (p->socket ? FLAG_SOCKET : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
-		   p->effect, NOTE_FD(p->word), NOTE_FD(p->word_w));
+		   p->effect, NOTE_FD(p->word), NOTE_FD(p->word_w), strays_number(p));
 }
 
 void
@@ -263,6 +265,7 @@ procs_load(struct init *init, const struct note *n)
 	p->socket = (flags & FLAG_SOCKET) != 0;
 	p->word = note_fd(n, 8);
 	p->word_w = note_fd(n, 9);
+	strays_attach(p, note_number(n, 10));
 	p->suspect = (flags & FLAG_SUSPECT) != 0;
 	p->killed = (unsigned) (flags >> FLAG_KILLED_SHIFT);
 	p->name = n->text != NULL ? strdup(n->text) : NULL;

@@ -12,6 +12,7 @@
 #include "system/spawn_status.h"
 
 struct note;
+struct brood;
 
 enum proc_stage { STAGE_QUEUED, STAGE_ASKED, STAGE_SETUP, STAGE_RUNNING };
 
@@ -19,6 +20,8 @@ struct proc {
 	struct proc *prev, *next;
 	struct proc *queue_prev, *queue_next;
 	struct init *init; /* borrowed */
+	struct proc *brood_prev, *brood_next;
+	struct brood *brood; /* borrowed: strays.c's; NULL: of none */
 	uint64_t id;
 	uint64_t effect;
 	enum proc_stage stage;

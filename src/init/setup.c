@@ -26,6 +26,7 @@
 #include "init/shutdown.h"
 #include "init/sources.h"
 #include "init/spawn.h"
+#include "init/strays.h"
 #include "init/state.h"
 #include "init/timers.h"
 #include "system/boot.h"
@@ -460,6 +461,7 @@ setup_machine(struct init *init)
 		{ reaper_init, reaper_deinit },
 		{ timers_init, timers_deinit },
 		{ fdtable_init, fdtable_deinit },
+		{ strays_init, strays_deinit },
 		{ spawns_init, spawns_deinit },
 		{ logs_init, logs_deinit },
 		{ servants_init, servants_deinit },
@@ -516,6 +518,7 @@ setup_work(struct init *init)
 	leave_console(init);
 	crash_report(init);
 	timers_start(init);
+	strays_start(init);
 	spawns_start(init); /* before any input: what the outbox holds is asked for with what was kept */
 	/* What arrived before the exec comes first: servants send again what was not acknowledged. */
 	servants_start(init);
@@ -544,6 +547,7 @@ setup_deinit(struct init *init)
 	servants_deinit(init);
 	logs_deinit(init);
 	spawns_deinit(init);
+	strays_deinit(init);
 	fdtable_deinit(init);
 	timers_deinit(init);
 	reaper_deinit(init);

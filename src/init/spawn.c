@@ -16,6 +16,7 @@
 #include "init/servants.h"
 #include "init/spawn_request.h"
 #include "init/state.h"
+#include "init/strays.h"
 #include "init/tracer.h"
 #include "init/word.h"
 #include "system/clock.h"
@@ -175,6 +176,8 @@ ask_local(struct proc *p, const struct msg_spawn *msg, const int *fds, size_t n_
 		a->m.flags |= SPAWNED_HAS_PIDFD;
 		a->fds[a->n_fds++] = steal_fd(&result.pidfd);
 	}
+	if (result.outside)
+		a->m.flags |= SPAWNED_OUTSIDE;
 	if (result.pty >= 0) {
 		a->m.flags |= SPAWNED_HAS_PTY;
 		a->fds[a->n_fds++] = steal_fd(&result.pty);
@@ -273,6 +276,7 @@ ask(struct proc *p, const struct effect_spawn *e)
 		r = fail(p, SPAWN_SECURITY, EINVAL);
 	else if (r == 0)
 		r = e->kind == PROCESS_MAIN ? add_word(p, cls, &msg, fds, &n_fds) : 0;
+	msg.cgroup = strays_group(p, e, cls);
 	if (r == 0 && p->stage == STAGE_QUEUED)
 		r = send_request(p, &msg, fds, n_fds);
 	p->paused = (msg.flags & SPAWN_FLAG_DEBUG) != 0;
@@ -499,6 +503,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 		pidfd = old;
 	}
 	p->pid = m->pid;
+	strays_made(p, (m->flags & SPAWNED_OUTSIDE) != 0);
 	if (pty >= 0)
 		open_log(p, pty);
 	r = map_put_id(&init->spawns->by_pid, (uint64_t) p->pid, p);
@@ -647,6 +652,7 @@ spawn_ended(struct init *init, uint64_t process)
 	if (p == NULL)
 		return;
 	word_end(p);
+	strays_ended(p);
 	proc_note_gone(init, process);
 	proc_free(p);
 	if (init->spawns->asked <= ASKED_LOW)

@@ -16,6 +16,7 @@
 #include "init/record.h"
 #include "init/servants.h"
 #include "init/sources.h"
+#include "init/strays.h"
 #include "init/timers.h"
 #include "system/clock.h"
 #include "system/memfile.h"
@@ -107,7 +108,7 @@ is_vital(const struct input *in)
 {
 	return in->type == INPUT_SPAWNED || in->type == INPUT_SPAWN_FAILED || in->type == INPUT_EXEC_DONE ||
 	       in->type == INPUT_EXITED || in->type == INPUT_STOPPED || in->type == INPUT_TIMER ||
-	       in->type == INPUT_ACK || in->type == INPUT_CONTROL || in->type == INPUT_FAMILY;
+	       in->type == INPUT_ACK || in->type == INPUT_CONTROL || in->type == INPUT_FAMILY || in->type == INPUT_STRAYS;
 }
 
 int
@@ -155,6 +156,7 @@ save_notes(struct init *init)
 	STATE_NOTE(init, NOTE_NOFILE, 0, NULL, init->nofile.rlim_cur, init->nofile.rlim_max);
 	STATE_NOTE(init, NOTE_BUS, 0, init->bus_address, 0);
 	servants_save(init);
+	strays_save(init);
 	procs_save(init);
 	logs_save(init);
 	fdtable_save(init);
@@ -397,6 +399,8 @@ static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct not
 	[NOTE_FLUSH] = clients_load,	[NOTE_FLUSH_GONE] = clients_load,
 	[NOTE_SHUNNED] = condemn_load,	[NOTE_DEGRADED] = condemn_load,
 	[NOTE_ANSWER] = owed_load,	[NOTE_ANSWERS_GONE] = owed_load,
+	[NOTE_BASE] = strays_load,	[NOTE_BROOD] = strays_load,
+	[NOTE_BROOD_GONE] = strays_load,
 };
 
 static int
@@ -580,6 +584,7 @@ each_descriptor(const struct init *init, void (*fn)(int fd, void *data), void *d
 	fn(definitions_fd(init->definitions), data);
 	servants_each(init, fn, data);
 	procs_each(init, fn, data);
+	strays_each(init, fn, data);
 	logs_each(init, fn, data);
 	fdtable_each(init, fn, data);
 }

@@ -17,7 +17,7 @@
 	X(RECEIVED)	 /* id; number */                                                                              \
 	X(LISTEN)	 /* fd; text: address */                                                                       \
 	X(RING)		 /* fd */                                                                                      \
-	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect, word, word w; text: name */ \
+	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect, word, word w, brood; text: name */ \
 	X(SPAWN_GONE)	 /* process */                                                                                 \
 	X(STREAM)	 /* process; pty fd, ended, see logs.c; text: path; list: job, instance, kind */               \
 	X(STREAM_GONE)	 /* process */                                                                                 \
@@ -32,7 +32,10 @@
 	X(SHUNNED)	/* hash of a definition that is done without; 0: of none any more */                           \
 	X(DEGRADED)	/* text: why; none: not any more */                                                            \
 	X(ANSWER)	/* request; text: error and its text, if it is one: not known to be told */                    \
-	X(ANSWERS_GONE) /* all of them are */
+	X(ANSWERS_GONE) /* all of them are */                                                                          \
+	X(BASE)		/* fd; text: path, of the directory of control groups */                                       \
+	X(BROOD)	/* outside, sessions; text: name of its group; list: job, instance */                          \
+	X(BROOD_GONE)
 
 enum note_kind {
 	NOTE_NONE,

@@ -403,7 +403,7 @@ static const struct stanza kill_stanzas[] = {
 	  .doc = "the signal that ends the job" },
 	{ "timeout", parse_kill_timeout, print_kill_timeout, .usage = "SECONDS",
 	  .doc = "the time until SIGKILL follows" },
-	{ "mode", parse_kill_mode, print_kill_mode, .flags = STANZA_NOT_YET, .usage = "group | tree",
+	{ "mode", parse_kill_mode, print_kill_mode, .usage = "group | tree",
 	  .doc = "what is killed: the process group, or all that descend from the job" },
 	{ 0 },
 };

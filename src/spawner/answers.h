@@ -17,6 +17,7 @@ struct answer {
 	int32_t pid;	  /* as in struct msg_spawned */
 	uint32_t step;
 	int32_t error;
+	bool outside; /* it is not in the group it was to be born in */
 };
 
 struct answers;

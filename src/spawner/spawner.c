@@ -85,6 +85,8 @@ send_answer(struct spawner *s, const struct answer *a, int pidfd, int pty)
 		m.flags |= SPAWNED_HAS_PTY;
 		fds[n++] = pty;
 	}
+	if (a->outside)
+		m.flags |= SPAWNED_OUTSIDE;
 	/* The process is there, and init must hear of it. */
 	do
 		r = msg_send_kept(s->ipc, MSG_SPAWNED, &m, fds, n);
@@ -113,7 +115,8 @@ name_of(const struct msg_spawn *msg)
 static int
 answer_new(struct spawner *s, const struct msg_spawn *msg, struct spawn_result *r)
 {
-	const struct answer answer = { .process = msg->process, .pid = r->pid, .step = r->step, .error = r->error };
+	const struct answer answer = { .process = msg->process, .pid = r->pid, .step = r->step, .error = r->error,
+				       .outside = r->outside };
 	int error;
 
 	answers_add(s->answers, &answer);

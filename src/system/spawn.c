@@ -72,7 +72,7 @@ spawn_start(const struct spawn_request *request, enum spawn_parent parent, struc
 	/* The child may not run a handler of its maker's before it has reset them. */
 	(void) sigfillset(&all);
 	(void) sigprocmask(SIG_SETMASK, &all, &before);
-	r->pid = spawn_clone(parent, &r->pidfd);
+	r->pid = spawn_clone(parent, request->msg->cgroup, &r->pidfd, &r->outside);
 	if (r->pid == 0)
 		spawn_child_run(request, r->pty);
 	error = errno;

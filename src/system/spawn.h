@@ -55,6 +55,7 @@ struct spawn_result {
 	int pty;       /* owned; the master for `console log`; -1: none */
 	uint32_t step; /* enum spawn_step; with a pid only SPAWN_PTY: no pty was to be had, its console is `none` */
 	int error;     /* errno of that step */
+	bool outside;  /* it is not in msg->cgroup */
 };
 
 #define SPAWN_RESULT_INIT                                                                                              \
@@ -80,8 +81,11 @@ int must_check spawn_local(const struct msg_spawn *msg, int status_w, int gate_r
 
 /* -- what a platform provides (linux/spawn.c, posix/spawn.c) -- */
 
-/* As fork(): 0 in the child. In the parent the pid and *pidfd (or -1); -1 and errno when it failed. */
-pid_t spawn_clone(enum spawn_parent parent, int *pidfd);
+/*
+ * As fork(): 0 in the child. In the parent the pid and *pidfd (or -1); -1 and errno when it failed. `cgroup`: the
+ * directory of a cgroup v2 to be born in, or NULL; *outside tells that this was not to be had.
+ */
+pid_t spawn_clone(enum spawn_parent parent, const char *cgroup, int *pidfd, bool *outside);
 /* A descriptor, close-on-exec, for a living or unreaped process; or a negative errno (-ENOSYS). */
 int must_check spawn_pidfd_open(pid_t pid);
 /* Close all descriptors from `first` to `last`, both included. 0 or a negative errno (-ENOSYS). */

@@ -220,7 +220,34 @@ class Words(Chapter):
         session.wait_status("indoors", "stop/waiting")
 
 
-CHAPTERS = [Events(), Waiting(), Changes(), Words(), *([Daemons()] if WATCHES else [])]
+class Strays(Chapter):
+    """A job that leaves a process behind, and is down when that has ended, too. test_strays.py has more of them."""
+
+    jobs = {
+        "leaves": """kill mode tree
+script
+  bash -c 'set -m; sleep 1000 & echo $! > {path}/side'
+  exec sleep 1000
+end script
+""",
+    }
+    told = []
+    left = ["leaves start/running"]
+    places, sure = 480, 380
+
+    def run(self, session):
+        side = session.path / "side"
+        for _ in range(2):
+            session.ctl("start", "leaves")
+            wait_for(lambda: side.exists() and side.read_text().endswith("\n"), "the stray")
+            pid = int(side.read_text())
+            side.unlink()
+            session.ctl("stop", "leaves")
+            assert not is_alive(pid)
+        session.ctl("start", "leaves")
+
+
+CHAPTERS = [Events(), Waiting(), Changes(), Words(), *([Daemons(), Strays()] if WATCHES else [])]
 
 
 def places_of(chapter):

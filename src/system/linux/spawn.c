@@ -32,6 +32,18 @@ spawn_pidfd_open(pid_t pid)
 	return fd < 0 ? -errno : (int) fd;
 }
 
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL
+#endif
+
+/* What Linux 5.7 knows; a longer one is refused by what is older. */
+struct new_clone_args {
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	} old;
+	uint64_t set_tid, set_tid_size, cgroup;
+};
+
 /* The clone of old: the flags are its first argument everywhere but on s390, where the stack is. */
 static pid_t
 clone_sibling_legacy(void)
@@ -51,14 +63,23 @@ clone_sibling_legacy(void)
  * inherits the caller's own, SIGCHLD for whatever init started with fork.
  */
 static pid_t
-clone_sibling(int *pidfd)
+clone_sibling(int cgroup, int *pidfd, bool *outside)
 {
-	struct clone_args args = {
-		.flags = CLONE_PARENT | CLONE_PIDFD,
-		.pidfd = (uint64_t) (uintptr_t) pidfd,
+	struct new_clone_args args = {
+		.old = { .flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t) (uintptr_t) pidfd },
 	};
-	long pid = syscall(SYS_clone3, &args, sizeof(args));
+	long pid = -1;
 
+	if (cgroup >= 0) {
+		args.old.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t) cgroup;
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		*outside = pid < 0;
+		/* A group that refuses is no reason not to start. */
+		args.old.flags &= ~(uint64_t) CLONE_INTO_CGROUP;
+	}
+	if (pid < 0)
+		pid = syscall(SYS_clone3, &args.old, sizeof(args.old));
 	if (pid >= 0)
 		return (pid_t) pid;
 	*pidfd = -1;
@@ -70,19 +91,34 @@ clone_sibling(int *pidfd)
 	return (pid_t) pid;
 }
 
-pid_t
-spawn_clone(enum spawn_parent parent, int *pidfd)
+/* Move a child that waits at its gate. */
+static bool
+move(int cgroup, pid_t pid)
 {
+	auto_close int fd = openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	char text[16];
+	int n = snprintf(text, sizeof(text), "%d", (int) pid);
+
+	return fd >= 0 && write(fd, text, (size_t) n) == n;
+}
+
+pid_t
+spawn_clone(enum spawn_parent parent, const char *cgroup, int *pidfd, bool *outside)
+{
+	auto_close int group = cgroup != NULL ? open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	pid_t pid;
 
 	*pidfd = -1;
+	*outside = cgroup != NULL;
 	if (parent == SPAWN_SIBLING) {
-		pid = clone_sibling(pidfd);
+		pid = clone_sibling(group, pidfd, outside);
 	} else {
 		pid = fork();
 		if (pid > 0)
 			*pidfd = spawn_pidfd_open(pid);
 	}
+	if (pid > 0 && *outside && group >= 0)
+		*outside = !move(group, pid);
 	if (*pidfd < 0)
 		*pidfd = -1;
 	return pid;

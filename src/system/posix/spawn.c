@@ -8,9 +8,10 @@
 #include <errno.h>
 
 pid_t
-spawn_clone(enum spawn_parent parent, int *pidfd)
+spawn_clone(enum spawn_parent parent, const char *cgroup, int *pidfd, bool *outside)
 {
 	*pidfd = -1;
+	*outside = cgroup != NULL;
 	if (parent == SPAWN_SIBLING) {
 		errno = ENOSYS;
 		return -1;

@@ -10,6 +10,7 @@
 #include "init/sources.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/strays.h"
 #include "init/timers.h"
 #include "unit.h"
 
@@ -42,6 +43,8 @@ rig_init(struct rig *rig)
 	assert_int_equal(own_init(init), 0);
 	assert_int_equal(timers_init(init), 0);
 	assert_int_equal(fdtable_init(init), 0);
+	init->options.no_cgroups = true;
+	assert_int_equal(strays_init(init), 0);
 	assert_int_equal(spawns_init(init), 0);
 	assert_int_equal(logs_init(init), 0);
 	assert_int_equal(servants_init(init), 0);
@@ -64,6 +67,7 @@ rig_deinit(struct rig *rig)
 	servants_deinit(init);
 	logs_deinit(init);
 	spawns_deinit(init);
+	strays_deinit(init);
 	fdtable_deinit(init);
 	timers_deinit(init);
 	own_deinit(init);

@@ -130,9 +130,9 @@ static void
 test_not_yet(void **state)
 {
 	static const char *const without[] = { "expect pidfile /a\n", "expect listen 1\n",
-					       "kill mode tree\n", "namespace net\n",	 "hostname a\n",
+					       "namespace net\n",	 "hostname a\n",
 					       "cgroup cpu\n",	   "cgroup delegate\n", "time offset 1\n" };
-	static const char *const with[] = { "expect fork\n",	"expect none\n",     "kill timeout 1\n",
+	static const char *const with[] = { "kill mode tree\n", "expect fork\n",	"expect none\n",     "kill timeout 1\n",
 					    "expect exit\n",	"expect timeout 5\n",
 					    "expect notify\n", "watchdog 1\n",     "expect fd 3\n",
 					    "import A\n",	"tmpfiles /a\n",     "respawn\nrespawn delay 1\n",
@@ -152,12 +152,12 @@ test_not_yet(void **state)
 			fail_msg("a warning: %s", with[i]);
 	}
 	/* It names the stanza, not others that begin with the same word. */
-	auto_parsed struct parsed p = parse_good("kill signal INT\n  kill mode tree\n");
+	auto_parsed struct parsed p = parse_good("kill signal INT\n  hostname a\n");
 	auto_free char *text = parse_issue_text_long(&p.report.issues[0]);
 
 	assert_int_equal(p.report.n, 1);
 	assert_string_equal(text,
-			    "test.conf:2:3: Understood, but this version does nothing with it yet: kill mode");
+			    "test.conf:2:3: Understood, but this version does nothing with it yet: hostname");
 }
 
 /* A mode the core does not know is as none to it. */

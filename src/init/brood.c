@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/brood.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "init/proc.h"
+#include "init/state.h"
+#include "job/signals.h"
+#include "system/cgroup.h"
+#include "system/process.h"
+#include "system/spawn.h"
+#include "system/trace.h"
+
+#define ANCESTORS_MAX 64
+#define SESSIONS_MAX 1024
+#define TOLD_MAX 8 /* pids in one line */
+
+/* `sessions` behind it; a brood that can't be noted is not there for the next image. */
+void
+brood_note(struct init *init, const struct brood *b)
+{
+	char *const list[] = { b->job, b->instance, NULL };
+	struct note note = { .kind = NOTE_BROOD, .id = b->id, .text = b->leaf, .list = (char **) (uintptr_t) list };
+
+	if (u64v_add(&note.numbers, b->outside ? 1 : 0) < 0)
+		return;
+	for (size_t i = 0; i < b->sessions.n; i++)
+		if (u64v_add(&note.numbers, b->sessions.p[i]) < 0)
+			break;
+	state_note_list(init, &note);
+	u64v_deinit(&note.numbers);
+}
+
+/* -- who is in it ---------------------------------------------------------------------------- */
+
+/* One line of the table of all processes. */
+#define LOOK_WORDS 3 /* pid, parent, is in the brood */
+
+static bool
+has_number(const struct u64v *v, uint64_t number)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->p[i] == number)
+			return true;
+	return false;
+}
+
+/* All processes that can be seen, those in the brood's sessions marked. 0 or -ENOMEM. */
+static int
+list_processes(const struct brood *b, struct u64v *table)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *e;
+	int r = 0;
+
+	while (dir != NULL && r == 0 && (e = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
+		struct trace_task task;
+
+		/* The dead have no session. */
+		if (pid <= 1 || trace_look(pid, &task) < 0 || task.session == 0)
+			continue;
+		if (u64v_add(table, (uint64_t) pid) < 0 || u64v_add(table, (uint64_t) task.parent) < 0 ||
+		    u64v_add(table, has_number(&b->sessions, (uint64_t) task.session) ? 1 : 0) < 0)
+			r = -ENOMEM;
+	}
+	if (dir != NULL)
+		(void) closedir(dir);
+	return r;
+}
+
+/* Those whose parents are in the brood are, too. 1: somebody is new; 0; -ENOMEM. */
+static int
+mark_children(struct u64v *table)
+{
+	struct map marked = MAP_INIT;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i + LOOK_WORDS <= table->n; i += LOOK_WORDS)
+		if (table->p[i + 2] != 0)
+			r = map_put_id(&marked, table->p[i], table);
+	for (size_t i = 0; r >= 0 && i + LOOK_WORDS <= table->n; i += LOOK_WORDS)
+		if (table->p[i + 2] == 0 && map_get_id(&marked, table->p[i + 1]) != NULL) {
+			table->p[i + 2] = 1;
+			r = 1;
+		}
+	map_deinit(&marked);
+	return r;
+}
+
+/* Append who is in the brood by session or parents. 0 or -ENOMEM. */
+static int
+walk(const struct brood *b, struct u64v *pids)
+{
+	struct u64v table = { 0 };
+	int r = b->sessions.n > 0 ? list_processes(b, &table) : 0;
+
+	if (r == 0 && b->sessions.n > 0)
+		do
+			r = mark_children(&table);
+		while (r == 1);
+	for (size_t i = 0; r == 0 && i + LOOK_WORDS <= table.n; i += LOOK_WORDS)
+		if (table.p[i + 2] != 0 && (pid_t) table.p[i] != getpid() && !has_number(pids, table.p[i]))
+			r = u64v_add(pids, table.p[i]);
+	u64v_deinit(&table);
+	return r;
+}
+
+int
+brood_members(const struct init *init, const struct brood *b, struct u64v *pids)
+{
+	int r = b->leaf != NULL ? cgroup_members(init->strays->base, b->leaf, pids) : 0;
+
+	return r == 0 ? walk(b, pids) : r;
+}
+
+bool
+brood_is_empty(const struct init *init, const struct brood *b)
+{
+	struct u64v pids = { 0 };
+	bool empty = b->leaf == NULL || !cgroup_is_populated(init->strays->base, b->leaf);
+
+	if (empty && b->sessions.n > 0)
+		empty = walk(b, &pids) == 0 && pids.n == 0;
+	u64v_deinit(&pids);
+	return empty;
+}
+
+const char *
+brood_display(const struct brood *b, char *buf, size_t size)
+{
+	if (*b->instance == '\0')
+		return b->job;
+	(void) snprintf(buf, size, "%s (%s)", b->job, b->instance);
+	return buf;
+}
+
+void
+brood_tell(const struct init *init, const struct brood *b, const char *who)
+{
+	auto_strbuf struct strbuf text = STRBUF_INIT;
+	struct u64v pids = { 0 };
+
+	if (brood_members(init, b, &pids) == 0 && pids.n > 0) {
+		for (size_t i = 0; i < pids.n && i < TOLD_MAX; i++)
+			strbuf_addf(&text, "%s%" PRIu64, i > 0 ? ", " : "", pids.p[i]);
+		if (!text.failed)
+			log_info("%s has left %zu %s behind: %s%s", who, pids.n, pids.n == 1 ? "process" : "processes",
+				 text.p, pids.n > TOLD_MAX ? ", ..." : "");
+	}
+	u64v_deinit(&pids);
+}
+
+/* -- signals -------------------------------------------------------------------------------------------- */
+
+/* Is that process in a group of one of the instance's own, or is it one of init's? Those get their signals by themselves. */
+static bool
+is_known(const struct init *init, const struct brood *b, pid_t pid)
+{
+	pid_t group = getpgid(pid);
+	const struct proc *p;
+
+	if (pid == getpid() || core_process_of_pid(init->core, pid) != 0)
+		return true;
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid == pid)
+			return true;
+	DL_FOREACH2(b->procs, p, brood_next)
+		if (p->pid > 0 && group > 0 && getpgid(p->pid) == group)
+			return true;
+	return false;
+}
+
+/* Is it still who was found? Its pidfd is open: the number can't become another's now. */
+static bool
+is_same(const struct init *init, const struct brood *b, pid_t pid)
+{
+	struct trace_task task, parent;
+
+	if (b->leaf != NULL && cgroup_has(init->strays->path, b->leaf, pid))
+		return true;
+	if (b->sessions.n == 0 || trace_look(pid, &task) < 0)
+		return false;
+	for (int i = 0; i < ANCESTORS_MAX; i++) {
+		if (has_number(&b->sessions, (uint64_t) task.session))
+			return true;
+		if (task.parent <= 1 || task.parent == getpid() || trace_look(task.parent, &parent) < 0)
+			return false;
+		task = parent;
+	}
+	return false;
+}
+
+static void
+signal_one(struct init *init, const struct brood *b, pid_t pid, int number)
+{
+	const char *name = signal_name(number);
+	int pidfd = spawn_pidfd_open(pid);
+	char buf[256];
+
+	if (pidfd == -ESRCH || !is_same(init, b, pid)) {
+		if (pidfd >= 0)
+			(void) close(pidfd);
+		return;
+	}
+	if (process_signal(pid, pidfd >= 0 ? pidfd : -1, number) == 0 && number != SIGCONT)
+		log_info("Sending %s signal to process %d, which %s has left behind", name != NULL ? name : "a", (int) pid,
+			 brood_display(b, buf, sizeof(buf)));
+	if (pidfd >= 0)
+		(void) close(pidfd);
+}
+
+/* Sessions that members have begun: when their parents end, that is what they are known by. */
+static void
+learn_sessions(struct init *init, struct brood *b, const struct u64v *pids)
+{
+	size_t before = b->sessions.n;
+
+	if (b->leaf != NULL && !b->outside)
+		return;
+	for (size_t i = 0; i < pids->n && b->sessions.n < SESSIONS_MAX; i++)
+		if (getsid((pid_t) pids->p[i]) == (pid_t) pids->p[i] && !has_number(&b->sessions, pids->p[i]) &&
+		    u64v_add(&b->sessions, pids->p[i]) < 0)
+			return;
+	if (b->sessions.n != before)
+		brood_note(init, b);
+}
+
+void
+brood_signal(struct init *init, struct brood *b, pid_t session, int number)
+{
+	struct u64v pids = { 0 };
+
+	if (brood_members(init, b, &pids) < 0)
+		log_error("Out of memory: what %s has left behind is let be", b->job);
+	learn_sessions(init, b, &pids);
+	for (size_t i = 0; i < pids.n; i++) {
+		pid_t pid = (pid_t) pids.p[i];
+
+		if (!is_known(init, b, pid) && (session == 0 || getsid(pid) == session))
+			signal_one(init, b, pid, number);
+	}
+	u64v_deinit(&pids);
+}

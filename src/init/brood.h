@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One brood (strays.h): who is in it, and signals to those. Only strays.c and brood.c look in here.
+ */
+
+#include "init/init.h"
+
+struct brood {
+	struct brood *prev, *next;
+	uint64_t id;
+	char *job, *instance; /* owned */
+	char *key;	      /* owned: of both */
+	char *leaf;	      /* owned: name of its group in the base; NULL: it has none */
+	bool outside;	      /* some of its processes are not in it */
+	bool watched;	      /* the watch tells when nobody is in it any more */
+	struct u64v sessions; /* of those that are not in a group */
+	struct proc *procs;   /* those init knows */
+	uint64_t job_id, sweep; /* who waits for its end; 0: nobody */
+	usec_t due;		/* it is looked at then; 0: at no certain time */
+};
+
+struct answer {
+	struct answer *prev, *next;
+	uint64_t job_id, sweep;
+};
+
+struct strays {
+	struct brood *list;
+	struct map by_id, by_key, by_leaf;
+	uint64_t last_id;
+	int base;	/* owned; -1: there are none */
+	usec_t next_try; /* then that may be otherwise */
+	char *path;	/* owned: of the base */
+	int watch;  /* owned; -1: none yet */
+	struct loop_fd *source;
+	struct loop_timer *timer;
+	usec_t timer_due; /* 0: it is not set */
+	struct answer *answers; /* owned: sweeps that are over, to be told */
+};
+
+/* Write to the journal what it is now. */
+void brood_note(struct init *init, const struct brood *b);
+/* For messages: "web", "web (1)". */
+const char *brood_display(const struct brood *b, char *buf, size_t size);
+
+/* Append the pids of all that is known to be in it. 0 or a negative errno. */
+int must_check brood_members(const struct init *init, const struct brood *b, struct u64v *pids);
+/* Is nobody in it? */
+bool brood_is_empty(const struct init *init, const struct brood *b);
+/* Say whom `who` has left behind, if anybody. */
+void brood_tell(const struct init *init, const struct brood *b, const char *who);
+/*
+ * Send a signal to all in it, but for those in a process group of one of the instance's own processes, which get theirs
+ * by themselves. `session`: only to those of that session; 0: to all.
+ */
+void brood_signal(struct init *init, struct brood *b, pid_t session, int number);

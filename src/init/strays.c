@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/strays.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "init/brain.h"
+#include "init/brood.h"
+#include "init/proc.h"
+#include "init/state.h"
+#include "system/cgroup.h"
+#include "system/clock.h"
+
+#define BASE_NAME "upstart"
+#define NAME_MAX_LENGTH 200
+#define NAMES_MAX 1000		   /* that differ in what is put behind them only */
+#define IDLE (1 * USEC_PER_SEC)	   /* so long a brood without processes is kept: the next may be asked for already */
+#define AGAIN (100 * USEC_PER_MSEC) /* between looks at one that nothing tells of */
+#define LONG_AGAIN (10 * USEC_PER_SEC)
+
+static void timer_cb(void *data);
+
+int
+strays_init(struct init *init)
+{
+	struct strays *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return -ENOMEM;
+	s->base = s->watch = -1;
+	s->timer = loop_timer_new(init->loop, timer_cb, init);
+	if (s->timer == NULL) {
+		free(s);
+		return -ENOMEM;
+	}
+	init->strays = s;
+	return 0;
+}
+
+static void
+brood_free(struct strays *s, struct brood *b)
+{
+	DL_DELETE(s->list, b);
+	map_del_id(&s->by_id, b->id);
+	map_del(&s->by_key, b->key);
+	if (b->leaf != NULL)
+		map_del(&s->by_leaf, b->leaf);
+	u64v_deinit(&b->sessions);
+	free(b->leaf);
+	free(b->key);
+	free(b->instance);
+	free(b->job);
+	free(b);
+}
+
+void
+strays_deinit(struct init *init)
+{
+	struct strays *s = init->strays;
+	struct brood *b, *next;
+	struct answer *a = s != NULL ? s->answers : NULL, *next_answer;
+
+	if (s == NULL)
+		return;
+	DL_FOREACH_SAFE(s->list, b, next) {
+		if (b->leaf != NULL)
+			(void) !cgroup_remove(s->base, b->leaf);
+		brood_free(s, b);
+	}
+	while (a != NULL) {
+		next_answer = a->next;
+		free(a);
+		a = next_answer;
+	}
+	map_deinit(&s->by_id);
+	map_deinit(&s->by_key);
+	map_deinit(&s->by_leaf);
+	if (s->path != NULL)
+		cgroup_remove_base(s->path);
+	s->source = loop_fd_free(s->source);
+	s->timer = loop_timer_free(s->timer);
+	fd_close(&s->watch);
+	fd_close(&s->base);
+	free(s->path);
+	free(s);
+	init->strays = NULL;
+}
+
+/* -- making ------------------------------------------------------------------------------ */
+
+static char *
+key_of(const char *job, const char *instance)
+{
+	return str_printf("%zu:%s%s", strlen(job), job, instance);
+}
+
+static struct brood *
+brood_find(const struct init *init, const char *job, const char *instance)
+{
+	auto_free char *key = key_of(job, instance != NULL ? instance : "");
+
+	return key != NULL ? map_get(&init->strays->by_key, key) : NULL;
+}
+
+/* NULL: out of memory. */
+static struct brood *
+brood_new(struct init *init, uint64_t id, const char *job, const char *instance)
+{
+	struct strays *s = init->strays;
+	struct brood *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->id = id;
+	b->job = strdup(job);
+	b->instance = strdup(instance);
+	b->key = key_of(job, instance);
+	DL_APPEND(s->list, b);
+	if (b->job == NULL || b->instance == NULL || b->key == NULL || map_put_id(&s->by_id, id, b) < 0 ||
+	    map_put(&s->by_key, b->key, b) < 0) {
+		DL_DELETE(s->list, b);
+		map_del_id(&s->by_id, id);
+		free(b->key);
+		free(b->instance);
+		free(b->job);
+		free(b);
+		return NULL;
+	}
+	s->last_id = id > s->last_id ? id : s->last_id;
+	return b;
+}
+
+static void
+base_note(struct init *init)
+{
+	STATE_NOTE(init, NOTE_BASE, 0, init->strays->path, NOTE_FD(init->strays->base));
+}
+
+/* Is there a base for groups? */
+static bool
+has_base(struct init *init)
+{
+	struct strays *s = init->strays;
+
+	if (s->base >= 0 || init->options.no_cgroups || clock_now() < s->next_try)
+		return s->base >= 0;
+	/* A machine may mount it when it is up a little further. */
+	s->next_try = init_is_system(init) ? clock_now() + LONG_AGAIN : UINT64_MAX;
+	s->base = cgroup_open_base(BASE_NAME, &s->path);
+	if (s->base < 0) {
+		log_debug("Jobs have no control groups: %s", strerror(-s->base));
+		s->base = -1;
+		return false;
+	}
+	base_note(init);
+	return true;
+}
+
+/* The n-th name that may be the group's; owned. */
+static char *
+name_for(const char *job, const char *instance, unsigned n)
+{
+	auto_free char *name = str_printf("%s%s%s", job, *instance != '\0' ? "-" : "", instance);
+
+	if (name == NULL)
+		return NULL;
+	for (char *c = name; *c != '\0'; c++)
+		if (*c == '/' || *c == '\n')
+			*c = '_';
+	if (strlen(name) > NAME_MAX_LENGTH)
+		name[NAME_MAX_LENGTH] = '\0';
+	return n == 1 ? steal(&name) : str_printf("%s~%u", name, n);
+}
+
+/* Give it a group. Others may have taken the name: job a-b, or instance b of job a. */
+static void
+give_leaf(struct init *init, struct brood *b)
+{
+	struct strays *s = init->strays;
+	int r = -EEXIST;
+
+	for (unsigned n = 1; r == -EEXIST && n <= NAMES_MAX; n++) {
+		auto_free char *name = name_for(b->job, b->instance, n);
+
+		if (name == NULL)
+			return;
+		r = map_get(&s->by_leaf, name) != NULL ? -EEXIST : cgroup_make(s->base, name);
+		if (r == 0 && map_put(&s->by_leaf, name, b) == 0)
+			b->leaf = steal(&name);
+	}
+	if (r < 0)
+		log_debug("%s has no control group: %s", b->job, strerror(-r));
+}
+
+/* NULL: it needs none, or out of memory. */
+static struct brood *
+brood_for(struct init *init, const struct effect_spawn *e, const struct job_class *cls)
+{
+	bool groups = has_base(init);
+	struct brood *b = brood_find(init, e->job, e->instance);
+
+	if (b != NULL || (!groups && cls->kill_mode != KILL_TREE))
+		return b;
+	b = brood_new(init, init->strays->last_id + 1, e->job, e->instance != NULL ? e->instance : "");
+	if (b == NULL)
+		return NULL;
+	if (groups)
+		give_leaf(init, b);
+	brood_note(init, b);
+	return b;
+}
+
+static void
+attach(struct proc *p, struct brood *b)
+{
+	if (p->brood == b)
+		return;
+	strays_forget(p);
+	p->brood = b;
+	if (b == NULL)
+		return;
+	DL_APPEND2(b->procs, p, brood_prev, brood_next);
+	b->due = 0;
+}
+
+char *
+strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls)
+{
+	struct strays *s = p->init->strays;
+	int r;
+
+	attach(p, brood_for(p->init, e, cls));
+	if (p->brood == NULL || p->brood->leaf == NULL)
+		return NULL;
+	/* Somebody may have cleared away. */
+	r = cgroup_make(s->base, p->brood->leaf);
+	if (r < 0 && r != -EEXIST)
+		log_debug("%s has no control group: %s", p->brood->job, strerror(-r));
+	return str_printf("%s/%s", s->path, p->brood->leaf);
+}
+
+void
+strays_made(struct proc *p, bool outside)
+{
+	struct brood *b = p->brood;
+
+	if (b == NULL || (b->leaf != NULL && !outside))
+		return;
+	b->outside = b->outside || b->leaf != NULL;
+	if (u64v_add(&b->sessions, (uint64_t) p->pid) == 0)
+		brood_note(p->init, b);
+}
+
+/* -- waiting ------------------------------------------------------------------------------------- */
+
+/* Have the timer fire then, or sooner. */
+static void
+timer_at(struct strays *s, usec_t due)
+{
+	if (s->timer_due != 0 && s->timer_due <= due)
+		return;
+	if (loop_timer_set(s->timer, due) == 0)
+		s->timer_due = due;
+}
+
+static void
+set_timer(struct init *init)
+{
+	const struct brood *b;
+	usec_t first = 0;
+
+	DL_FOREACH(init->strays->list, b)
+		if (b->due != 0 && (first == 0 || b->due < first))
+			first = b->due;
+	if (init->strays->answers != NULL)
+		first = clock_now() + AGAIN;
+	if (first != 0)
+		timer_at(init->strays, first);
+}
+
+/* Look at it then, or sooner. */
+static void
+look_at(struct init *init, struct brood *b, usec_t due)
+{
+	if (b->due != 0 && b->due <= due)
+		return;
+	b->due = due;
+	timer_at(init->strays, due);
+}
+
+static void
+answer(struct init *init, uint64_t job_id, uint64_t sweep)
+{
+	struct answer *a = calloc(1, sizeof(*a));
+
+	/* Without memory the core's patience ends it. */
+	if (a == NULL)
+		return;
+	a->job_id = job_id;
+	a->sweep = sweep;
+	DL_APPEND(init->strays->answers, a);
+	timer_at(init->strays, clock_now());
+}
+
+static void look(struct init *init, struct brood *b);
+
+static void
+watch_cb(unsigned events, void *data)
+{
+	struct init *init = data;
+	struct brood *b, *next;
+
+	(void) events;
+	cgroup_watch_drain(init->strays->watch);
+	DL_FOREACH_SAFE(init->strays->list, b, next)
+		if (b->watched && b->procs == NULL)
+			look(init, b);
+}
+
+/* Hear of it when nobody is in its group any more, or look again by and by. */
+static void
+await(struct init *init, struct brood *b)
+{
+	struct strays *s = init->strays;
+
+	if (s->watch < 0 && b->leaf != NULL) {
+		s->watch = cgroup_watch_new();
+		s->source = s->watch >= 0 ? loop_fd_new(init->loop, s->watch, LOOP_READ, watch_cb, init) : NULL;
+		if (s->source == NULL)
+			fd_close(&s->watch);
+	}
+	if (!b->watched && b->leaf != NULL && s->watch >= 0)
+		b->watched = cgroup_watch_add(s->watch, s->path, b->leaf) == 0;
+	if (!b->watched || b->outside)
+		look_at(init, b, clock_now() + (b->sweep != 0 ? AGAIN : LONG_AGAIN));
+}
+
+/* Is there any use in knowing it further? */
+static bool
+is_needed(const struct init *init, const struct brood *b)
+{
+	struct core_instance view;
+
+	return b->leaf != NULL || core_instance(init->core, b->job, b->instance, &view) == 0;
+}
+
+/* It has no process that init knows. Whoever waits is told when nobody is left; then it goes. */
+static void
+look(struct init *init, struct brood *b)
+{
+	bool told = b->watched;
+	char buf[256];
+	int r;
+
+	if (b->procs != NULL)
+		return;
+	b->due = 0;
+	if (b->sweep != 0) {
+		await(init, b); /* first, so that nothing is missed */
+		if (!brood_is_empty(init, b))
+			return;
+		answer(init, b->job_id, b->sweep);
+		b->sweep = 0;
+		look_at(init, b, clock_now() + IDLE);
+		return;
+	}
+	r = b->leaf != NULL ? cgroup_remove(init->strays->base, b->leaf) : 0;
+	if (r == 0 && (brood_is_empty(init, b) || !is_needed(init, b))) {
+		STATE_NOTE(init, NOTE_BROOD_GONE, b->id, NULL, 0);
+		brood_free(init->strays, b);
+		return;
+	}
+	await(init, b);
+	if (!told)
+		brood_tell(init, b, brood_display(b, buf, sizeof(buf)));
+	/* It may have ended before it was watched. */
+	if (b->leaf != NULL && b->watched && !cgroup_is_populated(init->strays->base, b->leaf))
+		look_at(init, b, clock_now() + AGAIN);
+}
+
+static void
+timer_cb(void *data)
+{
+	struct init *init = data;
+	struct brood *b, *next;
+	usec_t now = clock_now();
+
+	init->strays->timer_due = 0;
+	DL_FOREACH_SAFE(init->strays->list, b, next)
+		if (b->due != 0 && b->due <= now)
+			look(init, b);
+	set_timer(init);
+}
+
+void
+strays_turn(struct init *init)
+{
+	struct answer *a;
+
+	while ((a = init->strays->answers) != NULL) {
+		struct input in = { .type = INPUT_STRAYS, .strays = { a->job_id, a->sweep } };
+
+		if (brain_feed(init, &in) < 0) {
+			timer_at(init->strays, clock_now() + AGAIN);
+			return;
+		}
+		DL_DELETE(init->strays->answers, a);
+		free(a);
+	}
+}
+
+/* -- ends --------------------------------------------------------------------------------------------- */
+
+void
+strays_forget(struct proc *p)
+{
+	struct init *init = p->init;
+	struct brood *b = p->brood;
+
+	if (b == NULL)
+		return;
+	p->brood = NULL;
+	DL_DELETE2(b->procs, p, brood_prev, brood_next);
+	if (b->procs != NULL || init->state.loading || init->phase >= PHASE_LEAVING)
+		return;
+	if (b->sweep != 0)
+		look(init, b);
+	else
+		look_at(init, b, clock_now() + IDLE);
+}
+
+/* "web pre-start": is that a hook? */
+static bool
+is_hook(const char *name)
+{
+	const char *kind = name != NULL ? strrchr(name, ' ') : NULL;
+
+	return kind != NULL && strcmp(kind + 1, process_kind_name(PROCESS_MAIN)) != 0;
+}
+
+void
+strays_ended(struct proc *p)
+{
+	struct brood *b = p->brood;
+	auto_free char *who = NULL;
+
+	if (b == NULL || b->procs != p || p->brood_next != NULL || b->leaf == NULL || p->pid <= 0 || !is_hook(p->name) ||
+	    !cgroup_is_populated(p->init->strays->base, b->leaf))
+		return;
+	who = str_printf("%s process (%d)", p->name, (int) p->pid);
+	if (who != NULL)
+		brood_tell(p->init, b, who);
+}
+
+void
+strays_effect(struct init *init, const struct effect_strays *e)
+{
+	struct brood *b = e->job != NULL ? brood_find(init, e->job, e->instance) : NULL;
+
+	if (b != NULL) {
+		brood_signal(init, b, e->session, e->signal);
+		/* Whoever forks faster than we look is caught by the kernel. */
+		if (e->sweep != 0 && e->signal == SIGKILL && b->leaf != NULL)
+			(void) !cgroup_kill(init->strays->base, b->leaf);
+	}
+	if (e->sweep == 0)
+		return;
+	if (b == NULL) {
+		answer(init, e->job_id, e->sweep);
+		return;
+	}
+	b->job_id = e->job_id;
+	b->sweep = e->sweep;
+	look(init, b);
+}
+
+/* -- over a re-exec ------------------------------------------------------------------------------------------ */
+
+void
+strays_save(struct init *init)
+{
+	const struct brood *b;
+
+	if (init->strays->base >= 0)
+		base_note(init);
+	DL_FOREACH(init->strays->list, b)
+		brood_note(init, b);
+}
+
+static int
+load_brood(struct init *init, const struct note *note)
+{
+	struct strays *s = init->strays;
+	struct brood *b = map_get_id(&s->by_id, note->id);
+
+	if (strv_len(note->list) != 2)
+		return 0;
+	if (b == NULL)
+		b = brood_new(init, note->id, note->list[0], note->list[1]);
+	if (b == NULL)
+		return -ENOMEM;
+	if (b->leaf == NULL && note->text != NULL) {
+		b->leaf = strdup(note->text);
+		if (b->leaf == NULL || map_put(&s->by_leaf, b->leaf, b) < 0)
+			return -ENOMEM;
+	}
+	b->outside = note_number(note, 0) != 0;
+	b->sessions.n = 0;
+	for (size_t i = 1; i < note->numbers.n; i++)
+		if (u64v_add(&b->sessions, note->numbers.p[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+int
+strays_load(struct init *init, const struct note *note)
+{
+	struct strays *s = init->strays;
+	struct brood *b;
+
+	switch (note->kind) {
+	case NOTE_BASE:
+		s->base = note_fd(note, 0);
+		free(s->path);
+		s->path = note->text != NULL ? strdup(note->text) : NULL;
+		return s->path != NULL || s->base < 0 ? 0 : -ENOMEM;
+	case NOTE_BROOD:
+		return load_brood(init, note);
+	default:
+		b = map_get_id(&s->by_id, note->id);
+		if (b == NULL)
+			return 0;
+		while (b->procs != NULL)
+			strays_forget(b->procs);
+		brood_free(s, b);
+		return 0;
+	}
+}
+
+void
+strays_attach(struct proc *p, uint64_t brood)
+{
+	attach(p, brood != 0 ? map_get_id(&p->init->strays->by_id, brood) : NULL);
+}
+
+uint64_t
+strays_number(const struct proc *p)
+{
+	return p->brood != NULL ? p->brood->id : 0;
+}
+
+static void
+sweep_cb(const struct core_sweep *sweep, void *data)
+{
+	struct init *init = data;
+	struct brood *b = brood_find(init, sweep->job, sweep->instance);
+
+	if (b == NULL) {
+		answer(init, sweep->job_id, sweep->sweep);
+		return;
+	}
+	b->job_id = sweep->job_id;
+	b->sweep = sweep->sweep;
+}
+
+void
+strays_start(struct init *init)
+{
+	struct brood *b;
+
+	(void) has_base(init);
+	core_each_sweep(init->core, sweep_cb, init);
+	DL_FOREACH(init->strays->list, b)
+		if (b->procs == NULL)
+			look_at(init, b, clock_now() + (b->sweep != 0 ? 0 : IDLE));
+}
+
+void
+strays_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
+{
+	if (init->strays->base >= 0)
+		fn(init->strays->base, data);
+}
