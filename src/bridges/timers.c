@@ -397,7 +397,9 @@ begin(struct timers *t, struct timer *timer, const struct timers_now *now)
 		begin_calendar(t, timer->root, now);
 		break;
 	}
-	save(t, timer->root);
+	/* What is not looked at before the clock can be believed stays in the ledger as it was: it may have been missed. */
+	if (t->calendars || (timer->root->clock != TIMERS_REAL && !timer->schedule.run_missed))
+		save(t, timer->root);
 	return r;
 }
 
@@ -600,8 +602,14 @@ timers_clock_set(struct timers *t, const struct timers_now *now)
 	for (struct timer *timer = t->list; timer; timer = timer->next) {
 		struct timers_entry *entry = timer->root;
 
-		if (entry->clock != TIMERS_REAL)
+		if (entry->clock != TIMERS_REAL) {
+			/* Whether it was missed can be told only now. */
+			if (first && timer->schedule.kind == SCHEDULE_EVERY && timer->schedule.run_missed && entry->runs == 0) {
+				begin_every(t, entry, now);
+				save(t, entry);
+			}
 			continue;
+		}
 		if (timer->schedule.kind == SCHEDULE_BETWEEN) {
 			arm_window(t, entry, now);
 		} else if (first) {

@@ -628,6 +628,31 @@ test_clock_that_cannot_be_right_arms_nothing(void **state)
 }
 
 static void
+test_missed_while_off_by_a_clock_that_is_wrong_at_first(void **state)
+{
+	struct world *w = *state;
+	usec_t real;
+
+	(void) add(w, "run", "CRON=0 3 * * *|MISSED=run");
+	(void) add(w, "skip", "CRON=0 3 * * *");
+	(void) add(w, "every", "EVERY=1d|MISSED=run");
+	pass(w, HOUR);
+	restart(w, 48 * HOUR, true);
+	real = w->now.at[TIMERS_REAL];
+	w->timers.plausible = START;
+	w->now.at[TIMERS_REAL] = 1000 * SEC;
+	(void) add(w, "run", "CRON=0 3 * * *|MISSED=run");
+	(void) add(w, "skip", "CRON=0 3 * * *");
+	(void) add(w, "every", "EVERY=1d|MISSED=run");
+	pass(w, MIN);
+	expect(w, "");
+	w->now.at[TIMERS_REAL] = real;
+	timers_clock_set(&w->timers, &w->now);
+	timers_run(&w->timers, &w->now);
+	expect(w, "run@29T03:00:00(late) every@30T11:00:00 ");
+}
+
+static void
 test_clock_that_becomes_right_by_itself(void **state)
 {
 	struct world *w = *state;
@@ -746,6 +771,7 @@ main(void)
 		TEST(test_clock_set_back_does_not_repeat),
 		TEST(test_clock_set_far_back_begins_afresh),
 		TEST(test_clock_that_cannot_be_right_arms_nothing),
+		TEST(test_missed_while_off_by_a_clock_that_is_wrong_at_first),
 		TEST(test_clock_that_becomes_right_by_itself),
 		TEST(test_nights_of_change_fire_once),
 		TEST(test_heap_keeps_order),
