@@ -506,6 +506,9 @@ timers_after(struct timers *t, struct timer *timer, const char *instance, const 
 {
 	struct timers_entry *entry = find_entry(timer, instance);
 
+	/* It counts from the start of init, whenever that is told: we may be there before the event is over. */
+	if (goes_after_startup(&timer->schedule))
+		return 0;
 	if (!entry)
 		entry = entry_new(t, timer, instance);
 	if (!entry)

@@ -103,7 +103,7 @@ void timers_remove(struct timers *timers, struct timer *timer);
 
 /*
  * The event that the timer goes after has happened, to `instance` (NULL: nobody's): it is due the delay from now. What
- * was waiting for the same instance waits anew. 0 or -ENOMEM.
+ * was waiting for the same instance waits anew. One that goes after startup has been armed already. 0 or -ENOMEM.
  */
 int must_check timers_after(struct timers *timers, struct timer *timer, const char *instance,
 			    const struct timers_now *now);

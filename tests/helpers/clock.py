@@ -99,8 +99,8 @@ needs_init = pytest.mark.skipif(not (INIT.exists() and INITCTL.exists()), reason
 class Session:
     """A real session init with these job files, and the bridge as one of them."""
 
-    def __init__(self, folder, jobs, usual=False):
-        """`usual`: init looks for jobs where it usually does, which is below `folder` all the same."""
+    def __init__(self, folder, jobs, usual=False, user=None):
+        """`usual`: init looks for jobs where it usually does, which is below `folder` all the same. `user`: whose it is, a number."""
         self.folder, self.runtime = folder, folder / "run"
         self.jobs = folder / ".config" / "upstart" if usual else folder / "jobs"
         for path in (self.jobs, folder / "log", folder / "run"):
@@ -108,20 +108,25 @@ class Session:
         shipped = (ROOT_DIR / "jobs" / "session" / "upstart-time-bridge.conf").read_text()
         for name, text in {"upstart-time-bridge": shipped, **jobs}.items():
             (self.jobs / (name + ".conf")).write_text(text)
+        self.rights = {}
+        if user is not None:
+            self.rights = {"user": user, "group": user, "extra_groups": []}
+            for path in [folder, *folder.rglob("*")]:
+                os.chown(path, user, user)
         path = ":".join([str(BRIDGE.parent), str(INITCTL.parent), os.environ["PATH"]])
         self.env = {"PATH": path, "LC_ALL": "C", "HOME": str(folder), "XDG_RUNTIME_DIR": str(self.runtime),
                     "UPSTART_NO_SYSTEM_USERCONFDIR": "1", "XDG_CONFIG_DIRS": str(folder)}
         with open(folder / "init.log", "wb") as log:
             where = [] if usual else ["--confdir", str(self.jobs)]
             self.process = subprocess.Popen([str(INIT), "--user", "--debug", *where, "--logdir", str(folder / "log")], env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.rights)
         file = self.runtime / "upstart" / "sessions" / ("%d.session" % self.process.pid)
         self.address = wait_for(lambda: file.exists() and file.read_text().strip().partition("=")[2], "a session")
         wait_for(lambda: self.initctl("version", check=False).returncode == 0, "an answer of init")
 
     def initctl(self, *words, check=True):
         return subprocess.run([INITCTL, *words], env={**self.env, "UPSTART_SESSION": self.address}, check=check, text=True,
-                              capture_output=True, timeout=LIMIT)
+                              capture_output=True, timeout=LIMIT, **self.rights)
 
     def log(self, job):
         path = self.folder / "log" / (job + ".log")

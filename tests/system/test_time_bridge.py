@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -19,7 +20,7 @@ import pytest
 ROOT_DIR = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT_DIR / "tests" / "helpers"))
 
-from clock import BRIDGE, INIT, LIMIT, TELINIT, add_job, event, got, needs_init, session, start, wait_for  # noqa: E402,F401
+from clock import BRIDGE, INIT, LIMIT, TELINIT, Session, add_job, event, got, needs_init, session, start, wait_for  # noqa: E402,F401
 from fake_init import MANAGER, ROOT, FakeInit, Job  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not BRIDGE.exists(), reason="the bridges are not built")
@@ -222,6 +223,39 @@ def test_real_jobs_run_when_it_is_time(session):
     wait_for(lambda: s.log("startup") == "after\n")
     s.initctl("start", "short")
     wait_for(lambda: s.status("short") == "short stop/waiting", "the end of short")
+
+
+@needs_init
+@pytest.mark.skipif(os.getuid() != 0, reason="it is one anyway")
+def test_real_session_of_an_unprivileged_user():
+    """All of it needs no rights: schedules, windows, crontabs, what is remembered."""
+    nobody = 65534
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o711)
+        if subprocess.run([INIT, "--version"], check=False, user=nobody, group=nobody, extra_groups=[], capture_output=True).returncode != 0:
+            pytest.skip("the build folder is not everybody's to read")
+        tabs = folder / "tabs"
+        tabs.mkdir()
+        (tabs / "mine").write_text("@reboot id -u\n")
+        for path in (tabs, tabs / "mine"):
+            os.chown(path, nobody, nobody)
+        s = Session(folder / "session", {
+            "upstart-time-bridge": "start on startup\nrespawn\nexpect stop\n"
+                                   "exec upstart-time-bridge --user --ready=stop --crontab=%s/mine\n" % tabs,
+            "often": "start on time EVERY=1s COUNT=2\ntask\nexec echo run $RUN\n",
+            "yearly": "start on time CRON=@yearly MISSED=run\ntask\nexec true\n",
+            "day": "while time BETWEEN=00:00-00:00\nexec sleep 1000\n",
+        }, usual=True, user=nobody)
+        try:
+            wait_for(lambda: s.log("often") == "run 1\nrun 2\n", lambda: s.log("upstart-time-bridge"))
+            wait_for(lambda: s.status("day") == "day start/running")
+            wait_for(lambda: [p.read_text() for p in (s.folder / "log").glob("cron-*.log")] == ["%d\n" % nobody], "the crontab")
+            state = s.folder / ".local" / "state" / "upstart" / "time" / "timers"
+            assert state.stat().st_uid == nobody
+            assert s.log("upstart-time-bridge") == ""
+        finally:
+            s.end()
 
 
 @needs_init

@@ -334,11 +334,16 @@ static void
 test_after_startup_is_once(void **state)
 {
 	struct world *w = *state;
+	struct timer *timer;
 
 	w->timers.started = 90 * SEC;
-	(void) add(w, "a", "AFTER=startup|DELAY=5m");
+	timer = add(w, "a", "AFTER=startup|DELAY=5m");
 	pass(w, 4 * MIN);
 	expect(w, "");
+	/* The event is over only after the jobs of it are up, of which the bridge is one. */
+	assert_int_equal(timers_after(&w->timers, timer, NULL, &w->now), 0);
+	pass(w, HOUR);
+	assert_int_equal(timers_after(&w->timers, timer, NULL, &w->now), 0);
 	pass(w, HOUR);
 	expect(w, "a@28T10:04:50 ");
 	restart(w, MIN, false);
