@@ -16,8 +16,8 @@
 #include "bridges/sender.h"
 #include "bus/library.h"
 #include "common/log.h"
+#include "common/private.h"
 
-#define SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
 #define INIT_LIMIT (10 * USEC_PER_SEC) /* how long a lost init is waited for */
 #define START_LIMIT_SECONDS 60         /* until everything must be ready */
 #define DRAIN_LIMIT_SECONDS 1          /* for events still to be sent when told to end */
@@ -419,7 +419,7 @@ bridge_configure(struct bridge *bridge, struct error *err)
 	int r = read_queue(bridge, err);
 
 	options->user |= bridge->program->session_only;
-	bridge->address = SYSTEM_ADDRESS;
+	bridge->address = PRIVATE_SYSTEM;
 	if (options->user) {
 		bridge->address = getenv("UPSTART_SESSION");
 		if (!bridge->address || !*bridge->address)

@@ -12,6 +12,7 @@
 #include "bridges/timing.h"
 #include "bus/watch.h"
 #include "common/log.h"
+#include "common/private.h"
 #include "common/str.h"
 
 #define RETRY_FIRST (100 * USEC_PER_MSEC)
@@ -253,17 +254,77 @@ open_error(struct error *err, const DBusError *derr)
 	return error_set(err, bad ? -EINVAL : -ENOTCONN, NULL, "%s", derr->message ? derr->message : derr->name);
 }
 
+/*
+ * Before anything is said to it: is it init that listens there? NULL: no, *r is set. *foreign: the listener is in no
+ * namespace of ours.
+ */
+static DBusConnection *
+open_socket(const char *address, bool *foreign, int *r, struct error *err)
+{
+	DBusError derr __attribute__((cleanup(dbus_error_free))) = DBUS_ERROR_INIT;
+	DBusConnection *dbus = dbus_connection_open_private(address, &derr);
+	pid_t pid = 1;
+	uid_t uid;
+	int fd;
+
+	if (!dbus) {
+		*r = open_error(err, &derr);
+		return NULL;
+	}
+	*r = 0;
+	if (dbus_connection_get_socket(dbus, &fd) && private_listener(fd, &uid, &pid) &&
+	    !private_may_listen(address, uid)) {
+		dbus_connection_close(dbus);
+		dbus_connection_unref(dbus);
+		*r = error_set(err, -ENOTCONN, NULL, "Another user listens at %s", address);
+		return NULL;
+	}
+	*foreign = pid == 0;
+	return dbus;
+}
+
+/* As libupstart does it: the machine's init has a second socket, for when the first is not its own. */
+static int
+open_private(struct peer *peer, struct error *err)
+{
+	struct error none = ERROR_INIT;
+	bool foreign = false, unknown;
+	DBusConnection *second;
+	int r, ignored;
+
+	peer->dbus = open_socket(peer->address, &foreign, &r, err);
+	if (r == -ENOMEM || strcmp(peer->address, PRIVATE_SYSTEM) != 0 || (peer->dbus && !foreign))
+		return r;
+	second = open_socket(PRIVATE_RUN, &unknown, &ignored, &none);
+	if (!second)
+		return r;
+	if (peer->dbus) {
+		dbus_connection_close(peer->dbus);
+		dbus_connection_unref(peer->dbus);
+	}
+	peer->dbus = second;
+	return 0;
+}
+
+static int
+open_bus(struct peer *peer, struct error *err)
+{
+	DBusError derr __attribute__((cleanup(dbus_error_free))) = DBUS_ERROR_INIT;
+
+	peer->dbus = dbus_connection_open_private(peer->address ? peer->address : usual_address(), &derr);
+	return peer->dbus ? 0 : open_error(err, &derr);
+}
+
 static int
 peer_open(struct peer *peer, struct error *err)
 {
-	DBusError derr __attribute__((cleanup(dbus_error_free))) = DBUS_ERROR_INIT;
 	int r;
 
 	if (peer->address && !dbus_validate_utf8(peer->address, NULL))
 		return error_set(err, -EINVAL, NULL, "The address is not UTF-8");
-	peer->dbus = dbus_connection_open_private(peer->address ? peer->address : usual_address(), &derr);
-	if (!peer->dbus)
-		return open_error(err, &derr);
+	r = peer->kind == PEER_PRIVATE ? open_private(peer, err) : open_bus(peer, err);
+	if (r < 0)
+		return r;
 	peer->state = PEER_OPENING;
 	dbus_connection_set_exit_on_disconnect(peer->dbus, FALSE);
 	dbus_connection_set_max_received_size(peer->dbus, RECEIVED_MAX);

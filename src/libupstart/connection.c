@@ -15,9 +15,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
+#include "common/private.h"
 #include "common/str.h"
 
 #define QUICK_LIMIT_MS 300000u
@@ -36,13 +36,6 @@
 /* libdbus takes an int. */
 #define POLL_LONGEST_MS INT64_C(3600000)
 
-/* Abstract sockets exist on Linux only. */
-#ifdef UPSTART_PLATFORM_POSIX
-#define SYSTEM_ADDRESS "unix:path=/run/upstart/private"
-#else
-#define SYSTEM_ADDRESS "unix:abstract=/com/ubuntu/upstart"
-#endif
-#define SESSION_ADDRESS "unix:abstract=/com/ubuntu/upstart-session/" /* then UID/PID */
 #define BUS_NAME "com.ubuntu.Upstart"
 
 #define LOST "The connection to init was lost"
@@ -137,47 +130,61 @@ client_close(struct upstart *u)
 }
 
 /*
- * Abstract names are anybody's who comes first. At those that init has by custom only root may listen, or the user
- * whose number is in the name, or our own; at others whoever named them knows best.
+ * Open a socket, and see before anything is said that it is init we have come to. *foreign: the listener is in no
+ * namespace of ours. NULL: *r says why not.
  */
-static bool
-may_listen(const char *where, uid_t uid)
+static DBusConnection *
+open_socket(const char *address, bool *foreign, int *r, struct upstart_error *err)
 {
-	if (uid == 0 || uid == geteuid())
-		return true;
-	if (strncmp(where, SESSION_ADDRESS, strlen(SESSION_ADDRESS)) == 0)
-		return strtoul(where + strlen(SESSION_ADDRESS), NULL, 10) == uid;
-	return strcmp(where, SYSTEM_ADDRESS) != 0;
-}
-
-/* Who listens at the other end; false where the system does not tell. */
-static bool
-listener_of(DBusConnection *dbus, uid_t *uid)
-{
-#ifdef SO_PEERCRED
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
+	DBusError derr auto_dbus_error = DBUS_ERROR_INIT;
+	DBusConnection *dbus = dbus_connection_open_private(address, &derr);
+	auto_free char *text = NULL;
+	pid_t pid = 1;
+	uid_t uid;
 	int fd;
 
-	if (dbus_connection_get_socket(dbus, &fd) && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
-		*uid = cred.uid;
-		return true;
+	if (!dbus) {
+		*r = error_from_dbus(err, -ENOTCONN, &derr);
+		return NULL;
 	}
-#endif
-	return false;
+	if (!dbus_connection_get_socket(dbus, &fd) || !private_listener(fd, &uid, &pid) ||
+	    private_may_listen(address, uid)) {
+		*foreign = pid == 0;
+		*r = 0;
+		return dbus;
+	}
+	dbus_connection_close(dbus);
+	dbus_connection_unref(dbus);
+	text = str_printf("Another user listens at %s", address);
+	*r = text ? client_error(err, -EACCES, DBUS_ERROR_ACCESS_DENIED, text) : client_nomem(err);
+	return NULL;
 }
 
-/* Before anything is said: is it init that we have come to? 0 or a negative errno. */
+/*
+ * The machine's init has a second socket. It is tried when the first is not its own: where the network namespace is
+ * another, or is shared with other machines. 0 or a negative errno.
+ */
 static int
-check_listener(const struct upstart *u, struct upstart_error *err)
+open_private(struct upstart *u, struct upstart_error *err)
 {
-	auto_free char *text = NULL;
-	uid_t uid;
+	bool foreign = false, unknown;
+	DBusConnection *second = NULL;
+	int r, ignored;
 
-	if (!listener_of(u->dbus, &uid) || may_listen(u->where, uid))
-		return 0;
-	text = str_printf("Another user listens at %s", u->where);
-	return text ? client_error(err, -EACCES, DBUS_ERROR_ACCESS_DENIED, text) : client_nomem(err);
+	u->dbus = open_socket(u->where, &foreign, &r, err);
+	if (r == -ENOMEM || strcmp(u->where, PRIVATE_SYSTEM) != 0 || (u->dbus && !foreign))
+		return r;
+	second = open_socket(PRIVATE_RUN, &unknown, &ignored, NULL);
+	if (!second)
+		return r;
+	if (u->dbus) {
+		dbus_connection_close(u->dbus);
+		dbus_connection_unref(u->dbus);
+	}
+	if (err)
+		upstart_error_clear(err);
+	u->dbus = second;
+	return 0;
 }
 
 int
@@ -189,7 +196,7 @@ client_open(struct upstart *u, struct upstart_error *err)
 	client_close(u);
 	switch (u->transport) {
 	case UPSTART_PRIVATE:
-		u->dbus = dbus_connection_open_private(u->where, &derr);
+		r = open_private(u, err);
 		break;
 	case UPSTART_SYSTEM_BUS:
 		u->dbus = dbus_bus_get_private(DBUS_BUS_SYSTEM, &derr);
@@ -198,11 +205,11 @@ client_open(struct upstart *u, struct upstart_error *err)
 		u->dbus = dbus_bus_get_private(DBUS_BUS_SESSION, &derr);
 		break;
 	}
+	if (r < 0)
+		return r;
 	if (!u->dbus)
 		return error_from_dbus(err, -ENOTCONN, &derr);
 	dbus_connection_set_exit_on_disconnect(u->dbus, FALSE);
-	if (u->transport == UPSTART_PRIVATE)
-		r = check_listener(u, err);
 	if (r == 0 && (!dbus_connection_add_filter(u->dbus, message_cb, u, NULL) ||
 		       !dbus_connection_set_watch_functions(u->dbus, add_watch_cb, remove_watch_cb, NULL, u, NULL)))
 		r = client_nomem(err);
@@ -241,7 +248,7 @@ upstart_connect(struct upstart **conn, enum upstart_transport transport, const c
 	int r;
 
 	if (!where)
-		where = transport == UPSTART_PRIVATE ? SYSTEM_ADDRESS : BUS_NAME;
+		where = transport == UPSTART_PRIVATE ? PRIVATE_SYSTEM : BUS_NAME;
 	r = check_arguments(transport, where, err);
 	if (r < 0)
 		return r;
