@@ -151,6 +151,7 @@ struct init {
 	bool children_due; /* there may be news of children */
 	struct loop_timer *children_retry;
 	int listen_fd; /* -1: none */
+	int second_fd; /* the machine's second socket; -1: none */
 	int ring_fd;   /* the logger's memory; -1: none */
 
 	struct core *core;

@@ -11,7 +11,8 @@
 #include "system/boot.h"
 #include "system/signals.h"
 
-#define EXTRA_FD (IPC_SERVANT_FD + 1) /* the listening socket, or the logger's memory */
+#define EXTRA_FD (IPC_SERVANT_FD + 1) /* the listening sockets, or the logger's memory */
+#define EXTRA_MAX 2
 #define EXIT_EXEC 127
 
 static const struct {
@@ -85,7 +86,7 @@ find_program(const struct init *init, enum servant_id id)
 
 /* The arguments: what each needs to know before the first message. */
 static char **
-arguments(const struct init *init, enum servant_id id, const char *path, int extra)
+arguments(const struct init *init, enum servant_id id, const char *path, const int extra[EXTRA_MAX])
 {
 	static const char *const modes[] = {
 		[MODE_SYSTEM] = "system",
@@ -95,7 +96,7 @@ arguments(const struct init *init, enum servant_id id, const char *path, int ext
 	char **argv = NULL;
 	int r = strv_add(&argv, path);
 
-	if (r == 0 && id == SERVANT_LOGGER && extra >= 0)
+	if (r == 0 && id == SERVANT_LOGGER && extra[0] >= 0)
 		r = strv_take(&argv, str_printf("--ring-fd=%d", EXTRA_FD));
 	if (r == 0 && id == SERVANT_CONTROL) {
 		r = strv_add(&argv, "--mode");
@@ -103,23 +104,24 @@ arguments(const struct init *init, enum servant_id id, const char *path, int ext
 			r = strv_add(&argv, modes[init->mode]);
 		if (r == 0 && init->options.no_dbus)
 			r = strv_add(&argv, "--no-dbus");
-		if (r == 0 && extra >= 0)
-			r = strv_take(&argv, str_printf("--listen-fd=%d", EXTRA_FD));
+		for (int i = 0; i < EXTRA_MAX; i++)
+			if (r == 0 && extra[i] >= 0)
+				r = strv_take(&argv, str_printf("--listen-fd=%d", EXTRA_FD + i));
 	}
 	return r == 0 ? argv : strv_free(argv);
 }
 
 /* In the child: put the descriptors where they belong. Those in between were close-on-exec and stay so. */
 static void
-place(int link, int extra)
+place(int link, const int extra[EXTRA_MAX])
 {
-	int fds[2] = { link, extra };
+	int fds[1 + EXTRA_MAX] = { link, extra[0], extra[1] };
 
 	/* First out of the way of each other. */
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i <= EXTRA_MAX; i++)
 		if (fds[i] >= 0)
-			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, EXTRA_FD + 1);
-	for (int i = 0; i < 2; i++)
+			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, EXTRA_FD + EXTRA_MAX);
+	for (int i = 0; i <= EXTRA_MAX; i++)
 		if (fds[i] >= 0)
 			(void) dup2(fds[i], IPC_SERVANT_FD + i);
 }
@@ -163,7 +165,7 @@ make_output_impatient(void)
 }
 
 static void
-child(const struct init *init, char **argv, int link, int extra)
+child(const struct init *init, char **argv, int link, const int extra[EXTRA_MAX])
 {
 	(void) setsid();
 	signals_reset();
@@ -184,15 +186,17 @@ servant_exec(struct init *init, enum servant_id id, int link)
 	auto_free char *path = find_program(init, id);
 	auto_strv char **argv = NULL;
 	sigset_t all, before;
-	int extra = -1;
+	int extra[EXTRA_MAX] = { -1, -1 };
 	pid_t pid;
 
 	if (path == NULL)
 		return -ENOENT;
-	if (id == SERVANT_CONTROL)
-		extra = init->listen_fd;
-	else if (id == SERVANT_LOGGER)
-		extra = init->ring_fd;
+	if (id == SERVANT_CONTROL) {
+		extra[0] = init->listen_fd;
+		extra[1] = init->second_fd;
+	} else if (id == SERVANT_LOGGER) {
+		extra[0] = init->ring_fd;
+	}
 	argv = arguments(init, id, path, extra);
 	if (argv == NULL)
 		return -ENOMEM;

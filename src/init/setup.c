@@ -182,7 +182,7 @@ take_steps(struct init *init, const struct step *steps, size_t n, size_t *done)
 static int
 begin(struct init *init)
 {
-	init->listen_fd = init->ring_fd = init->signal_fd = -1;
+	init->listen_fd = init->second_fd = init->ring_fd = init->signal_fd = -1;
 	init->again = init->options.state_fd >= 0 || init->options.restart;
 	crash_begin(init);
 	return 0;
@@ -402,6 +402,21 @@ open_listen(struct init *init)
 		init->listen_fd = fd;
 }
 
+/* The one in the file system. Without it most clients miss nothing. */
+static void
+open_second(struct init *init)
+{
+	const char *address = listen_second_address();
+
+	if (!init_is_system(init) || address == NULL || init->second_fd >= 0)
+		return;
+	init->second_fd = listen_open(address);
+	if (init->second_fd < 0) {
+		log_info("Unable to listen at %s: %s", address, strerror(-init->second_fd));
+		init->second_fd = -1;
+	}
+}
+
 static bool
 nothing_cb(int fd, void *data)
 {
@@ -437,6 +452,7 @@ open_books(struct init *init)
 	int r;
 
 	open_listen(init);
+	open_second(init);
 	if (init->ring_fd < 0)
 		init->ring_fd = memfile_new("upstart-log");
 	/* Before anything happens: what does can then be applied again. */
@@ -567,6 +583,8 @@ setup_deinit(struct init *init)
 		init->loop = loop_free(init->loop);
 	if (init->listen_fd >= 0)
 		(void) close(init->listen_fd);
+	if (init->second_fd >= 0)
+		(void) close(init->second_fd);
 	if (init->ring_fd >= 0)
 		(void) close(init->ring_fd);
 	options_deinit(&init->options);

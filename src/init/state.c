@@ -150,7 +150,7 @@ static void
 save_notes(struct init *init)
 {
 	STATE_NOTE(init, NOTE_DEFINITIONS, 0, NULL, NOTE_FD(definitions_fd(init->definitions)));
-	STATE_NOTE(init, NOTE_LISTEN, 0, init->address, NOTE_FD(init->listen_fd));
+	STATE_NOTE(init, NOTE_LISTEN, 0, init->address, NOTE_FD(init->listen_fd), NOTE_FD(init->second_fd));
 	STATE_NOTE(init, NOTE_RING, 0, NULL, NOTE_FD(init->ring_fd));
 	STATE_NOTE(init, NOTE_LEVEL, 0, NULL, (uint64_t) init->level);
 	STATE_NOTE(init, NOTE_NOFILE, 0, NULL, init->nofile.rlim_cur, init->nofile.rlim_max);
@@ -369,6 +369,7 @@ load_here(struct init *init, const struct note *note)
 	switch (note->kind) {
 	case NOTE_LISTEN:
 		init->listen_fd = note_fd(note, 0);
+		init->second_fd = note_fd(note, 1);
 		return load_text(&init->address, note->text);
 	case NOTE_RING:
 		init->ring_fd = note_fd(note, 0);
@@ -579,6 +580,7 @@ static void
 each_descriptor(const struct init *init, void (*fn)(int fd, void *data), void *data)
 {
 	fn(init->listen_fd, data);
+	fn(init->second_fd, data);
 	fn(init->ring_fd, data);
 	fn(journal_fd(init->state.journal), data);
 	fn(definitions_fd(init->definitions), data);

@@ -15,7 +15,7 @@
 	X(DEFINITIONS)	 /* fd */                                                                                      \
 	X(SERVANT)	 /* id; link fd, pid, generation, received */                                                  \
 	X(RECEIVED)	 /* id; number */                                                                              \
-	X(LISTEN)	 /* fd; text: address */                                                                       \
+	X(LISTEN)	 /* fd, fd of the second socket; text: address */                                              \
 	X(RING)		 /* fd */                                                                                      \
 	X(SPAWN)	 /* process; pid, status r, status w, gate r, gate w, pidfd, flags, effect, word, word w, brood; text: name */ \
 	X(SPAWN_GONE)	 /* process */                                                                                 \

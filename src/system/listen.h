@@ -22,6 +22,14 @@ char *listen_other_address(void);
 
 /* Listen on an address of that form. A descriptor (close-on-exec) or a negative errno. */
 int must_check listen_open(const char *address);
+/* The same of one in the file system. Whatever lies there is replaced; its folder is made, not that one's. */
+int must_check listen_open_path(const char *address);
+
+/*
+ * The machine's second address, in the file system: reached from other network namespaces, and nobody's who is not root.
+ * NULL where the first is like that already.
+ */
+const char *listen_second_address(void);
 
 /* Remove what listening left in the file system, if anything. */
 void listen_remove(const char *address);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/private.h"
 #include "common/str.h"
 
 #define PREFIX "unix:abstract="
@@ -19,8 +20,8 @@ char *
 listen_address(int session)
 {
 	if (!session)
-		return strdup(PREFIX "/com/ubuntu/upstart");
-	return str_printf(PREFIX "/com/ubuntu/upstart-session/%u/%d", (unsigned) getuid(), (int) getpid());
+		return strdup(PRIVATE_SYSTEM);
+	return str_printf(PRIVATE_SESSION "%u/%d", (unsigned) getuid(), (int) getpid());
 }
 
 /* Owner and process stay where those who read addresses look for them. */
@@ -31,7 +32,7 @@ listen_other_address(void)
 
 	if (getrandom(&secret, sizeof(secret), GRND_NONBLOCK) != (ssize_t) sizeof(secret))
 		return NULL;
-	return str_printf(PREFIX "/com/ubuntu/upstart-session/%u/%016" PRIx64 "/%d", (unsigned) getuid(), secret,
+	return str_printf(PRIVATE_SESSION "%u/%016" PRIx64 "/%d", (unsigned) getuid(), secret,
 			  (int) getpid());
 }
 
@@ -44,7 +45,7 @@ listen_open(const char *address)
 	size_t n;
 
 	if (strncmp(address, PREFIX, strlen(PREFIX)) != 0)
-		return -EINVAL;
+		return listen_open_path(address);
 	name = address + strlen(PREFIX);
 	n = strlen(name);
 	if (n + 1 > sizeof(addr.sun_path))
@@ -60,8 +61,8 @@ listen_open(const char *address)
 	return steal_fd(&fd);
 }
 
-void
-listen_remove(const char *address)
+const char *
+listen_second_address(void)
 {
-	(void) address;
+	return PRIVATE_RUN;
 }
