@@ -191,6 +191,12 @@ bool core_process_has_executed(const struct core *core, uint64_t process);
 /* Is it a main process that has not got ready yet? */
 bool core_process_is_awaited(const struct core *core, uint64_t process);
 
+/*
+ * Is that timer only due if a process keeps silent: if it does not say that it is well, or does not set again a state that it
+ * held? In a prediction, whose processes do as they should, nothing comes of it.
+ */
+bool core_timer_is_for_silence(const struct core *core, uint64_t timer);
+
 /* Counts for status and tests. */
 struct core_counts {
 	size_t classes, instances, events, requests, outbox;

@@ -174,6 +174,14 @@ core_process_is_awaited(const struct core *core, uint64_t process)
 	return job != NULL && kind == PROCESS_MAIN && job->state == JOB_SPAWNED && job->quarantine == NULL;
 }
 
+bool
+core_timer_is_for_silence(const struct core *core, uint64_t timer)
+{
+	const struct job *job = map_get_id(&core->timer_to_job, timer);
+
+	return job != NULL && ((job->watchdog_timer == timer && !job->bitten) || job->holds_timer == timer);
+}
+
 void
 core_counts(const struct core *core, struct core_counts *counts)
 {

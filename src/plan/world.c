@@ -289,7 +289,8 @@ carry_out(struct world *w, const struct effect *e)
 			p->pid = e->main.pid;
 		break;
 	case EFFECT_TIMER:
-		set_timer(w, e->timer.timer, e->timer.due);
+		if (!core_timer_is_for_silence(w->core, e->timer.timer))
+			set_timer(w, e->timer.timer, e->timer.due);
 		break;
 	case EFFECT_LOG:
 		item = e->log.level >= LOG_LEVEL_WARN && !w->hush ? story_add(w->story, ITEM_WARNING) : NULL;

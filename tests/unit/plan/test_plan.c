@@ -443,6 +443,53 @@ test_service_becomes_ready_as_it_is_expected_to(void **state)
 	}
 }
 
+/* A service that is to say again and again that it is well does so; nothing is foretold but that it runs. */
+static void
+test_service_that_is_watched_is_well(void **state)
+{
+	struct model *m = *state;
+
+	define(m, "web", "watchdog 5;expect notify;respawn;exec web");
+	define(m, "other", "watchdog 5;start on started web;exec other");
+	assert_plan(m, WORLD_START, "web",
+		    "   1  web starts, as asked\n"
+		    "   2  web is running\n"
+		    "   3  other starts, on started\n"
+		    "   4  event started JOB=web INSTANCE= waits for other\n"
+		    "   5  other is running\n"
+		    "started: other, web\n");
+}
+
+/* Nor does a service that comes back lose the states that it has set. */
+static void
+test_service_that_comes_back_sets_its_states_again(void **state)
+{
+	struct model *m = *state;
+	struct core_instance view;
+	struct input in = { .type = INPUT_STATE };
+
+	define(m, "web", "exec web");
+	define(m, "user", "while online;exec user");
+	emit(m, "startup");
+	start(m, "web");
+	settle(m);
+	assert_int_equal(core_instance(m->core, "web", "", &view), 0);
+	in.state = (struct input_state){ .action = STATE_SET,
+					 .name = strdup("online"),
+					 .caller = view.processes[0].pid,
+					 .uid = -1,
+					 .job = strdup("web"),
+					 .instance = strdup("") };
+	feed(m, &in);
+	settle(m);
+	assert_int_equal(core_instance(m->core, "user", "", &view), 0);
+	assert_plan(m, WORLD_RESTART, "web",
+		    "   1  web stops, as asked\n"
+		    "   2  web starts, as asked\n"
+		    "   3  web is running\n"
+		    "restarted: web\n");
+}
+
 /* One that is half on its way to be a daemon goes on from there, and one that serves can be stopped. */
 static void
 test_daemon_that_is_there_goes_on(void **state)
@@ -605,6 +652,8 @@ main(void)
 		test(test_process_that_was_told_to_end_does),
 		test(test_service_that_stops_itself_becomes_ready),
 		test(test_service_becomes_ready_as_it_is_expected_to),
+		test(test_service_that_is_watched_is_well),
+		test(test_service_that_comes_back_sets_its_states_again),
 		test(test_daemon_that_is_there_goes_on),
 		test(test_boot_takes_the_files_as_they_are),
 		test(test_json_says_the_same),
