@@ -68,12 +68,19 @@ tell_fault(struct time_bridge *tb, char ***faults, char *text)
 	(void) !strv_take(faults, text);
 }
 
+/* The job, with its file if that is known; the caller's, NULL: out of memory. */
+static char *
+job_and_file(const struct terms_job *job)
+{
+	return job->file && *job->file ? str_printf("%s (%s)", job_name(job), job->file) : strdup(job_name(job));
+}
+
 static void
 fault_of_schedule(struct time_bridge *tb, char ***faults, const struct terms_job *job, const struct term *term,
 		  const struct schedule_error *why)
 {
 	const char *word = term->args && why->word < strv_len(term->args) ? term->args[why->word] : NULL;
-	char *where = job->file && *job->file ? str_printf("%s (%s)", job_name(job), job->file) : strdup(job_name(job));
+	char *where auto_free = job_and_file(job);
 	char *text = NULL;
 
 	if (where && word)
@@ -81,7 +88,6 @@ fault_of_schedule(struct time_bridge *tb, char ***faults, const struct terms_job
 				  why->offset + 1, word, why->text);
 	else if (where)
 		text = str_printf("%s: %s %s: %s", where, stanzas[term->place], SCHEDULE_EVENT, why->text);
-	free(where);
 	tell_fault(tb, faults, text);
 }
 
@@ -107,8 +113,10 @@ add_timer(struct time_bridge *tb, char ***faults, const struct terms_job *job, c
 		return r;
 	zone = zones_get(&tb->zones, schedule.zone, &err);
 	if (!zone) {
+		char *where auto_free = job_and_file(job);
+
 		schedule_deinit(&schedule);
-		tell_fault(tb, faults, str_printf("%s: %s %s: %s", job_name(job), stanzas[term->place], SCHEDULE_EVENT, err.text));
+		tell_fault(tb, faults, where ? str_printf("%s: %s %s: %s", where, stanzas[term->place], SCHEDULE_EVENT, err.text) : NULL);
 		return err.code == -ENOMEM ? -ENOMEM : -EINVAL;
 	}
 	want = want_new(job, term);

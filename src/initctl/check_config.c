@@ -184,6 +184,51 @@ report(struct check *check, const struct condition *c, bool negated)
 	return left && right;
 }
 
+/* " (FILE)" of the job looked at, "" when init does not tell. Owned. */
+static char *
+file_text(const struct check *check)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	struct upstart_job_file *file = NULL;
+	char *path = NULL, *text;
+
+	if (upstart_get_job(check->ctl->upstart, check->job->name, &path, &err) == 0)
+		(void) upstart_job_file(check->ctl->upstart, path, &file, &err);
+	upstart_error_clear(&err);
+	text = tool_must(file && *file->path ? str_printf(" (%s)", file->path) : strdup(""));
+	upstart_job_file_free(file);
+	free(path);
+	return text;
+}
+
+/* Is its time zone there? init itself does not look. */
+static bool
+has_zone(const struct schedule *schedule)
+{
+	struct error err = ERROR_INIT;
+	struct zone *zone = NULL;
+
+	if (!schedule->zone || zone_load(&zone, schedule->zone, &err) == 0) {
+		(void) zone_free(zone);
+		return true;
+	}
+	if (err.code == -ENOMEM)
+		tool_nomem();
+	return false;
+}
+
+static void
+tell_schedule(struct check *check, const struct condition *c, const struct schedule_error *why)
+{
+	char *file auto_free = file_text(check);
+
+	if (why->word < strv_len(c->words + 1))
+		tell(check, "%s: time: column %zu of `%s': %s%s", check->what, why->offset + 1, c->words[why->word + 1], why->text,
+		     file);
+	else
+		tell(check, "%s: time: %s%s", check->what, why->text, file);
+}
+
 /* Every schedule must make sense, whatever stands beside it. */
 static bool
 check_schedules(struct check *check, const struct condition *c)
@@ -202,12 +247,17 @@ check_schedules(struct check *check, const struct condition *c)
 	r = schedule_read(&schedule, c->words + 1, check->of_states, &why);
 	if (r == -ENOMEM)
 		tool_nomem();
-	if (r == 0)
-		schedule_deinit(&schedule);
-	else if (why.word < strv_len(c->words + 1))
-		tell(check, "%s: time: column %zu of `%s': %s", check->what, why.offset + 1, c->words[why.word + 1], why.text);
-	else
-		tell(check, "%s: time: %s", check->what, why.text);
+	if (r < 0) {
+		tell_schedule(check, c, &why);
+		return false;
+	}
+	if (!has_zone(&schedule)) {
+		why.word = strv_len(c->words + 1);
+		(void) snprintf(why.text, sizeof(why.text), "There is no time zone %s", schedule.zone);
+		tell_schedule(check, c, &why);
+		r = -EINVAL;
+	}
+	schedule_deinit(&schedule);
 	return r == 0;
 }
 

@@ -117,6 +117,18 @@ add_instances(struct list *list, const struct schedule *s, const struct row *roo
 	return any;
 }
 
+/* One that the bridge knows nothing of may have a zone that is not there. */
+static void
+look_at_zone(const struct schedule *s, struct row *row)
+{
+	struct error err = ERROR_INIT;
+	struct zone *zone = NULL;
+
+	if (s->zone && zone_load(&zone, s->zone, &err) < 0)
+		row->fault = tool_must(strdup(err.text));
+	(void) zone_free(zone);
+}
+
 static void
 look_at_window(const struct list *list, const struct schedule *s, struct row *row)
 {
@@ -142,7 +154,9 @@ add_schedule(struct list *list, const struct schedule *s, struct row *row)
 
 	if (s->kind == SCHEDULE_BETWEEN) {
 		look_at_window(list, s, row);
-	} else if (record) {
+	} else if (!record) {
+		look_at_zone(s, row);
+	} else {
 		row->next = list->ledger.same_boot ? next_of(s, record) : NEVER;
 		row->last = record->last;
 		row->runs = record->runs;

@@ -362,12 +362,19 @@ def test_bad_schedules_are_shown_with_their_place(session, tmp_path):
     for place in ("1:42: warning: No schedule: CRON: `mom' is no day of the week", "2:10: warning: No schedule: EVERY: `x' is no unit",
                   "3:9: warning: No schedule: DELAY is missing"):
         assert "%s:%s" % (file, place) in done.stderr + done.stdout
-    s = session({"bad": text})
+    s = session({"bad": text, "zone": "start on time CRON=@daily TZ=Mars/Olympus\ntask\nexec true\n"})
+    bad = s.jobs / "bad.conf"
     done = s.initctl("check-config", "bad", check=False)
     assert done.returncode == 1
-    assert "  start on: time: column 14 of `CRON=0 3 * * mom': CRON: `mom' is no day of the week\n" in done.stdout
-    assert "  start on: time: column 8 of `EVERY=1x': EVERY: `x' is no unit of time\n" in done.stdout
-    assert "  stop on: time: DELAY is missing\n" in done.stdout
+    assert "  start on: time: column 14 of `CRON=0 3 * * mom': CRON: `mom' is no day of the week (%s)\n" % bad in done.stdout
+    assert "  start on: time: column 8 of `EVERY=1x': EVERY: `x' is no unit of time (%s)\n" % bad in done.stdout
+    assert "  stop on: time: DELAY is missing (%s)\n" % bad in done.stdout
+    done = s.initctl("check-config", "zone", check=False)
+    assert (done.returncode, done.stdout) == (1, "zone\n  start on: time: There is no time zone Mars/Olympus (%s)\n" % (s.jobs / "zone.conf"))
+    wait_for(lambda: "zone (%s): start on time: There is no time zone Mars/Olympus\n" % (s.jobs / "zone.conf")
+             in s.log("upstart-time-bridge"), lambda: s.log("upstart-time-bridge"))
+    assert "bad (%s): start on time: column 14 of `CRON=0 3 * * mom'" % bad in s.log("upstart-time-bridge")
+    assert "No schedule: zone: start on time: There is no time zone Mars/Olympus\n" in s.initctl("list-timers").stderr
 
 
 @needs_init
