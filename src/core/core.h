@@ -173,6 +173,8 @@ typedef void (*core_member_fn)(const struct core_member *member, void *data);
 /* Is any family followed? Is that process of one? */
 bool core_follows(const struct core *core);
 bool core_is_followed(const struct core *core, int32_t pid);
+/* Is that pid one that comes from that main process? */
+bool core_is_member(const struct core *core, uint64_t process, int32_t pid);
 /* Call `fn` with each member of each family that is followed. */
 void core_each_member(const struct core *core, core_member_fn fn, void *data);
 /* An instance that waits for what is left of it, once its processes have ended (effect_strays). */
@@ -187,6 +189,15 @@ void core_each_sweep(const struct core *core, core_sweep_fn fn, void *data);
 bool core_process_is_live(const struct core *core, uint64_t process);
 /* Has the core been told that it runs its own program? */
 bool core_process_has_executed(const struct core *core, uint64_t process);
+
+/* Whose process it is; all borrowed, for as long as no input is applied. */
+struct core_process_job {
+	uint64_t class_id;
+	const char *job, *instance;
+	char *const *env; /* the instance's */
+};
+/* 0 or -ENOENT. */
+int must_check core_process_job_of(const struct core *core, uint64_t process, struct core_process_job *owner);
 
 /* Is it a main process that has not got ready yet? */
 bool core_process_is_awaited(const struct core *core, uint64_t process);

@@ -258,6 +258,10 @@ family_look(const struct family *f, usec_t now)
 		return found(first_or_eldest(f), FAMILY_TOO_MANY);
 	if (!f->begun)
 		return (struct family_finding){ .verdict = FAMILY_WAIT };
+	if (f->plan.told)
+		return f->first_ended && f->first_status != 0
+			   ? (struct family_finding){ .verdict = FAMILY_FAILED, .status = f->first_status }
+			   : (struct family_finding){ .verdict = FAMILY_WAIT };
 	if (f->plan.depth == 0)
 		return look_for_exit(f, now);
 	m = settled(f);
@@ -336,6 +340,7 @@ family_head(const struct family *f)
 #define FLAG_READY 4u
 #define FLAG_FIRST_ENDED 8u
 #define FLAG_ENTERED 16u
+#define FLAG_TOLD 32u
 
 int
 family_pack(const struct family *f, struct u64v *words)
@@ -346,7 +351,7 @@ family_pack(const struct family *f, struct u64v *words)
 		f->n,
 		(f->plan.across_exec ? FLAG_ACROSS_EXEC : 0) | (f->begun ? FLAG_BEGUN : 0) |
 		    (f->ready ? FLAG_READY : 0) | (f->first_ended ? FLAG_FIRST_ENDED : 0) |
-		    (f->entered ? FLAG_ENTERED : 0),
+		    (f->entered ? FLAG_ENTERED : 0) | (f->plan.told ? FLAG_TOLD : 0),
 		f->plan.depth,
 		f->plan.patience,
 		f->main != NULL ? (uint64_t) f->main->pid : 0,
@@ -443,7 +448,7 @@ family_unpack(const struct u64v *words, struct family **made)
 	if (f == NULL)
 		return -ENOMEM;
 	*f = (struct family){
-		.plan = { (uint32_t) h[4], (h[3] & FLAG_ACROSS_EXEC) != 0, h[5] },
+		.plan = { (uint32_t) h[4], (h[3] & FLAG_ACROSS_EXEC) != 0, h[5], (h[3] & FLAG_TOLD) != 0 },
 		.begun = (h[3] & FLAG_BEGUN) != 0,
 		.entered = (h[3] & FLAG_ENTERED) != 0,
 		.ready = (h[3] & FLAG_READY) != 0,

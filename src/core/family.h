@@ -15,6 +15,7 @@
  *as the plan says, or for FAMILY_ORPHANED when the first process has ended
  *   Too many members		the same at once, and nothing is followed any further
  *   `expect exit`		the first process must end with 0; then whoever has no ancestors left is settled
+ *   `expect pidfile`	nobody is settled until it is said who (track_told()); the first process may end with 0 meanwhile
  *
  * After that the family is watched until it has not changed for FAMILY_QUIET_AFTER (FAMILY_WATCHED at most): if main
  *ends with 0 in that time and a member lives, that one is the heir.
@@ -48,6 +49,7 @@ struct family_plan {
 	uint32_t depth;	  /* forks that are expected; 0: `expect exit` */
 	bool across_exec; /* forks are counted on after an exec, which settles nobody */
 	usec_t patience;  /* with too few forks; 0: no limit */
+	bool told;	  /* which member is main will be said; the first must not fail until then */
 };
 
 struct family {

@@ -657,6 +657,8 @@ process_exec_done(struct core *core, const struct input_exec_done *in)
 	job->process[kind].exec_done = true;
 	if (job->quarantine != NULL)
 		return 0;
+	if (kind == PROCESS_MAIN && job->family != NULL && job->family->plan.told && job->state == JOB_SPAWNED)
+		ready_expect(core, job);
 	if (kind == PROCESS_MAIN && job->family != NULL)
 		track_executed(core, job);
 	else if (kind != PROCESS_MAIN || job->state != JOB_SPAWNED)

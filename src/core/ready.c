@@ -127,6 +127,13 @@ ready_said(struct core *core, const struct input_said *in)
 	/* Nobody has anything to say before it runs its program. */
 	if (job == NULL || kind != PROCESS_MAIN || !job->process[kind].exec_done || job->quarantine != NULL)
 		return 0;
+	if (job->cls->expect == EXPECT_PIDFILE) {
+		if ((in->what & SAID_MAIN) != 0)
+			track_told(core, job, in->main_pid);
+		else if ((in->what & SAID_NOTHING) != 0)
+			never_ready(core, job);
+		return 0;
+	}
 	if ((in->what & SAID_MAIN) != 0)
 		main_is(core, job, in->main_pid);
 	if ((in->what & SAID_STATUS) != 0)

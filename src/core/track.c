@@ -16,7 +16,8 @@
 bool
 track_wants(const struct job_class *cls)
 {
-	return cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT;
+	return cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT ||
+	       cls->expect == EXPECT_PIDFILE;
 }
 
 static struct family_plan
@@ -28,9 +29,12 @@ plan_of(const struct core *core, const struct job_class *cls)
 							: 0,
 		.across_exec = (core->config.policies & CORE_POLICY_FORKS_ACROSS_EXEC) != 0,
 		.patience = cls->expect == EXPECT_EXIT ? 0 : FAMILY_PATIENCE,
+		.told = cls->expect == EXPECT_PIDFILE,
 	};
 
-	if (cls->expect_timeout != JOB_EXPECT_TIMEOUT_UNSET)
+	if (plan.told)
+		plan.patience = 0; /* `expect timeout` is ready.c's */
+	else if (cls->expect_timeout != JOB_EXPECT_TIMEOUT_UNSET)
 		plan.patience = cls->expect_timeout * USEC_PER_SEC;
 	return plan;
 }
@@ -152,11 +156,24 @@ ready(struct core *core, struct job *job, const struct family_finding *found)
 	job_advance(core, job);
 }
 
+void
+track_told(struct core *core, struct job *job, int32_t pid)
+{
+	struct family_finding found = { .verdict = FAMILY_READY };
+
+	if (job->family == NULL || !job->family->plan.told || job->family->ready || job->state != JOB_SPAWNED)
+		return;
+	found.chosen = family_get(job->family, pid);
+	if (found.chosen != NULL)
+		ready(core, job, &found);
+}
+
 /* All have ended, and none of them was main yet. */
 static void
 over(struct core *core, struct job *job, int32_t status)
 {
-	bool was_its_work = job->family->plan.depth == 0 && status == 0 && job->state == JOB_SPAWNED;
+	const struct family_plan *plan = &job->family->plan;
+	bool was_its_work = plan->depth == 0 && !plan->told && status == 0 && job->state == JOB_SPAWNED;
 	int32_t pid = job->process[PROCESS_MAIN].pid;
 
 	if (!was_its_work) {
@@ -419,6 +436,15 @@ core_is_followed(const struct core *core, int32_t pid)
 	const struct job *job = map_get_id(&core->pid_to_process, (uint64_t) pid);
 
 	return job != NULL && job->family != NULL && family_get(job->family, pid) != NULL;
+}
+
+bool
+core_is_member(const struct core *core, uint64_t process, int32_t pid)
+{
+	const struct job *job = map_get_id(&core->process_to_job, process);
+
+	return job != NULL && job->process[PROCESS_MAIN].id == process && job->family != NULL &&
+	       family_get(job->family, pid) != NULL;
 }
 
 void

@@ -165,6 +165,18 @@ core_process_has_executed(const struct core *core, uint64_t process)
 	return job != NULL && job->process[kind].exec_done;
 }
 
+int
+core_process_job_of(const struct core *core, uint64_t process, struct core_process_job *owner)
+{
+	enum process_kind kind = PROCESS_MAIN;
+	const struct job *job = process_owner(core, process, &kind);
+
+	if (job == NULL)
+		return -ENOENT;
+	*owner = (struct core_process_job) { job->cls->id, job->slot->name, job->name, job->env };
+	return 0;
+}
+
 bool
 core_process_is_awaited(const struct core *core, uint64_t process)
 {

@@ -18,6 +18,7 @@
 #define FLAG_SUSPECT 4u
 #define FLAG_KILLED_SHIFT 8
 #define FLAG_SOCKET 8u
+#define FLAG_PIDFILE 16u
 #define PIPE_ENDS 4
 
 /* What is closed is noted to be so before: the next image would take the number of something else for it. */
@@ -124,7 +125,7 @@ proc_note(const struct proc *p)
 	STATE_NOTE(p->init, NOTE_SPAWN, p->id, p->name, (uint64_t) p->pid, NOTE_FD(p->status_r), NOTE_FD(p->status_w),
 		   NOTE_FD(p->gate_r), NOTE_FD(p->gate_w), NOTE_FD(p->pidfd),
 		   (p->status.ready ? FLAG_READY : 0) | (p->local ? FLAG_LOCAL : 0) | (p->suspect ? FLAG_SUSPECT : 0) |
-		       (p->socket ? FLAG_SOCKET : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
+		       (p->socket ? FLAG_SOCKET : 0) | (p->pidfile ? FLAG_PIDFILE : 0) | (uint64_t) p->killed << FLAG_KILLED_SHIFT,
 		   p->effect, NOTE_FD(p->word), NOTE_FD(p->word_w), strays_number(p));
 }
 
@@ -263,6 +264,7 @@ procs_load(struct init *init, const struct note *n)
 	p->status.ready = (flags & FLAG_READY) != 0;
 	p->local = (flags & FLAG_LOCAL) != 0;
 	p->socket = (flags & FLAG_SOCKET) != 0;
+	p->pidfile = (flags & FLAG_PIDFILE) != 0;
 	p->word = note_fd(n, 8);
 	p->word_w = note_fd(n, 9);
 	strays_attach(p, note_number(n, 10));

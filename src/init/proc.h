@@ -33,6 +33,7 @@ struct proc {
 	int word;   /* owned: what it says on that it is ready, and more; -1: nothing, or not any more */
 	int word_w; /* owned: the process's end, until it has it; -1: it needs none */
 	bool socket;		 /* `word` is a notification socket, which control reads */
+	bool pidfile;		 /* `word` is what somebody tells who watches its file */
 	bool untaught;		 /* control is to be told of it again */
 	bool disbelieved;	 /* it was told already that somebody has no business there */
 	struct loop_fd *hearing; /* owned; of a `word` that is read here */

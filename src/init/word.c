@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "common/env.h"
 #include "init/brain.h"
+#include "init/pidfile.h"
 #include "init/proc.h"
 #include "init/servants.h"
 #include "init/spawn.h"
@@ -78,6 +80,7 @@ give_socket(struct proc *p, const struct job_class *cls, struct msg_spawn *msg)
 		return -ENOMEM;
 	if (cls->watchdog == 0)
 		return 0;
+	msg->flags |= SPAWN_FLAG_WATCHDOG;
 	period = str_printf("%" PRIu64, cls->watchdog * USEC_PER_SEC);
 	return period == NULL ? -ENOMEM : env_set_value(&msg->env, "WATCHDOG_USEC", period);
 }
@@ -87,6 +90,9 @@ word_prepare(struct proc *p, const struct job_class *cls, struct msg_spawn *msg,
 {
 	if (cls->expect == EXPECT_FD)
 		return give_descriptor(p, cls->expect_fd, msg, fds, n_fds);
+	p->pidfile = cls->expect == EXPECT_PIDFILE;
+	if (p->pidfile)
+		return 0; /* its file is watched when it runs */
 	return cls->expect == EXPECT_NOTIFY ? give_socket(p, cls, msg) : 0;
 }
 
@@ -103,6 +109,45 @@ close_word(struct proc *p)
 	fd_close(&word);
 }
 
+/* Has it been told who is main, or is that not of interest any more? */
+static bool
+is_settled(const struct proc *p)
+{
+	return !core_process_is_awaited(p->init->core, p->id);
+}
+
+/* The file of a main process has been seen to hold a number. As read_word(). */
+static int
+read_pidfile(struct proc *p)
+{
+	struct init *init = p->init;
+	struct input in = { .type = INPUT_SAID, .said.process = p->id };
+	char buf[256];
+	ssize_t n = read(p->word, buf, sizeof(buf) - 1);
+	uint64_t id = p->id;
+	int r = 0;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	buf[n] = '\0';
+	spawn_executed(init, p->pid);
+	if (map_get_id(&init->spawns->by_id, id) != p)
+		return 0;
+	if (n > 0 && !is_settled(p)) {
+		in.said.what = SAID_MAIN | SAID_READY;
+		in.said.main_pid = pidfile_understand(p, (pid_t) strtol(buf, NULL, 10));
+		/* It will be said again: a refusal is none. */
+		if (in.said.main_pid > 0)
+			(void) !brain_feed(init, &in);
+		p = map_get_id(&init->spawns->by_id, id);
+	}
+	if (p != NULL && (n == 0 || is_settled(p))) {
+		close_word(p);
+		spawn_watch_later(init); /* one that has ended too early is made again */
+	}
+	return r;
+}
+
 /* Look what is there. 0, or a negative errno: call again. The process may be gone after that. */
 static int
 read_word(struct proc *p)
@@ -110,9 +155,12 @@ read_word(struct proc *p)
 	struct init *init = p->init;
 	struct input in = { .type = INPUT_SAID, .said.process = p->id };
 	char buf[256];
-	ssize_t n = notify_peek(p->word, buf, sizeof(buf));
+	ssize_t n;
 	int r;
 
+	if (p->pidfile)
+		return read_pidfile(p);
+	n = notify_peek(p->word, buf, sizeof(buf));
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
 	if (n == -ENOMEM || n == -EMFILE || n == -ENFILE)
@@ -197,16 +245,16 @@ may_speak(const struct proc *p, const struct msg_said *m)
 
 /* May that one be the main process? Not one of init's own, or of another job's. */
 static bool
-may_be_main(const struct init *init, const struct proc *p, const struct msg_said *m)
+may_be_main(const struct init *init, const struct proc *p, const struct msg_said *m, pid_t pid)
 {
 	uid_t uid;
 
-	if (m->main_pid <= 1 || m->main_pid == getpid() || m->main_pid == p->pid)
+	if (pid <= 1 || pid == getpid() || pid == p->pid)
 		return false;
 	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].pid == m->main_pid)
+		if (init->servants[i].pid == pid)
 			return false;
-	if (core_process_of_pid(init->core, m->main_pid) != 0 || process_user(m->main_pid, &uid) < 0)
+	if (core_process_of_pid(init->core, pid) != 0 || process_user(pid, &uid) < 0)
 		return false;
 	return m->uid == 0 || uid == (uid_t) m->uid;
 }
@@ -254,8 +302,10 @@ word_said(struct init *init, const struct msg_said *m, uint64_t number)
 	in.said.main_pid = m->main_pid;
 	in.said.watchdog = at_most(m->watchdog);
 	in.said.extend = at_most(m->extend);
-	if ((m->what & SAID_MAIN) != 0 && !may_be_main(init, p, m)) {
-		if (m->main_pid != p->pid)
+	if ((m->what & SAID_MAIN) != 0 && m->main_pid > 0)
+		in.said.main_pid = process_outer_pid(m->pid, m->main_pid);
+	if ((m->what & SAID_MAIN) != 0 && !may_be_main(init, p, m, in.said.main_pid)) {
+		if (in.said.main_pid != p->pid)
 			disbelieve(p, "names a main process that can't be", m);
 		in.said.what &= ~(uint32_t) SAID_MAIN;
 	}
@@ -274,9 +324,32 @@ word_said(struct init *init, const struct msg_said *m, uint64_t number)
 
 /* -- both --------------------------------------------------------------------------------------------- */
 
+/* Have its file watched by somebody. */
+static void
+watch_pidfile(struct proc *p)
+{
+	int word_w, r = open_pipe(p);
+
+	if (r == 0) {
+		r = pidfile_watch(p, p->word_w);
+		word_w = steal_fd(&p->word_w);
+		proc_note(p);
+		fd_close(&word_w);
+	}
+	if (r == 0)
+		return;
+	log_debug("The file of %s can't be watched for now: %s", p->name != NULL ? p->name : "?", strerror(-r));
+	close_word(p);
+	spawn_watch_later(p->init);
+}
+
 void
 word_listen(struct proc *p)
 {
+	if (p->pidfile && p->hearing == NULL && !is_settled(p)) {
+		close_word(p); /* whoever may watch already ends */
+		watch_pidfile(p);
+	}
 	if (p->word < 0)
 		return;
 	if (p->socket) {

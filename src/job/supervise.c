@@ -19,7 +19,7 @@
 static bool
 is_supported(enum expect_mode mode)
 {
-	return mode <= EXPECT_EXIT || mode == EXPECT_NOTIFY || mode == EXPECT_FD;
+	return mode != EXPECT_LISTEN;
 }
 
 static int

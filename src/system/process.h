@@ -21,6 +21,12 @@ int must_check process_signal(pid_t pid, int pidfd, int signal);
 int must_check process_user(pid_t pid, uid_t *uid);
 
 /*
+ * The pid, as we see it, of whom a process calls `inner`: `inner` itself where it is in our PID namespace, or is gone, or
+ * nobody can tell; 0 when there is none of that number where it is.
+ */
+pid_t process_outer_pid(pid_t who, pid_t inner);
+
+/*
  * The file this program runs from; owned, absolute; NULL when nobody knows. `argv0` is how it was called. A
  * program replaced on disk gives the name it had.
  */

@@ -86,6 +86,8 @@ int must_check spawn_local(const struct msg_spawn *msg, int status_w, int gate_r
  * directory of a cgroup v2 to be born in, or NULL; *outside tells that this was not to be had.
  */
 pid_t spawn_clone(enum spawn_parent parent, const char *cgroup, int *pidfd, bool *outside);
+/* What the caller is called in lists of processes; where there is no such thing it keeps its maker's name. */
+void spawn_set_name(const char *name);
 /* A descriptor, close-on-exec, for a living or unreaped process; or a negative errno (-ENOSYS). */
 int must_check spawn_pidfd_open(pid_t pid);
 /* Close all descriptors from `first` to `last`, both included. 0 or a negative errno (-ENOSYS). */

@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "common/env.h"
 #include "common/log.h"
 #include "job/class.h"
 #include "system/memfile.h"
@@ -21,6 +22,7 @@
 #include "system/spawn_identity.h"
 #include "system/spawn_limits.h"
 #include "system/spawn_pty.h"
+#include "system/spawn_wait.h"
 
 #define DEVICE_NULL "/dev/null"
 #define DEVICE_CONSOLE "/dev/console"
@@ -362,6 +364,32 @@ assume_identity(struct child *c)
 	return c->step != SPAWN_NONE ? -1 : 0;
 }
 
+/* This is no process of a job's: it looks at one of its files, as main would see it. */
+static int
+watch_pidfile(struct child *c)
+{
+	if ((c->msg->flags & SPAWN_FLAG_PIDFILE) == 0)
+		return 0;
+	if (c->msg->argv == NULL || c->msg->argv[0] == NULL)
+		return fail(c, SPAWN_READINESS, EINVAL);
+	spawn_wait_pidfile(c->msg->argv[0], SPAWN_WAIT_FD);
+}
+
+/* sd_watchdog_enabled(3) asks whose it is, and nobody knew before. */
+static int
+name_watched(struct child *c)
+{
+	auto_free char *pid = NULL;
+
+	if ((c->msg->flags & SPAWN_FLAG_WATCHDOG) == 0)
+		return 0;
+	pid = str_printf("%d", (int) getpid());
+	if (pid == NULL || (c->env == NULL && strv_dup(&c->env, c->msg->env) < 0) ||
+	    env_set_value(&c->env, "WATCHDOG_PID", pid) < 0)
+		return fail(c, SPAWN_ALLOC, ENOMEM);
+	return 0;
+}
+
 static int
 restore_write_signals(struct child *c)
 {
@@ -440,6 +468,8 @@ static const struct {
 	{ add_user_environment, true },
 	{ give_script, true },
 	{ assume_identity, true },
+	{ watch_pidfile, false },
+	{ name_watched, false },
 	{ restore_write_signals, false },
 	{ announce, false },
 	{ stop_for_debugging, false },

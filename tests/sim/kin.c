@@ -25,7 +25,8 @@ kin_is_expected(const struct world *w, const struct proc *p)
 	const struct job_class *cls = store_get(&w->store, p->class_id);
 
 	return p->kind == PROCESS_MAIN &&
-	       (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT);
+	       (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT ||
+		cls->expect == EXPECT_PIDFILE);
 }
 
 static int
@@ -86,6 +87,18 @@ has_room(const struct world *w, const struct proc *p)
 	return p->n_kin < (w->calm ? ARRAY_SIZE(p->kin) : KIN_MAX);
 }
 
+/* Its file names that one, who may be nobody. */
+static void
+name_main(struct world *w, struct proc *p, int32_t pid)
+{
+	struct input in = { .type = INPUT_SAID };
+
+	in.said.process = p->id;
+	in.said.what = SAID_MAIN | SAID_READY;
+	in.said.main_pid = pid;
+	(void) apply(w, &in);
+}
+
 /* As the job says, without helpers: the line grows as long as it must be, then all but its end go. */
 static bool
 run_calmly(struct world *w, struct proc *p)
@@ -99,6 +112,11 @@ run_calmly(struct world *w, struct proc *p)
 			last = &p->kin[i];
 	if ((last == NULL ? !p->dead : last->depth < wanted) && has_room(w, p)) {
 		fork_one(w, p, last != NULL ? last->pid : p->pid, last != NULL ? last->depth + 1 : 1);
+		return true;
+	}
+	if (cls->expect == EXPECT_PIDFILE && !p->stopped && last != NULL) {
+		p->stopped = true;
+		name_main(w, p, last->pid);
 		return true;
 	}
 	if (!p->dead) {
@@ -138,6 +156,10 @@ kin_run(struct world *w, struct proc *p)
 		return run_calmly(w, p);
 	if (k == NULL && p->dead)
 		return false;
+	if (store_get(&w->store, p->class_id)->expect == EXPECT_PIDFILE && rng_chance(&w->rng, 10)) {
+		name_main(w, p, k != NULL ? k->pid : rng_chance(&w->rng, 80) ? p->pid : 1);
+		return true;
+	}
 	switch (rng_below(&w->rng, 8)) {
 	case 0:
 	case 1:

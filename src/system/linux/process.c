@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -63,6 +65,74 @@ process_user(pid_t pid, uid_t *uid)
 		return -EIO;
 	*uid = (uid_t) strtoul(line + strlen("\nUid:"), NULL, 10);
 	return 0;
+}
+
+/* How many numbers a process has, from our PID namespace to its own, and the last of them; 0: it is gone. */
+static unsigned
+read_numbers(pid_t pid, pid_t *last)
+{
+	char path[64], status[4096];
+	char *line, *end;
+	unsigned n = 0;
+	ssize_t size;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+	size = read_once(path, status, sizeof(status) - 1);
+	if (size < 0)
+		return 0;
+	status[size] = '\0';
+	line = strstr(status, "\nNSpid:");
+	if (line == NULL)
+		return 0;
+	line += strlen("\nNSpid:");
+	for (long number = strtol(line, &end, 10); end != line && *line != '\n'; number = strtol(line, &end, 10)) {
+		*last = (pid_t) number;
+		n++;
+		line = end;
+		if (*line == '\n')
+			break;
+	}
+	return n;
+}
+
+/* Which PID namespace it is in; "" when that can't be told. */
+static void
+read_namespace(pid_t pid, char *buf, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int) pid);
+	n = readlink(path, buf, size - 1);
+	buf[n > 0 ? n : 0] = '\0';
+}
+
+pid_t
+process_outer_pid(pid_t who, pid_t inner)
+{
+	char theirs[64], other[64];
+	unsigned depth;
+	pid_t last = 0, found = 0;
+	const struct dirent *e;
+	DIR *dir;
+
+	depth = read_numbers(who, &last);
+	if (depth <= 1)
+		return inner;
+	read_namespace(who, theirs, sizeof(theirs));
+	dir = opendir("/proc");
+	while (dir != NULL && found == 0 && (e = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
+
+		if (pid <= 0 || read_numbers(pid, &last) != depth || last != inner)
+			continue;
+		read_namespace(pid, other, sizeof(other));
+		if (strcmp(theirs, other) == 0)
+			found = pid;
+	}
+	if (dir != NULL)
+		(void) closedir(dir);
+	return found;
 }
 
 char *

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 /* Numbers that are the same on every architecture, for headers older than the kernel. */
@@ -23,6 +24,12 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+
+void
+spawn_set_name(const char *name)
+{
+	(void) prctl(PR_SET_NAME, name);
+}
 
 int
 spawn_pidfd_open(pid_t pid)

@@ -19,6 +19,12 @@ spawn_clone(enum spawn_parent parent, const char *cgroup, int *pidfd, bool *outs
 	return fork();
 }
 
+void
+spawn_set_name(const char *name)
+{
+	(void) name;
+}
+
 int
 spawn_pidfd_open(pid_t pid)
 {

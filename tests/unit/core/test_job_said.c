@@ -71,6 +71,78 @@ view(struct rig *r)
 	return v;
 }
 
+/* -- pid files ------------------------------------------------------------------------------------ */
+
+static void
+name_main(struct rig *r, int32_t pid)
+{
+	struct input_said s = said(r, SAID_MAIN | SAID_READY);
+
+	s.main_pid = pid;
+	say_all(r, &s);
+}
+
+/* The first process may end, and whoever the file names is main, if it is one of the family. */
+static void
+test_said_by_a_file_who_is_main(void **state)
+{
+	struct rig *r = *state;
+
+	begin(r, "expect pidfile /run/web.pid");
+	rig_family(r, "web", "1!");
+	rig_family(r, "web", "1>2");
+	name_main(r, 4711);
+	rig_assert_state(r, "web", "start/spawned");
+	rig_family(r, "web", "1.");
+	rig_assert_state(r, "web", "start/spawned");
+	rig_pass(r, 1000 * USEC_PER_SEC);
+	rig_assert_state(r, "web", "start/spawned");
+	name_main(r, OTHER);
+	rig_assert_state(r, "web", "start/running");
+	assert_int_equal(rig_main(r, "web"), 2);
+	name_main(r, OTHER);
+	rig_pass(r, 10 * USEC_PER_SEC);
+	rig_assert_state(r, "web", "start/running");
+}
+
+static void
+test_said_by_a_file_that_it_is_the_first(void **state)
+{
+	struct rig *r = *state;
+
+	begin(r, "expect pidfile /run/web.pid");
+	rig_family(r, "web", "1!");
+	name_main(r, 101);
+	rig_assert_state(r, "web", "start/running");
+	assert_int_equal(rig_main(r, "web"), 1);
+}
+
+static void
+test_said_by_no_file_fails_the_start(void **state)
+{
+	static const struct {
+		const char *stanzas, *scripts[4];
+		const char *state;
+	} cases[] = {
+		{ "", { "1!", "1>2", "1.3" }, "stop/killed" },
+		{ "", { "1!", "1." }, "none" },
+		{ "", { "1!", "1>2", "1.", "2." }, "none" },
+		{ "expect timeout 5;", { "1!", "1>2", "1.", "+6" }, "stop/killed" },
+		{ "expect timeout 5;", { "1!", "+6" }, "stop/killed" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		auto_free char *stanzas = str_printf("%sexpect pidfile /run/web.pid", cases[i].stanzas);
+		struct rig *r = rig_new();
+
+		begin(r, stanzas);
+		for (size_t k = 0; k < ARRAY_SIZE(cases[i].scripts) && cases[i].scripts[k] != NULL; k++)
+			rig_family(r, "web", cases[i].scripts[k]);
+		rig_assert_state(r, "web", cases[i].state);
+		(void) rig_free(r);
+	}
+}
+
 /* -- readiness ----------------------------------------------------------------------------------- */
 
 static void
@@ -335,6 +407,9 @@ main(void)
 {
 #define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		BENCHED(test_said_by_a_file_who_is_main),
+		BENCHED(test_said_by_a_file_that_it_is_the_first),
+		BENCHED(test_said_by_no_file_fails_the_start),
 		BENCHED(test_said_ready_starts_the_job),
 		BENCHED(test_said_before_the_program_runs_is_not_heard),
 		BENCHED(test_said_nothing_any_more_fails_the_start),

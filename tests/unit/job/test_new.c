@@ -129,10 +129,11 @@ test_refused(void **state)
 static void
 test_not_yet(void **state)
 {
-	static const char *const without[] = { "expect pidfile /a\n", "expect listen 1\n",
+	static const char *const without[] = { "expect listen 1\n",
 					       "namespace net\n",	 "hostname a\n",
 					       "cgroup cpu\n",	   "cgroup delegate\n", "time offset 1\n" };
-	static const char *const with[] = { "kill mode tree\n", "expect fork\n",	"expect none\n",     "kill timeout 1\n",
+	static const char *const with[] = { "kill mode tree\n", "expect pidfile /a\n",
+					    "expect fork\n",	"expect none\n",     "kill timeout 1\n",
 					    "expect exit\n",	"expect timeout 5\n",
 					    "expect notify\n", "watchdog 1\n",     "expect fd 3\n",
 					    "import A\n",	"tmpfiles /a\n",     "respawn\nrespawn delay 1\n",

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * `expect pidfile`: a process of init's own, made by the spawner with the attributes of the main process, looks at the
+ * file (system/spawn_wait.h) and tells through a pipe. It ends when nobody reads that. What it tells is only believed
+ * of who comes from the main process.
+ */
+
+#include "init/init.h"
+
+struct proc;
+
+/* Have the file of a main process watched, and told to `out`, which stays the caller's. 0 or a negative errno. */
+int must_check pidfile_watch(struct proc *p, int out);
+/* The process of that main process's family that the file means by `pid`; 0: none. */
+pid_t pidfile_understand(struct proc *p, pid_t pid);

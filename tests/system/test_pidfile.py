@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: MIT
+"""`expect pidfile`: main is who the file names, if it comes from the job; and what programs inside a PID namespace say of themselves."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from conftest import WATCHES, is_alive, wait_for
+from test_slow_disks import disk_in
+from test_tracking import crash, restart, wait_released
+
+SPEAKER = pathlib.Path(__file__).parent / "programs" / "speaker.py"
+
+pytestmark = pytest.mark.skipif(not WATCHES, reason="nothing is followed on this platform")
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
+
+
+def make(where, name, script, stanzas="", file=None):
+    """A job whose script writes $FILE, which is made anew."""
+    file = file or where.path / f"{name}.pid"
+    where.job(name, f"expect pidfile {file}\nenv FILE={file}\nenv D={where.path}\n{stanzas}\nscript\n{script}\nend script\n")
+    where.wait_job(name)
+    return file
+
+
+def start(where, name):
+    """Ask for it, and let it be."""
+    where.ctl("start", "--no-wait", name)
+    where.wait_status(name, "start/spawned, process")
+
+
+def pid_in(file):
+    return int(wait_for(lambda: file.exists() and file.read_text().endswith("\n") and file.read_text(), f"{file}"))
+
+
+def watchers(where):
+    """Who looks at files."""
+    def name(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/comm").read_text()
+        except OSError:
+            return ""
+
+    return [pid for pid in where.children() if is_alive(pid) and name(pid) == "pidfile-watch\n"]
+
+
+def test_the_file_names_the_daemon(session):
+    file = make(session, "d", "setsid sh -c 'sleep 1000 & echo $! > $FILE; wait' &\nexit 0")
+    assert "d start/running" in session.ctl("start", "d")
+    pid = pid_in(file)
+    assert session.pid_of("d") == pid
+    wait_released(pid)
+    wait_for(lambda: not watchers(session), "nobody to look at the file any more")
+    session.ctl("stop", "d")
+    assert not is_alive(pid)
+
+
+def test_it_is_not_ready_before_the_file_is_there(session):
+    file = make(session, "d", "(until [ -e $D/go ]; do sleep 0.02; done; sh -c 'echo $PPID > $FILE'; exec sleep 1000) &\nexit 0")
+    start(session, "d")
+    wait_for(lambda: len(watchers(session)) == 1, "somebody to look at the file")
+    assert "start/spawned" in session.status("d")
+    (session.path / "go").touch()
+    session.wait_status("d", "start/running, process")
+    assert session.pid_of("d") == pid_in(file)
+
+
+def test_one_that_stays_names_itself(session):
+    make(session, "d", "printf '%d' $$ > $FILE\nexec sleep 1000")  # without an end of the line
+    assert "d start/running" in session.ctl("start", "d")
+
+
+def test_a_file_of_the_last_time_is_not_believed(session):
+    sleeper = subprocess.Popen(["sleep", "1000"])
+    file = session.path / "d.pid"
+    file.write_text(f"{sleeper.pid}\n")
+    make(session, "d", "until [ -e $D/go ]; do sleep 0.02; done\necho $$ > $FILE\nexec sleep 1000")
+    start(session, "d")
+    wait_for(lambda: len(watchers(session)) == 1, "somebody to look at the file")
+    for text in ("", "no number\n", "-1\n", "0\n", "1\n", "99999999999999999999\n", f"{session.pid}\n", f"{sleeper.pid} \n"):
+        file.write_text(text)
+        assert "start/spawned" in session.status("d")
+    (session.path / "go").touch()
+    session.wait_status("d", "start/running, process")
+    assert session.pid_of("d") != sleeper.pid
+    session.ctl("stop", "d")
+    assert is_alive(sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+
+
+def test_variables_stand_for_their_values(session):
+    session.job("d", f"instance $N\nexpect pidfile {session.path}/$N.pid\nscript\n  echo $$ > {session.path}/$N.pid\n  exec sleep 1000\nend script\n")
+    session.wait_job("d")
+    for n in "ab":
+        assert f"d ({n}) start/running" in session.ctl("start", "d", f"N={n}")
+        assert session.pid_of("d", f"N={n}") == pid_in(session.path / f"{n}.pid")
+
+
+def test_a_first_process_that_fails_has_failed(session):
+    make(session, "d", "sleep 1000 &\nexit 3")
+    done = session.command("initctl", "start", "d")
+    assert done.returncode == 1
+    session.wait_status("d", "stop/waiting")
+
+
+def test_all_that_end_without_a_file_have_failed(session):
+    make(session, "d", "exit 0")
+    assert session.command("initctl", "start", "d").returncode == 1
+
+
+def test_one_that_takes_too_long_has_failed(session):
+    make(session, "d", "exec sleep 1000", "expect timeout 1")
+    assert session.command("initctl", "start", "d").returncode == 1
+    assert "was not ready in time" in session.messages()
+
+
+def test_a_stop_before_it_is_ready(session):
+    make(session, "d", "sleep 1000 &\nexec sleep 1000")
+    start(session, "d")
+    pid = session.pid_of("d")
+    session.ctl("stop", "d")
+    assert not is_alive(pid)
+    wait_for(lambda: not watchers(session), "nobody to look at the file any more")
+
+
+@pytest.mark.parametrize("again", [restart, crash])
+def test_another_image_has_it_watched(session, again):
+    file = make(session, "d", "(until [ -e $D/go ]; do sleep 0.02; done; sh -c 'echo $PPID > $FILE'; exec sleep 1000) &\nexit 0")
+    start(session, "d")
+    for _ in range(2):
+        again(session)
+    (session.path / "go").touch()
+    session.wait_status("d", "start/running, process")
+    assert session.pid_of("d") == pid_in(file)
+    wait_for(lambda: not watchers(session), "nobody to look at the file any more")
+
+
+def test_who_looks_at_it_may_be_killed(session):
+    make(session, "d", "until [ -e $D/go ]; do sleep 0.02; done\necho $$ > $FILE\nexec sleep 1000")
+    start(session, "d")
+    for _ in range(3):
+        old = wait_for(lambda: watchers(session), "somebody to look at the file")
+        os.kill(old[0], signal.SIGKILL)
+        wait_for(lambda: watchers(session) and old[0] not in watchers(session), "another")
+    spawner = session.servants()["upstart-spawner"]
+    last = wait_for(lambda: watchers(session), "somebody to look at the file")
+    os.kill(spawner, signal.SIGKILL)
+    os.kill(last[0], signal.SIGKILL)
+    (session.path / "go").touch()
+    session.wait_status("d", "start/running, process")
+
+
+@needs_root
+def test_a_number_from_inside_a_pid_namespace(session):
+    file = make(session, "d", "exec unshare --fork --pid --kill-child sh -c 'echo $$ > $FILE; exec sleep 1000'")
+    session.ctl("start", "d")
+    assert pid_in(file) == 1
+    pid = session.pid_of("d")
+    assert pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    assert "NSpid:\t" + str(pid) + "\t1\n" in pathlib.Path(f"/proc/{pid}/status").read_text()
+
+
+@needs_root
+def test_a_word_from_inside_a_pid_namespace(session):
+    """The first process there names its child, as both see it."""
+    code = ("import os, socket, time; pid = os.fork();\n"
+            "if pid == 0: time.sleep(1000)\n"
+            "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect('\\0' + os.environ['NOTIFY_SOCKET'][1:]);\n"
+            "s.send(b'READY=1\\nMAINPID=%d' % pid); time.sleep(1000)\n")
+    (session.path / "says.py").write_text(code)
+    session.job("d", f"expect notify\nexec unshare --fork --pid --kill-child python3 {session.path}/says.py\n")
+    session.wait_job("d")
+    session.ctl("start", "d")
+    pid = session.pid_of("d")
+    wait_for(lambda: session.pid_of("d") != pid or "python3" in pathlib.Path(f"/proc/{pid}/comm").read_text(), "its word")
+    pid = session.pid_of("d")
+    assert pathlib.Path(f"/proc/{pid}/status").read_text().partition("\nNSpid:\t")[2].partition("\n")[0] == f"{pid}\t2"
+
+
+def test_the_watchdog_is_whose_it_is(session):
+    session.job("d", f"""expect notify
+watchdog 1000
+script
+  echo $WATCHDOG_PID $WATCHDOG_USEC $$ > {session.path}/watchdog
+  systemd-notify --ready || python3 -c 'import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1")'
+  exec sleep 1000
+end script
+post-start exec sh -c 'echo "[$WATCHDOG_PID]" > {session.path}/hook'
+""")
+    session.wait_job("d")
+    session.ctl("start", "d")
+    pid = session.pid_of("d")
+    assert (session.path / "watchdog").read_text() == f"{pid} 1000000000 {pid}\n"
+    assert (session.path / "hook").read_text() == "[]\n"
+
+
+# -- init waits for nobody -----------------------------------------------------------------------------------
+
+
+@needs_root
+def test_a_file_where_nobody_answers_holds_up_its_job_only(pid1):
+    with disk_in(pid1) as disk:
+        pid1.job("d", f"expect pidfile {disk.path}/d.pid\nexec sleep 1000\n")
+        pid1.job("other", "exec sleep 1000\n")
+        pid1.wait_jobs(2)
+        disk.hang()
+        pid1.ctl("start", "--no-wait", "d")
+        pid1.wait_status("d", "start/spawned")
+        assert "other start/running" in pid1.ctl("start", "other")
+        assert pid1.ctl("stop", "d") == "d stop/waiting\n"
+        disk.go_on()
+
+
+@needs_root
+def test_a_program_where_nobody_answers_holds_up_its_job_only(pid1):
+    with disk_in(pid1, "/bin/sleep") as disk:
+        pid1.job("d", f"exec {disk.path}/sleep 1000\n")
+        pid1.job("other", "exec sleep 1000\n")
+        pid1.wait_jobs(2)
+        disk.hang()
+        starting = pid1.background("start", "d")
+        pid1.wait_status("d", "start/spawned")
+        for _ in range(20):
+            assert "d start/spawned" in pid1.ctl("list")
+        assert "other start/running" in pid1.ctl("start", "other")
+        assert pid1.ctl("stop", "d") == "d stop/waiting\n"
+        starting.communicate(timeout=30)
+        pid1.ctl("start", "--no-wait", "d")
+        pid1.wait_status("d", "start/spawned")
+        disk.go_on()
+        pid1.wait_status("d", "start/running")
+
+
+@needs_root
+def test_a_directory_where_nobody_answers_holds_up_its_job_only(pid1):
+    with disk_in(pid1) as disk:
+        for stanza in ("chdir", "chroot"):
+            pid1.job(f"by-{stanza}", f"{stanza} {disk.path}/folder\nexec sleep 1000\n")
+        pid1.job("other", "exec sleep 1000\n")
+        pid1.wait_jobs(3)
+        disk.hang()
+        for stanza in ("chdir", "chroot"):
+            pid1.ctl("start", "--no-wait", f"by-{stanza}")
+            pid1.wait_status(f"by-{stanza}", "start/spawned")
+        assert "other start/running" in pid1.ctl("start", "other")
+        for stanza in ("chdir", "chroot"):
+            assert "stop/waiting" in pid1.ctl("stop", f"by-{stanza}")
+        disk.go_on()
+
+
+@needs_root
+def test_a_look_up_of_users_that_does_not_end_holds_up_its_job_only(pid1):
+    """The table of users is a pipe that nobody writes to."""
+    inside = f"{pid1.path}/passwd"
+    assert pid1.command("sh", "-c", f"mkfifo {inside} && mount --bind {inside} /etc/passwd").returncode == 0
+    pid1.job("d", "setuid nobody\nexec sleep 1000\n")
+    pid1.job("hook", "pre-start setuid nobody\npre-start exec true\nexec sleep 1000\n")
+    pid1.job("other", "exec sleep 1000\n")
+    pid1.wait_jobs(3)
+    starting = pid1.background("start", "d")
+    pid1.ctl("start", "--no-wait", "hook")
+    pid1.wait_status("d", "start/spawned")
+    for _ in range(20):
+        assert "d start/spawned" in pid1.ctl("list")
+    assert "other start/running" in pid1.ctl("start", "other")
+    assert "hook start/pre-start" in pid1.ctl("list")
+    assert pid1.ctl("stop", "d") == "d stop/waiting\n"
+    starting.communicate(timeout=30)
+
+
+def test_a_pipe_that_is_full_holds_up_who_writes_only(session):
+    """Nobody reads what the job writes: its own pipe, made by itself."""
+    fifo = session.path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    session.job("d", f"script\n  echo begun > {session.path}/begun\n  exec cat /dev/zero > {fifo}\nend script\n")
+    session.job("other", "exec sleep 1000\n")
+    session.wait_jobs(2)
+    session.ctl("start", "d")
+    pid = session.pid_of("d")
+    wait_for(lambda: "pipe" in pathlib.Path(f"/proc/{pid}/wchan").read_text() or
+             pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S", "the pipe to be full")
+    for _ in range(20):
+        assert "d start/running" in session.ctl("list")
+    assert "other start/running" in session.ctl("start", "other")
+    assert session.ctl("stop", "d") == "d stop/waiting\n"
+    os.close(reader)
