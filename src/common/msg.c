@@ -62,6 +62,7 @@ static const struct wire_field said_fields[] = {
 	F(U64, said, process),	F(U32, said, what),  F(I32, said, pid),	     F(I32, said, uid),
 	F(I32, said, main_pid), F(STR, said, status), F(U64, said, watchdog), F(U64, said, extend),
 };
+static const struct wire_field audience_fields[] = { F(BOOL, audience, subscribers) };
 static const struct wire_field shutdown_fields[] = { F(U32, shutdown, why) };
 
 static const struct {

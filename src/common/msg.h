@@ -31,7 +31,8 @@
 	X(SHUTDOWN, shutdown)     /* init -> any: finish what is pending and exit */            \
 	X(LISTEN, listen)         /* init -> control: hear what a process says; fds: its notification socket */ \
 	X(LISTEN_END, listen)     /* init -> control: that one has ended */                     \
-	X(SAID, said)             /* control -> init, kept: what it said; fds: a barrier, to be closed */
+	X(SAID, said)             /* control -> init, kept: what it said; fds: a barrier, to be closed */ \
+	X(AUDIENCE, audience)     /* control -> init: is there anybody for NOTIFY_EVENT_QUEUED? After HELLO there is */
 
 enum msg_type {
 	MSG_NONE,
@@ -309,6 +310,10 @@ struct msg_said {
 	uint64_t extend;   /* microseconds */
 };
 #define SAID_STATUS_MAX 1024
+
+struct msg_audience {
+	bool subscribers;
+};
 
 /* The schema of a message type; NULL when there is no such type. */
 const struct wire_schema *msg_schema(uint32_t type);

@@ -63,6 +63,8 @@ struct control {
 	struct bound *bound; /* owned: connections of the bus whose end is told */
 	struct words *words; /* owned list: of the processes that say something */
 
+	bool audience; /* init believes that there are subscribers */
+
 	struct peer *peers; /* owned, oldest first */
 	size_t n_peers;
 	size_t max_peers;

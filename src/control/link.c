@@ -78,6 +78,16 @@ link_send_said(struct link *link, const struct strbuf *body, int fd)
 }
 
 int
+link_send_audience(struct link *link, bool subscribers)
+{
+	const struct msg_audience audience = { subscribers };
+	int r = msg_send(link->ipc, MSG_AUDIENCE, 0, &audience, NULL, 0);
+
+	update(link);
+	return r;
+}
+
+int
 link_send_query(struct link *link, const struct strbuf *body)
 {
 	int r = ipc_send(link->ipc, MSG_QUERY, 0, body, NULL, 0);
@@ -142,6 +152,8 @@ take_hello(struct link *link, struct msg_hello *hello)
 		if (hello->reexec)
 			notify_restarted(control);
 	}
+	control->audience = true;
+	notify_audience(control);
 	update(link);
 }
 

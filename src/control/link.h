@@ -19,4 +19,5 @@ void link_close(struct control *control); /* takes an unopened one */
 int must_check link_send_request(struct link *link, const struct strbuf *body, const int *fds, size_t n_fds);
 /* The same of an encoded MSG_SAID; with one, or -1. */
 int must_check link_send_said(struct link *link, const struct strbuf *body, int fd);
+int must_check link_send_audience(struct link *link, bool subscribers);
 int must_check link_send_query(struct link *link, const struct strbuf *body);

@@ -3,10 +3,12 @@
 
 #include <utlist.h>
 
+#include "common/error.h"
 #include "common/log.h"
 #include "common/scope.h"
 #include "control/bus.h"
 #include "control/libdbus.h"
+#include "control/link.h"
 #include "control/objects.h"
 #include "control/path.h"
 #include "control/peer.h"
@@ -139,10 +141,36 @@ new_signal(const struct notice *notice, const struct msg_notify *notify)
 /* -- for subscribers ---------------------------------------------------------- */
 
 void
-notify_subscribe(struct call *call)
+notify_audience(struct control *control)
+{
+	bool any = false;
+	const struct peer *peer;
+
+	DL_FOREACH(control->peers, peer)
+		any = any || peer->subscribed;
+	if (any == control->audience || control->link == NULL)
+		return;
+	if (link_send_audience(control->link, any) == 0)
+		control->audience = any;
+}
+
+bool
+notify_add_subscriber(struct call *call)
 {
 	call->peer->subscribed = true;
-	call_return(call);
+	notify_audience(call->control);
+	if (call->control->audience)
+		return true;
+	call->peer->subscribed = false;
+	call_error(call, ERR_NO_MEMORY, "Out of Memory");
+	return false;
+}
+
+void
+notify_subscribe(struct call *call)
+{
+	if (notify_add_subscriber(call))
+		call_return(call);
 }
 
 bool

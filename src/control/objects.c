@@ -132,7 +132,8 @@ objects_get(struct call *call)
 {
 	struct msg_request request = { .action = REQUEST_GET_OBJECTS };
 
-	call->peer->subscribed = true;
+	if (!notify_add_subscriber(call))
+		return;
 	call->begin = begin;
 	call->part = add;
 	begin(call);

@@ -14,6 +14,7 @@
 #include "control/call.h"
 #include "control/dispatch.h"
 #include "control/libdbus.h"
+#include "control/notify.h"
 #include "control/root.h"
 
 #define FLUSH_STEP_MS 20
@@ -75,6 +76,8 @@ peer_free(struct peer *peer)
 
 	DL_DELETE(control->peers, peer);
 	control->n_peers--;
+	if (peer->subscribed)
+		notify_audience(control);
 	bound_peer_ended(peer);
 	call_forget_peer(control, peer);
 	dbus_connection_remove_filter(peer->dbus, filter_cb, peer);

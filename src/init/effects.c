@@ -115,6 +115,8 @@ effect_control(struct init *init, const struct effect *e)
 		};
 
 		r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, e->id, &reply, NULL, 0);
+	} else if (e->notify.type == NOTIFY_EVENT_QUEUED && init->servants[SERVANT_CONTROL].deaf) {
+		r = 0; /* the acknowledgement of any later one covers it */
 	} else {
 		struct msg_notify notify = {
 			.type = e->notify.type,

@@ -75,6 +75,7 @@ struct servant {
 	struct loop_timer *patience; /* owned; set while an answer is owed */
 	usec_t asked_at;	     /* since when; 0: nothing is owed */
 	unsigned cut;		     /* messages in a row that did not come whole */
+	bool deaf;		     /* control: nobody there wants to hear of queued events */
 	unsigned garbage;	     /* what it has sent in a row that is nothing */
 	bool again;		     /* it is to be asked to tell what is not acknowledged once more */
 };

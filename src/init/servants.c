@@ -42,6 +42,7 @@ static int on_request(struct servant *s, struct ipc_message *m);
 static int on_query(struct servant *s, struct ipc_message *m);
 static int on_ack(struct servant *s, struct ipc_message *m);
 static int on_said(struct servant *s, struct ipc_message *m);
+static int on_audience(struct servant *s, struct ipc_message *m);
 
 struct handler {
 	uint32_t type;
@@ -64,6 +65,7 @@ static const struct handler control_handlers[] = {
 	{ MSG_REQUEST, true, on_request },
 	{ MSG_QUERY, false, on_query },
 	{ MSG_SAID, true, on_said },
+	{ MSG_AUDIENCE, false, on_audience },
 	{ MSG_ACK, false, on_ack },
 	{ 0 },
 };
@@ -166,7 +168,7 @@ start_later(struct servant *s)
 void
 servants_say_hello(struct init *init, enum servant_id id)
 {
-	const struct servant *s = &init->servants[id];
+	struct servant *s = &init->servants[id];
 	struct msg_hello hello = {
 		.received = s->received,
 		.generation = s->generation,
@@ -177,6 +179,7 @@ servants_say_hello(struct init *init, enum servant_id id)
 		.chroot_sessions = scopes_are_on(init),
 	};
 
+	s->deaf = false; /* until it says so */
 	(void) !servants_send(init, id, MSG_HELLO, 0, &hello, NULL, 0);
 }
 
@@ -455,6 +458,19 @@ on_request(struct servant *s, struct ipc_message *m)
 	r = clients_request(s->init, &request, &files, m->id);
 	msg_free(m->type, &request);
 	return r;
+}
+
+static int
+on_audience(struct servant *s, struct ipc_message *m)
+{
+	struct msg_audience audience;
+	int r = msg_decode(m, &audience);
+
+	if (r < 0)
+		return r;
+	s->deaf = !audience.subscribers;
+	msg_free(m->type, &audience);
+	return 0;
 }
 
 static int

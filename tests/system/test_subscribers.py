@@ -205,12 +205,37 @@ def test_subscription_outlives_init_but_not_the_connection(session, client):
     c.until(lambda: c.hears("Restarted"), "another image")
     session.ctl("start", "web")
     c.until(lambda: over(c, "started"), "it to run")
-    assert c.hears("PropertiesChanged") and session.wait_servants()["upstart-control"] == before
+    assert c.hears("EventQueued") and c.hears("PropertiesChanged") and session.wait_servants()["upstart-control"] == before
     other = client()
     session.ctl("stop", "web")
     session.ctl("emit", "end")
     other.until(lambda: over(other, "end"), "the end")
     assert not other.hears(*NEW)
+
+
+def test_queued_events_are_told_again_after_a_time_without_subscribers(session, client):
+    def tell(event):
+        session.ctl("emit", event)
+        plain.until(lambda: over(plain, event), event)
+    plain, first = client(), client()
+    tell("before")
+    first.subscribe()
+    tell("one")
+    first.until(lambda: first.hears("EventQueued"), "the first")
+    first.bus.close()
+    tell("between")
+    second = client()
+    second.subscribe()
+    tell("two")
+    second.until(lambda: over(second, "two"), "the end of it")
+    assert [args[0] for _, _, args in second.hears("EventQueued")] == ["two"]
+    # Neither a new control nor a new image forgets those who are there.
+    os.kill(session.servants()["upstart-control"], signal.SIGKILL)
+    wait_for(session.answers, "another control")
+    third = client()
+    third.subscribe()
+    session.ctl("emit", "three")
+    third.until(lambda: third.hears("EventQueued"), "the third")
 
 
 def test_objects_are_asked_for_again_when_init_was_replaced(session, client):

@@ -192,6 +192,14 @@ hear(struct rig *rig, struct ipc_message *m)
 		rig->acked = ack.upto;
 		return;
 	}
+	if (m->type == MSG_AUDIENCE) {
+		struct msg_audience audience;
+
+		assert_int_equal(msg_decode(m, &audience), 0);
+		rig->audiences++;
+		rig->subscribers = audience.subscribers;
+		return;
+	}
 	assert_true(m->type == MSG_REQUEST || m->type == MSG_QUERY);
 	said = calloc(1, sizeof(*said));
 	assert_non_null(said);

@@ -43,6 +43,8 @@ struct rig {
 	uint64_t effect;   /* the last effect id given */
 	uint64_t received; /* the highest message number control sent */
 	uint64_t acked;	   /* control's last ACK */
+	unsigned audiences; /* how often control said who listens, and what it said last */
+	bool subscribers;
 	bool silent;	   /* init acknowledges nothing */
 	bool spying;	   /* calls that clients see (a monitor does) count as signals */
 };

@@ -65,6 +65,35 @@ ping(DBusConnection *client)
 	rig_is_empty(rig_answer(&rig, rig_call(client, rig_message(MGR, NULL, "Ping", ""))));
 }
 
+/* -- who listens -------------------------------------------------------------- */
+
+static void
+test_init_is_told_whether_anybody_wants_to_hear_of_queued_events(void **state)
+{
+	struct msg_notify notify = { .type = NOTIFY_EVENT_QUEUED, .text = "ev" };
+	const struct msg_hello hello = new_image();
+	DBusConnection *plain = rig_client(&rig), *curious = rig_client(&rig);
+
+	ping(plain);
+	rig_until(&rig, rig.audiences == 1 && !rig.subscribers);
+	rig_is_empty(rig_answer(&rig, rig_call(curious, rig_message(MGR, "com.ubuntu.Upstart2", "Subscribe", ""))));
+	rig_until(&rig, rig.audiences == 2 && rig.subscribers);
+	rig_is_empty(rig_answer(&rig, rig_call(curious, rig_message(MGR, "com.ubuntu.Upstart2", "Subscribe", ""))));
+	rig_notify(&rig, &notify);
+	dbus_message_unref(rig_signal(&rig, curious, "EventQueued"));
+	/* A new image believes that somebody listens, and is right. */
+	rig_hello(&rig, &hello);
+	dbus_message_unref(rig_signal(&rig, curious, "Restarted"));
+	ping(curious);
+	assert_int_equal(rig.audiences, 2);
+	rig_client_close(&rig, curious);
+	rig_until(&rig, rig.audiences == 3 && !rig.subscribers);
+	/* And so does the next, which is wrong. */
+	rig_hello(&rig, &hello);
+	rig_until(&rig, rig.audiences == 4 && !rig.subscribers);
+	ping(plain);
+}
+
 /* -- many --------------------------------------------------------------------- */
 
 static void
@@ -533,6 +562,7 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, start, stop)
 	const struct CMUnitTest tests[] = {
+		TEST(test_init_is_told_whether_anybody_wants_to_hear_of_queued_events),
 		TEST(test_1000_waiting_starts_are_answered_in_any_order),
 		TEST(test_10000_jobs_fit_in_one_answer),
 		TEST(test_client_that_leaves_cancels_nothing),
