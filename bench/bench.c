@@ -4,9 +4,9 @@
  * the same program, events per second with many jobs that do not listen, memory of each process, and job files read per
  * second beside a loop that reads the same files and touches every byte; how long init is away when it executes itself
  * anew or crashes (with --survival that alone); how long a chain of jobs takes, tasks by one event, and an event that
- * is waited for.
+ * is waited for; what clients get done.
  *
- *     bench --init PATH [--services N] [--events N] [--survival]
+ *     bench --init PATH [--services N] [--events N] [--survival | --chains | --clients]
  *
  * Starts `PATH --user` on job files of its own in a scratch directory, speaks to its private socket and
  * prints one figure a line: NAME VALUE UNIT.
@@ -243,12 +243,13 @@ main(int argc, char **argv)
 		{ "events", required_argument, NULL, 'e' },
 		{ "survival", no_argument, NULL, 'S' },
 		{ "chains", no_argument, NULL, 'C' },
+		{ "clients", no_argument, NULL, 'D' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static const int loads[] = { 0, 10, 1000, 10000 };
 	struct bench b = { 0 };
 	int services = 1000, events = 5000, c;
-	bool survival_only = false, chains_only = false;
+	bool survival_only = false, chains_only = false, clients_only = false;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
@@ -261,13 +262,18 @@ main(int argc, char **argv)
 			survival_only = true;
 		else if (c == 'C')
 			chains_only = true;
+		else if (c == 'D')
+			clients_only = true;
 		else
 			return 2;
 	}
 	if (b.init == NULL)
-		die("usage: bench --init PATH [--services N] [--events N] [--survival | --chains]");
+		die("usage: bench --init PATH [--services N] [--events N] [--survival | --chains | --clients]");
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!survival_only && !chains_only) {
+		bench_clients(&b, events);
+		if (clients_only)
+			return 0;
 		bench_services(&b, services, "none");
 		bench_services(&b, services, "log");
 		for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)

@@ -41,5 +41,8 @@ void bench_emit_with_wait(struct bench *b, int n);
 /* One that starts and stops so often, among so many that wait for others to. */
 void bench_among(struct bench *b, int others, int n);
 
+/* Figures of clients (clients.c): n events, and so on, over one connection. */
+void bench_clients(struct bench *b, int n);
+
 /* Figures of survival (survival.c): re-exec and crash with so many jobs, idle or running. */
 void bench_survival(struct bench *b, int jobs, bool running);
