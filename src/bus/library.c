@@ -4,6 +4,9 @@
 #include <dbus/dbus.h>
 #include <signal.h>
 #include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "common/log.h"
 
@@ -16,4 +19,12 @@ library_prepare(void)
 	/* It sets SIGPIPE behind our back otherwise; we want it ignored in any case. */
 	dbus_connection_set_change_sigpipe(FALSE);
 	(void) signal(SIGPIPE, SIG_IGN);
+}
+
+void
+library_trim(void)
+{
+#ifdef __GLIBC__
+	(void) malloc_trim(0);
+#endif
 }

@@ -67,6 +67,7 @@ struct control {
 
 	struct peer *peers; /* owned, oldest first */
 	size_t n_peers;
+	size_t crowd; /* the most peers there were since memory was given back */
 	size_t max_peers;
 	bool full; /* the last private client was turned away */
 	DBusServer *servers[LISTEN_MAX]; /* refs */

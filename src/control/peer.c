@@ -8,6 +8,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "bus/library.h"
 #include "common/log.h"
 #include "control/bound.h"
 #include "control/bus.h"
@@ -18,6 +19,7 @@
 #include "control/root.h"
 
 #define FLUSH_STEP_MS 20
+#define CROWD 64 /* so many clients are one */
 
 /* -- one peer ----------------------------------------------------------------- */
 
@@ -66,6 +68,8 @@ peer_new(struct control *control, DBusConnection *dbus, bool is_bus)
 	}
 	DL_APPEND(control->peers, peer);
 	control->n_peers++;
+	if (control->n_peers > control->crowd)
+		control->crowd = control->n_peers;
 	return peer;
 }
 
@@ -73,6 +77,7 @@ void
 peer_free(struct peer *peer)
 {
 	struct control *control = peer->control;
+	bool hoards = peer->hoards;
 
 	DL_DELETE(control->peers, peer);
 	control->n_peers--;
@@ -87,6 +92,11 @@ peer_free(struct peer *peer)
 	root_forget(peer);
 	free(peer->root);
 	free(peer);
+	/* When a crowd has gone, or one that had needed much, so shall the memory. */
+	if (hoards || (control->crowd >= CROWD && control->n_peers <= control->crowd / 8)) {
+		control->crowd = control->n_peers;
+		library_trim();
+	}
 }
 
 void
@@ -105,6 +115,7 @@ peer_send(struct peer *peer, DBusMessage *message)
 		return false;
 	if (peer_outgoing(peer) > LIBDBUS_OUTGOING_MAX) {
 		log_warn("Closing a D-Bus connection that does not read");
+		peer->hoards = true;
 		peer_close(peer);
 	}
 	return true;

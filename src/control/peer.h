@@ -18,6 +18,7 @@ struct peer {
 	struct watch *watch;	 /* owned */
 	bool is_bus;		 /* joined, or being joined */
 	bool closing;		 /* only its disconnection is waited for */
+	bool hoards;		 /* it was closed with much unread */
 	bool subscribed;	 /* gets the signals that the original has not, too; of a bus: somebody there has asked */
 	uint64_t number;	 /* no other ever has it */
 	bool bound;		 /* init is told when it ends: bound.c */
