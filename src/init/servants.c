@@ -466,11 +466,9 @@ on_audience(struct servant *s, struct ipc_message *m)
 	struct msg_audience audience;
 	int r = msg_decode(m, &audience);
 
-	if (r < 0)
-		return r;
-	s->deaf = !audience.subscribers;
-	msg_free(m->type, &audience);
-	return 0;
+	if (r == 0)
+		s->deaf = !audience.subscribers; /* nothing in it has to be freed */
+	return r;
 }
 
 static int
