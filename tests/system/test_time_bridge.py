@@ -208,6 +208,17 @@ def test_nothing_to_wait_for_makes_no_wake_up(start):
         assert switches(bridge.process.pid) <= before + 1
 
 
+def test_a_firing_is_one_wake_up_and_init_s_answer(start):
+    jobs = [Job("a", stop_on=[["time", "EVERY=1", "COUNT=4"]]), Job("b", stop_on=[["time", "CRON=0 0 29 2 *"]])]
+    with FakeInit(jobs) as init:
+        bridge = start(init)
+        wait_for(lambda: got(init) and blocked_in_poll(bridge.process.pid))
+        before, n = switches(bridge.process.pid), len(got(init))
+        wait_for(lambda: len(got(init)) == 4 and blocked_in_poll(bridge.process.pid))
+        # The answer to the first may still have been under way.
+        assert switches(bridge.process.pid) <= before + 2 * (4 - n) + 1
+
+
 # ---- a real init ----
 
 @needs_init
