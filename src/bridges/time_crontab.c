@@ -19,6 +19,7 @@ struct time_crontab {
 	struct crontabs crontabs;
 	int watch_fd;
 	struct event *watch, *settle, *look; /* owned */
+	bool known;    /* init has seen the jobs that were made first, or will not */
 	bool reloaded; /* init has been told to look at all its files */
 };
 
@@ -51,6 +52,9 @@ found_cb(void *data, DBusMessage *reply)
 	struct time_crontab *c = data;
 	DBusMessage *message;
 
+	/* What stood there at the start has come by now: from here on @reboot has been. */
+	c->known = dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR || c->reloaded;
+	c->tb->timers.settled |= c->known;
 	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR)
 		return;
 	if (c->reloaded) {
@@ -145,6 +149,12 @@ watch_cb(evutil_socket_t fd, short what, void *data)
 	(void) event_add(c->settle, &soon);
 }
 
+bool
+time_crontab_is_known(const struct time_crontab *c)
+{
+	return c->known;
+}
+
 /* -- making and unmaking -------------------------------------------------------------------- */
 
 static int
@@ -185,6 +195,7 @@ time_crontab_new(struct time_bridge *tb, struct error *err)
 	}
 	/* Also without crontabs: there may have been some the last time. */
 	time_crontab_read(c);
+	c->known = !c->crontabs.jobs;
 	return c;
 }
 

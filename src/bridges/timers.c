@@ -371,9 +371,15 @@ begin_after(struct timers *t, struct timer *timer, const struct timers_now *now)
 		if (record->due > 0)
 			arm_at(t, entry, record->due, now);
 	}
-	/* Startup has been, whenever the bridge comes. */
-	if (!known && goes_after_startup(&timer->schedule))
-		arm_at(t, entry, t->started + timer->schedule.period + timer->jitter, now);
+	/* Startup has been, whenever the bridge comes; but who comes after his time has missed it, as by `start on startup`. */
+	if (!known && goes_after_startup(&timer->schedule)) {
+		usec_t due = t->started + timer->schedule.period + timer->jitter;
+
+		if (t->settled && due < now->at[entry->clock])
+			entry->last = LEDGER_PASSED;
+		else
+			arm_at(t, entry, due, now);
+	}
 	return begin_instances(t, timer, now);
 }
 

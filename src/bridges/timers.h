@@ -80,6 +80,7 @@ struct timers {
 	struct ledger *durable; /* borrowed: those with MISSED=run */
 	int64_t plausible;      /* the clock shows nonsense before this; seconds since 1970 */
 	bool calendars;         /* it has been plausible */
+	bool settled;           /* the owner's: all jobs of the start are there, what comes now is new */
 	usec_t started;         /* when init was started, on CLOCK_BOOTTIME */
 	usec_t slept;           /* how long the machine has, in all, when it was last looked at */
 	bool failed;            /* a ledger could not be written */

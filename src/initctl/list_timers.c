@@ -158,7 +158,7 @@ add_schedule(struct list *list, const struct schedule *s, struct row *row)
 		look_at_zone(s, row);
 	} else {
 		row->next = list->ledger.same_boot ? next_of(s, record) : NEVER;
-		row->last = record->last;
+		row->last = record->last == LEDGER_PASSED ? NEVER : record->last;
 		row->runs = record->runs;
 	}
 	if (s->kind == SCHEDULE_AFTER && row->next == NEVER && add_instances(list, s, row))

@@ -16,10 +16,12 @@
 
 #define LEDGER_ID_TEXT 17 /* sixteen digits and a NUL */
 
+#define LEDGER_PASSED 1 /* it never fired, and will not in this boot: its only time was before it came */
+
 struct ledger_record {
 	uint64_t id;   /* what it is the record of, never 0 */
 	uint64_t timer; /* 0, or the timer that this is an instance of */
-	int64_t last;  /* the scheduled time that it fired for, seconds since 1970; 0: it has not yet */
+	int64_t last;  /* the scheduled time that it fired for, seconds since 1970; 0: it has not yet; or LEDGER_PASSED */
 	int64_t next;  /* the one it waits for; 0: for none */
 	usec_t due;    /* on its own clock, CLOCK_BOOTTIME or CLOCK_MONOTONIC; 0: it goes by the calendar */
 	uint64_t runs; /* since `boot` began */

@@ -234,6 +234,12 @@ def test_real_jobs_run_when_it_is_time(session):
     wait_for(lambda: s.log("startup") == "after\n")
     s.initctl("start", "short")
     wait_for(lambda: s.status("short") == "short stop/waiting", "the end of short")
+    # Who comes late has missed the start.
+    (s.jobs / "late.conf").write_text("start on time AFTER=startup DELAY=0 or time EVERY=1s COUNT=1\ntask\nexec echo late $EVERY\n")
+    wait_for(lambda: s.log("late"), lambda: s.log("upstart-time-bridge"))
+    assert s.log("late") == "late 1s\n"
+    rows = json.loads(s.initctl("list-timers", "--json", "late").stdout)
+    assert [(row["next"], row["last"] is None, row["runs"]) for row in rows if row["schedule"][0] == "AFTER=startup"] == [(None, True, 0)]
 
 
 @needs_init

@@ -357,6 +357,28 @@ test_after_startup_is_once(void **state)
 }
 
 static void
+test_after_startup_is_not_for_those_who_come_later(void **state)
+{
+	struct world *w = *state;
+
+	w->timers.settled = true;
+	w->timers.started = 90 * SEC;
+	(void) add(w, "past", "AFTER=startup|DELAY=5s");
+	(void) add(w, "ahead", "AFTER=startup|DELAY=5m");
+	pass(w, HOUR);
+	expect(w, "ahead@28T10:04:50 ");
+	/* Nor when the bridge is started anew; but at the next boot. */
+	restart(w, MIN, false);
+	(void) add(w, "past", "AFTER=startup|DELAY=5s");
+	pass(w, HOUR);
+	expect(w, "");
+	restart(w, MIN, true);
+	(void) add(w, "past", "AFTER=startup|DELAY=5s");
+	pass(w, HOUR);
+	assert_non_null(strstr(w->log, "past@28T"));
+}
+
+static void
 test_count_of_delays(void **state)
 {
 	struct world *w = *state;
@@ -761,6 +783,7 @@ main(void)
 		TEST(test_delay_counts_from_the_event),
 		TEST(test_delay_is_of_each_instance),
 		TEST(test_after_startup_is_once),
+		TEST(test_after_startup_is_not_for_those_who_come_later),
 		TEST(test_count_of_delays),
 		TEST(test_windows),
 		TEST(test_restart_repeats_and_loses_nothing),
