@@ -149,7 +149,7 @@ jobs_changed(struct bridge *bridge, void *data)
 	log_debug("%zu timers", map_count(&tb->timers.by_key));
 	tb->running = true;
 	go_on(tb);
-	tb->timers.settled |= time_crontab_is_known(tb->crontab);
+	tb->timers.settled = tb->timers.settled || time_crontab_is_known(tb->crontab);
 }
 
 /* File systems are there now that were not: records of times before may be, too. */

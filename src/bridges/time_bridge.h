@@ -62,8 +62,8 @@ void time_emit_windows(struct time_bridge *tb);
 /* Make jobs of the crontabs that the command line names, and keep to them. NULL with a text. */
 struct time_crontab *time_crontab_new(struct time_bridge *tb, struct error *err);
 struct time_crontab *time_crontab_free(struct time_crontab *crontab); /* takes NULL, returns NULL */
-/* Does init know the jobs that were made first, or are there none? */
-bool time_crontab_is_known(const struct time_crontab *crontab);
+/* Have the jobs that were made first come to be timers, or are there none? */
+bool time_crontab_is_known(struct time_crontab *crontab);
 /* Files may be there now that were not. Takes NULL. */
 void time_crontab_read(struct time_crontab *crontab);
 

@@ -52,12 +52,10 @@ found_cb(void *data, DBusMessage *reply)
 	struct time_crontab *c = data;
 	DBusMessage *message;
 
-	/* What stood there at the start has come by now: from here on @reboot has been. */
-	c->known = dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR || c->reloaded;
-	c->tb->timers.settled |= c->known;
 	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR)
 		return;
 	if (c->reloaded) {
+		c->known = c->tb->timers.settled = true;
 		log_warn("init reads no jobs in %s: those of crontabs do not run", c->crontabs.folder);
 		return;
 	}
@@ -149,10 +147,28 @@ watch_cb(evutil_socket_t fd, short what, void *data)
 	(void) event_add(c->settle, &soon);
 }
 
-bool
-time_crontab_is_known(const struct time_crontab *c)
+/* Has the job a timer? */
+static bool
+has_timer(const struct time_bridge *tb, const char *job)
 {
-	return c->known;
+	for (const struct timer *timer = tb->timers.list; timer; timer = timer->next) {
+		const struct want *want = timer->data;
+
+		if (want->job && strcmp(want->job, job) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+time_crontab_is_known(struct time_crontab *c)
+{
+	for (char *const *job = c->crontabs.jobs; job && *job && !c->known; job++) {
+		if (!has_timer(c->tb, *job))
+			return false;
+	}
+	c->known = true;
+	return true;
 }
 
 /* -- making and unmaking -------------------------------------------------------------------- */
@@ -195,7 +211,6 @@ time_crontab_new(struct time_bridge *tb, struct error *err)
 	}
 	/* Also without crontabs: there may have been some the last time. */
 	time_crontab_read(c);
-	c->known = !c->crontabs.jobs;
 	return c;
 }
 

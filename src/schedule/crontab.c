@@ -240,6 +240,20 @@ tell_entry(struct reading *r, char **words, struct span user, struct span text)
 	return r->ops->entry(r->data, &entry);
 }
 
+/* Most of all it is not a sixth field. */
+static bool
+is_user(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+		      (i > 0 && (c == '-' || c == '.' || c == '$')) || (unsigned char) c >= 0x80))
+			return false;
+	}
+	return name.n > 0;
+}
+
 static int
 read_entry(struct reading *r)
 {
@@ -265,6 +279,8 @@ read_entry(struct reading *r)
 		user = take_word(&r->rest);
 		if (user.n == 0)
 			return fault(r, user.p, "a user is missing");
+		if (!is_user(user))
+			return fault(r, user.p, "this is no name of a user");
 	}
 	if (r->rest.n == 0)
 		return fault(r, r->rest.p, "a command is missing");

@@ -82,3 +82,27 @@ def test_a_machine_that_sleeps(machine):
     assert "skipped: the machine slept at 2027-03-01T11:00:00+00:00: the run is skipped" in \
         machine.run("cat /var/log/upstart/upstart-time-bridge.log")
     assert "2027-03-02T11:00:00" in machine.run("initctl list-timers skipped")
+
+
+def test_a_machine_without_cron(machine):
+    machine.text("etc/crontab", "MAILTO=root\n@reboot root echo $HOME $LOGNAME >/run/root\n* * * * * * root echo wrong\n", 0o644)
+    machine.text("etc/cron.d/daily", "0 3 * * * nobody id -un >/tmp/nobody\n")
+    machine.text("var/spool/cron/crontabs/nobody", "@reboot id -un >/tmp/mine\n", 0o600)
+    machine.text("etc/init/upstart-time-bridge.override", "exec upstart-time-bridge --ready=stop --crontab=/etc/crontab \\\n"
+                 "    --crontab=/etc/cron.d --user-crontab=/var/spool/cron/crontabs\n")
+    machine.boot("quiet")
+    machine.run("chmod 1777 /tmp")
+    assert machine.wait("cat /run/root", "^/root") == "/root root"
+    daily = re.search(r"(cron-daily-\w+)  start on time CRON=\"0 3 \* \* \*\"", machine.wait("initctl list-timers", "cron-daily"))[1]
+    mine = machine.wait("initctl list | grep -o '^cron-nobody-[0-9a-f]*'", "cron-nobody")
+    for name, file in ((daily, "nobody"), (mine, "mine")):
+        machine.run(f"start {name}")
+        machine.wait(f"cat /tmp/{file}", "^nobody$")
+    log = machine.run("cat /var/log/upstart/upstart-time-bridge.log")
+    assert "/etc/crontab:1:1: no mail is sent" in log and "/etc/crontab:3:11: this is no name of a user" in log
+    # A line that comes later is a job at once, but its start has been.
+    machine.run("echo '@reboot root touch /run/late' >>/etc/crontab")
+    machine.wait("initctl list-timers | grep -c 'cron-crontab.*@reboot'", "^2$")
+    machine.run("rm /etc/crontab")
+    machine.wait("initctl list | grep -c '^cron-crontab'", "^0$")
+    machine.run("test -e /run/late", 1)

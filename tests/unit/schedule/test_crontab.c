@@ -50,6 +50,9 @@ test_lines_of_the_system_have_users(void **state)
 	check("17 *	* * *	root    cd / && run-parts --report /etc/cron.hourly\n", true,
 	      "1: [CRON=17 *	* * *] root: cd / && run-parts --report /etc/cron.hourly\n");
 	check("@daily www-data x", true, "1: [CRON=@daily] www-data: x\n");
+	check("0 * * * * * root x\n@daily \"a\" x\n@daily -a x\n@daily a.b-c$ x\n", true,
+	      "1:11: this is no name of a user\n2:8: this is no name of a user\n3:8: this is no name of a user\n"
+	      "4: [CRON=@daily] a.b-c$: x\n");
 	check("* * * * * root\n@hourly\n@hourly root\n", true,
 	      "1:15: a command is missing\n2:8: a user is missing\n3:13: a command is missing\n");
 }
