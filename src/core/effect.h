@@ -123,6 +123,7 @@ struct effect {
 #undef X
 	};
 	struct effect *prev, *next; /* the outbox's */
+	struct effect *target_prev, *target_next; /* those of the same target in it */
 };
 
 const char *effect_type_name(uint32_t type);

@@ -385,7 +385,7 @@ struct core {
 	bool draining;
 	uint64_t yield_timer;
 
-	struct effect *outbox;
+	struct effect *outbox, *outbox_of[TARGET_COUNT];
 	size_t outbox_count;
 	uint64_t acked[TARGET_COUNT]; /* nothing of that target is left up to here */
 	size_t spawns_open; /* asked for, pid not known */
@@ -440,6 +440,7 @@ void core_timer_cancel(struct core *core, uint64_t *timer);
 void outbox_acknowledge(struct core *core, uint32_t target, uint64_t upto);
 void fd_hold(struct core *core, uint64_t fd);
 void fd_release(struct core *core, uint64_t fd);
+void outbox_append(struct core *core, struct effect *e); /* takes it */
 void outbox_remove(struct core *core, struct effect *e);
 
 /* core.c */

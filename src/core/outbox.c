@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Making effects, and the outbox that keeps them until they are acknowledged. The outbox
- * is one list in the order of their numbers; acknowledgements look at its end only, because what
- * lies before the last acknowledged number of a target is not of that target any more.
+ * Making effects, and the outbox that keeps them until they are acknowledged. The outbox is one list in the order of
+ * their numbers; beside it those of each target are a list of their own, of which an acknowledgement takes the first:
+ * what others have not acknowledged, and what comes later, costs it nothing.
  */
 #include "core/internal.h"
 
@@ -27,15 +27,23 @@ effect_add(struct core *core, enum effect_type type)
 	}
 	e->id = id;
 	e->type = type;
-	DL_APPEND(core->outbox, e);
-	core->outbox_count++;
+	outbox_append(core, e);
 	return e;
+}
+
+void
+outbox_append(struct core *core, struct effect *e)
+{
+	DL_APPEND(core->outbox, e);
+	DL_APPEND2(core->outbox_of[effect_target_of(e->type)], e, target_prev, target_next);
+	core->outbox_count++;
 }
 
 void
 outbox_remove(struct core *core, struct effect *e)
 {
 	DL_DELETE(core->outbox, e);
+	DL_DELETE2(core->outbox_of[effect_target_of(e->type)], e, target_prev, target_next);
 	core->outbox_count--;
 	effect_free(e);
 	free(e);
@@ -44,16 +52,11 @@ outbox_remove(struct core *core, struct effect *e)
 void
 outbox_acknowledge(struct core *core, uint32_t target, uint64_t upto)
 {
-	struct effect *e, *prev;
-
 	if (target >= TARGET_COUNT || target == TARGET_SPAWNER)
 		return; /* a SPAWN is answered, not acknowledged */
-	e = core->outbox != NULL ? core->outbox->prev : NULL;
-	while (e != NULL && e->id > core->acked[target]) {
-		prev = e == core->outbox ? NULL : e->prev;
-		if (e->id <= upto && effect_target_of(e->type) == target)
-			outbox_remove(core, e);
-		e = prev;
+	while (core->outbox_of[target] != NULL && core->outbox_of[target]->id <= upto) {
+		core_visit(core);
+		outbox_remove(core, core->outbox_of[target]);
 	}
 	if (upto > core->acked[target])
 		core->acked[target] = upto < core->last_effect ? upto : core->last_effect;

@@ -676,12 +676,9 @@ forget_requests(struct core *core)
 void
 request_control(struct core *core, bool present)
 {
-	struct effect *e, *next;
-
 	forget_requests(core); /* a new servant has none, and gone with the old one are its own */
-	DL_FOREACH_SAFE(core->outbox, e, next)
-		if (effect_target_of(e->type) == TARGET_CONTROL)
-			outbox_remove(core, e);
+	while (core->outbox_of[TARGET_CONTROL] != NULL)
+		outbox_remove(core, core->outbox_of[TARGET_CONTROL]);
 	core->control = present;
 	foreign_connections_lost(core);
 }

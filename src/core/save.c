@@ -569,8 +569,7 @@ get_outbox(struct core *core, struct wire_in *in)
 			free(e);
 			continue;
 		}
-		DL_APPEND(core->outbox, e);
-		core->outbox_count++;
+		outbox_append(core, e);
 		if (e->type == EFFECT_SPAWN) {
 			struct job *job = map_get_id(&core->process_to_job, e->spawn.process);
 

@@ -346,6 +346,38 @@ test_cost_grows_with_those_who_listen(void **state)
 }
 
 static void
+acknowledge(struct rig *r, uint32_t target, uint64_t upto)
+{
+	struct input in = { .type = INPUT_ACK, .ack = { target, upto } };
+
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+/* An acknowledgement looks at what it takes away, however much is left, before and behind. */
+static void
+test_cost_of_an_acknowledgement(void **state)
+{
+	struct rig *r = rig_new();
+	uint64_t before, last;
+
+	(void) state;
+	acknowledge(r, TARGET_LOCAL, core_last_effect(r->core));
+	acknowledge(r, TARGET_CONTROL, core_last_effect(r->core));
+	(void) rig_start(r, "nobody", NULL); /* a refusal: one effect, for control */
+	last = core_last_effect(r->core);
+	for (int i = 0; i < FEW; i++)
+		(void) rig_start(r, "nobody", NULL);
+	before = visits_of(r);
+	acknowledge(r, TARGET_LOCAL, core_last_effect(r->core));
+	assert_int_equal(visits_of(r) - before, 0);
+	acknowledge(r, TARGET_CONTROL, last);
+	assert_int_equal(visits_of(r) - before, 1);
+	acknowledge(r, TARGET_CONTROL, core_last_effect(r->core));
+	assert_int_equal(visits_of(r) - before, 1 + FEW);
+	done(r);
+}
+
+static void
 do_session_that_ends(struct rig *r)
 {
 	struct input in = { .type = INPUT_SESSION_END };
@@ -381,6 +413,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cost_does_not_depend_on_the_number_of_jobs),
 		cmocka_unit_test(test_cost_grows_with_those_who_listen),
+		cmocka_unit_test(test_cost_of_an_acknowledgement),
 		cmocka_unit_test(test_cost_of_a_session_that_ends),
 	};
 
