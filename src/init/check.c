@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/json.h"
+#include "init/check_fix.h"
 #include "init/check_shell.h"
 #include "init/conffile.h"
 #include "init/settings.h"
@@ -194,6 +195,14 @@ check_settings(struct check *c, const struct source *source)
 	return r == -ENOMEM ? r : 0;
 }
 
+static bool
+ends_with(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n > m && strcmp(s + n - m, suffix) == 0;
+}
+
 /* Parse a job's texts and tell what is wrong. 0 or -ENOMEM. */
 static int
 check_texts(struct check *c, const char *name, const struct source *sources)
@@ -208,6 +217,10 @@ check_texts(struct check *c, const char *name, const struct source *sources)
 		tell_report(c, &report, sources, 2);
 		if (cls != NULL && c->o->shell)
 			check_scripts(c, cls, sources[0].path);
+		/* Of an override alone nothing is known. */
+		if (cls != NULL && c->o->fix && report.errors == 0 && ends_with(conf.path, CONF_SUFFIX) &&
+		    check_fix(name, &conf, sources[1].text != NULL) < 0)
+			c->errors++;
 	}
 	(void) job_class_unref(cls);
 	parse_report_deinit(&report);
@@ -246,14 +259,6 @@ check_job(struct check *c, const char *name, const char *conf, const char *overr
 }
 
 /* -- files and directories ------------------------------------------------------------------------ */
-
-static bool
-ends_with(const char *s, const char *suffix)
-{
-	size_t n = strlen(s), m = strlen(suffix);
-
-	return n > m && strcmp(s + n - m, suffix) == 0;
-}
 
 /* The path with another suffix; owned; NULL when out of memory. */
 static char *

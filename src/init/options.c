@@ -35,6 +35,7 @@ static const struct option_row rows[] = {
 	  "console of jobs that name none: none, log, output or owner" },
 	{ 0, "default-oom-score", TEXT, AT(oom_score), false, "N", "oom score of jobs that set none" },
 	{ 0, "exit-with", TEXT, AT(exit_with), false, "JOB", "end with that job, and its status (containers)" },
+	{ 0, "fix", FLAG, AT(fix), true, NULL, "with --check: rewrite events that say `while' in other words" },
 	{ 0, "forks-across-exec", FLAG, AT(forks_across_exec), false, NULL,
 	  "with expect fork and daemon an exec ends no counting" },
 	{ 0, "import-policy", TEXT, AT(import_policy), false, "all|listed",

@@ -21,7 +21,7 @@ struct options {
 	bool help, version;
 	bool container, log_stdout;
 	char *exit_with, *shutdown_timeout;
-	bool check, json, shell; /* --check: only read job files (check.h) */
+	bool check, fix, json, shell; /* --check: only read job files (check.h) */
 	char **confdirs, **append, **prepend; /* owned, as all here */
 	char *logdir;
 	char *console; /* as given; see default_console */

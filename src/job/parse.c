@@ -23,7 +23,7 @@ parser_init(struct parser *p, const char *name, const char *path)
 	return p->cls->path != NULL ? 0 : -ENOMEM;
 }
 
-static void
+void
 parser_deinit(struct parser *p)
 {
 	p->cls = job_class_unref(p->cls);

@@ -67,6 +67,8 @@ struct stanza {
 #define STANZA_WORDS 16u   /* with `sub`: words that are none of its are arguments */
 #define STANZA_NOT_YET 8u  /* read and kept, but nothing is done with it yet: a warning */
 
+void parser_deinit(struct parser *p); /* lets go of all that was gathered; idempotent */
+
 /* The table, ended by a row without a name. */
 const struct stanza *job_stanzas(void);
 

@@ -203,3 +203,42 @@ def test_checkconf_leaves_nothing_behind_and_has_help(fixtures, tmp_path):
     done = checkconf("--help")
     assert done.returncode == 0 and "--noscript" in done.stdout
     assert checkconf("--nonsense").returncode == 1
+
+
+# -- init-checkconf --fix
+
+PAIR = b"# Mine.\n\nstart on started bar  # when bar runs\nstop on stopping bar\nexec foo\xff\n"
+FIXED = b"# Mine.\n\nwhile bar  # when bar runs\nexec foo\xff\n"
+
+
+def test_fix_rewrites_the_file_in_one_step(tmp_path):
+    target, link = tmp_path / "real" / "foo.conf", tmp_path / "foo.conf"
+    target.parent.mkdir()
+    target.write_bytes(PAIR)
+    target.chmod(0o640)
+    link.symlink_to(target)
+    done = checkconf("--fix", link)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"File {link}: syntax ok\nfoo.conf: `while bar' instead of `start on started bar' and `stop on stopping bar'\n")
+    assert "UPSTART_STATES" in done.stdout
+    assert target.read_bytes() == FIXED
+    assert target.stat().st_mode & 0o7777 == 0o640
+    assert link.is_symlink()
+    assert [path.name for path in target.parent.iterdir()] == ["foo.conf"]
+    assert checkconf("--fix", link).stdout == f"File {link}: syntax ok\n"
+    assert target.read_bytes() == FIXED
+
+
+def test_fix_leaves_alone_what_it_can_not_know(tmp_path):
+    target = tmp_path / "foo.conf"
+    for text, override, says in ((PAIR, "manual\n", "its override says more of it"),
+                                 (PAIR + b"instance $N\n", None, "it has instances")):
+        target.write_bytes(text)
+        if override:
+            (tmp_path / "foo.override").write_text(override)
+        assert f"foo.conf: not rewritten: {says}\n" in checkconf("--fix", target).stdout
+        assert target.read_bytes() == text
+        (tmp_path / "foo.override").unlink(missing_ok=True)
+    target.write_bytes(PAIR + b"nonsense\n")
+    assert checkconf("--fix", target).returncode == 1
+    assert target.read_bytes() == PAIR + b"nonsense\n"
