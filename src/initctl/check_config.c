@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "initctl/check_graph.h"
+#include "initctl/check_suggest.h"
 #include "initctl/commands.h"
 #include "schedule/schedule.h"
 
@@ -419,6 +420,17 @@ advise(struct check *check, const struct condition *c, const struct condition *s
 		     job);
 }
 
+/* What the job would better say, line by line. */
+static void
+suggest(struct check *check)
+{
+	char *text auto_free = check_suggest(check->ctl, check->definitions, check->job);
+	char *rest = text, *line;
+
+	while (rest && (line = strsep(&rest, "\n")) && *line)
+		tell(check, "%s", line);
+}
+
 static bool
 check_job(struct check *check, size_t at)
 {
@@ -435,7 +447,9 @@ check_job(struct check *check, size_t at)
 	if (j->while_on.root)
 		fine = check_contradiction(check, at) && check_opposites(check, j->while_on.root, j->while_on.root) &&
 		       fine;
-	if (j->start_on.root && j->stop_on.root)
+	if (check->ctl->suggest)
+		suggest(check);
+	else if (j->start_on.root && j->stop_on.root)
 		advise(check, j->start_on.root, j->stop_on.root);
 	return fine && start && stop && states;
 }
@@ -494,6 +508,8 @@ run(struct initctl *ctl, char *const *operands)
 static const struct option_spec options[] = {
 	{ 'i', "ignore-events", "EVENT_LIST", N_("take these events, separated by commas, for known; may be repeated"),
 	  OPTION_LIST, offsetof(struct initctl, ignore_events) },
+	{ 0, "suggest", NULL, N_("also show which jobs would better have a `while' than events, and how"), OPTION_FLAG,
+	  offsetof(struct initctl, suggest) },
 	{ 'w', "warn", NULL,
 	  N_("complain about any unknown event or job, even if the condition can come true without it"), OPTION_FLAG,
 	  offsetof(struct initctl, warn) },

@@ -22,6 +22,7 @@ struct initctl {
 	/* options of commands */
 	bool no_wait;
 	bool when_ready;
+	bool suggest;
 	bool enumerate;
 	bool warn;
 	bool global;
