@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The chapter on job files: each section is done as it is written, in a session of its own.
+"""The chapters on job files and on states: each section is done as it is written, in a session of its own.
 
 Blocks `upstart NAME` are files of its directory (`upstart-wrong`: init refuses it), blocks `console` commands and what they print.
 What is not the same each time is a process id, so those are not compared.
@@ -9,10 +9,11 @@ import re
 
 import pytest
 
-from conftest import ROOT, WATCHES, wait_for
+from conftest import BUILD, ROOT, WATCHES, wait_for
 
-CHAPTER = (ROOT / "docs" / "job-language.md").read_text()
-SECTIONS = {part.partition("\n")[0]: part for part in re.split(r"^## ", CHAPTER, flags=re.M)[1:]}
+CHAPTERS = [(ROOT / "docs" / chapter).read_text() for chapter in ("job-language.md", "events-or-states.md")]
+SECTIONS = {part.partition("\n")[0]: part
+            for chapter in CHAPTERS for part in re.split(r"^## ", chapter, flags=re.M)[1:]}
 BLOCK = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.M | re.S)
 # These show what becomes so by itself: they are asked until it has.
 LOOKS = re.compile(r"(cat|test|status|initctl (list|status|show-config)) ")
@@ -51,6 +52,9 @@ def test_section_is_as_it_is_written(make_session, section):
     for folder in (session.conf, session.log):
         folder.mkdir()
     (session.path / "bin" / "init").symlink_to(session.program)
+    checkconf = session.path / "bin" / "init-checkconf"
+    checkconf.write_text(f'#!/bin/sh\nexec sh {BUILD}/src/init/init-checkconf --upstart-path={session.program} "$@"\n')
+    checkconf.chmod(0o755)
     blocks = BLOCK.findall(SECTIONS[section])
     session.start()
     for kind, name, text in blocks:
@@ -66,7 +70,7 @@ def test_section_is_as_it_is_written(make_session, section):
 
 
 def test_chapter_is_made_of_known_blocks():
-    blocks = BLOCK.findall(CHAPTER)
-    assert CHAPTER.count("```") == 2 * len(blocks)
+    blocks = BLOCK.findall("".join(CHAPTERS))
+    assert "".join(CHAPTERS).count("```") == 2 * len(blocks)
     assert {kind for kind, _, _ in blocks} == {"upstart", "upstart-wrong", "console"}
     assert sum(kind == "upstart" for kind, _, _ in blocks) >= 10
