@@ -200,6 +200,21 @@ check_job(struct check *c, const struct slot *slot, const struct job *job)
 			count_blocker(c, job->waiters.p[i + 1], slot->name);
 }
 
+/* What the records say of states is so: nobody was forgotten when they changed. */
+static void
+check_bindings(struct check *c, const struct slot *slot)
+{
+	struct core *core = (struct core *) (uintptr_t) c->core; /* only counts */
+	uint64_t visits = core->visits;
+	const struct want *want;
+
+	DL_FOREACH(slot->wants, want)
+		if (!follow_agrees(core, slot, want))
+			wrong(c, "%s (%s): its while %s hold, and its record does not know", slot->name, want->name,
+			      want->bound ? "does not" : "does");
+	core->visits = visits;
+}
+
 /* The law of `while`: the goal is start exactly when the instance is wanted. */
 static void
 check_wants(struct check *c, const struct slot *slot)
@@ -211,6 +226,7 @@ check_wants(struct check *c, const struct slot *slot)
 		return;
 	if (slot->in_list)
 		wrong(c, "%s: its while was not looked at", slot->name);
+	check_bindings(c, slot);
 	DL_FOREACH(slot->jobs, job)
 		if (want_get(slot, job->name) == NULL)
 			wrong(c, "%s (%s) runs without a record", slot->name, job->name);

@@ -237,17 +237,26 @@ environment(struct core *core, const struct slot *slot, char *const *binding, ch
 	return 0;
 }
 
+/* The name of the instance that a binding speaks of, owned. 0, -ENOMEM, or another negative errno: it has none. */
+static int
+expand_name(struct core *core, const struct slot *slot, char *const *binding, char *const *arming, char **name,
+	    struct error *err)
+{
+	auto_strv char **env = NULL;
+	int r = environment(core, slot, binding, arming, &env);
+
+	*name = NULL;
+	return r < 0 ? r : env_expand(name, class_of(slot)->instance, env, err);
+}
+
 /* The instance that a binding speaks of; owned. NULL: none (told), or out of memory. */
 static char *
 name_of(struct core *core, const struct slot *slot, char *const *binding, char *const *arming)
 {
 	struct error err = ERROR_INIT;
-	auto_strv char **env = NULL;
-	char *name = NULL;
-	int r = environment(core, slot, binding, arming, &env);
+	char *name;
+	int r = expand_name(core, slot, binding, arming, &name, &err);
 
-	if (r == 0)
-		r = env_expand(&name, class_of(slot)->instance, env, &err);
 	if (r == -ENOMEM)
 		core->oom = true;
 	else if (r < 0)
@@ -340,6 +349,29 @@ find_bindings(struct core *core, struct slot *slot)
 			find_for(core, slot, want);
 	DL_FOREACH(slot->wants, want)
 		take_binding(want);
+}
+
+bool
+follow_agrees(struct core *core, const struct slot *slot, const struct want *want)
+{
+	bool alone = want->arming != NULL || !arms_itself(slot);
+	struct bindings found = { 0 };
+	auto_strv char **env = NULL;
+	bool bound = false;
+
+	if (environment(core, slot, NULL, want->arming, &env) < 0 ||
+	    job_add_names(slot, alone ? want->name : NULL, &env) < 0)
+		return true;
+	(void) binding_find(core, slot, while_of(slot), env, &found);
+	for (size_t i = 0; i < found.n; i++) {
+		struct error err = ERROR_INIT;
+		auto_free char *name = NULL;
+
+		if (expand_name(core, slot, found.p[i], want->arming, &name, &err) == 0)
+			bound = bound || strcmp(name, want->name) == 0;
+	}
+	bindings_deinit(&found);
+	return bound == want->bound;
 }
 
 bool

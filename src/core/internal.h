@@ -691,6 +691,8 @@ void follow_awake(struct core *core); /* the system has started */
 void follow_run(struct core *core);   /* look at what has changed */
 struct want *want_get(const struct slot *slot, const char *name);
 struct want *want_make(struct core *core, struct slot *slot, const char *name); /* NULL: oom */
+/* Is it as its record says, bound or not? For check.c: nothing is changed, nobody is told. */
+bool follow_agrees(struct core *core, const struct slot *slot, const struct want *want);
 /* Should the instance run? */
 bool want_holds(const struct core *core, const struct slot *slot, const struct want *want);
 /* What the instance starts with: class, binding, arming. 0 or -ENOMEM. */
