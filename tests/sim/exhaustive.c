@@ -439,6 +439,38 @@ has_job(const struct search *s, unsigned job)
 }
 
 static void
+try_states(struct search *s, const struct side *side)
+{
+	struct side after = *side;
+
+	after.asks++;
+	for (unsigned i = 0; i < 3; i++) {
+		struct input in = { .type = INPUT_STATE };
+
+		in.state.action = i == 0 ? STATE_SET : STATE_CLEAR;
+		in.state.name = strdup("lan");
+		in.state.wait = i == 2;
+		try_input(s, &in, i == 0 ? "a state is set" : "a state is cleared", &after);
+	}
+}
+
+/* A start that waits until states hold; of a process (`p`, in `after`), or of a user. */
+static void
+try_ready(struct search *s, const struct side *after, const struct proc *p)
+{
+	for (unsigned job = 0; job < SMALL_JOBS && has_job(s, job); job++) {
+		struct input in = { .type = INPUT_REQUEST };
+
+		in.request.request = p != NULL ? p->asked : 0;
+		in.request.kind = JOB_START;
+		in.request.job = strdup(job_names[job]);
+		in.request.wait = in.request.when_ready = true;
+		in.request.caller = p != NULL ? p->pid : 0;
+		try_input(s, &in, "a start when ready", after);
+	}
+}
+
+static void
 try_requests(struct search *s, const struct side *side)
 {
 	struct side after = *side;
@@ -458,6 +490,10 @@ try_requests(struct search *s, const struct side *side)
 			in.request.job = strdup(job_names[job]);
 			try_input(s, &in, verbs[i], &after);
 		}
+	if ((small_worlds[s->world].what & SMALL_READY) != 0)
+		try_ready(s, &after, NULL);
+	if ((small_worlds[s->world].what & SMALL_STATES) != 0)
+		try_states(s, side);
 }
 
 /* A process of a job asks, and does nothing else until it has its answer. */
@@ -489,6 +525,8 @@ try_calls(struct search *s, const struct side *side, size_t i)
 		in.emit.caller = p->pid;
 		try_input(s, &in, "a call that emits", &after);
 	}
+	if ((small_worlds[s->world].what & SMALL_READY) != 0)
+		try_ready(s, &after, p);
 }
 
 static void

@@ -6,7 +6,7 @@
  */
 
 #define SMALL_JOBS 3
-#define SMALL_WORLDS 23
+#define SMALL_WORLDS 27
 
 /* What may happen in a world beside processes and users. */
 enum {
@@ -14,6 +14,8 @@ enum {
 	SMALL_FILES = 2,   /* the file of a changes, that of b goes and comes */
 	SMALL_SESSION = 4, /* the session ends */
 	SMALL_EARLY = 8,   /* processes end before they are known */
+	SMALL_STATES = 16, /* the state `lan` is set and cleared */
+	SMALL_READY = 32,  /* starts wait until states hold */
 };
 
 struct small_world {
