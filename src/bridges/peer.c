@@ -287,13 +287,14 @@ open_socket(const char *address, bool *foreign, int *r, struct error *err)
 static int
 open_private(struct peer *peer, struct error *err)
 {
+	const char *address = peer->address ? peer->address : PRIVATE_SYSTEM;
 	struct error none = ERROR_INIT;
 	bool foreign = false, unknown;
 	DBusConnection *second;
 	int r, ignored;
 
-	peer->dbus = open_socket(peer->address, &foreign, &r, err);
-	if (r == -ENOMEM || strcmp(peer->address, PRIVATE_SYSTEM) != 0 || (peer->dbus && !foreign))
+	peer->dbus = open_socket(address, &foreign, &r, err);
+	if (r == -ENOMEM || strcmp(address, PRIVATE_SYSTEM) != 0 || (peer->dbus && !foreign))
 		return r;
 	second = open_socket(PRIVATE_RUN, &unknown, &ignored, &none);
 	if (!second)

@@ -98,7 +98,7 @@ procs_read(struct procs *procs)
 	(void) closedir(folder);
 	(void) clock_gettime(CLOCK_BOOTTIME, &now);
 	procs->now = (usec_t) now.tv_sec * USEC_PER_SEC + (usec_t) now.tv_nsec / 1000;
-	if (procs->n > 0)
+	if (procs->p && procs->n > 0)
 		qsort(procs->p, procs->n, sizeof(*procs->p), compare);
 	return r;
 }

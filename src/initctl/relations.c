@@ -35,7 +35,7 @@ thing_of(struct reading *reading, enum thing_kind kind, const char *name, const 
 	if (!grown)
 		tool_nomem();
 	r->things = grown;
-	grown[r->n] = (struct thing){ kind, name, job };
+	r->things[r->n] = (struct thing){ kind, name, job };
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a place, not an address */
 	if (map_put(&reading->index, key, (void *) (uintptr_t) (r->n + 1)) < 0)
 		tool_nomem();
@@ -52,7 +52,7 @@ tie(struct reading *reading, enum tie_kind kind, size_t from, size_t to, char *h
 	if (!grown)
 		tool_nomem();
 	r->ties = grown;
-	grown[r->n_ties++] = (struct tie){ kind, from, to, NULL, tool_must(how) };
+	r->ties[r->n_ties++] = (struct tie){ kind, from, to, NULL, tool_must(how) };
 }
 
 /* Where a job of that name stands: jobs come first, in the order of the definitions. */

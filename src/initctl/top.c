@@ -76,7 +76,7 @@ add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart
 		if (!grown)
 			tool_nomem();
 		rows->row = grown;
-		grown[rows->n++] = (struct row){ .job = tool_must(strdup(name)), .instance = instances.p[i] };
+		rows->row[rows->n++] = (struct row){ .job = tool_must(strdup(name)), .instance = instances.p[i] };
 		instances.p[i] = NULL;
 	}
 	return r;
@@ -86,8 +86,8 @@ add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart
 static struct row *
 owner_of(const struct map *known, const struct procs *procs, const struct proc *proc)
 {
-	const struct proc *up = proc;
-	struct row *row = NULL;
+	const struct proc *up = procs_find(procs, proc->parent);
+	struct row *row = map_get_id(known, (uint64_t) proc->pid);
 
 	for (int i = 0; up && !row && i < ANCESTORS_MAX; i++) {
 		row = map_get_id(known, (uint64_t) up->pid);

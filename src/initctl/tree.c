@@ -231,7 +231,7 @@ find_roots(const struct tree *tree, size_t jobs, const struct thing **roots)
 		if (!entered[i] && next_tie(tree, i, &first))
 			roots[n++] = &r->things[i];
 	}
-	qsort(roots, n, sizeof(*roots), compare_things);
+	qsort(roots, n, sizeof(const struct thing *), compare_things);
 	for (size_t i = 0; i < jobs; i++)
 		if (!entered[i])
 			roots[n++] = &r->things[i];
@@ -311,7 +311,7 @@ run(struct initctl *ctl, char *const *operands)
 		relations_reverse(&relations);
 	tree.shown = calloc(relations.n + 1, sizeof(*tree.shown));
 	tree.stack = calloc(relations.n + 1, sizeof(*tree.stack));
-	roots = calloc(relations.n + 1, sizeof(*roots));
+	roots = calloc(relations.n + 1, sizeof(const struct thing *));
 	if (!tree.shown || !tree.stack || !roots)
 		tool_nomem();
 	choose_lines(&tree);
