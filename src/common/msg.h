@@ -75,6 +75,7 @@ struct spawn_record {
 #define SPAWN_FLAG_DEBUG 4u    /* stop before exec (`debug` stanza) */
 #define SPAWN_FLAG_FOREIGN 8u  /* the environment's own umask is given: never used by system mode */
 #define SPAWN_FLAG_PIDFILE 32u /* no program: watch the file argv[0], and write the pid in it to descriptor 3 (spawn_wait.h) */
+#define SPAWN_FLAG_LISTEN 128u /* no program: look who listens at argv[0], in the network of process argv[1], and write so */
 #define SPAWN_FLAG_WATCHDOG 64u /* WATCHDOG_PID is to be its own */
 #define SPAWN_FLAG_USER_ENV 16u /* HOME and so on from the user it runs as */
 

@@ -324,6 +324,14 @@ family_heir(const struct family *f)
 	return best;
 }
 
+struct member *
+family_principal(const struct family *f, struct member *m)
+{
+	struct member *first = family_get(f, f->first), *best = settled(f);
+
+	return first != NULL ? first : best != NULL ? best : m;
+}
+
 const struct member *
 family_head(const struct family *f)
 {

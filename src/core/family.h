@@ -15,7 +15,7 @@
  *as the plan says, or for FAMILY_ORPHANED when the first process has ended
  *   Too many members		the same at once, and nothing is followed any further
  *   `expect exit`		the first process must end with 0; then whoever has no ancestors left is settled
- *   `expect pidfile`	nobody is settled until it is said who (track_told()); the first process may end with 0 meanwhile
+ *   `expect pidfile`, `listen`	nobody is settled until it is said who (track_told()); the first process may end with 0 meanwhile
  *
  * After that the family is watched until it has not changed for FAMILY_QUIET_AFTER (FAMILY_WATCHED at most): if main
  *ends with 0 in that time and a member lives, that one is the heir.
@@ -118,6 +118,8 @@ struct family_finding family_look(const struct family *f, usec_t now);
 usec_t family_due(const struct family *f, usec_t now);
 
 void family_choose(struct family *f, struct member *m, usec_t now);
+/* Who is main if `m` speaks for all: the first process while it lives, else who is settled, else itself. Borrowed. */
+struct member *family_principal(const struct family *f, struct member *m);
 /* Who goes on after main has ended; NULL: nobody. Borrowed. */
 struct member *family_heir(const struct family *f);
 /* Who stands for the family: main, or else the eldest; NULL: nobody is left. */

@@ -575,7 +575,7 @@ int track_news(struct core *core, const struct input_family *in);
 /* Somebody ended. False: who is no member of a family of that job. */
 bool track_ended(struct core *core, struct job *job, int32_t pid, int32_t status);
 bool track_timer(struct core *core, uint64_t timer); /* false: none of a family */
-void track_told(struct core *core, struct job *job, int32_t pid); /* that one is main, if it comes from it */
+void track_told(struct core *core, struct job *job, int32_t pid); /* that one is main, or listens, if it comes from it */
 bool track_is_open(const struct job *job);	     /* main is followed, and it is not known yet which process it is */
 void track_kill(struct core *core, struct job *job, int signal); /* all members; only while it is open */
 void track_end(struct core *core, struct job *job);		 /* follow it no more; nothing happens without family */

@@ -127,7 +127,7 @@ ready_said(struct core *core, const struct input_said *in)
 	/* Nobody has anything to say before it runs its program. */
 	if (job == NULL || kind != PROCESS_MAIN || !job->process[kind].exec_done || job->quarantine != NULL)
 		return 0;
-	if (job->cls->expect == EXPECT_PIDFILE) {
+	if (job->cls->expect == EXPECT_PIDFILE || job->cls->expect == EXPECT_LISTEN) {
 		if ((in->what & SAID_MAIN) != 0)
 			track_told(core, job, in->main_pid);
 		else if ((in->what & SAID_NOTHING) != 0)

@@ -17,7 +17,7 @@ bool
 track_wants(const struct job_class *cls)
 {
 	return cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT ||
-	       cls->expect == EXPECT_PIDFILE;
+	       cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN;
 }
 
 static struct family_plan
@@ -29,7 +29,7 @@ plan_of(const struct core *core, const struct job_class *cls)
 							: 0,
 		.across_exec = (core->config.policies & CORE_POLICY_FORKS_ACROSS_EXEC) != 0,
 		.patience = cls->expect == EXPECT_EXIT ? 0 : FAMILY_PATIENCE,
-		.told = cls->expect == EXPECT_PIDFILE,
+		.told = cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN,
 	};
 
 	if (plan.told)
@@ -164,6 +164,8 @@ track_told(struct core *core, struct job *job, int32_t pid)
 	if (job->family == NULL || !job->family->plan.told || job->family->ready || job->state != JOB_SPAWNED)
 		return;
 	found.chosen = family_get(job->family, pid);
+	if (found.chosen != NULL && job->cls->expect == EXPECT_LISTEN)
+		found.chosen = family_principal(job->family, found.chosen);
 	if (found.chosen != NULL)
 		ready(core, job, &found);
 }

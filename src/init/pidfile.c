@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/env.h"
+#include "common/listener.h"
 #include "init/proc.h"
 #include "init/servants.h"
 #include "init/spawn_request.h"
@@ -17,6 +18,19 @@
 
 /* Numbers that the core never gives: an answer of the spawner's to it is nobody's. */
 #define OWN_ID (UINT64_C(1) << 63)
+
+/* Who listens is seen in /proc, by root. */
+static void
+stay_outside(struct msg_spawn *msg)
+{
+	char **const all[] = { &msg->root, &msg->chroot, &msg->chdir, &msg->setuid, &msg->setgid };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		free(*all[i]);
+		*all[i] = NULL;
+	}
+	u64v_deinit(&msg->limits);
+}
 
 /* It does what the main process would do up to its program, but for what it has of its own. */
 static int
@@ -33,6 +47,7 @@ fill(struct proc *p, const struct core_process_job *owner, struct msg_spawn *msg
 		.env = (char **) (uintptr_t) owner->env,
 	};
 	struct error err = ERROR_INIT;
+	struct listener listener;
 	char *path = NULL;
 	int r;
 
@@ -42,7 +57,10 @@ fill(struct proc *p, const struct core_process_job *owner, struct msg_spawn *msg
 	if (r < 0)
 		return r;
 	msg->process = OWN_ID | clock_now();
-	msg->flags = (msg->flags & ~(uint32_t) (SPAWN_FLAG_DEBUG | SPAWN_FLAG_USER_ENV)) | SPAWN_FLAG_PIDFILE;
+	msg->flags = (msg->flags & ~(uint32_t) (SPAWN_FLAG_DEBUG | SPAWN_FLAG_USER_ENV)) |
+		     (cls->expect == EXPECT_LISTEN ? SPAWN_FLAG_LISTEN : SPAWN_FLAG_PIDFILE);
+	if (cls->expect == EXPECT_LISTEN)
+		stay_outside(msg);
 	msg->console = CONSOLE_NONE;
 	free(msg->script);
 	free(msg->apparmor_switch);
@@ -51,7 +69,14 @@ fill(struct proc *p, const struct core_process_job *owner, struct msg_spawn *msg
 	r = env_expand(&path, cls->expect_path, owner->env, &err);
 	if (r < 0)
 		return r;
-	return strv_take(&msg->argv, path) < 0 || u64v_add(&msg->fds, SPAWN_WAIT_FD) < 0 ? -ENOMEM : 0;
+	if (cls->expect == EXPECT_LISTEN && !listener_read(path, &listener)) {
+		free(path);
+		return -EINVAL;
+	}
+	return strv_take(&msg->argv, path) < 0 || strv_take(&msg->argv, str_printf("%d", (int) p->pid)) < 0 ||
+		       u64v_add(&msg->fds, SPAWN_WAIT_FD) < 0
+		   ? -ENOMEM
+		   : 0;
 }
 
 static int

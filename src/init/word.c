@@ -90,7 +90,7 @@ word_prepare(struct proc *p, const struct job_class *cls, struct msg_spawn *msg,
 {
 	if (cls->expect == EXPECT_FD)
 		return give_descriptor(p, cls->expect_fd, msg, fds, n_fds);
-	p->pidfile = cls->expect == EXPECT_PIDFILE;
+	p->pidfile = cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN;
 	if (p->pidfile)
 		return 0; /* its file is watched when it runs */
 	return cls->expect == EXPECT_NOTIFY ? give_socket(p, cls, msg) : 0;
@@ -135,7 +135,9 @@ read_pidfile(struct proc *p)
 		return 0;
 	if (n > 0 && !is_settled(p)) {
 		in.said.what = SAID_MAIN | SAID_READY;
-		in.said.main_pid = pidfile_understand(p, (pid_t) strtol(buf, NULL, 10));
+		for (const char *line = buf; line != NULL && *line != '\0' && in.said.main_pid == 0;
+		     line = strchr(line, '\n'), line += line != NULL ? 1 : 0)
+			in.said.main_pid = pidfile_understand(p, (pid_t) strtol(line, NULL, 10));
 		/* It will be said again: a refusal is none. */
 		if (in.said.main_pid > 0)
 			(void) !brain_feed(init, &in);
@@ -328,6 +330,7 @@ word_said(struct init *init, const struct msg_said *m, uint64_t number)
 static void
 watch_pidfile(struct proc *p)
 {
+	struct input in = { .type = INPUT_SAID, .said = { .process = p->id, .what = SAID_NOTHING } };
 	int word_w, r = open_pipe(p);
 
 	if (r == 0) {
@@ -340,15 +343,23 @@ watch_pidfile(struct proc *p)
 		return;
 	log_debug("The file of %s can't be watched for now: %s", p->name != NULL ? p->name : "?", strerror(-r));
 	close_word(p);
+	/* Not heard before its program runs: then it is said again. */
 	spawn_watch_later(p->init);
+	if (r == -EINVAL)
+		(void) !brain_feed(p->init, &in);
 }
 
 void
 word_listen(struct proc *p)
 {
 	if (p->pidfile && p->hearing == NULL && !is_settled(p)) {
+		uint64_t id = p->id;
+		struct init *init = p->init;
+
 		close_word(p); /* whoever may watch already ends */
 		watch_pidfile(p);
+		if (map_get_id(&init->spawns->by_id, id) != p)
+			return;
 	}
 	if (p->word < 0)
 		return;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "common/listener.h"
 #include "job/argument.h"
 #include "job/quote.h"
 
@@ -14,13 +15,6 @@
 #define EXPECT_FD_MIN 3
 #define EXPECT_FD_MAX 1023
 #define SCRIPT_FD 9
-
-/* What the core does already. */
-static bool
-is_supported(enum expect_mode mode)
-{
-	return mode != EXPECT_LISTEN;
-}
 
 static int
 read_expect_timeout(struct parser *p)
@@ -34,6 +28,24 @@ read_expect_timeout(struct parser *p)
 	return lexer_line_end(&p->lex);
 }
 
+/* With variables it is known at the start only whether it is one. */
+static int
+read_listener(struct parser *p)
+{
+	struct listener listener;
+	struct word w;
+	int r = lexer_argument(&p->lex, false, &w);
+
+	if (r < 0)
+		return r;
+	if (strchr(w.text, '$') == NULL && !listener_read(w.text, &listener))
+		return argument_fault_message(p, FAULT_ILLEGAL_LIMIT, &w,
+					      "Illegal address, expected [tcp:|tcp4:|tcp6:]PORT, a path or @NAME");
+	p->cls->expect_path = steal(&w.text);
+	word_deinit(&w);
+	return 0;
+}
+
 /* What follows the mode. */
 static int
 read_expect_argument(struct parser *p, enum expect_mode mode)
@@ -42,7 +54,9 @@ read_expect_argument(struct parser *p, enum expect_mode mode)
 	long fd;
 	int r;
 
-	if (mode == EXPECT_PIDFILE || mode == EXPECT_LISTEN)
+	if (mode == EXPECT_LISTEN)
+		return read_listener(p);
+	if (mode == EXPECT_PIDFILE)
 		return argument_text(p, &p->cls->expect_path);
 	if (mode != EXPECT_FD)
 		return 0;
@@ -73,18 +87,15 @@ parse_expect(struct parser *p, const struct stanza *s, const struct stanza *oute
 	}
 	if (!expect_mode_from_name(span_of(w.text), &mode))
 		return argument_fault(p, FAULT_UNKNOWN_STANZA, &w);
-	r = is_supported(mode) ? 0 : lexer_warn(&p->lex, FAULT_NOT_YET, w.at, w.raw);
 	word_deinit(&w);
-	if (r == 0) {
-		free(cls->expect_path);
-		cls->expect_path = NULL;
-		cls->expect_fd = 0;
-		r = read_expect_argument(p, mode);
-	}
+	free(cls->expect_path);
+	cls->expect_path = NULL;
+	cls->expect_fd = 0;
+	r = read_expect_argument(p, mode);
 	if (r < 0)
 		return r;
 	cls->readiness = mode;
-	cls->expect = is_supported(mode) ? mode : EXPECT_NONE;
+	cls->expect = mode;
 	return lexer_line_end(&p->lex);
 }
 

@@ -404,7 +404,7 @@ daemonise(struct world *w, const struct imagined *p)
 
 	if (kin.n == 0 || !core_process_is_awaited(w->core, p->id))
 		return false;
-	if (p->cls != NULL && p->cls->expect == EXPECT_PIDFILE) {
+	if (p->cls != NULL && (p->cls->expect == EXPECT_PIDFILE || p->cls->expect == EXPECT_LISTEN)) {
 		in.type = INPUT_SAID;
 		in.said = (struct input_said){ .process = p->id, .what = SAID_MAIN | SAID_READY, .main_pid = kin.eldest };
 		feed(w, &in);

@@ -364,14 +364,16 @@ assume_identity(struct child *c)
 	return c->step != SPAWN_NONE ? -1 : 0;
 }
 
-/* This is no process of a job's: it looks at one of its files, as main would see it. */
+/* This is no process of a job's: it looks at what main does. */
 static int
-watch_pidfile(struct child *c)
+watch_for_main(struct child *c)
 {
-	if ((c->msg->flags & SPAWN_FLAG_PIDFILE) == 0)
+	if ((c->msg->flags & (SPAWN_FLAG_PIDFILE | SPAWN_FLAG_LISTEN)) == 0)
 		return 0;
-	if (c->msg->argv == NULL || c->msg->argv[0] == NULL)
+	if (strv_len(c->msg->argv) < 2)
 		return fail(c, SPAWN_READINESS, EINVAL);
+	if ((c->msg->flags & SPAWN_FLAG_LISTEN) != 0)
+		spawn_wait_listener(c->msg->argv[0], c->msg->argv[1], SPAWN_WAIT_FD);
 	spawn_wait_pidfile(c->msg->argv[0], SPAWN_WAIT_FD);
 }
 
@@ -468,7 +470,7 @@ static const struct {
 	{ add_user_environment, true },
 	{ give_script, true },
 	{ assume_identity, true },
-	{ watch_pidfile, false },
+	{ watch_for_main, false },
 	{ name_watched, false },
 	{ restore_write_signals, false },
 	{ announce, false },

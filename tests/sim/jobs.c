@@ -211,7 +211,7 @@ static void
 write_processes(struct rng *rng, bool task, struct strbuf *b)
 {
 	static const char *const hooks[] = { "pre-start", "post-start", "pre-stop", "post-stop" };
-	static const char *const forking[] = { "fork", "daemon", "exit", "pidfile /run/x" };
+	static const char *const forking[] = { "fork", "daemon", "exit", "pidfile /run/x", "listen 80" };
 	unsigned main_percent = task ? 95 : 85;
 
 	if (rng_chance(rng, main_percent))

@@ -26,7 +26,7 @@ kin_is_expected(const struct world *w, const struct proc *p)
 
 	return p->kind == PROCESS_MAIN &&
 	       (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT ||
-		cls->expect == EXPECT_PIDFILE);
+		cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN);
 }
 
 static int
@@ -87,6 +87,13 @@ has_room(const struct world *w, const struct proc *p)
 	return p->n_kin < (w->calm ? ARRAY_SIZE(p->kin) : KIN_MAX);
 }
 
+/* Will it be said who is main? */
+static bool
+is_told(const struct job_class *cls)
+{
+	return cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN;
+}
+
 /* Its file names that one, who may be nobody. */
 static void
 name_main(struct world *w, struct proc *p, int32_t pid)
@@ -114,7 +121,7 @@ run_calmly(struct world *w, struct proc *p)
 		fork_one(w, p, last != NULL ? last->pid : p->pid, last != NULL ? last->depth + 1 : 1);
 		return true;
 	}
-	if (cls->expect == EXPECT_PIDFILE && !p->stopped && last != NULL) {
+	if (is_told(cls) && !p->stopped && last != NULL) {
 		p->stopped = true;
 		name_main(w, p, last->pid);
 		return true;
@@ -156,7 +163,7 @@ kin_run(struct world *w, struct proc *p)
 		return run_calmly(w, p);
 	if (k == NULL && p->dead)
 		return false;
-	if (store_get(&w->store, p->class_id)->expect == EXPECT_PIDFILE && rng_chance(&w->rng, 10)) {
+	if (is_told(store_get(&w->store, p->class_id)) && rng_chance(&w->rng, 10)) {
 		name_main(w, p, k != NULL ? k->pid : rng_chance(&w->rng, 80) ? p->pid : 1);
 		return true;
 	}

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""`expect pidfile`: main is who the file names, if it comes from the job; and what programs inside a PID namespace say of themselves."""
+"""`expect pidfile`: main is who the file names, if it comes from the job; `expect listen`: it is ready when it listens. And what programs
+inside a PID namespace say of themselves, and who init does not wait for."""
 
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -45,7 +47,7 @@ def watchers(where):
         except OSError:
             return ""
 
-    return [pid for pid in where.children() if is_alive(pid) and name(pid) == "pidfile-watch\n"]
+    return [pid for pid in where.children() if is_alive(pid) and name(pid) in ("pidfile-watch\n", "listen-watch\n")]
 
 
 def test_the_file_names_the_daemon(session):
@@ -198,6 +200,88 @@ post-start exec sh -c 'echo "[$WATCHDOG_PID]" > {session.path}/hook'
     pid = session.pid_of("d")
     assert (session.path / "watchdog").read_text() == f"{pid} 1000000000 {pid}\n"
     assert (session.path / "hook").read_text() == "[]\n"
+
+
+# -- expect listen ------------------------------------------------------------------------------------------
+
+LISTENS = """import os, socket, sys, time
+where = sys.argv[1]
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.02)
+if where.isdigit():
+    s = socket.socket(socket.AF_INET6 if "6" in sys.argv[3:] else socket.AF_INET)
+    s.bind(("::1" if "6" in sys.argv[3:] else "127.0.0.1", int(where)))
+else:
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(where.replace("@", "\\0"))
+if "late" in sys.argv[3:]:
+    while not os.path.exists(sys.argv[2] + "2"):
+        time.sleep(0.02)
+s.listen()
+if "forks" in sys.argv[3:] and os.fork():
+    sys.exit(0)
+open(sys.argv[2] + "-listens", "w").write(f"{os.getpid()}\\n")
+time.sleep(1000)
+"""
+
+
+def free_port(family=socket.AF_INET):
+    with socket.socket(family) as s:
+        s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def listens(where, name, address, bound, *words, stanzas=""):
+    (where.path / "listens.py").write_text(LISTENS)
+    where.job(name, f"expect listen {address}\n{stanzas}\nexec python3 {where.path}/listens.py {bound} {where.path}/go {' '.join(words)}\n")
+    where.wait_job(name)
+
+
+@pytest.mark.parametrize("kind", ["port", "tcp", "tcp4", "tcp6", "path", "abstract"])
+def test_it_is_ready_when_it_listens(session, kind):
+    port = free_port(socket.AF_INET6 if kind == "tcp6" else socket.AF_INET)
+    address, bound = {"path": (session.path / "socket",) * 2, "abstract": (f"@upstart-{session.pid}",) * 2,
+                      "port": (port, port)}.get(kind, (f"{kind}:{port}", port))
+    listens(session, "d", address, bound, "late", *(["6"] if kind == "tcp6" else []))
+    start(session, "d")
+    pid = session.pid_of("d")
+    (session.path / "go").touch()
+    wait_for(lambda: len(watchers(session)) == 1, "somebody to look")
+    assert "start/spawned" in session.status("d")
+    (session.path / "go2").touch()
+    session.wait_status("d", "start/running, process")
+    assert session.pid_of("d") == pid
+    wait_for(lambda: not watchers(session), "nobody to look any more")
+    session.ctl("stop", "d")
+
+
+def test_one_of_another_that_listens_there_does_not_count(session):
+    path = session.path / "socket"
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+        s.listen()
+        session.job("d", f"expect listen {path}\nexpect timeout 2\nexec sleep 1000\n")
+        session.wait_job("d")
+        assert session.command("initctl", "start", "d").returncode == 1
+    assert "was not ready in time" in session.messages()
+
+
+def test_a_daemon_that_listens(session):
+    port = free_port()
+    listens(session, "d", "$PORT", port, "forks", stanzas=f"env PORT={port}")
+    (session.path / "go").touch()
+    session.ctl("start", "d")
+    pid = pid_in(session.path / "go-listens")
+    wait_for(lambda: session.pid_of("d") == pid, "it to be main")
+    session.ctl("stop", "d")
+    assert not is_alive(pid)
+
+
+def test_an_address_that_is_none_fails_the_start(session):
+    session.job("d", "env PORT=http\nexpect listen $PORT\nexec sleep 1000\n")
+    session.wait_job("d")
+    assert session.command("initctl", "start", "d").returncode == 1
+    session.wait_status("d", "stop/waiting")
 
 
 # -- init waits for nobody -----------------------------------------------------------------------------------

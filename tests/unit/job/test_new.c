@@ -97,6 +97,10 @@ test_refused(void **state)
 	    "while a or started bar\n",
 	    "test.conf:1:12: An event's words, but 'while' takes states: write the job's name alone: started\n");
 	assert_errors("expect pidfile\n", "test.conf:1:15: Expected token\n");
+	assert_errors("expect listen udp:1\n",
+		      "test.conf:1:15: Illegal address, expected [tcp:|tcp4:|tcp6:]PORT, a path or @NAME: udp:1\n");
+	assert_errors("expect listen 65536\n",
+		      "test.conf:1:15: Illegal address, expected [tcp:|tcp4:|tcp6:]PORT, a path or @NAME: 65536\n");
 	assert_errors("expect fd 9\n", "test.conf:1:11: Illegal descriptor, expected 3 to 1023 but not 9: 9\n");
 	assert_errors("expect notify x\n", "test.conf:1:15: Unexpected token: x\n");
 	assert_errors("expect timeout x\n", "test.conf:1:16: Illegal interval, expected number of seconds: x\n");
@@ -129,10 +133,9 @@ test_refused(void **state)
 static void
 test_not_yet(void **state)
 {
-	static const char *const without[] = { "expect listen 1\n",
-					       "namespace net\n",	 "hostname a\n",
+	static const char *const without[] = { "namespace net\n",	 "hostname a\n",
 					       "cgroup cpu\n",	   "cgroup delegate\n", "time offset 1\n" };
-	static const char *const with[] = { "kill mode tree\n", "expect pidfile /a\n",
+	static const char *const with[] = { "kill mode tree\n", "expect pidfile /a\n", "expect listen 1\n",
 					    "expect fork\n",	"expect none\n",     "kill timeout 1\n",
 					    "expect exit\n",	"expect timeout 5\n",
 					    "expect notify\n", "watchdog 1\n",     "expect fd 3\n",
@@ -161,18 +164,18 @@ test_not_yet(void **state)
 			    "test.conf:2:3: Understood, but this version does nothing with it yet: hostname");
 }
 
-/* A mode the core does not know is as none to it. */
+/* What is expected, and with what. */
 static void
 test_expect(void **state)
 {
 	auto_parsed struct parsed p = parse_good("expect fd 4\n");
-	auto_parsed struct parsed unknown = parse_good("expect listen 4\n");
+	auto_parsed struct parsed listen = parse_good("expect listen tcp6:4\n");
 
 	assert_int_equal(p.cls->expect, EXPECT_FD);
 	assert_int_equal(p.cls->readiness, EXPECT_FD);
 	assert_int_equal(p.cls->expect_fd, 4);
-	assert_int_equal(unknown.cls->expect, EXPECT_NONE);
-	assert_int_equal(unknown.cls->readiness, EXPECT_LISTEN);
+	assert_int_equal(listen.cls->expect, EXPECT_LISTEN);
+	assert_string_equal(listen.cls->expect_path, "tcp6:4");
 }
 
 static void
