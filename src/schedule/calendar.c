@@ -184,6 +184,16 @@ has_skipped(const struct calendar *c, const struct zone *zone, const struct zone
 	return false;
 }
 
+/* When the interval ends, do the clocks go back to before `local`, to a time of the set? */
+static bool
+is_repeated(const struct calendar *c, const struct zone *zone, const struct zone_span *span, int64_t local)
+{
+	struct zone_span next;
+
+	zone_at(zone, span->until, &next);
+	return next.offset < span->offset && calendar_next_local(c, span->until + next.offset) < local;
+}
+
 int64_t
 calendar_next(const struct calendar *c, const struct zone *zone, int64_t after)
 {
@@ -207,7 +217,7 @@ calendar_next(const struct calendar *c, const struct zone *zone, int64_t after)
 		if (span.until == INT64_MAX)
 			return CALENDAR_NEVER;
 		/* What comes before the first candidate need not be looked at, but the change of clocks that it may lie in. */
-		from = span.until > local - CLOSE ? span.until : local - CLOSE;
+		from = span.until > local - CLOSE || is_repeated(c, zone, &span, local) ? span.until : local - CLOSE;
 	}
 	return CALENDAR_NEVER;
 }
