@@ -15,7 +15,7 @@
 
 /*
  * Own session, umask 0, devices and their file system, the console as descriptors 0-2, PATH, working directory /,
- * /proc and /sys, and the keyboard's signals. After a re-exec (`again`) the terminal is not reset.
+ * /proc and /sys with control groups, and the keyboard's signals. After a re-exec (`again`) the terminal is not reset.
  */
 void boot_prepare(bool again);
 

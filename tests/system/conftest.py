@@ -281,6 +281,7 @@ mkdir "$D/dev/pts" "$D/dev/shm"
 [ -z "$PTS" ] || mount -t devpts -o mode=0620 devpts "$D/dev/pts"
 : > "$D/dev/console"
 : > "$D/dev/kmsg"
+[ -z "$BARE" ] || umount -R /sys/fs/cgroup
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=755 tmpfs /var/log
 mount --move "$D/dev" /dev

@@ -179,6 +179,19 @@ def test_an_init_that_may_not_goes_without(pid1):
     assert pid1.command("kill", "-0", side).returncode != 0
 
 
+def test_process_1_mounts_them_where_nobody_has(make_pid1):
+    if not can_group():
+        pytest.skip("no cgroup v2 that could be written")
+    machine = make_pid1().start(env={"BARE": "yes"})
+    make(machine, "web", AWAY.replace("{path}", "/run"), "kill mode tree")
+    machine.ctl("start", "web")
+    away = wait_for(lambda: machine.command("cat", "/run/away").stdout.strip(), "its pid")
+    assert "/upstart" in machine.command("cat", f"/proc/{away}/cgroup").stdout
+    assert " - cgroup2 " in machine.command("cat", "/proc/1/mountinfo").stdout
+    machine.ctl("stop", "web")
+    assert machine.command("kill", "-0", away).returncode != 0
+
+
 # -- who is ended --------------------------------------------------------------------------------------------------
 
 

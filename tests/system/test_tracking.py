@@ -65,6 +65,20 @@ SHAPES = [
     ("exit", "fsfnfmw", "main", None),
     ("exit", "kfmw", "main", None),
     ("exit", "Vmw", "main", None),
+    ("pidfile pid", "mpw", "main", None),
+    ("pidfile pid", "fmpw", "main", None),
+    ("pidfile pid", "ffmpw", "main", None),
+    ("pidfile pid", "fnsfnfmpw", "main", None),
+    ("pidfile pid", "kfmpw", "main", None),
+    ("pidfile pid", "kmpw", "main", None),
+    ("pidfile pid", "hfsnmpw", "main", None),
+    ("pidfile pid", "fsHmpw", "main", None),
+    ("pidfile pid", "Fsmpw", "main", None),
+    ("pidfile pid", "fxmpw", "main", None),
+    ("pidfile pid", "vfmpw", "main", None),
+    ("pidfile pid", "Vmpw", "main", None),
+    ("pidfile pid", "zmpw", "main", None),
+    ("pidfile pid", "TtTtTmpw", "main", None),
 ]
 
 

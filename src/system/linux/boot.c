@@ -59,6 +59,16 @@ mount_unless(const char *type, const char *path, unsigned long flags, const char
 		log_warn("Unable to mount %s filesystem: %s", path, strerror(errno));
 }
 
+/* Control groups for jobs, where a kernel has them and nobody has mounted any. Without them jobs are no worse off. */
+static void
+mount_groups(void)
+{
+	static const char path[] = "/sys/fs/cgroup";
+
+	if (!is_mount_point(path) && mount("cgroup2", path, "cgroup2", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) < 0)
+		log_debug("No control groups at %s: %s", path, strerror(errno));
+}
+
 static void
 prepare_devices(void)
 {
@@ -148,6 +158,7 @@ boot_prepare(bool again)
 		log_warn("Unable to change to the root directory: %s", strerror(errno));
 	mount_unless("proc", "/proc", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
 	mount_unless("sysfs", "/sys", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
+	mount_groups();
 	/* Ctrl-Alt-Del and Alt-Up as signals to us. In a container neither is ours to ask for. */
 	(void) reboot(RB_DISABLE_CAD);
 	(void) ioctl(STDIN_FILENO, KDSIGACCEPT, SIGWINCH);

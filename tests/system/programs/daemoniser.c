@@ -15,6 +15,7 @@
  *   s	setsid()				g	setpgid()
  *   n	sleep a little				i	ignore SIGTERM
  *   m	write down this process: the main one	u	write down SIGUSR1
+ *   p	write a pid file, "pid"
  *   w	stay for ever				e0-e9	end with that status
  *   W	wait until the file "go" is there	S	raise SIGSTOP
  *
@@ -46,6 +47,15 @@ note(const char *what)
 	if (fd < 0 || write(fd, line, (size_t) n) != n)
 		_exit(99);
 	(void) close(fd);
+}
+
+static void
+write_pid(void)
+{
+	FILE *file = fopen("pid", "we");
+
+	if (file == NULL || fprintf(file, "%d\n", (int) getpid()) < 0 || fclose(file) != 0)
+		_exit(99);
 }
 
 static void
@@ -247,6 +257,9 @@ run(const char *steps)
 			break;
 		case 'm':
 			note("main");
+			break;
+		case 'p':
+			write_pid();
 			break;
 		case 'w':
 			stay();
