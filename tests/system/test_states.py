@@ -23,6 +23,16 @@ print("bound", flush=True)
 sys.stdin.read()
 """
 
+# A bridge: says in one step which interfaces there are, and that it has said so.
+BRIDGE = """
+import dbus.bus, os, sys, time
+conn = dbus.connection.Connection(sys.argv[1])
+conn.call_blocking(None, "/com/ubuntu/Upstart", "com.ubuntu.Upstart2", "ReplaceStates", "saasa{sv}",
+                   ("net", [["I=" + name] for name in open(sys.argv[2]).read().split()], {}))
+open(sys.argv[2] + ".said", "a").write("once more\\n")
+time.sleep(9999)
+"""
+
 
 def states(init, *names):
     return init.ctl("list-states", *names).splitlines()
@@ -161,6 +171,29 @@ def test_restart_of_a_provider_keeps_what_it_sets_again(session):
     wait_for(lambda: "start/running" in session.status("bridge") and session.pid_of("bridge") != bridge, "the respawn")
     assert session.pid_of("web") == web
     assert foreign(session) == ["lan, set by bridge"]
+
+
+def test_bridge_that_crashes_makes_nothing_flap(session, tmp_path):
+    pytest.importorskip("dbus")
+    there, program = tmp_path / "there", tmp_path / "bridge.py"
+    there.write_text("eth0 eth1")
+    said = tmp_path / "there.said"
+    program.write_text(BRIDGE)
+    session.job("bridge", f"respawn\nexec {sys.executable} {program} {session.env['UPSTART_SESSION']} {there}\n")
+    session.job("dhcp", "instance $I\nwhile net I=*\n" + SLEEP)
+    session.wait_jobs(2)
+    session.ctl("start", "bridge")
+    wait_for(lambda: session.ctl("list").count(") start/running") == 2, "both to run")
+    eth0 = session.pid_of("dhcp", "I=eth0")
+    there.write_text("eth2 eth0")
+    os.kill(session.pid_of("bridge"), signal.SIGKILL)
+    wait_for(lambda: said.read_text().count("once more") == 2, "the bridge to be back")
+    wait_for(lambda: "dhcp (eth2) start/running" in session.ctl("list") and "(eth1)" not in session.ctl("list"), "what is there now")
+    assert session.pid_of("dhcp", "I=eth0") == eth0
+    assert foreign(session) == ["net I=eth0, set by bridge", "net I=eth2, set by bridge"]
+    # A provider that is stopped takes its states with it, and waits for those that follow them.
+    session.ctl("stop", "bridge")
+    assert foreign(session) == [] and "dhcp (" not in session.ctl("list")
 
 
 def test_states_survive_reexec_and_crash(session):
