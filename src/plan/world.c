@@ -767,8 +767,8 @@ world_deinit(struct world *w)
 		forget(w, p->id);
 	DL_FOREACH_SAFE(w->resting, p, next_p)
 		forget(w, p->id);
-	DL_FOREACH_SAFE(w->timers, t, next_t) {
-		DL_DELETE(w->timers, t);
+	for (t = w->timers; t != NULL; t = next_t) {
+		next_t = t->next;
 		free(t);
 	}
 	map_deinit(&w->by_id);
