@@ -8,6 +8,7 @@
 #include "initctl/check_graph.h"
 #include "initctl/check_suggest.h"
 #include "initctl/commands.h"
+#include "initctl/json.h"
 #include "schedule/schedule.h"
 
 /*
@@ -22,7 +23,32 @@ struct check {
 	const char *what; /* "start on", "stop on" or "while" */
 	bool of_states;	  /* it is the last */
 	bool named;	  /* its name has been printed */
+	json_t *faults, *jobs; /* borrowed: with --json what is found goes there; else NULL */
 };
+
+static void
+append(json_t *array, json_t *value)
+{
+	if (json_array_append_new(array, value) < 0)
+		tool_nomem();
+}
+
+/* The same as tell(), for programs: `text` is one of the job's complaints. */
+static void
+note(struct check *check, const char *text)
+{
+	json_t *job;
+
+	if (!check->named) {
+		job = json_object();
+		json_put(job, "job", json_text(check->job->name));
+		json_put(job, "complaints", json_array());
+		append(check->jobs, job);
+	}
+	job = json_array_get(check->jobs, json_array_size(check->jobs) - 1);
+	append(json_object_get(job, "complaints"), json_text(text));
+	check->named = true;
+}
 
 /* Print a line about the job, under its name. */
 static void printf_like(2, 3) tell(struct check *check, const char *fmt, ...)
@@ -34,6 +60,10 @@ static void printf_like(2, 3) tell(struct check *check, const char *fmt, ...)
 	if (vasprintf(&text, fmt, args) < 0)
 		tool_nomem();
 	va_end(args);
+	if (check->jobs) {
+		note(check, text);
+		return;
+	}
 	if (!check->named)
 		tool_print(&check->ctl->tool, "%s\n", check->job->name);
 	check->named = true;
@@ -456,8 +486,9 @@ check_job(struct check *check, size_t at)
 
 /* What init found wrong in files, as far as it tells and tells us. EXIT_SUCCESS: nothing. */
 static int
-show_faults(const struct initctl *ctl, const char *job)
+show_faults(const struct check *check, const char *job)
 {
+	const struct initctl *ctl = check->ctl;
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	char **faults = NULL;
 	int status;
@@ -466,25 +497,26 @@ show_faults(const struct initctl *ctl, const char *job)
 		upstart_error_clear(&err);
 		return EXIT_SUCCESS;
 	}
-	for (size_t i = 0; faults[i]; i++)
-		tool_print(&ctl->tool, "%s\n", faults[i]);
+	for (size_t i = 0; faults[i]; i++) {
+		if (check->faults)
+			append(check->faults, json_text(faults[i]));
+		else
+			tool_print(&ctl->tool, "%s\n", faults[i]);
+	}
 	status = faults[0] ? EXIT_FAILURE : EXIT_SUCCESS;
 	upstart_strv_free(faults);
 	return status;
 }
 
 static int
-run(struct initctl *ctl, char *const *operands)
+check_all(struct initctl *ctl, struct check *check, char *const *operands)
 {
 	struct definitions definitions auto_definitions = DEFINITIONS_INIT;
-	struct check check = { .ctl = ctl, .definitions = &definitions };
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	const struct upstart_job *only = NULL;
-	int status = EXIT_SUCCESS;
+	int status = show_faults(check, operands[0]);
 
-	if (initctl_connect(ctl) != EXIT_SUCCESS)
-		return EXIT_FAILURE;
-	status = show_faults(ctl, operands[0]);
+	check->definitions = &definitions;
 	if (definitions_read(&definitions, ctl->upstart, &err) < 0)
 		return initctl_failed(ctl, &err);
 	if (operands[0]) {
@@ -496,12 +528,33 @@ run(struct initctl *ctl, char *const *operands)
 			return EXIT_FAILURE;
 		}
 	}
-	graph_init(&check.graph, ctl, &definitions, is_known_event, is_declared, &check);
+	graph_init(&check->graph, ctl, &definitions, is_known_event, is_declared, check);
 	for (size_t i = 0; i < definitions.n; i++) {
-		if ((!only || only == definitions.job[i]) && !check_job(&check, i))
+		if ((!only || only == definitions.job[i]) && !check_job(check, i))
 			status = EXIT_FAILURE;
 	}
-	graph_deinit(&check.graph);
+	graph_deinit(&check->graph);
+	return status;
+}
+
+static int
+run(struct initctl *ctl, char *const *operands)
+{
+	struct check check = { .ctl = ctl };
+	json_t *all;
+	int status;
+
+	if (initctl_connect(ctl) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	if (!ctl->json)
+		return check_all(ctl, &check, operands);
+	all = json_object();
+	json_put(all, "faults", json_array());
+	json_put(all, "jobs", json_array());
+	check.faults = json_object_get(all, "faults");
+	check.jobs = json_object_get(all, "jobs");
+	status = check_all(ctl, &check, operands);
+	(void) json_show(&ctl->tool, all);
 	return status;
 }
 
@@ -513,6 +566,7 @@ static const struct option_spec options[] = {
 	{ 'w', "warn", NULL,
 	  N_("complain about any unknown event or job, even if the condition can come true without it"), OPTION_FLAG,
 	  offsetof(struct initctl, warn) },
+	OPTION_JSON,
 	OPTIONS_END,
 };
 

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from conftest import INITCTL, wait_for
+
 SLEEP = "exec sleep 9999\n"
 
 CASES = {
@@ -139,3 +141,17 @@ def test_suggestions_are_shown_for_those_they_are_for(make_session):
     assert "  start on: unknown job ghost" in lines
     assert session.command("initctl", "check-config", "--suggest", "foo").returncode == 0
     assert "suggested" not in session.command("initctl", "check-config", "foo").stdout
+
+
+def test_complaints_as_json(session):
+    session.job("a", "start on gone\nwhile missing\n" + "exec sleep 1000\n")
+    session.job("b", "exec sleep 1000\n")
+    session.wait_jobs(2)
+    wrong = session.job("c", "exec sleep 1000\nwibble\n")
+    wait_for(lambda: "wibble" in session.command(INITCTL, "check-config").stdout, "init to notice the fault")
+    done = session.command(INITCTL, "check-config", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 1 and len(found["faults"]) == 1 and found["faults"][0].startswith(f"{wrong}:2:1: Unknown stanza")
+    assert found["jobs"] == [{"job": "a", "complaints": ["start on: unknown event gone", "while: unknown state missing"]}]
+    done = session.command(INITCTL, "check-config", "--json", "b")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"faults": [], "jobs": []})
