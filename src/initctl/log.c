@@ -312,6 +312,7 @@ run(struct initctl *ctl, char *const *operands)
 	const char *instance = NULL;
 	int status = read_options(&v);
 
+	v.out.json = ctl->json;
 	if (status == EXIT_SUCCESS)
 		status = find_log(&v, operands, &instance);
 	if (status == EXIT_SUCCESS) {
@@ -329,6 +330,7 @@ static const struct option_spec options[] = {
 	{ 'n', "lines", "COUNT", N_("only so many lines from the end"), OPTION_VALUE, offsetof(struct initctl, lines) },
 	{ 0, "since", "TIME", N_("only what was said since then, like 09:30, 2h or yesterday"), OPTION_VALUE,
 	  offsetof(struct initctl, since) },
+	OPTION_JSON,
 	OPTIONS_END,
 };
 

@@ -4,16 +4,69 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "initctl/json.h"
 #include "initctl/tool.h"
 
-void
-log_output_deinit(struct log_output *out)
+#define JSON_BEGIN "{\"time\":\"" /* of a line of a log that is JSON */
+#define TEXT_MAX (1024 * 1024)	   /* longer lines are told in pieces */
+
+/* -- to stdout ------------------------------------------------------------------ */
+
+static void
+print_object(struct log_output *out)
+{
+	const char *text = out->text.p ? out->text.p : "";
+	char *line auto_free = NULL;
+	json_t *object;
+
+	if (out->text.failed)
+		tool_nomem();
+	if (strncmp(text, JSON_BEGIN, strlen(JSON_BEGIN)) == 0) {
+		(void) puts(text);
+	} else {
+		object = json_object();
+		json_put(object, "line", json_text(text));
+		line = tool_must(json_dumps(object, JSON_COMPACT));
+		json_decref(object);
+		(void) puts(line);
+	}
+	strbuf_deinit(&out->text);
+}
+
+static void
+print(struct log_output *out, const char *p, size_t n)
+{
+	if (!out->json) {
+		(void) fwrite(p, 1, n, stdout);
+		return;
+	}
+	for (; n > 0; p++, n--) {
+		bool end = *p == '\n';
+
+		if (!end)
+			strbuf_addc(&out->text, *p != '\0' ? *p : '?');
+		if (end || out->text.len >= TEXT_MAX)
+			print_object(out);
+	}
+}
+
+static void
+free_ring(struct log_output *out)
 {
 	for (size_t i = 0; i < out->ring_used; i++)
 		strbuf_deinit(&out->ring[i]);
 	free(out->ring);
 	out->ring = NULL;
 	out->ring_used = 0;
+}
+
+void
+log_output_deinit(struct log_output *out)
+{
+	if (out->text.len > 0)
+		print_object(out);
+	strbuf_deinit(&out->text);
+	free_ring(out);
 }
 
 /* -- the last lines ----------------------------------------------------------- */
@@ -49,7 +102,7 @@ put(struct log_output *out, const char *p, size_t n)
 	struct strbuf *line;
 
 	if (out->last == 0) {
-		(void) fwrite(p, 1, n, stdout);
+		print(out, p, n);
 		return;
 	}
 	line = ring_line(out);
@@ -145,9 +198,9 @@ log_output_flush(struct log_output *out)
 	for (size_t i = 0; i < out->ring_used; i++) {
 		const struct strbuf *line = &out->ring[(out->ring_at + i) % out->ring_used];
 
-		(void) fwrite(line->p, 1, line->len, stdout);
+		print(out, line->p, line->len);
 	}
-	log_output_deinit(out);
+	free_ring(out);
 	out->last = 0;
 	out->ring_within = false;
 	(void) fflush(stdout);

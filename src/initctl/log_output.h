@@ -4,6 +4,7 @@
 /*
  * The lines of a log on their way to stdout: those since a time, or the last ones.
  *
+ * As JSON each line is an object with the line as text; one that is JSON already, in logs of that format, stays as it is.
  * A line without time stamp belongs to the one with a stamp before it. Ends the program when memory runs out.
  */
 
@@ -26,6 +27,9 @@ struct log_output {
 	struct strbuf *ring; /* owned */
 	size_t ring_used, ring_at;
 	bool ring_within; /* its last line has not ended */
+	/* as JSON */
+	bool json;
+	struct strbuf text; /* owned: what has come of a line */
 };
 
 #define LOG_OUTPUT_INIT                                                                                                \
@@ -33,7 +37,8 @@ struct log_output {
 		.shown = true                                                                                          \
 	}
 
-void log_output_deinit(struct log_output *out); /* idempotent */
+/* Print what has come of the last line, if it has not been, and free all; idempotent. */
+void log_output_deinit(struct log_output *out);
 
 /* The next bytes of the log. */
 void log_output_add(struct log_output *out, const char *p, size_t n);

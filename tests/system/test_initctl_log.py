@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """initctl log: what jobs have printed, in all files of a log, and what they print while it looks on."""
 
+import json
 import os
 import subprocess
 import time
@@ -186,3 +187,18 @@ def test_only_who_may_read_the_file_reads_it(session):
     (session.log / "job.log").chmod(0o600)
     done = session.command(*as_root_without_powers)
     assert (done.returncode, done.stderr) == (1, f"initctl: Cannot read {session.log}/job.log: Permission denied\n")
+
+
+def test_lines_as_json(session):
+    talker = Talker(session, "job")
+    talker.say('one "two"\n\nthree\n')
+    wait_for(lambda: session.ctl("log", "job") == 'one "two"\n\nthree\n', "the text")
+    assert [json.loads(line) for line in session.ctl("log", "--json", "job").splitlines()] == \
+        [{"line": 'one "two"'}, {"line": ""}, {"line": "three"}]
+    assert session.ctl("log", "--json", "-n", "1", "job") == '{"line":"three"}\n'
+    # And a log that is JSON is told as it is.
+    session.job("ready", "log format json\nexec sh -c 'echo hello; exec sleep 1000'\n")
+    session.wait_job("ready")
+    session.ctl("start", "ready")
+    wait_for(lambda: session.ctl("log", "ready"), "the line")
+    assert session.ctl("log", "--json", "ready") == session.ctl("log", "ready")
