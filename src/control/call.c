@@ -122,8 +122,12 @@ call_reply(struct call *call, DBusMessage *reply)
 	if (wanted && (reply == NULL || !send_reply(call, reply))) {
 		DBusMessage *error = dbus_message_new_error(call->message, ERR_NO_MEMORY, "Out of Memory");
 
-		if (error == NULL || !send_reply(call, error))
+		if (error == NULL || !send_reply(call, error)) {
 			log_error("Unable to answer a D-Bus call: Out of Memory");
+			/* Who waits must hear something: that the connection has ended can be told without memory. */
+			if (!call->peer->is_bus)
+				peer_close(call->peer);
+		}
 		if (error != NULL)
 			dbus_message_unref(error);
 	}

@@ -20,19 +20,28 @@ struct link {
 	struct ipc *ipc;	 /* owned */
 	struct event *readable;	 /* owned */
 	struct event *writable;	 /* owned */
-	struct event *again;	 /* owned; a timer: the socket lacks something other than room */
+	struct event *again;	 /* owned; a timer: the socket lacks something other than room, or this program memory */
+	struct ipc_message held; /* owned: one that there was no memory to read; type 0: none */
 	uint64_t seen;		 /* the highest effect id */
 	uint64_t acknowledged;
 };
+
+/* Try again in a moment; at once if there is no memory to wait with. */
+static void
+try_again(const struct link *link)
+{
+	const struct timeval pause = { 0, SHORT_PAUSE_USEC };
+
+	if (event_add(link->again, &pause) < 0)
+		event_active(link->again, EV_TIMEOUT, 0);
+}
 
 /* Wait for room in the socket while something is queued. */
 static void
 update(const struct link *link)
 {
-	const struct timeval pause = { 0, SHORT_PAUSE_USEC };
-
 	if (ipc_is_short(link->ipc))
-		(void) event_add(link->again, &pause);
+		try_again(link);
 	if (ipc_wants_write(link->ipc))
 		(void) event_add(link->writable, NULL);
 	else
@@ -166,18 +175,6 @@ take_bus(struct control *control, const struct msg_bus *bus)
 		bus_reconnect(control);
 }
 
-/* An effect is handled once; ids ascend. */
-static bool
-is_repeated(struct link *link, uint64_t id)
-{
-	if (id == 0)
-		return false;
-	if (id <= link->seen)
-		return true;
-	link->seen = id;
-	return false;
-}
-
 static void
 take(struct link *link, uint32_t type, void *body, int fd)
 {
@@ -230,25 +227,33 @@ union any_message {
 	struct msg_said said;
 };
 
-static void
+/* 0, or -ENOMEM: it has to be taken later. */
+static int
 take_message(struct link *link, const struct ipc_message *m)
 {
+	/* An effect is handled once; ids ascend. */
+	bool is_effect = (m->type == MSG_REPLY || m->type == MSG_NOTIFY) && m->id != 0;
 	union any_message body;
 	int r;
 
 	if (!link->control->serving && m->type != MSG_HELLO) {
 		log_error("Message %s from init before HELLO", msg_type_name(m->type));
-		return;
+		return 0;
 	}
-	if ((m->type == MSG_REPLY || m->type == MSG_NOTIFY) && is_repeated(link, m->id))
-		return;
+	if (is_effect && m->id <= link->seen)
+		return 0;
 	r = msg_decode(m, &body);
+	if (r == -ENOMEM)
+		return r;
+	if (is_effect)
+		link->seen = m->id;
 	if (r < 0) {
 		log_error("Unable to read message %s from init: %s", msg_type_name(m->type), strerror(-r));
-		return;
+		return 0;
 	}
 	take(link, m->type, &body, m->n_fds > 0 ? m->fds[0] : -1);
 	msg_free(m->type, &body);
+	return 0;
 }
 
 static void
@@ -258,15 +263,21 @@ readable_cb(evutil_socket_t fd, short what, void *data)
 	int r = 1;
 
 	for (int i = 0; i < LINK_TURN && (r > 0 || r == -EBADMSG); i++) {
-		struct ipc_message m;
-
-		r = ipc_receive(link->ipc, &m);
-		if (r > 0) {
-			take_message(link, &m);
-			ipc_message_deinit(&m);
-		} else if (r == -EBADMSG) {
+		r = link->held.type != 0 ? 1 : ipc_receive(link->ipc, &link->held);
+		if (r == -EBADMSG)
 			log_error("A damaged message from init was thrown away");
-		}
+		if (r <= 0)
+			continue;
+		r = take_message(link, &link->held);
+		if (r < 0)
+			break;
+		ipc_message_deinit(&link->held);
+		r = 1;
+	}
+	if (r == -ENOMEM) {
+		/* Nothing that follows is taken before it: no use in being woken meanwhile. */
+		(void) event_del(link->readable);
+		try_again(link);
 	}
 	if (r < 0 && r != -EBADMSG && r != -ENOMEM) {
 		if (r != -EPIPE)
@@ -275,6 +286,17 @@ readable_cb(evutil_socket_t fd, short what, void *data)
 	} else {
 		acknowledge(link);
 	}
+}
+
+static void
+again_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct link *link = data;
+
+	writable_cb(fd, what, data);
+	if (event_add(link->readable, NULL) < 0)
+		try_again(link);
+	readable_cb(fd, what, data);
 }
 
 int
@@ -292,7 +314,7 @@ link_open(struct control *control, int fd)
 	if (link->ipc != NULL) {
 		link->readable = event_new(control->base, fd, EV_READ | EV_PERSIST, readable_cb, link);
 		link->writable = event_new(control->base, fd, EV_WRITE | EV_PERSIST, writable_cb, link);
-		link->again = event_new(control->base, -1, 0, writable_cb, link);
+		link->again = event_new(control->base, -1, 0, again_cb, link);
 	}
 	if (link->readable == NULL || link->writable == NULL || link->again == NULL || event_add(link->readable, NULL) < 0) {
 		link_close(control);
@@ -314,6 +336,7 @@ link_close(struct control *control)
 		event_free(link->writable);
 	if (link->again != NULL)
 		event_free(link->again);
+	ipc_message_deinit(&link->held);
 	link->ipc = ipc_free(link->ipc);
 	free(link);
 	control->link = NULL;
