@@ -19,6 +19,12 @@ error_set(struct error *err, int code, const char *name, const char *fmt, ...)
 	return code;
 }
 
+bool
+error_is_want(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EAGAIN;
+}
+
 int
 error_nomem(struct error *err)
 {

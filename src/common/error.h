@@ -9,6 +9,8 @@
  * is kept in place, so that reporting "out of memory" needs none.
  */
 
+#include <stdbool.h>
+
 #include "common/macros.h"
 
 #define ERROR_TEXT_MAX 1024
@@ -46,6 +48,9 @@ struct error {
  * `name` must be a string constant or NULL. Too long a text is cut.
  */
 int error_set(struct error *err, int code, const char *name, const char *fmt, ...) printf_like(4, 5);
+
+/* Is that negative errno a want of memory, descriptors or processes, or of a moment: is another try worth it? */
+bool error_is_want(int r);
 
 /* error_set() for -ENOMEM with the catalogue's text. Returns -ENOMEM. */
 int error_nomem(struct error *err);

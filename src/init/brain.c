@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/error.h"
 #include "init/condemn.h"
 #include "init/crash.h"
 #include "init/effects.h"
@@ -14,6 +15,8 @@
 #include "system/clock.h"
 
 #define RETRY (100 * USEC_PER_MSEC)
+#define MEND_FIRST (10 * USEC_PER_MSEC) /* after something was lacking; then doubling */
+#define MEND_MAX (1 * USEC_PER_SEC)
 
 /* An input that waits its turn. */
 struct fed {
@@ -33,7 +36,7 @@ static void
 retry_later(struct init *init)
 {
 	if (!loop_timer_is_set(init->brain.retry))
-		(void) !loop_timer_set(init->brain.retry, clock_now() + RETRY);
+		loop_timer_set(init->brain.retry, clock_now() + RETRY);
 }
 
 int
@@ -129,14 +132,18 @@ deliver_all(struct init *init)
 
 /* Tell what can't be told by the input's result. */
 static void
-judge(struct init *init, const struct input *in, int r)
+judge(struct init *init, const struct input *in, uint64_t before, int r)
 {
 	struct brain *b = &init->brain;
 
 	if (r == -ENOMEM) {
-		/* The core is sound but may lack something: the journal knows all. */
+		/*
+		 * The core lacks something, and what it said of this input is not what it will say when the journal is read
+		 * again: effects of the same number must be the same.
+		 */
 		log_error("Out of memory while handling input %s", input_type_name(in->type));
-		b->repair = true;
+		b->spoiled = true;
+		b->before = before;
 	} else if (r < 0) {
 		log_debug("Input %s refused: %s", input_type_name(in->type), strerror(-r));
 	}
@@ -168,7 +175,7 @@ apply(struct init *init, struct input *in, enum servant_id from, uint64_t number
 	crash_in_hand(0);
 	if (from != SERVANT_NONE)
 		init->servants[from].received = number;
-	judge(init, in, r);
+	judge(init, in, before, r);
 	if (r != -ENOMEM && !broken)
 		state_record_effects(init, before);
 	deliver_all(init);
@@ -234,6 +241,30 @@ int
 brain_feed(struct init *init, struct input *in)
 {
 	return brain_feed_from(init, SERVANT_NONE, 0, in);
+}
+
+int
+brain_mend(struct init *init)
+{
+	struct brain *b = &init->brain;
+	int r;
+
+	if (!b->spoiled || clock_now() < b->mend_at)
+		return 0;
+	r = state_reread(init);
+	if (r == 0) {
+		b->spoiled = false;
+		b->mend_at = b->mend_delay = 0;
+		state_record_effects(init, b->before);
+		brain_deliver(init);
+		return 0;
+	}
+	if (!error_is_want(r))
+		return r;
+	b->mend_delay = b->mend_delay == 0 ? MEND_FIRST : 2 * b->mend_delay < MEND_MAX ? 2 * b->mend_delay : MEND_MAX;
+	b->mend_at = clock_now() + b->mend_delay;
+	loop_timer_set(b->retry, b->mend_at);
+	return 0;
 }
 
 void

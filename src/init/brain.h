@@ -25,5 +25,10 @@ void brain_deliver(struct init *init);
 /* Everything in the outbox of that target is to be handed on again. */
 void brain_deliver_again(struct init *init, enum effect_target target);
 
+/*
+ * In each turn of the loop: make the core anew from the journal after an input for which there was not enough memory. 0: it is
+ * sound, or will be tried again; or a negative errno: it can't be had in here.
+ */
+int must_check brain_mend(struct init *init);
 /* At the end of each turn of the loop: acknowledge what was carried out here. */
 void brain_turn(struct init *init);

@@ -22,6 +22,7 @@
 
 #define PATIENCE (2 * USEC_PER_SEC) /* for a process whose pid is about to be known */
 #define HELD_MAX 4096
+#define RETRY (100 * USEC_PER_MSEC) /* of answers for which there was no memory */
 
 /* A query that waits. */
 struct held {
@@ -35,6 +36,7 @@ struct clients {
 	size_t n_held;
 	struct loop_timer *timer; /* the deadline of the first */
 	struct u64v flushes;	  /* requests that wait for the logger */
+	bool part_lost;		  /* of the answer that is being given */
 };
 
 static void
@@ -80,26 +82,10 @@ clients_deinit(struct init *init)
 
 /* -- answers given here ------------------------------------------------------------------ */
 
-/* `fd` goes along unless it is -1; it stays the caller's. */
-static void
-send_reply_with(struct init *init, const struct msg_reply *reply, int fd)
-{
-	int r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, &fd, fd >= 0 ? 1 : 0);
-
-	/* Without memory, or a descriptor for a long one, there is no answer: better one that says so, which is short.
-	 */
-	if (r < 0 && r != -ENOTCONN) {
-		const struct msg_reply sorry = { .request = reply->request,
-						 .error = (char *) (uintptr_t) ERR_NO_MEMORY };
-
-		(void) !servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &sorry, NULL, 0);
-	}
-}
-
 static void
 send_reply(struct init *init, const struct msg_reply *reply)
 {
-	send_reply_with(init, reply, -1);
+	(void) owed_give(init, reply, -1);
 }
 
 static int
@@ -503,7 +489,7 @@ answer_snapshot(struct init *init, const struct msg_request *m)
 	else if (fd < 0)
 		(void) refuse(init, m, ERR_FAILED, strerror(-fd));
 	else
-		send_reply_with(init, &reply, fd);
+		(void) owed_give(init, &reply, fd);
 }
 
 static void
@@ -511,7 +497,8 @@ send_part(struct init *init, const struct msg_request *m, struct msg_reply *repl
 {
 	reply->request = m->request;
 	reply->more = true;
-	send_reply(init, reply);
+	if (!owed_give(init, reply, -1))
+		init->clients->part_lost = true;
 }
 
 /* The one whose answer has parts: all are sent in one turn, so that they are of one moment. As try_answer(). */
@@ -522,9 +509,10 @@ answer_objects(struct init *init, const struct msg_request *m, bool wait)
 
 	if (wait && query_objects(init, m, NULL) == -EAGAIN)
 		return false;
+	init->clients->part_lost = false;
 	if (query_objects(init, m, send_part) == -ENOMEM)
 		(void) refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
-	else
+	else if (!init->clients->part_lost) /* else that has ended it */
 		send_reply(init, &end);
 	return true;
 }
@@ -606,9 +594,10 @@ clients_turn(struct init *init, bool all)
 	DL_FOREACH_SAFE(c->held, h, next)
 		if (answer(init, &h->m, !all && now < h->deadline))
 			held_free(c, h);
-	if (c->held != NULL && !loop_timer_is_set(c->timer))
-		(void) !loop_timer_set(c->timer, c->held->deadline);
-	owed_turn(init);
+	if (owed_turn(init))
+		loop_timer_set(c->timer, clock_now() + RETRY);
+	else if (c->held != NULL && !loop_timer_is_set(c->timer))
+		loop_timer_set(c->timer, c->held->deadline);
 }
 
 /* -- the logger's answers ------------------------------------------------------------------------ */

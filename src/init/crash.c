@@ -26,6 +26,7 @@
 #define CONDEMNED_MAX 8 /* things; the oldest is forgotten */
 #define FD_GAP 1024	/* so many closed ones in a row: there are no more above */
 #define EXIT_CRASHED 70
+#define WANT_PAUSE (100 * 1000) /* microseconds, longer each time */
 
 extern char **environ;
 
@@ -403,6 +404,19 @@ crash_install(struct init *init)
 	return 0;
 }
 
+void
+crash_try_again(void)
+{
+	unsigned count = crash.count + 1;
+
+	if (count > TRIES_WITH_STATE || crash.argv == NULL || crash.words[0] == NULL)
+		return;
+	(void) usleep(WANT_PAUSE * count);
+	describe(crash.words[0], count, 0, 0);
+	keep_all_descriptors();
+	execute(crash.argv);
+}
+
 /* -- looking back ------------------------------------------------------------------------------ */
 
 void
@@ -450,7 +464,9 @@ crash_signal_text(void)
 void
 crash_report(const struct init *init)
 {
-	if (crash.count > 0)
+	if (crash.count > 0 && crash.signal == 0)
+		log_error("Read the state in spite of wants"); /* nothing crashed */
+	else if (crash.count > 0)
 		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s", crash_signal_text(),
 			  init->options.state_fd >= 0 ? "going on from the journal"
 						      : "after so many crashes the state is dropped");

@@ -21,6 +21,12 @@ int must_check crash_install(struct init *init);
 /* The journal has another descriptor. */
 void crash_set_journal(struct init *init);
 
+/*
+ * Memory or descriptors were lacking when this image read the state: after a pause it executes itself once more, as after a
+ * crash that condemns nothing. Returns when that was in vain too often, or can't be done.
+ */
+void crash_try_again(void);
+
 /* The signal that is being handled; 0: none. The next image finds it again. */
 void crash_signal_in_hand(int number);
 /*

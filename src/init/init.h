@@ -87,10 +87,12 @@ struct brain {
 	uint64_t acked[TARGET_COUNT];
 	struct loop_timer *retry; /* effects that could not be handed on */
 	char *degraded; /* owned: the rule that was broken; NULL: none was */
-	bool repair;	/* the core lacks memory's worth: restore it from the journal */
-	bool spoiled;	/* … at once: nothing of what it says may be done */
+	bool spoiled;		 /* nothing of what the core says may be done: it is to be made anew from the journal */
+	uint64_t before;	 /* the last effect before the input that spoiled it */
+	usec_t mend_at, mend_delay; /* the next try, after one for which there was no memory */
 };
 
+#define UNSAID_MAX 256 /* answers; with more control is killed, and clients ask again */
 #define OWN_EVENTS_MAX 8 /* more than there are names of them */
 
 /* What the core could not be told yet (own.h). */
@@ -170,6 +172,10 @@ struct init {
 	struct clients *clients;
 	pid_t report_pid;		/* who writes a crash report; 0: nobody */
 	struct owed *owed;
+	struct {
+		uint64_t requests[UNSAID_MAX];
+		size_t n;
+	} unsaid; /* answers for which there was no memory (owed.h) */
 	struct shutdown *shutdown;	/* owned: while strays end; else NULL */
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t drain_until;

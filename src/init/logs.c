@@ -239,7 +239,7 @@ tell_open(struct init *init, struct stream *s)
 	r = servants_send(init, SERVANT_LOGGER, MSG_LOG_OPEN, 0, &s->open, &s->fd, 1);
 	s->told = r == 0;
 	if (r < 0 && r != -ENOTCONN)
-		(void) !loop_timer_set(init->logs->retry, clock_now() + RETRY);
+		loop_timer_set(init->logs->retry, clock_now() + RETRY);
 }
 
 static void
@@ -251,7 +251,7 @@ tell_finish(struct init *init, struct stream *s)
 	/* Told as a whole again then. */
 	if (r < 0 && r != -ENOTCONN) {
 		s->told = false;
-		(void) !loop_timer_set(init->logs->retry, clock_now() + RETRY);
+		loop_timer_set(init->logs->retry, clock_now() + RETRY);
 	}
 }
 
@@ -324,7 +324,7 @@ void
 logs_do_without(struct init *init)
 {
 	if (!init->logs->draining && !loop_timer_is_set(init->logs->patience))
-		(void) !loop_timer_set(init->logs->patience, clock_now() + PATIENCE);
+		loop_timer_set(init->logs->patience, clock_now() + PATIENCE);
 }
 
 static void

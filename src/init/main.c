@@ -33,7 +33,7 @@ turn(struct init *init)
 	clients_turn(init, false);
 	servants_turn(init);
 	state_turn(init);
-	if (init->brain.repair)
+	if (brain_mend(init) < 0)
 		reexec_begin(init);
 	reexec_turn(init);
 	session_turn(init);
@@ -51,9 +51,10 @@ main(int argc, char **argv)
 		return status;
 	while ((r = setup_surroundings(&init, argc, argv)) < 0 || (r = setup_machine(&init)) < 0) {
 		log_write(LOG_LEVEL_FATAL, "Unable to start: %s", strerror(-r));
-		if (getpid() != 1)
+		if (getpid() != 1 && !init.again)
 			return 1;
-		(void) usleep(FAILURE_PAUSE); /* the kernel would panic if we left */
+		/* The kernel would panic if process 1 left, and an image that follows another has jobs to look after. */
+		(void) usleep(FAILURE_PAUSE);
 	}
 	setup_work(&init);
 	while (init.phase != PHASE_GONE)

@@ -6,6 +6,7 @@
 #include "init/owed.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -80,17 +81,94 @@ owed_add(struct init *init, uint64_t request, const char *error, const char *tex
 void
 owed_forget(struct init *init)
 {
+	init->unsaid.n = 0;
 	if (init->owed == NULL)
 		return;
 	STATE_NOTE(init, NOTE_ANSWERS_GONE, 0, NULL, 0);
 	drop_all(init);
 }
 
-void
+/* The answer that is noted for a request. 0 or a negative errno. */
+static int
+give_noted(struct init *init, const struct owed *o)
+{
+	const char *blank = o->error != NULL ? strchr(o->error, ' ') : NULL;
+	auto_free char *name = blank != NULL ? strndup(o->error, (size_t) (blank - o->error)) : NULL;
+	const struct msg_reply reply = {
+		.request = o->request,
+		.error = blank != NULL && name == NULL ? (char *) (uintptr_t) ERR_NO_MEMORY : name,
+		.text = blank != NULL ? (char *) (uintptr_t) (blank + 1) : NULL,
+	};
+
+	return servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &reply, NULL, 0);
+}
+
+/* The short one that always tells the truth. */
+static int
+give_sorry(struct init *init, uint64_t request)
+{
+	const struct msg_reply sorry = { .request = request, .error = (char *) (uintptr_t) ERR_NO_MEMORY };
+
+	return servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &sorry, NULL, 0);
+}
+
+static void
+give_later(struct init *init, uint64_t request)
+{
+	const struct servant *control = &init->servants[SERVANT_CONTROL];
+
+	if (init->unsaid.n < UNSAID_MAX) {
+		init->unsaid.requests[init->unsaid.n++] = request;
+	} else if (control->pid > 0) {
+		log_error("There is no memory for answers: the connections of all clients end");
+		(void) kill(control->pid, SIGKILL);
+	}
+}
+
+bool
+owed_give(struct init *init, const struct msg_reply *reply, int fd)
+{
+	int r = servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, reply, &fd, fd >= 0 ? 1 : 0);
+	const struct owed *o;
+
+	if (r == 0 || r == -ENOTCONN)
+		return true;
+	DL_SEARCH_SCALAR(init->owed, o, request, reply->request);
+	/* A descriptor for a long one may be all that is lacking. */
+	if (o != NULL || give_sorry(init, reply->request) < 0)
+		give_later(init, reply->request);
+	return false;
+}
+
+/* What could not be said, from the first on. */
+static void
+say_now(struct init *init)
+{
+	size_t said = 0;
+	int r = 0;
+
+	for (; said < init->unsaid.n && (r == 0 || r == -ENOTCONN); said++) {
+		const struct owed *o;
+
+		DL_SEARCH_SCALAR(init->owed, o, request, init->unsaid.requests[said]);
+		r = o != NULL ? give_noted(init, o) : give_sorry(init, init->unsaid.requests[said]);
+	}
+	if (r != 0 && r != -ENOTCONN)
+		said--;
+	init->unsaid.n -= said;
+	memmove(init->unsaid.requests, init->unsaid.requests + said, init->unsaid.n * sizeof(init->unsaid.requests[0]));
+}
+
+bool
 owed_turn(struct init *init)
 {
+	if (init->unsaid.n > 0)
+		say_now(init);
+	if (init->unsaid.n > 0)
+		return true;
 	if (init->owed != NULL && servants_told(init, SERVANT_CONTROL))
 		owed_forget(init);
+	return false;
 }
 
 void
@@ -98,17 +176,9 @@ owed_again(struct init *init)
 {
 	const struct owed *o;
 
-	DL_FOREACH(init->owed, o) {
-		const char *blank = o->error != NULL ? strchr(o->error, ' ') : NULL;
-		auto_free char *name = blank != NULL ? strndup(o->error, (size_t) (blank - o->error)) : NULL;
-		const struct msg_reply reply = {
-			.request = o->request,
-			.error = blank != NULL && name == NULL ? (char *) (uintptr_t) ERR_NO_MEMORY : name,
-			.text = blank != NULL ? (char *) (uintptr_t) (blank + 1) : NULL,
-		};
-
-		(void) !servants_send(init, SERVANT_CONTROL, MSG_REPLY, 0, &reply, NULL, 0);
-	}
+	DL_FOREACH(init->owed, o)
+		if (give_noted(init, o) < 0)
+			give_later(init, o->request);
 }
 
 void

@@ -76,7 +76,7 @@ tell(struct init *init)
 	if (r == 0)
 		return;
 	log_debug("init has to wait to tell what it knows: %s", strerror(-r));
-	(void) !loop_timer_set(own->retry, clock_now() + RETRY);
+	loop_timer_set(own->retry, clock_now() + RETRY);
 }
 
 static void

@@ -97,7 +97,7 @@ reaper_turn(struct init *init)
 		if (r < 0) {
 			log_debug("Children are looked at again later: %s", strerror(-r));
 			init->children_due = false;
-			(void) !loop_timer_set(init->children_retry, clock_now() + RETRY);
+			loop_timer_set(init->children_retry, clock_now() + RETRY);
 			return;
 		}
 		/* A trapped one goes on again. */

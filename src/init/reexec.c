@@ -29,7 +29,9 @@ reexec_begin(struct init *init)
 	init->drain_until = clock_now() + DRAIN;
 	if (init->phase_timer == NULL)
 		init->phase_timer = loop_timer_new(init->loop, drain_cb, init);
-	if (init->phase_timer == NULL || loop_timer_set(init->phase_timer, init->drain_until) < 0)
+	if (init->phase_timer != NULL)
+		loop_timer_set(init->phase_timer, init->drain_until);
+	else
 		init->drain_until = 0;
 }
 
@@ -50,8 +52,8 @@ static void
 execute(struct init *init)
 {
 	auto_strv char **argv = NULL;
-	/* A core that lacks something must not be written: the journal knows better. */
-	int r = init->brain.repair ? 0 : state_snapshot(init);
+	/* A core that is not to be relied on must not be written: the journal knows better. */
+	int r = init->brain.spoiled ? 0 : state_snapshot(init);
 
 	/* A snapshot that can't be written is no loss: the journal says the same at greater length. */
 	if (r < 0)
@@ -62,7 +64,7 @@ execute(struct init *init)
 		log_error("Failed to re-execute %s: %s", init->program, strerror(argv == NULL ? ENOMEM : ENOENT));
 		return;
 	}
-	if (!init->brain.repair)
+	if (!init->brain.spoiled)
 		condemn_forget(init);
 	state_keep_descriptors(init, true);
 	r = process_exec_again(init->own_path, argv);
@@ -80,9 +82,9 @@ reexec_turn(struct init *init)
 		return;
 	execute(init);
 	/* It failed: on with this image. */
-	loop_timer_cancel(init->phase_timer);
+	if (init->phase_timer != NULL)
+		loop_timer_cancel(init->phase_timer);
 	init->phase = PHASE_RUNNING;
-	init->brain.repair = init->brain.spoiled;
 	servants_start(init);
 	spawn_pump(init);
 }

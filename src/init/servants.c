@@ -161,7 +161,7 @@ start_later(struct servant *s)
 {
 	if (s->init->phase >= PHASE_LEAVING || !servant_exists(s->id))
 		return;
-	(void) !loop_timer_set(s->timer, clock_now() + s->delay);
+	loop_timer_set(s->timer, clock_now() + s->delay);
 	s->delay = s->delay == 0 ? DELAY_FIRST : s->delay * 2 < DELAY_MAX ? s->delay * 2 : DELAY_MAX;
 }
 
@@ -382,7 +382,7 @@ patience_cb(void *data)
 	if (s->asked_at == 0 || s->ipc == NULL || s->init->phase >= PHASE_LEAVING)
 		return;
 	if (now < s->asked_at + PATIENCE) {
-		(void) !loop_timer_set(s->patience, s->asked_at + PATIENCE);
+		loop_timer_set(s->patience, s->asked_at + PATIENCE);
 		return;
 	}
 	log_error("%s (%d) does not answer, killing it", servant_name(s->id), (int) s->pid);
@@ -400,7 +400,7 @@ expect_answer(struct servant *s, uint32_t type, uint64_t effect)
 		return;
 	s->asked_at = clock_now();
 	if (!loop_timer_is_set(s->patience))
-		(void) !loop_timer_set(s->patience, s->asked_at + PATIENCE);
+		loop_timer_set(s->patience, s->asked_at + PATIENCE);
 }
 
 /* -- messages ----------------------------------------------------------------------------- */
@@ -532,7 +532,7 @@ ask_again(struct servant *s, const char *why)
 	if (s->cut == 1)
 		log_warn("%s: what %s sends is asked for again", why, servant_name(s->id));
 	s->again = true;
-	(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+	loop_timer_set(s->timer, clock_now() + RETRY);
 	return true;
 }
 
@@ -639,7 +639,7 @@ readable_cb(unsigned events, void *data)
 	if ((events & LOOP_WRITE) != 0)
 		r = ipc_flush(s->ipc) == -EPIPE ? -EPIPE : 0;
 	if (ipc_is_short(s->ipc) && !loop_timer_is_set(s->timer))
-		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+		loop_timer_set(s->timer, clock_now() + RETRY);
 	for (int i = 0; r >= 0 && i < MESSAGES_PER_TURN && s->ipc != NULL; i++) {
 		if (s->held.type == 0) {
 			r = ipc_receive(s->ipc, &s->held);
@@ -655,13 +655,13 @@ readable_cb(unsigned events, void *data)
 		if (r == -EPROTO)
 			break;
 		if (r < 0) {
-			(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+			loop_timer_set(s->timer, clock_now() + RETRY);
 			return;
 		}
 		ipc_message_deinit(&s->held);
 	}
 	if (r == -ENOMEM)
-		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+		loop_timer_set(s->timer, clock_now() + RETRY);
 	else if (r < 0)
 		lost(s);
 }
@@ -692,7 +692,7 @@ servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t eff
 		return r;
 	expect_answer(s, type, effect);
 	if (ipc_is_short(s->ipc) && !loop_timer_is_set(s->timer))
-		(void) !loop_timer_set(s->timer, clock_now() + RETRY);
+		loop_timer_set(s->timer, clock_now() + RETRY);
 	else if (ipc_wants_write(s->ipc))
 		(void) !watch_link(s);
 	if (ipc_queued_bytes(s->ipc) > QUEUED_BYTES_MAX && s->pid > 0) {

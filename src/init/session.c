@@ -91,8 +91,10 @@ session_leave(struct init *init, int status)
 		loop_timer_cancel(init->phase_timer);
 	init->phase_timer = loop_timer_free(init->phase_timer);
 	init->phase_timer = loop_timer_new(init->loop, farewell_cb, init);
-	if (init->phase_timer == NULL || loop_timer_set(init->phase_timer, clock_now() + FAREWELL) < 0)
+	if (init->phase_timer == NULL)
 		init->phase = PHASE_GONE;
+	else
+		loop_timer_set(init->phase_timer, clock_now() + FAREWELL);
 }
 
 void

@@ -2,12 +2,14 @@
 #include "init/setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/env.h"
+#include "common/error.h"
 #include "common/invariant.h"
 #include "init/brain.h"
 #include "init/check.h"
@@ -38,6 +40,7 @@
 #define ADDRESS_TRIES 50
 #define ADDRESS_PAUSE (20 * 1000) /* microseconds */
 #define LISTEN_TRIES 100
+#define WANT_PAUSE (20 * 1000)	/* microseconds */
 #define LISTEN_PAUSE (10 * 1000) /* microseconds */
 
 extern char **environ;
@@ -114,17 +117,43 @@ rescue(void)
 	crash_rescue();
 }
 
+/* Process 1 can't leave, nor may an image that follows another: there are jobs to look after. */
+static bool
+may_leave(int argc, char **argv)
+{
+	bool again = false;
+
+	for (int i = 1; i < argc; i++)
+		again = again || strcmp(argv[i], "--restart") == 0;
+	return getpid() != 1 && !again;
+}
+
+static int
+parse_options(struct init *init, int argc, char **argv, struct error *err)
+{
+	int r = options_parse(&init->options, argc, argv, err);
+
+	while (r == -ENOMEM && !may_leave(argc, argv)) {
+		options_deinit(&init->options);
+		(void) usleep(WANT_PAUSE);
+		r = options_parse(&init->options, argc, argv, err);
+	}
+	return r;
+}
+
 int
 setup_options(struct init *init, int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	int r;
 
-	init->program = strdup(base_name(argc > 0 ? argv[0] : "init"));
-	if (init->program == NULL)
-		return 1;
+	while ((init->program = strdup(base_name(argc > 0 ? argv[0] : "init"))) == NULL) {
+		if (may_leave(argc, argv))
+			return 1;
+		(void) usleep(WANT_PAUSE);
+	}
 	log_set_program(init->program);
-	r = options_parse(&init->options, argc, argv, &err);
+	r = parse_options(init, argc, argv, &err);
 	init->level = level_of(&init->options);
 	log_set_level(init->level);
 	if (init->options.help)
@@ -425,6 +454,19 @@ nothing_cb(int fd, void *data)
 	return false;
 }
 
+/* state_load(), by the next image if this one lacks something for it. */
+static int
+load(struct init *init, int fd)
+{
+	int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int r = state_load(init, fd);
+
+	if (error_is_want(r) && spare >= 0 && dup2(spare, fd) >= 0)
+		crash_try_again();
+	fd_close(&spare);
+	return r;
+}
+
 /* What the last image left. */
 static int
 inherit(struct init *init)
@@ -433,7 +475,7 @@ inherit(struct init *init)
 
 	invariant_set_hook(invariant_cb, init);
 	if (init->options.state_fd >= 0) {
-		r = state_load(init, init->options.state_fd);
+		r = load(init, init->options.state_fd);
 		if (r == 0)
 			log_set_level(init->level);
 		else

@@ -132,9 +132,10 @@ look_cb(void *data)
 	int left = signal_strays(init, 0);
 
 	init->children_due = true; /* dead ones are seen until they are reaped */
-	if (left > 0 && now < init->shutdown->until &&
-	    loop_timer_set(init->shutdown->timer, now + STRAY_LOOK) == 0)
+	if (left > 0 && now < init->shutdown->until) {
+		loop_timer_set(init->shutdown->timer, now + STRAY_LOOK);
 		return;
+	}
 	if (left > 0)
 		log_warn("%d processes of no job are left, and end now", left);
 	leave(init);
@@ -155,9 +156,10 @@ shutdown_finish(struct init *init, const struct effect_finished *how)
 	init->shutdown->status = how->status;
 	init->shutdown->until = clock_now() + STRAY_WAIT;
 	init->shutdown->timer = loop_timer_new(init->loop, look_cb, init);
-	if (signal_strays(init, SIGTERM) <= 0 || init->shutdown->timer == NULL ||
-	    loop_timer_set(init->shutdown->timer, clock_now() + STRAY_LOOK) < 0)
+	if (signal_strays(init, SIGTERM) <= 0 || init->shutdown->timer == NULL)
 		leave(init);
+	else
+		loop_timer_set(init->shutdown->timer, clock_now() + STRAY_LOOK);
 }
 
 void

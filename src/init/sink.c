@@ -224,7 +224,7 @@ drain(struct sink *sink)
 	outlet_drain(&sink->out);
 	outlet_drain(&sink->err);
 	if (sink->out.len + sink->err.len > 0 && sink->retry != NULL && !loop_timer_is_set(sink->retry))
-		(void) !loop_timer_set(sink->retry, clock_now() + RETRY);
+		loop_timer_set(sink->retry, clock_now() + RETRY);
 }
 
 static void

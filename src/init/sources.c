@@ -9,6 +9,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/error.h"
 #include "init/condemn.h"
 #include "init/crash.h"
 #include "init/places.h"
@@ -36,22 +37,15 @@ sources_init(struct init *init)
 	return init->sources->retry != NULL ? 0 : -ENOMEM;
 }
 
-/* Is it something that may be there again in a moment? */
-static bool
-is_want(int r)
-{
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
-}
-
 void
 sources_lack(struct init *init, int r)
 {
 	struct sources *s = init->sources;
 
-	if (!is_want(r) || loop_timer_is_set(s->retry))
+	if (!error_is_want(r) || loop_timer_is_set(s->retry))
 		return;
 	s->delay = s->delay == 0 ? RETRY_FIRST : 2 * s->delay < RETRY_MAX ? 2 * s->delay : RETRY_MAX;
-	(void) !loop_timer_set(s->retry, clock_now() + s->delay);
+	loop_timer_set(s->retry, clock_now() + s->delay);
 }
 
 static void
@@ -218,7 +212,7 @@ read_texts(struct conf *conf, enum conffile_state override, struct definition_te
 	if (r == 0)
 		return 0;
 	tell_unreadable(conf, conf->override, r);
-	if (is_want(r))
+	if (error_is_want(r))
 		return r; /* without it the job would be another */
 	text->override_path = NULL; /* as one with an error: ignored */
 	return 0;
@@ -288,7 +282,7 @@ define(struct init *init, struct conf *conf, enum conffile_state override)
 	if (r == 0)
 		r = define_texts(init, conf, &text, len, override_len, &id);
 	conf->id = id;
-	if (is_want(r))
+	if (error_is_want(r))
 		conf->stamp = (struct conffile_stamp){ 0 }; /* it is as if it had not been looked at */
 	sources_lack(init, r);
 	if (r < 0 && id != 0 && !was_wrong)
@@ -491,7 +485,7 @@ watch_source(struct source *source)
 		r = watch_new(source->init->loop, conffile_enter, changed_cb, source->init, &s->watch);
 		if (r < 0 && r != -ENOSYS)
 			log_warn("Unable to watch configuration directories: %s", strerror(-r));
-		s->watching = !is_want(r);
+		s->watching = !error_is_want(r);
 		sources_lack(source->init, r);
 	}
 	if (s->watch == NULL)

@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "common/env.h"
+#include "common/error.h"
 #include "init/brain.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
@@ -156,7 +157,7 @@ static void
 pump_later(struct init *init)
 {
 	if (!loop_timer_is_set(init->spawns->retry))
-		(void) !loop_timer_set(init->spawns->retry, clock_now() + RETRY);
+		loop_timer_set(init->spawns->retry, clock_now() + RETRY);
 }
 
 /* Make the process here. The answer waits its turn (spawn_turn()). 0 or -ENOMEM. */
@@ -219,13 +220,6 @@ send_request(struct proc *p, const struct msg_spawn *msg, const int *fds, size_t
 	return 0;
 }
 
-/* Is this a want that may pass? */
-static bool
-is_lack(int r)
-{
-	return r == -EMFILE || r == -ENFILE || r == -EAGAIN || r == -ENOMEM;
-}
-
 /* Count a want; is it worth another try? */
 static bool
 may_wait(struct proc *p, int r)
@@ -248,7 +242,7 @@ add_word(struct proc *p, const struct job_class *cls, struct msg_spawn *msg, int
 {
 	int r = word_prepare(p, cls, msg, fds, n_fds);
 
-	return r == 0 || is_lack(r) ? r : fail(p, SPAWN_READINESS, -r);
+	return r == 0 || error_is_want(r) ? r : fail(p, SPAWN_READINESS, -r);
 }
 
 /* Ask for one process. 0, or a negative errno: try again later. */
@@ -281,7 +275,7 @@ ask(struct proc *p, const struct effect_spawn *e)
 		r = send_request(p, &msg, fds, n_fds);
 	p->paused = (msg.flags & SPAWN_FLAG_DEBUG) != 0;
 	wire_free_struct(msg_schema(MSG_SPAWN), &msg);
-	return is_lack(r) ? lacked(p, r) : r;
+	return error_is_want(r) ? lacked(p, r) : r;
 }
 
 /* One of the queue. `*e` is a place in the outbox from which the search goes on. 0, or a negative errno: later. */
@@ -475,7 +469,7 @@ spawn_answered(struct init *init, const struct msg_spawned *m, int *fds, size_t 
 	/* Asked for by the last image: with its pipes open it is the same process. */
 	if (p->stage == STAGE_QUEUED)
 		proc_set_stage(p, STAGE_ASKED);
-	if (m->pid <= 0 && m->step == SPAWN_CLONE && is_lack(-m->error) && may_wait(p, -m->error)) {
+	if (m->pid <= 0 && m->step == SPAWN_CLONE && error_is_want(-m->error) && may_wait(p, -m->error)) {
 		proc_set_stage(p, STAGE_QUEUED);
 		proc_close_pipes(p);
 		pump_later(init);

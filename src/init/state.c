@@ -230,8 +230,8 @@ state_turn(struct init *init)
 	off_t limit = 2 * s->base > TAIL_MAX ? 2 * s->base : TAIL_MAX;
 	int r;
 
-	/* A core that lacks something must not be written: the journal knows better. */
-	if (init->brain.repair)
+	/* A core that is not to be relied on must not be written: the journal knows better. */
+	if (init->brain.spoiled)
 		return;
 	if (init->phase >= PHASE_LEAVING || (!s->damaged && journal_size(s->journal) - s->base < limit))
 		return;
@@ -547,20 +547,18 @@ rewind_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 }
 
 int
-state_rewind(struct init *init)
+state_reread(struct init *init)
 {
-	struct state *s = &init->state;
 	struct core *spoiled = init->core;
-	int r = journal_drop_last(s->journal);
-	int fd = r == 0 ? dup(journal_fd(s->journal)) : -1;
+	int fd = fcntl(journal_fd(init->state.journal), F_DUPFD_CLOEXEC, 0);
 	/* Another reader: whatever comes of it, the journal itself still ends where it ends. */
 	struct rewind rewind = { init, fd >= 0 ? journal_new(fd, false) : NULL };
+	int r;
 
-	if (r == 0 && rewind.reader == NULL)
-		r = fd < 0 ? -errno : -ENOMEM;
+	if (rewind.reader == NULL)
+		return fd < 0 ? -errno : -ENOMEM;
 	init->core = NULL;
-	if (r == 0)
-		r = journal_read(rewind.reader, rewind_cb, &rewind);
+	r = journal_read(rewind.reader, rewind_cb, &rewind);
 	if (r == 0 && init->core == NULL)
 		r = -EBADMSG;
 	if (r == 0) {
@@ -568,9 +566,22 @@ state_rewind(struct init *init)
 	} else {
 		init->core = core_free(init->core);
 		init->core = spoiled;
-		init->brain.repair = init->brain.spoiled = true;
 	}
 	(void) journal_free(rewind.reader);
+	return r;
+}
+
+int
+state_rewind(struct init *init)
+{
+	int r = journal_drop_last(init->state.journal);
+
+	if (r == 0)
+		r = state_reread(init);
+	if (r < 0) {
+		init->brain.spoiled = true;
+		init->brain.before = core_last_effect(init->core);
+	}
 	return r;
 }
 

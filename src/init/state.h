@@ -81,6 +81,8 @@ int must_check state_copy(struct init *init);
 void state_record_effects(struct init *init, uint64_t since);
 void state_record_definition(struct init *init, uint64_t id);
 
+/* Make the core anew of what the journal says. 0; or a negative errno, then init->core is what it was. */
+int must_check state_reread(struct init *init);
 /*
  * Take back the last input of the journal: the core is what it was before. 0; or a negative errno, then init->core is
  * not to be relied on, and the journal is to be read again (init->brain.spoiled).

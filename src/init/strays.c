@@ -261,8 +261,8 @@ timer_at(struct strays *s, usec_t due)
 {
 	if (s->timer_due != 0 && s->timer_due <= due)
 		return;
-	if (loop_timer_set(s->timer, due) == 0)
-		s->timer_due = due;
+	loop_timer_set(s->timer, due);
+	s->timer_due = due;
 }
 
 static void

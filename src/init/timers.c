@@ -65,7 +65,7 @@ static void
 retry_later(struct init *init)
 {
 	if (!loop_timer_is_set(init->timers->retry))
-		(void) !loop_timer_set(init->timers->retry, clock_now() + RETRY);
+		loop_timer_set(init->timers->retry, clock_now() + RETRY);
 }
 
 static void
@@ -79,8 +79,8 @@ due_cb(void *data)
 	/* What it is about may hang from what nobody tells. */
 	if (tracer_look(init) < 0 || brain_feed(init, &in) < 0) {
 		t = map_get_id(&init->timers->by_id, id); /* what was seen may have cancelled it */
-		if (t != NULL && loop_timer_set(t->source, clock_now() + RETRY) < 0)
-			retry_later(init);
+		if (t != NULL)
+			loop_timer_set(t->source, clock_now() + RETRY);
 		return;
 	}
 	/* The core may have cancelled it meanwhile. In any case it is over. */
@@ -92,7 +92,10 @@ arm(struct init *init, struct timer *t)
 {
 	if (t->source == NULL)
 		t->source = loop_timer_new(init->loop, due_cb, t);
-	return t->source != NULL ? loop_timer_set(t->source, t->due) : -ENOMEM;
+	if (t->source == NULL)
+		return -ENOMEM;
+	loop_timer_set(t->source, t->due);
+	return 0;
 }
 
 int

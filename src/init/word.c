@@ -9,6 +9,7 @@
 #include <utlist.h>
 
 #include "common/env.h"
+#include "common/error.h"
 #include "init/brain.h"
 #include "init/pidfile.h"
 #include "init/proc.h"
@@ -165,7 +166,7 @@ read_word(struct proc *p)
 	n = notify_peek(p->word, buf, sizeof(buf));
 	if (n == -EAGAIN || n == -EINTR)
 		return 0;
-	if (n == -ENOMEM || n == -EMFILE || n == -ENFILE)
+	if (error_is_want((int) n))
 		return (int) n;
 	if (n > 0 && memchr(buf, '\n', (size_t) n) == NULL) {
 		(void) !read(p->word, buf, (size_t) n); /* chatter */

@@ -10,10 +10,13 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <setjmp.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "common/log.h"
 #include "system/clock.h"
+
+#define WANT_PAUSE 1000 /* microseconds */
 
 struct loop_fd {
 	struct loop_fd *prev, *next;
@@ -198,17 +201,19 @@ loop_fd_free(struct loop_fd *source)
 
 /* -- timers ------------------------------------------------------------------ */
 
-static int
+static void
 timer_add(struct loop_timer *timer)
 {
 	usec_t now = clock_now();
 	usec_t left = timer->due > now ? timer->due - now : 0;
 	struct timeval tv = { (time_t) (left / USEC_PER_SEC), (suseconds_t) (left % USEC_PER_SEC) };
 
-	if (event_add(&timer->event, &tv) < 0)
-		return -ENOMEM;
 	timer->set = true;
-	return 0;
+	if (event_add(&timer->event, &tv) == 0)
+		return;
+	/* There is no memory for a place in the row: it looks itself, in each turn, whether its time has come. */
+	(void) usleep(WANT_PAUSE);
+	event_active(&timer->event, EV_TIMEOUT, 0);
 }
 
 static void
@@ -219,8 +224,10 @@ timer_cb(evutil_socket_t fd, short what, void *data)
 	(void) fd;
 	(void) what;
 	/* The library's clock may be a little ahead of ours. */
-	if (clock_now() < timer->due && timer_add(timer) == 0)
+	if (clock_now() < timer->due) {
+		timer_add(timer);
 		return;
+	}
 	timer->set = false;
 	timer->fn(timer->data);
 }
@@ -243,11 +250,11 @@ loop_timer_new(struct loop *loop, loop_timer_fn fn, void *data)
 	return timer;
 }
 
-int
+void
 loop_timer_set(struct loop_timer *timer, usec_t due)
 {
 	timer->due = due;
-	return timer_add(timer);
+	timer_add(timer);
 }
 
 void
@@ -298,8 +305,8 @@ renew(struct loop *loop)
 
 		timer->set = false;
 		(void) event_assign(&timer->event, base, -1, 0, timer_cb, timer);
-		if (set && timer_add(timer) < 0)
-			log_error("A timer is lost: out of memory");
+		if (set)
+			timer_add(timer);
 	}
 	return 0;
 }
@@ -337,7 +344,9 @@ loop_run_once(struct loop *loop, usec_t timeout)
 	} else if (timeout != UINT64_MAX) {
 		if (loop->limit == NULL)
 			loop->limit = loop_timer_new(loop, limit_cb, NULL);
-		if (loop->limit == NULL || loop_timer_set(loop->limit, clock_now() + timeout) < 0)
+		if (loop->limit != NULL)
+			loop_timer_set(loop->limit, clock_now() + timeout);
+		else
 			flags |= EVLOOP_NONBLOCK;
 	}
 	r = run_base(loop->base, flags);

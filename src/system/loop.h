@@ -41,8 +41,8 @@ typedef void (*loop_timer_fn)(void *data);
 
 /* A timer at rest; NULL when out of memory. */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_timer_fn fn, void *data);
-/* Fire once when clock_now() has reached `due`; replaces an earlier time. Never fires early. 0 or -ENOMEM. */
-int must_check loop_timer_set(struct loop_timer *timer, usec_t due);
+/* Fire once when clock_now() has reached `due`; replaces an earlier time. Never fires early, never fails. */
+void loop_timer_set(struct loop_timer *timer, usec_t due);
 void loop_timer_cancel(struct loop_timer *timer);
 bool loop_timer_is_set(const struct loop_timer *timer);
 struct loop_timer *loop_timer_free(struct loop_timer *timer); /* takes NULL, returns NULL */

@@ -204,7 +204,7 @@ def test_many_things_that_crash_init_cost_no_state(faulty):
     pid = session.pid_of("a")
     for i in range(9):
         assert session.command("initctl", "emit", f"e{i}").returncode == 1
-    assert session.messages().count("Input EMIT made init crash twice and is left out") == 9
+    wait_for(lambda: session.messages().count("Input EMIT made init crash twice and is left out") == 9, "word of all of them")
     assert "the state is dropped" not in session.messages()
     assert session.pid_of("a") == pid
     assert session.end() == 0

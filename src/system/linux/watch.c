@@ -232,7 +232,7 @@ root_build(struct watch *watch, struct root *root)
 	}
 	root->broken = r < 0;
 	if (root->broken && watch->retry != NULL && !loop_timer_is_set(watch->retry))
-		(void) !loop_timer_set(watch->retry, clock_now() + RETRY);
+		loop_timer_set(watch->retry, clock_now() + RETRY);
 	DL_FOREACH_SAFE(root->nodes, node, next)
 		if (node->generation != root->generation && !root->broken)
 			node_drop(watch, root, node);
