@@ -124,7 +124,8 @@ class Story:
             self.settle()
             assert self.faults.count("turn") < TURNS, (place, "does nothing again and again")
             self.faults.disarm(kind)
-            self.check()
+            if not LONG or place % 8 == 0:
+                self.check()
             assert session.process.poll() is None and "Caught" not in session.messages(), (place, session.messages())
 
 
