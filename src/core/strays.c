@@ -124,14 +124,12 @@ strays_of_hook(struct core *core, const struct job *job, int32_t pid)
 void
 core_each_sweep(const struct core *core, core_sweep_fn fn, void *data)
 {
-	const struct slot *slot;
 	const struct job *job;
 
-	DL_FOREACH(core->slots, slot)
-		DL_FOREACH(slot->jobs, job)
-			if (job->sweep != 0) {
-				const struct core_sweep view = { slot->name, job->name, job->id, job->sweep };
+	DL_FOREACH2(core->live, job, live_next)
+		if (job->sweep != 0) {
+			const struct core_sweep view = { job->slot->name, job->name, job->id, job->sweep };
 
-				fn(&view, data);
-			}
+			fn(&view, data);
+		}
 }
