@@ -509,18 +509,16 @@ show_faults(const struct check *check, const char *job)
 }
 
 static int
-check_all(struct initctl *ctl, struct check *check, char *const *operands)
+check_all(struct initctl *ctl, struct check *check, struct definitions *definitions, char *const *operands)
 {
-	struct definitions definitions auto_definitions = DEFINITIONS_INIT;
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	const struct upstart_job *only = NULL;
 	int status = show_faults(check, operands[0]);
 
-	check->definitions = &definitions;
-	if (definitions_read(&definitions, ctl->upstart, &err) < 0)
+	if (definitions_read(definitions, ctl->upstart, &err) < 0)
 		return initctl_failed(ctl, &err);
 	if (operands[0]) {
-		only = definitions_find(&definitions, operands[0]);
+		only = definitions_find(definitions, operands[0]);
 		if (!only && status != EXIT_SUCCESS)
 			return status; /* there is no such job because its file is wrong */
 		if (!only) {
@@ -528,9 +526,9 @@ check_all(struct initctl *ctl, struct check *check, char *const *operands)
 			return EXIT_FAILURE;
 		}
 	}
-	graph_init(&check->graph, ctl, &definitions, is_known_event, is_declared, check);
-	for (size_t i = 0; i < definitions.n; i++) {
-		if ((!only || only == definitions.job[i]) && !check_job(check, i))
+	graph_init(&check->graph, ctl, definitions, is_known_event, is_declared, check);
+	for (size_t i = 0; i < definitions->n; i++) {
+		if ((!only || only == definitions->job[i]) && !check_job(check, i))
 			status = EXIT_FAILURE;
 	}
 	graph_deinit(&check->graph);
@@ -540,20 +538,21 @@ check_all(struct initctl *ctl, struct check *check, char *const *operands)
 static int
 run(struct initctl *ctl, char *const *operands)
 {
-	struct check check = { .ctl = ctl };
+	struct definitions definitions auto_definitions = DEFINITIONS_INIT;
+	struct check check = { .ctl = ctl, .definitions = &definitions };
 	json_t *all;
 	int status;
 
 	if (initctl_connect(ctl) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (!ctl->json)
-		return check_all(ctl, &check, operands);
+		return check_all(ctl, &check, &definitions, operands);
 	all = json_object();
 	json_put(all, "faults", json_array());
 	json_put(all, "jobs", json_array());
 	check.faults = json_object_get(all, "faults");
 	check.jobs = json_object_get(all, "jobs");
-	status = check_all(ctl, &check, operands);
+	status = check_all(ctl, &check, &definitions, operands);
 	(void) json_show(&ctl->tool, all);
 	return status;
 }
