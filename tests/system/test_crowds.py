@@ -4,7 +4,9 @@
 import json
 import os
 import pathlib
+import random
 import socket
+import struct
 import subprocess
 
 import pytest
@@ -63,6 +65,75 @@ def test_crowd_comes_and_goes_and_its_memory_with_it(session):
     assert pages[-1] <= pages[0] + 1024, pages
     assert memory(session.pid) <= own + 1024
     assert session.servants()["upstart-control"] == control
+
+
+def padded(data, to=8):
+    return data + b"\0" * (-len(data) % to)
+
+
+def text(value):
+    return struct.pack("<I", len(value)) + value.encode() + b"\0"
+
+
+def field(code, signature, value):
+    return bytes([code, len(signature)]) + signature.encode() + b"\0" + value
+
+
+def call(serial, path, interface, member, signature="", body=b""):
+    """A method call as it goes over the wire."""
+    fields = b""
+    for one in (field(1, "o", text(path)), field(2, "s", text(interface)), field(3, "s", text(member)),
+                field(8, "g", bytes([len(signature)]) + signature.encode() + b"\0")):
+        fields = padded(fields) + one
+    return padded(b"l\1\0\1" + struct.pack("<III", len(body), serial, len(fields)) + fields) + body
+
+
+def spoil(messages, chance):
+    """What lies in a stream of messages, with a few bytes changed, left out, doubled or put elsewhere."""
+    data = bytearray(chance.choice(messages) + chance.choice(messages))
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(data))
+        what = chance.randrange(4)
+        if what == 0:
+            data[at] = chance.choice([0, 1, 0x7f, 0x80, 0xff, chance.randrange(256)])
+        elif what == 1:
+            del data[at:at + chance.randint(1, 8)]
+        elif what == 2:
+            data[at:at] = data[at:at + chance.randint(1, 64)]
+        else:
+            data[at:at + 4] = struct.pack("<I", chance.choice([0, 1, 2**26, 2**27, 2**31, 2**32 - 1, len(data)]))
+        data = data or bytearray(b"l")
+    return bytes(data)
+
+
+def test_spoilt_messages_hurt_nobody(session):
+    session.job("web", "exec sleep 1000\n")
+    session.wait_job("web")
+    seed = int(os.environ.get("UPSTART_TEST_SEED", "1"))
+    chance = random.Random(seed)
+    env = padded(text("A=1"), 4)
+    emit = padded(text("nobody-listens"), 4) + struct.pack("<I", len(env)) + env + struct.pack("<I", 0)
+    job = struct.pack("<I", 0) + struct.pack("<I", 0)
+    messages = [call(1, PATH, MANAGER, "EmitEvent", "sasb", emit), call(2, PATH, MANAGER, "GetAllJobs"),
+                call(3, PATH + "/jobs/web", MANAGER + ".Job", "Start", "asb", job), call(4, PATH + "/jobs/web", MANAGER + ".Job", "Stop", "asb", job),
+                call(5, PATH, "org.freedesktop.DBus.Properties", "GetAll", "s", text(MANAGER)),
+                call(6, PATH + "/jobs/web/_", "org.freedesktop.DBus.Introspectable", "Introspect")]
+    control = session.servants()["upstart-control"]
+    with admitted(session) as client:  # as they are they are answered
+        client.sendall(b"".join(messages))
+        assert client.recv(4096)[:1] == b"l"
+    for i in range(20000 if LONG else 1000):
+        with admitted(session) as client:
+            try:
+                client.sendall(spoil(messages, chance))
+                client.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it has been closed already
+        if i % 100 == 0:
+            assert session.ctl("version"), (seed, i)
+    assert session.servants()["upstart-control"] == control, seed
+    session.command(INITCTL, "stop", "web")
+    assert session.ctl("status", "web") == "web stop/waiting\n"
 
 
 def test_client_that_never_reads_is_dropped_and_its_memory_freed(session):
