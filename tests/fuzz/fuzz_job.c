@@ -2,9 +2,10 @@
 /*
  * Job files from nowhere. The input is a conf file and, after the first byte 0xff, an override.
  * Whatever is accepted must read back from its printed form as the same; its instance name and
- * conditions are used as well.
+ * conditions are used as well. What is rewritten must be right, have what it is said to have, and stay as it is then.
  */
 #include "job/parse.h"
+#include "job/rewrite.h"
 
 #include <errno.h>
 #include <string.h>
@@ -85,6 +86,28 @@ print_and_read_back(const struct job_class *cls)
 	free(text);
 }
 
+static void
+rewrite(const struct job_class *cls, const struct parse_source *conf)
+{
+	auto_rewrite struct job_rewrite made = JOB_REWRITE_INIT, again = JOB_REWRITE_INIT;
+	struct parse_report report = { 0 };
+	struct job_class *other = NULL;
+	struct parse_source after;
+	const char *why;
+	int r = job_rewrite("fuzz", conf, &made, &why);
+
+	check(r == 0 || r == 1);
+	if (r == 0)
+		return;
+	after = (struct parse_source){ "after", { made.text, made.len } };
+	check(job_parse("fuzz", &after, NULL, &other, &report) == 0);
+	check(other->while_on != NULL && other->start_on == NULL && (other->stop_on != NULL) == (made.rest != NULL));
+	check(other->respawn == cls->respawn && other->task == cls->task);
+	check(job_rewrite("fuzz", &after, &again, &why) == 0);
+	(void) job_class_unref(other);
+	parse_report_deinit(&report);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -109,6 +132,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (cls != NULL) {
 		print_and_read_back(cls);
 		use_class(cls);
+		if (cut == NULL)
+			rewrite(cls, &conf);
 	}
 	cls = job_class_unref(cls);
 	parse_report_deinit(&report);
