@@ -188,16 +188,19 @@ class Daemons(Chapter):
 
     jobs = {
         "forks": "expect fork\nexec sh -c 'sleep 1000 & echo $! > {path}/child'\n",
+        "named": "expect pidfile {path}/pid\nexec sh -c 'sleep 1000 & echo $! > {path}/pid'\n",
     }
     told = []
-    left = ["forks start/running"]
-    places, sure = 210, 150
+    left = ["forks start/running", "named start/running"]
+    places, sure = 380, 300
 
     def run(self, session):
         session.ctl("start", "forks")
         wait_for(lambda: (session.path / "child").exists() and (session.path / "child").read_text().endswith("\n"), "the child")
         pid = int((session.path / "child").read_text())
         assert session.pid_of("forks") == pid
+        session.ctl("start", "named")
+        assert session.pid_of("named") == int((session.path / "pid").read_text())
         wait_for(lambda: "TracerPid:\t0\n" in pathlib.Path(f"/proc/{pid}/status").read_text(), "it to be let go")
 
 
