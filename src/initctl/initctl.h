@@ -38,6 +38,7 @@ struct initctl {
 	bool boot;
 	bool emits;
 	bool reverse;
+	bool queued;
 	bool svg;
 	const char *delay;
 	const char *sort;

@@ -87,6 +87,7 @@ static const struct {
 	[UPSTART_SIGNAL_RESTARTED] = { "restarted", "init has replaced itself" },
 	[UPSTART_SIGNAL_STATE_SET] = { "state-set", NULL },
 	[UPSTART_SIGNAL_STATE_CLEARED] = { "state-cleared", NULL },
+	[UPSTART_SIGNAL_EVENT_QUEUED] = { "event-queued", NULL },
 	[UPSTART_SIGNAL_OTHER] = { "signal", NULL },
 };
 
@@ -132,6 +133,7 @@ add_text(struct strbuf *b, const struct monitor *m, const struct upstart_signal 
 	add_painted(b, m, PAINT_TIME, time);
 	if (signal->env) {
 		strbuf_add(b, signal->type == UPSTART_SIGNAL_EVENT	 ? "  event  "
+			      : signal->type == UPSTART_SIGNAL_EVENT_QUEUED ? "  queued "
 			      : signal->type == UPSTART_SIGNAL_STATE_SET ? "  set    "
 									 : "  clear  ");
 		add_painted(b, m, PAINT_EVENT, signal->text);
@@ -246,7 +248,8 @@ run(struct initctl *ctl, char *const *operands unused)
 		return EXIT_FAILURE;
 	/* That it answers says that it will tell us too. */
 	if (upstart_subscribe(ctl->upstart, signal_cb, &monitor, &err) < 0 ||
-	    upstart_version(ctl->upstart, &version, &err) < 0)
+	    upstart_version(ctl->upstart, &version, &err) < 0 ||
+	    (ctl->queued && upstart_subscribe_queued(ctl->upstart, &err) < 0))
 		return initctl_failed(ctl, &err);
 	(void) setvbuf(stdout, NULL, _IOLBF, LINE_MAX_BYTES);
 	(void) sigaction(SIGINT, &action, NULL);
@@ -257,6 +260,8 @@ run(struct initctl *ctl, char *const *operands unused)
 static const struct option_spec options[] = {
 	{ 'f', "filter", "PATTERN", N_("show only events and jobs whose name matches; may be repeated"), OPTION_LIST,
 	  offsetof(struct initctl, filters) },
+	{ 0, "queued", NULL, N_("show events when they are queued, too, not only when they are over"), OPTION_FLAG,
+	  offsetof(struct initctl, queued) },
 	OPTION_JSON,
 	OPTIONS_END,
 };

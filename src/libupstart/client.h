@@ -36,6 +36,7 @@ struct upstart {
 	struct client_async *async; /* owned: requests that are not answered yet, in order */
 	upstart_signal_fn signal; /* who hears of signals; NULL: nobody */
 	void *signal_data;
+	bool queued; /* they want to hear of queued events */
 };
 
 enum call_mode {
@@ -98,6 +99,8 @@ int client_reopen(struct upstart *u, struct upstart_error *err);
 
 /* A signal has come: tell who wants to know. */
 void client_signal(struct upstart *u, DBusMessage *message);
+/* Ask for the signals that init sends to those only who ask; nobody waits for the answer. 0, or -ENOMEM. */
+int client_ask_queued(const struct upstart *u, struct upstart_error *err);
 /* On a bus: ask for init's signals. 0, or -ENOMEM. */
 int client_match(const struct upstart *u, struct upstart_error *err);
 

@@ -219,7 +219,7 @@ client_open(struct upstart *u, struct upstart_error *err)
 	}
 	u->opened = now_ms();
 	u->heard = false;
-	if (u->signal && client_match(u, err) < 0) {
+	if ((u->signal && client_match(u, err) < 0) || (u->queued && client_ask_queued(u, err) < 0)) {
 		client_close(u);
 		return -ENOMEM;
 	}

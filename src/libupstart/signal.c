@@ -30,6 +30,7 @@ static const struct kind {
 	{ MANAGER_INTERFACE, "JobAdded", UPSTART_SIGNAL_JOB_ADDED, CONTENT_PATH_JOB },
 	{ MANAGER_INTERFACE, "JobRemoved", UPSTART_SIGNAL_JOB_REMOVED, CONTENT_PATH_JOB },
 	{ MANAGER_INTERFACE, "Restarted", UPSTART_SIGNAL_RESTARTED, CONTENT_NONE },
+	{ MANAGER2_INTERFACE, "EventQueued", UPSTART_SIGNAL_EVENT_QUEUED, CONTENT_EVENT },
 	{ MANAGER2_INTERFACE, "StateSet", UPSTART_SIGNAL_STATE_SET, CONTENT_EVENT },
 	{ MANAGER2_INTERFACE, "StateCleared", UPSTART_SIGNAL_STATE_CLEARED, CONTENT_EVENT },
 	{ JOB_INTERFACE, "InstanceAdded", UPSTART_SIGNAL_INSTANCE_ADDED, CONTENT_PATH_INSTANCE },
@@ -152,6 +153,10 @@ client_signal(struct upstart *u, DBusMessage *message)
 	if (!u->signal || !dbus_message_get_path(message) ||
 	    strncmp(dbus_message_get_path(message), MANAGER_PATH, strlen(MANAGER_PATH)) != 0)
 		return;
+	/* Who has subscribed gets these, too, which say again what others say. */
+	if (dbus_message_has_interface(message, DBUS_INTERFACE_PROPERTIES) ||
+	    dbus_message_has_interface(message, "org.freedesktop.DBus.ObjectManager"))
+		return;
 	reading.text = dbus_message_get_member(message);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (dbus_message_is_signal(message, kinds[i].interface, kinds[i].member)) {
@@ -196,6 +201,33 @@ upstart_subscribe(struct upstart *conn, upstart_signal_fn fn, void *data, struct
 	conn->signal = fn;
 	conn->signal_data = data;
 	return fn && !had && conn->dbus ? client_match(conn, err) : 0;
+}
+
+int
+client_ask_queued(const struct upstart *u, struct upstart_error *err)
+{
+	DBusMessage *message = dbus_message_new_method_call(u->transport == UPSTART_PRIVATE ? NULL : u->where, MANAGER_PATH,
+							    MANAGER2_INTERFACE, "Subscribe");
+	bool sent;
+
+	if (!message)
+		return client_nomem(err);
+	dbus_message_set_no_reply(message, TRUE);
+	dbus_message_set_auto_start(message, FALSE);
+	sent = dbus_connection_send(u->dbus, message, NULL);
+	dbus_message_unref(message);
+	return sent ? 0 : client_nomem(err);
+}
+
+int
+upstart_subscribe_queued(struct upstart *conn, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "Subscribe", CALL_AGAIN, "" };
+	int r = client_call(conn, &call, NULL, err);
+
+	if (r == 0)
+		conn->queued = true;
+	return r;
 }
 
 int

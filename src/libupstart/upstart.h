@@ -217,6 +217,7 @@ enum upstart_signal_type {
 	UPSTART_SIGNAL_RESTARTED,	 /* init has replaced itself */
 	UPSTART_SIGNAL_STATE_SET,	 /* a state that is no job's holds: `text` is its name, `env` its variables */
 	UPSTART_SIGNAL_STATE_CLEARED,	 /* it does not any more */
+	UPSTART_SIGNAL_EVENT_QUEUED,	 /* an event is there, and not over: as UPSTART_SIGNAL_EVENT; upstart_subscribe_queued() */
 	UPSTART_SIGNAL_OTHER,		 /* one that this library does not know: `text` is its name */
 };
 
@@ -238,6 +239,12 @@ typedef void (*upstart_signal_fn)(const struct upstart_signal *signal, void *dat
  * within any other call on this connection that waits for init. It may not use the connection itself.
  */
 int upstart_subscribe(struct upstart *conn, upstart_signal_fn fn, void *data, struct upstart_error *err);
+
+/*
+ * Be told of events when they are queued as well; after upstart_subscribe(), also over a connection that is had back. An
+ * init older than Upstart 2 does not know (UPSTART_ERROR_GONE).
+ */
+int upstart_subscribe_queued(struct upstart *conn, struct upstart_error *err);
 
 /*
  * For an event loop: a descriptor to be waited for, for upstart_events(), before upstart_dispatch() is called; -1 when

@@ -93,6 +93,28 @@ def test_life_of_a_job_is_shown(session, monitor):
     assert m.end() == (0, "")
 
 
+def test_queued_events_are_shown_to_who_asks(session, monitor):
+    session.job("held", "start on slow\ntask\nexec sleep 1000\n")
+    session.wait_job("held")
+    plain, curious = monitor(), monitor("--queued")
+    session.ctl("emit", "-n", "slow", "A=1")
+    curious.await_line(TIME + "queued slow A=1$")
+    session.wait_status("held", "start/running")
+    assert not [line for line in curious.lines if re.search(TIME + "event  slow", line)]
+    session.ctl("stop", "held")
+    curious.await_line(TIME + "event  slow A=1$")
+    plain.await_line(TIME + "event  slow A=1$")
+    assert not [line for line in plain.lines if "queued" in line]
+    assert not [line for line in curious.lines if "PropertiesChanged" in line or "Interfaces" in line]
+    # Also over a connection that was lost.
+    os.kill(session.wait_servants()["upstart-control"], signal.SIGKILL)
+
+    def shown():
+        session.command(INITCTL, "emit", "-n", "again")
+        return [line for line in curious.lines if re.search(TIME + "queued again$", line)]
+    wait_for(shown, "the monitor to hear again")
+
+
 def test_filter_shows_what_matches_and_events_of_matching_jobs(session, monitor):
     for name in "web", "webdb", "other":
         session.job(name, SLEEP)
