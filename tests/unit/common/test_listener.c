@@ -19,7 +19,8 @@ test_listener_addresses(void **state)
 		{ "80", true, true, 80 },	    { "tcp:1", true, true, 1 },	  { "tcp4:65535", true, false, 65535 },
 		{ "tcp6:22", false, true, 22 },	    { "/run/x", false, false, 0 }, { "@x", false, false, 0 },
 	};
-	static const char *const bad[] = { "", "0", "65536", "-1", "+1", " 1", "1 ", "80x", "tcp:", "tcp5:1", "udp:1", "/", "@", "run/x", "http" };
+	static const char *const bad[] = { "", "0", "65536", "-1", "+1", " 1", "1 ", "80x",
+					   "tcp:", "tcp5:1", "udp:1", "/", "@", "run/x", "http" };
 	struct listener l;
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
