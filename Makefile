@@ -17,7 +17,7 @@ $(wordlist 2,3,$(MAKECMDGOALS)):
 	@:
 endif
 
-.PHONY: all run check check-long bench bench-compare install deps analyze fuzz clean help
+.PHONY: all run check check-long check-daemons bench bench-compare install deps analyze fuzz clean help
 
 all: $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -26,6 +26,7 @@ help:
 	@echo "make run            install what is missing, build, and show Upstart at work"
 	@echo "make check          unit, simulation and system tests"
 	@echo "make check-long     the same for longer, and tests that boot machines"
+	@echo "make check-daemons  real daemons of Debian, unpacked into a scratch root (part of check-long)"
 	@echo "make bench          figures;  make bench-compare OLD NEW: of two commits, in turn"
 	@echo "make install DESTDIR=D"
 	@echo "make deps           install all that building, testing and analysing needs"
@@ -55,7 +56,12 @@ check:
 check-long:
 	@tools/deps build test boot || echo "Going on without; what can't be tested is skipped."
 	@$(MAKE) --no-print-directory root
-	@UPSTART_TEST_LONG=1 tools/run-tests -C $(BUILD) -j $(JOBS) --timeout-factor 20 --file-timeout 7200 unit sim sim-long system boot
+	@UPSTART_TEST_LONG=1 tools/run-tests -C $(BUILD) -j $(JOBS) --timeout-factor 20 --file-timeout 7200 unit sim sim-long system boot daemons
+
+check-daemons:
+	@tools/deps build test || echo "Going on without; what can't be tested is skipped."
+	@$(MAKE) --no-print-directory root
+	@tools/run-tests -C $(BUILD) -j $(JOBS) --file-timeout 3600 daemons
 
 bench: root
 	@tools/bench $(BUILD)
