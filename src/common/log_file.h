@@ -15,6 +15,9 @@
 
 #define LOG_COMPRESSED ".zst"
 
+/* How a line begins in a log that is JSON; the time of it follows. */
+#define LOG_JSON_BEGIN "{\"time\":\""
+
 /* Bytes; what 1.13 could write below /var/log/upstart, and room for ".20260101.zst". */
 #define LOG_NAME_MAX ((size_t) 239)
 

@@ -4,16 +4,33 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log_file.h"
 #include "initctl/json.h"
 #include "initctl/tool.h"
 
-#define JSON_BEGIN "{\"time\":\"" /* of a line of a log that is JSON */
-#define TEXT_MAX (1024 * 1024)	   /* longer lines are told in pieces */
+#define TEXT_MAX (1024 * 1024) /* longer lines are told in pieces */
 
 /* -- to stdout ------------------------------------------------------------------ */
 
+/*
+ * Is it a line of a log that is JSON? It begins as those do, and is one object: any job may print such a beginning, and
+ * a line may not have ended yet.
+ */
+static bool
+is_json(const char *text)
+{
+	json_t *value;
+
+	if (strncmp(text, LOG_JSON_BEGIN, strlen(LOG_JSON_BEGIN)) != 0)
+		return false;
+	value = json_loads(text, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+	json_decref(value);
+	return value != NULL;
+}
+
+/* `whole`: it is no piece of a line. */
 static void
-print_object(struct log_output *out)
+print_object(struct log_output *out, bool whole)
 {
 	const char *text = out->text.p ? out->text.p : "";
 	char *line auto_free = NULL;
@@ -21,7 +38,7 @@ print_object(struct log_output *out)
 
 	if (out->text.failed)
 		tool_nomem();
-	if (strncmp(text, JSON_BEGIN, strlen(JSON_BEGIN)) == 0) {
+	if (whole && is_json(text)) {
 		(void) puts(text);
 	} else {
 		object = json_object();
@@ -45,8 +62,12 @@ print(struct log_output *out, const char *p, size_t n)
 
 		if (!end)
 			strbuf_addc(&out->text, *p != '\0' ? *p : '?');
-		if (end || out->text.len >= TEXT_MAX)
-			print_object(out);
+		if (end ? out->text.len > 0 || !out->pieces : out->text.len >= TEXT_MAX) {
+			print_object(out, end && !out->pieces);
+			out->pieces = true;
+		}
+		if (end)
+			out->pieces = false;
 	}
 }
 
@@ -64,7 +85,7 @@ void
 log_output_deinit(struct log_output *out)
 {
 	if (out->text.len > 0)
-		print_object(out);
+		print_object(out, !out->pieces);
 	strbuf_deinit(&out->text);
 	free_ring(out);
 }

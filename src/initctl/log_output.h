@@ -4,7 +4,8 @@
 /*
  * The lines of a log on their way to stdout: those since a time, or the last ones.
  *
- * As JSON each line is an object with the line as text; one that is JSON already, in logs of that format, stays as it is.
+ * As JSON each line is an object with the line as text; one that is JSON already, in logs of that format, stays as it is
+ * if it is whole.
  * A line without time stamp belongs to the one with a stamp before it. Ends the program when memory runs out.
  */
 
@@ -30,6 +31,7 @@ struct log_output {
 	/* as JSON */
 	bool json;
 	struct strbuf text; /* owned: what has come of a line */
+	bool pieces;	    /* and some of the line has been printed */
 };
 
 #define LOG_OUTPUT_INIT                                                                                                \

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/log_file.h"
 #include "common/str.h"
 
-#define JSON_STAMP "{\"time\":\""   /* how each line of `log format json` begins */
 #define STAMP_SECONDS ((size_t) 19) /* length of "YYYY-MM-DDTHH:MM:SS" */
 #define DAY ((usec_t) 24 * 3600)    /* seconds */
 
@@ -148,9 +148,9 @@ log_time_of_line(const char *p, size_t n, usec_t *when)
 	usec_t scale = USEC_PER_SEC;
 	size_t i = STAMP_SECONDS + 1;
 
-	if (n > sizeof(JSON_STAMP) - 1 && memcmp(p, JSON_STAMP, sizeof(JSON_STAMP) - 1) == 0) {
-		p += sizeof(JSON_STAMP) - 1;
-		n -= sizeof(JSON_STAMP) - 1;
+	if (n > sizeof(LOG_JSON_BEGIN) - 1 && memcmp(p, LOG_JSON_BEGIN, sizeof(LOG_JSON_BEGIN) - 1) == 0) {
+		p += sizeof(LOG_JSON_BEGIN) - 1;
+		n -= sizeof(LOG_JSON_BEGIN) - 1;
 	}
 	if (n <= i || p[STAMP_SECONDS] != '.' || p[STAMP_SECONDS - sizeof("HH:MM:SS")] != 'T')
 		return false;

@@ -6,10 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/log_file.h"
+
 #define NAME_MAX_BYTES ((size_t) 512) /* of a name in JSON: what comes behind is cut off */
-#define JSON_BEGIN "{\"time\":\""
-#define REPLACEMENT "\\ufffd"	 /* for a byte that is no text */
-#define ESCAPED_MAX ((size_t) 6) /* bytes that one byte becomes at most */
+#define REPLACEMENT "\\ufffd"	      /* for a byte that is no text */
+#define ESCAPED_MAX ((size_t) 6)      /* bytes that one byte becomes at most */
 
 void
 line_stamp(usec_t when, char stamp[LINE_STAMP_SIZE])
@@ -182,7 +183,7 @@ begin(struct line *line, usec_t when, char *buf)
 	line->begun = true;
 	line_stamp(when, stamp);
 	if (line->format == MSG_LOG_JSON && line->head != NULL)
-		p = stpcpy(stpcpy(stpcpy(p, JSON_BEGIN), stamp), line->head);
+		p = stpcpy(stpcpy(stpcpy(p, LOG_JSON_BEGIN), stamp), line->head);
 	else
 		p = stpcpy(stpcpy(p, stamp), " ");
 	return (size_t) (p - buf);
@@ -205,7 +206,7 @@ put_text(struct span *in, char *buf, size_t size)
 size_t
 line_put(struct line *line, struct span *in, usec_t when, char *buf, size_t size)
 {
-	size_t head = sizeof(JSON_BEGIN) + LINE_STAMP_SIZE + (line->head != NULL ? strlen(line->head) : 0) +
+	size_t head = sizeof(LOG_JSON_BEGIN) + LINE_STAMP_SIZE + (line->head != NULL ? strlen(line->head) : 0) +
 		      ESCAPED_MAX + LINE_END_MAX;
 	size_t used = 0;
 

@@ -202,3 +202,17 @@ def test_lines_as_json(session):
     session.ctl("start", "ready")
     wait_for(lambda: session.ctl("log", "ready"), "the line")
     assert session.ctl("log", "--json", "ready") == session.ctl("log", "ready")
+
+
+def test_what_only_looks_like_json_is_told_as_text(session):
+    talker = Talker(session, "plain")
+    talker.say('{"time":"now\n{"time":"now"} more\n')
+    session.job("part", "log format json\nexec sh -c 'printf \"one\\ntwo\"; exec sleep 1000'\n")
+    session.wait_job("part")
+    session.ctl("start", "part")
+    wait_for(lambda: session.ctl("log", "plain").endswith("more\n") and "two" in session.ctl("log", "part"), "the text")
+    assert [json.loads(line) for line in session.ctl("log", "--json", "plain").splitlines()] == \
+        [{"line": '{"time":"now'}, {"line": '{"time":"now"} more'}]
+    first, unfinished = session.ctl("log", "part").splitlines()
+    assert not unfinished.endswith("}")
+    assert [json.loads(line) for line in session.ctl("log", "--json", "part").splitlines()] == [json.loads(first), {"line": unfinished}]

@@ -140,27 +140,34 @@ test_stamps_of_lines(void **state)
 
 /* -- lines -------------------------------------------------------------------- */
 
-/* What comes out when `text` is given in pieces of each size; all must agree with `expected`. */
+/* `expected` comes out when `text` is given in pieces of a size. */
+static void
+assert_piece(const struct log_output *from, const char *text, size_t size, const char *expected)
+{
+	char path[] = "/tmp/upstart-test-output-XXXXXX", *got = calloc(1, strlen(expected) + 100);
+	struct log_output out = *from;
+	int fd = mkstemp(path), saved = dup(STDOUT_FILENO);
+
+	assert_true(got && fd >= 0 && saved >= 0 && fflush(stdout) == 0 && dup2(fd, STDOUT_FILENO) >= 0);
+	for (size_t at = 0; at < strlen(text); at += size)
+		log_output_add(&out, text + at, strnlen(text + at, size));
+	log_output_flush(&out);
+	log_output_deinit(&out);
+	assert_true(fflush(stdout) == 0 && dup2(saved, STDOUT_FILENO) >= 0);
+	assert_true(pread(fd, got, strlen(expected) + 99, 0) >= 0);
+	close(saved);
+	close(fd);
+	(void) unlink(path);
+	assert_string_equal(got, expected);
+	free(got);
+}
+
+/* The same of each size. */
 static void
 assert_output(const struct log_output *from, const char *text, const char *expected)
 {
-	for (size_t size = 1; size <= strlen(text); size++) {
-		char path[] = "/tmp/upstart-test-output-XXXXXX", got[1024] = "";
-		struct log_output out = *from;
-		int fd = mkstemp(path), saved = dup(STDOUT_FILENO);
-
-		assert_true(fd >= 0 && saved >= 0 && fflush(stdout) == 0 && dup2(fd, STDOUT_FILENO) >= 0);
-		for (size_t at = 0; at < strlen(text); at += size)
-			log_output_add(&out, text + at, strnlen(text + at, size));
-		log_output_flush(&out);
-		log_output_deinit(&out);
-		assert_true(fflush(stdout) == 0 && dup2(saved, STDOUT_FILENO) >= 0);
-		assert_true(pread(fd, got, sizeof(got) - 1, 0) >= 0);
-		close(saved);
-		close(fd);
-		(void) unlink(path);
-		assert_string_equal(got, expected);
-	}
+	for (size_t size = 1; size <= strlen(text); size++)
+		assert_piece(from, text, size, expected);
 }
 
 static void
@@ -216,6 +223,38 @@ test_last_lines_since_a_time(void **state)
 	assert_output(&out, "a\n", "a\n");
 	out.last = 3;
 	assert_output(&out, "a\nb\nc\nd\ne\n", "c\nd\ne\n");
+}
+
+#define LONG_LINE ((size_t) 1024 * 1024) /* what log_output.c tells in one piece */
+
+static void
+test_only_whole_objects_are_json_already(void **state)
+{
+	static const char object[] = "{\"time\":\"2026-11-23T09:30:00.000Z\",\"line\":\"a\\u0000\"}";
+	struct log_output out = LOG_OUTPUT_INIT;
+	char *text = calloc(1, LONG_LINE + sizeof(object) + 1), *expected = NULL;
+
+	out.json = true;
+	assert_output(&out, "{\"time\":\"now\",\"line\":\"a\\u0000\"}\n{\"line\":1}\n",
+		      "{\"time\":\"now\",\"line\":\"a\\u0000\"}\n{\"line\":\"{\\\"line\\\":1}\"}\n");
+	assert_output(&out, "{\"time\":\"is up\n{\"time\":\"now\"} and more\n{\"time\":\"now\",\"li",
+		      "{\"line\":\"{\\\"time\\\":\\\"is up\"}\n"
+		      "{\"line\":\"{\\\"time\\\":\\\"now\\\"} and more\"}\n"
+		      "{\"line\":\"{\\\"time\\\":\\\"now\\\",\\\"li\"}\n");
+	/* The end of a long line is no line of its own. */
+	assert_non_null(text);
+	memset(text, ' ', LONG_LINE);
+	(void) strcpy(text + LONG_LINE, object);
+	text[LONG_LINE + strlen(object)] = '\n';
+	assert_true(asprintf(&expected, "{\"line\":\"%.*s\"}\n%s", (int) LONG_LINE, text,
+			     "{\"line\":\"{\\\"time\\\":\\\"2026-11-23T09:30:00.000Z\\\",\\\"line\\\":"
+			     "\\\"a\\\\u0000\\\"}\"}\n") > 0);
+	assert_piece(&out, text, strlen(text), expected);
+	(void) strcpy(text + LONG_LINE, "\n");
+	expected[LONG_LINE + strlen("{\"line\":\"\"}\n")] = '\0';
+	assert_piece(&out, text, strlen(text), expected);
+	free(expected);
+	free(text);
 }
 
 /* -- files -------------------------------------------------------------------- */
@@ -514,6 +553,7 @@ main(void)
 		cmocka_unit_test(test_lines_before_are_skipped),
 		cmocka_unit_test(test_lines_since_a_time),
 		cmocka_unit_test(test_last_lines_since_a_time),
+		cmocka_unit_test(test_only_whole_objects_are_json_already),
 		cmocka_unit_test_setup_teardown(test_files_of_every_form_are_found_and_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_file_is_told, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_lines_are_found_in_every_form, setup, teardown),
