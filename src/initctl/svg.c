@@ -19,6 +19,7 @@
 #define MARGIN 20.0
 #define LEGEND_HEIGHT 40.0
 #define LOOSE_WIDTH_MIN 800.0
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for a character that cannot be there */
 
 struct box {
 	bool tied; /* it has to do with something */
@@ -319,6 +320,13 @@ measure(struct picture *p)
 
 /* -- drawing --------------------------------------------------------------------------------- */
 
+/* Does a character begin there that no XML may hold: U+FFFE or U+FFFF? Control characters are told otherwise. */
+static bool
+is_forbidden(const char *c)
+{
+	return c[0] == '\xef' && c[1] == '\xbf' && (c[2] == '\xbe' || c[2] == '\xbf');
+}
+
 static void
 put_text(const struct picture *p, const char *text)
 {
@@ -328,6 +336,11 @@ put_text(const struct picture *p, const char *text)
 	if (visible.failed)
 		tool_nomem();
 	for (const char *c = visible.p; c && *c; c++) {
+		if (is_forbidden(c)) {
+			(void) fputs(REPLACEMENT, p->out);
+			c += strlen(REPLACEMENT) - 1;
+			continue;
+		}
 		switch (*c) {
 		case '&':
 			(void) fputs("&amp;", p->out);

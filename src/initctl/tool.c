@@ -41,6 +41,7 @@ tool_init(struct tool *tool, const char *argv0)
 	if (tool->name[0] == '-')
 		tool->name++;
 	(void) setlocale(LC_ALL, "");
+	(void) setlocale(LC_NUMERIC, "C"); /* numbers are for programs to read too: SVG, --delay */
 	(void) textdomain("upstart");
 }
 

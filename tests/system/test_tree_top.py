@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import termios
@@ -199,6 +200,29 @@ def test_graph_as_svg(machine):
     ties = {path.find(SVG + "title").text for path in root.iter(SVG + "path") if path.find(SVG + "title") is not None}
     assert {"web: start on started net", "web: stop on runlevel [016]", "stats: while not lamp", "mounts: emits net-up",
             "odd: start on boot A=<&>"} <= ties
+
+
+def test_graph_as_svg_of_what_xml_forbids(session):
+    session.job("odd", 'description "a\uffff\ufffe b\uffbf"\nstart on web\n' + SLEEP)
+    session.wait_job("odd")
+    root = ElementTree.fromstring(words(session, "graph", "--svg"))
+    assert "a\ufffd\ufffd b\uffbf" in [title.text for title in root.iter(SVG + "title")]
+
+
+def test_numbers_have_a_point_in_every_locale(machine):
+    made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", machine.path / "de_DE.UTF-8"], capture_output=True, text=True) \
+        if shutil.which("localedef") else None
+    if not made or not (machine.path / "de_DE.UTF-8" / "LC_NUMERIC").exists():
+        pytest.skip("no locale with a decimal comma can be made here")
+
+    def comma(*command):
+        return machine.command("env", f"LOCPATH={machine.path}", "LC_ALL=de_DE.UTF-8", *command)
+    assert comma("/usr/bin/printf", "%.1f", "1,5").stdout == "1,5"
+    root = ElementTree.fromstring(comma(INITCTL, "graph", "--svg").stdout)
+    places = [rect.get("x") for rect in root.iter(SVG + "rect") if rect.get("x")]
+    assert len(places) >= 9 and all(float(x) >= 0 for x in places)
+    done = comma(INITCTL, "top", "-n", "1", "-d", "0.5")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_graph_of_some_jobs_and_as_json(machine):
