@@ -18,6 +18,7 @@
 #include <utlist.h>
 
 #include "common/str.h"
+#include "schedule/places.h"
 
 #define MAGIC "upstart-time 1 "
 #define SPARE_LINES 64 /* of history, beside one for each timer */
@@ -244,23 +245,6 @@ write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* The folder of the file, and those above it. */
-static int
-make_folders(const char *path)
-{
-	char *copy auto_free = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
-}
-
 /* A new name has to be on the disk, too. */
 static void
 sync_folder(const char *path)
@@ -287,7 +271,7 @@ write_anew(struct ledger *l)
 		add_line(&text, &e->record, e->instance);
 	if (text.failed || !temporary)
 		return -ENOMEM;
-	r = make_folders(l->path);
+	r = places_make_above(l->path);
 	if (r < 0)
 		return r;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
