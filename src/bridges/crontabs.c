@@ -15,19 +15,37 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/map.h"
 #include "job/quote.h"
 #include "schedule/crontab.h"
 #include "schedule/ledger.h"
+#include "schedule/places.h"
+#include "schedule/zone.h"
 
 #define SIZE_MAX_FILE ((size_t) 1 << 20)
+/* Of one file, which may be any user's: nothing it says may cost more than a moment, or more than this in /run. */
+#define LINES_MAX 1000 /* jobs, as in Debian's cron */
+#define TEXT_MAX ((size_t) 4 << 20) /* of all its jobs, each of which repeats the variables */
+#define TOLD_MAX 20    /* faults that are logged */
+
+#define PREFIX "cron-"
 #define SUFFIX ".conf"
+#define MADE "# Made by upstart-time-bridge"
 
 /* One reading of all files. */
 struct making {
 	struct crontabs *c;
 	char **jobs, **told; /* owned: as in struct crontabs */
+	struct map names;    /* of jobs; the values mean nothing */
 	const char *file;    /* read now */
 	const char *owner;   /* of its lines; NULL: they say it, or there is none */
+	struct map keys;     /* of its lines, see job_name(): to the next number in `next` */
+	uint64_t next[LINES_MAX];
+	size_t lines, text;  /* jobs that the file has become so far, and how long they are in all */
+	unsigned faults;
+	bool full;           /* no more of the file is heeded */
+	char *zone;          /* owned: that was looked for last; NULL: none was */
+	char *zone_fault;    /* owned: what is wrong with it; NULL: nothing */
 	bool changed;
 	bool incomplete; /* something that is there could not be read: what is missing now may be there all the same */
 	int failed; /* the last negative errno of writing */
@@ -109,11 +127,12 @@ static char *
 job_text(const struct making *m, const struct crontab_entry *entry, const char *user)
 {
 	struct strbuf b auto_strbuf = STRBUF_INIT;
-	char *about auto_free = str_printf("%s: %s", m->file, entry->command);
+	char *about auto_free = str_printf("A line of %s", m->file);
 
 	if (!about)
 		return NULL;
-	strbuf_add(&b, "# Made by upstart-time-bridge from a crontab; made again whenever that changes.\ndescription ");
+	/* What it runs is its owner's affair, while descriptions are shown to everybody. */
+	strbuf_add(&b, MADE " from a crontab; made again whenever that changes.\ndescription ");
 	quote_word(&b, about);
 	strbuf_add(&b, "\nstart on time");
 	for (char **word = entry->words; *word; word++) {
@@ -133,16 +152,30 @@ job_text(const struct making *m, const struct crontab_entry *entry, const char *
 	return strbuf_steal(&b);
 }
 
-/* What the line says, as a name that no other has. Owned; NULL: out of memory. */
+/* Where the next number for lines that say `key` stands; NULL: out of memory. */
+static uint64_t *
+next_number(struct making *m, const char *key)
+{
+	uint64_t *next = map_get(&m->keys, key);
+
+	if (next)
+		return next;
+	next = &m->next[m->lines];
+	*next = ledger_id(key);
+	return map_put(&m->keys, key, next) < 0 ? NULL : next;
+}
+
+/* What the line says, as a name that no other has, and that is taken now. Owned; NULL: out of memory. */
 static char *
-job_name(const struct making *m, const struct crontab_entry *entry, const char *user)
+job_name(struct making *m, const struct crontab_entry *entry, const char *user)
 {
 	const char *slash = strrchr(m->file, '/');
 	char *base auto_free = strdup(slash ? slash + 1 : m->file);
 	char *schedule auto_free = strv_join(entry->words, " ");
 	char *key auto_free = schedule ? str_printf("%s\x1f%s\x1f%s\x1f%s", m->file, user ? user : "", schedule, entry->command)
 				       : NULL;
-	uint64_t id = key ? ledger_id(key) : 0;
+	uint64_t *number = key ? next_number(m, key) : NULL;
+	char *name = NULL;
 
 	for (char *p = base; p && *p; p++) {
 		char one[2] = { *p, '\0' };
@@ -150,29 +183,31 @@ job_name(const struct making *m, const struct crontab_entry *entry, const char *
 		if (!crontabs_is_name(one))
 			*p = '_';
 	}
-	for (; base && key; id++) {
-		char *name = str_printf("cron-%s-%08" PRIx32, base, (uint32_t) id);
-
-		if (!name || !strv_has(m->jobs, name))
-			return name;
-		free(name); /* the same line twice */
-	}
+	if (!base || !number)
+		return NULL;
+	do { /* the same line twice */
+		free(name);
+		name = str_printf(PREFIX "%s-%08" PRIx32, base, (uint32_t) (*number)++);
+	} while (name && map_get(&m->names, name));
+	if (name && map_put(&m->names, name, m) == 0)
+		return name;
+	free(name);
 	return NULL;
 }
 
 /* -- files of jobs -------------------------------------------------------------------- */
 
-/* The whole of a small file; owned. NULL, errno set: it can't be read. */
+/* The whole of a file that has no more than `max` bytes; owned. NULL, errno set: it can't be read. */
 static char *
-read_descriptor(int fd, size_t *size)
+read_descriptor(int fd, size_t max, size_t *size)
 {
-	char *text = malloc(SIZE_MAX_FILE + 1);
+	char *text = malloc(max + 1);
 	ssize_t n = 0;
 
 	*size = 0;
-	while (text && *size <= SIZE_MAX_FILE && (n = read(fd, text + *size, SIZE_MAX_FILE + 1 - *size)) > 0)
+	while (text && *size <= max && (n = read(fd, text + *size, max + 1 - *size)) > 0)
 		*size += (size_t) n;
-	if (text && (n < 0 || *size > SIZE_MAX_FILE)) {
+	if (text && (n < 0 || *size > max)) {
 		int error = n < 0 ? errno : EFBIG;
 
 		free(text);
@@ -186,27 +221,10 @@ static bool
 has_content(const char *path, const char *text)
 {
 	int fd auto_close = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	size_t size = 0;
-	char *old auto_free = fd >= 0 ? read_descriptor(fd, &size) : NULL;
+	size_t wanted = strlen(text), size = 0;
+	char *old auto_free = fd >= 0 ? read_descriptor(fd, wanted, &size) : NULL;
 
-	return old && size == strlen(text) && memcmp(old, text, size) == 0;
-}
-
-/* The folder and those above it. */
-static int
-make_folder(const char *folder)
-{
-	char *copy auto_free = str_printf("%s/", folder);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
+	return old && size == wanted && memcmp(old, text, size) == 0;
 }
 
 static int
@@ -242,7 +260,7 @@ write_job(struct making *m, const char *name, const char *text)
 	if (has_content(path, text))
 		return 0;
 	m->changed = true;
-	r = make_folder(m->c->folder);
+	r = places_make_above(path);
 	if (r == 0)
 		r = write_file(path, text);
 	if (r < 0 && r != -ENOMEM) {
@@ -251,6 +269,21 @@ write_job(struct making *m, const char *name, const char *text)
 		r = 0;
 	}
 	return r;
+}
+
+/* Was it made here? The folder is for everybody who makes jobs. */
+static bool
+is_made_here(int folder, const char *name)
+{
+	char begin[sizeof(MADE)] = "";
+	size_t n = strlen(name);
+	int fd auto_close = -1;
+
+	if (n <= strlen(PREFIX SUFFIX) || strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
+	    strcmp(name + n - strlen(SUFFIX), SUFFIX) != 0)
+		return false;
+	fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	return fd >= 0 && read(fd, begin, strlen(MADE)) == (ssize_t) strlen(MADE) && strcmp(begin, MADE) == 0;
 }
 
 /* Take away what no line stands for. */
@@ -264,10 +297,10 @@ sweep(struct making *m)
 		size_t n = strlen(entry->d_name);
 		char *name auto_free = NULL;
 
-		if (n <= strlen(SUFFIX) || strcmp(entry->d_name + n - strlen(SUFFIX), SUFFIX) != 0)
+		if (!is_made_here(dirfd(dir), entry->d_name))
 			continue;
 		name = span_dup((struct span) { entry->d_name, n - strlen(SUFFIX) });
-		if (name && !strv_has(m->jobs, name) && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+		if (name && !map_get(&m->names, name) && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
 			m->changed = true;
 	}
 	if (dir)
@@ -276,25 +309,88 @@ sweep(struct making *m)
 
 /* -- reading crontabs ------------------------------------------------------------------- */
 
-static int
-entry_cb(void *data, const struct crontab_entry *entry)
-{
-	struct making *m = data;
-	const char *user = m->c->session ? NULL : entry->user ? entry->user : m->owner;
-	char *name auto_free = job_name(m, entry, user);
-	char *text auto_free = job_text(m, entry, user);
-
-	if (!name || !text || strv_add(&m->jobs, name) < 0)
-		return -ENOMEM;
-	return write_job(m, name, text);
-}
-
 static void
 fault_cb(void *data, unsigned line, size_t column, const char *text)
 {
 	struct making *m = data;
 
-	tell(m, str_printf("%s:%u:%zu: %s", m->file, line, column, text));
+	if (m->faults++ < TOLD_MAX)
+		tell(m, str_printf("%s:%u:%zu: %s", m->file, line, column, text));
+	else if (m->faults == TOLD_MAX + 1)
+		tell(m, str_printf("%s: more than %d faults: the others are not told", m->file, TOLD_MAX));
+}
+
+/* The file has come to one of its limits. */
+static int
+fill(struct making *m, const struct crontab_entry *entry, char *limit)
+{
+	m->full = true;
+	if (limit)
+		tell(m, str_printf("%s:%u: %s: this line and those below are not heeded", m->file, entry->line, limit));
+	free(limit);
+	return limit ? 0 : -ENOMEM;
+}
+
+/* Can the zone of the line be had? 0; -EINVAL: no, as zone_fault says; -ENOMEM. */
+static int
+look_for_zone(struct making *m, const struct crontab_entry *entry)
+{
+	const char *name = NULL;
+	struct error err = ERROR_INIT;
+	struct zone *zone = NULL;
+	int r;
+
+	for (char **word = entry->words; *word; word++) {
+		if (strncmp(*word, "TZ=", strlen("TZ=")) == 0)
+			name = *word + strlen("TZ=");
+	}
+	if (!name)
+		return 0;
+	if (m->zone && strcmp(m->zone, name) == 0)
+		return m->zone_fault ? -EINVAL : 0;
+	free(steal(&m->zone_fault));
+	free(steal(&m->zone));
+	if (str_copy(&m->zone, name) < 0)
+		return -ENOMEM;
+	r = zone_load(&zone, name, &err);
+	(void) zone_free(zone);
+	if (r == 0)
+		return 0;
+	if (r == -ENOMEM || str_copy(&m->zone_fault, err.text) < 0) {
+		free(steal(&m->zone));
+		return -ENOMEM;
+	}
+	return -EINVAL;
+}
+
+static int
+entry_cb(void *data, const struct crontab_entry *entry)
+{
+	struct making *m = data;
+	const char *user = m->c->session ? NULL : entry->user ? entry->user : m->owner;
+	char *name auto_free = NULL, *text auto_free = NULL;
+	int r;
+
+	if (m->full)
+		return 0;
+	if (m->lines == LINES_MAX)
+		return fill(m, entry, str_printf("more than %d jobs", LINES_MAX));
+	r = look_for_zone(m, entry);
+	if (r == -EINVAL)
+		fault_cb(m, entry->line, 1, m->zone_fault);
+	if (r < 0)
+		return r == -EINVAL ? 0 : r;
+	text = job_text(m, entry, user);
+	if (!text)
+		return -ENOMEM;
+	m->text += strlen(text);
+	if (m->text > TEXT_MAX)
+		return fill(m, entry, str_printf("jobs of more than %zu MiB, with their variables", TEXT_MAX >> 20));
+	name = job_name(m, entry, user);
+	if (!name || strv_add(&m->jobs, name) < 0)
+		return -ENOMEM;
+	m->lines++;
+	return write_job(m, name, text);
 }
 
 /* What it says is done with its owner's rights, or those of anybody it names: it must be nobody else's to write. */
@@ -319,6 +415,10 @@ read_file(struct making *m, const char *path, bool users)
 	size_t size;
 
 	m->file = path;
+	m->lines = m->text = 0;
+	m->faults = 0;
+	m->full = false;
+	map_deinit(&m->keys);
 	m->owner = users || m->c->session ? NULL : slash ? slash + 1 : path;
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		tell_unreadable(m, path, errno);
@@ -328,7 +428,7 @@ read_file(struct making *m, const char *path, bool users)
 		tell(m, str_printf("%s: not a file that only its owner may write: it is not heeded", path));
 		return 0;
 	}
-	text = read_descriptor(fd, &size);
+	text = read_descriptor(fd, SIZE_MAX_FILE, &size);
 	if (!text) {
 		tell_unreadable(m, path, errno);
 		return 0;
@@ -388,6 +488,10 @@ crontabs_make(struct crontabs *c, bool *changed)
 	if (r == 0 && !m.incomplete)
 		sweep(&m);
 	*changed = m.changed;
+	map_deinit(&m.names);
+	map_deinit(&m.keys);
+	free(m.zone);
+	free(m.zone_fault);
 	if (r < 0) {
 		(void) strv_free(m.jobs);
 		(void) strv_free(m.told);

@@ -8,6 +8,7 @@
 
 #define SHELL "/bin/sh"
 #define FIELDS 5
+#define VARIABLES_MAX 256 /* each is looked for among those above it */
 
 struct reading {
 	const struct crontab_ops *ops;
@@ -18,6 +19,7 @@ struct reading {
 	struct span rest;  /* what is not read yet */
 	char **env;        /* owned */
 	char *shell, *zone; /* owned; NULL: the usual ones */
+	bool full;          /* that there are too many variables has been told */
 };
 
 static bool
@@ -127,6 +129,15 @@ set_text(char **to, struct span value)
 	return value.n > 0 && !*to ? -ENOMEM : 0;
 }
 
+static int
+fault_of_variables(struct reading *r, const char *at)
+{
+	if (!r->full)
+		(void) fault(r, at, "more than 256 variables: those that are new from here on are not set");
+	r->full = true;
+	return 0;
+}
+
 /* The last of a name counts. */
 static int
 set_variable(struct reading *r, struct span name, struct span value)
@@ -139,6 +150,10 @@ set_variable(struct reading *r, struct span name, struct span value)
 			r->env[i] = pair;
 			return 0;
 		}
+	}
+	if (pair && strv_len(r->env) == VARIABLES_MAX) {
+		free(pair);
+		return fault_of_variables(r, name.p);
 	}
 	return strv_take(&r->env, pair);
 }
@@ -193,14 +208,26 @@ schedule_words(const struct reading *r, struct span schedule, char ***words)
 	return error;
 }
 
+static size_t
+count(struct span text, char c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text.n; i++)
+		n += text.p[i] == c;
+	return n;
+}
+
 /* What stands before the first '%' is the command, what is between the others are lines that it reads. */
 static int
 split_command(struct span text, char **command, char ***input)
 {
 	struct strbuf b auto_strbuf = STRBUF_INIT;
-	int r = 0;
+	size_t lines = 0;
 
-	for (size_t i = 0; i < text.n && r == 0; i++) {
+	/* Room for all at once: a line may have nothing but '%'. */
+	*input = calloc(count(text, '%') + 1, sizeof(**input));
+	for (size_t i = 0; i < text.n && *input && !b.failed; i++) {
 		if (text.p[i] == '\\' && i + 1 < text.n && text.p[i + 1] == '%') {
 			strbuf_addc(&b, '%');
 			i++;
@@ -208,16 +235,20 @@ split_command(struct span text, char **command, char ***input)
 			strbuf_addc(&b, text.p[i]);
 		} else if (!*command) {
 			*command = strbuf_steal(&b);
-			r = *command ? 0 : -ENOMEM;
-		} else {
-			r = strv_take(input, strbuf_steal(&b));
+			if (!*command)
+				return -ENOMEM;
+		} else if (!((*input)[lines++] = strbuf_steal(&b))) {
+			return -ENOMEM;
 		}
 	}
-	if (r < 0 || b.failed)
+	if (!*input || b.failed)
 		return -ENOMEM;
-	if (*command)
-		return strv_take(input, strbuf_steal(&b));
+	if (*command) {
+		(*input)[lines] = strbuf_steal(&b);
+		return (*input)[lines] ? 0 : -ENOMEM;
+	}
 	*command = strbuf_steal(&b);
+	*input = strv_free(*input);
 	return *command ? 0 : -ENOMEM;
 }
 

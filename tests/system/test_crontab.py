@@ -94,7 +94,7 @@ def test_a_job_says_where_it_comes_from(start, tmp_path, folder):
         assert len(made) == 2, bridge.log
         text = next(t for t in made.values() if "sun" in t)
         assert text == """# Made by upstart-time-bridge from a crontab; made again whenever that changes.
-description "%s: echo 'it''s' $A"
+description "A line of %s"
 start on time CRON="5 4 * * sun" TZ=Asia/Tokyo
 task
 script

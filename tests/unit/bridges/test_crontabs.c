@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -112,7 +113,7 @@ test_a_line_becomes_a_job_of_its_user(void **state)
 	assert_int_equal(strv_len(w->crontabs.jobs), 1);
 	assert_int_equal(strncmp(w->crontabs.jobs[0], "cron-my_tab-", 12), 0);
 	text = job_text(w, 0);
-	about = str_printf("description \"%s: echo \\\"$A\\\"\"\n", w->tab);
+	about = str_printf("\ndescription \"A line of %s\"\nstart on", w->tab); /* and not what it runs, which nobody else is to see */
 	assert_non_null(strstr(text, about));
 	assert_non_null(strstr(text, "\nstart on time CRON=\"0 3 * * 1-5\"\ntask\nsetuid web\nuser environment\nscript\n"
 				     "\texport SHELL='/bin/sh' A='it'\\''s'\n"
@@ -197,6 +198,194 @@ test_faults_are_kept_so_as_to_be_told_once(void **state)
 }
 
 static void
+test_a_zone_that_is_not_there_is_a_fault(void **state)
+{
+	struct world *w = *state;
+	char *wanted = str_printf("%s:2:1: There is no time zone Mars/Olympus", w->tab);
+
+	write_tab(w, "CRON_TZ=Mars/Olympus\n@daily root x\nCRON_TZ=UTC\n@daily root y\n@daily root z\n");
+	assert_true(make(w));
+	assert_int_equal(strv_len(w->crontabs.told), 1);
+	assert_string_equal(w->crontabs.told[0], wanted);
+	assert_int_equal(strv_len(w->crontabs.jobs), 2);
+	free(wanted);
+}
+
+/* -- limits ---------------------------------------------------------------------------- */
+
+/* A line many times. */
+static void
+write_lines(const struct world *w, const char *before, const char *line, unsigned n)
+{
+	struct strbuf b auto_strbuf = STRBUF_INIT;
+
+	strbuf_add(&b, before);
+	for (unsigned i = 0; i < n; i++)
+		strbuf_add(&b, line);
+	assert_false(b.failed);
+	write_tab(w, b.p);
+}
+
+static void
+test_a_file_has_a_thousand_jobs_at_most(void **state)
+{
+	struct world *w = *state;
+	char *wanted = str_printf("%s:1002: more than 1000 jobs: this line and those below are not heeded", w->tab);
+
+	write_lines(w, "# equal lines\n", "@daily root x\n", 60000);
+	assert_true(make(w));
+	assert_int_equal(strv_len(w->crontabs.jobs), 1000);
+	assert_int_equal(count_files(w), 1000);
+	assert_int_equal(strv_len(w->crontabs.told), 1);
+	assert_string_equal(w->crontabs.told[0], wanted);
+	assert_false(make(w));
+	/* The next file has its own thousand. */
+	write_tab(w, "@daily root x\n");
+	assert_true(make(w));
+	assert_int_equal(count_files(w), 1);
+	free(wanted);
+}
+
+static void
+test_variables_are_not_repeated_without_end(void **state)
+{
+	struct world *w = *state;
+	char *variable = malloc(600001), *wanted = str_printf("%s:8: jobs of more than 4 MiB", w->tab);
+
+	assert_non_null(variable);
+	memset(variable, 'A', 600000);
+	memcpy(variable, "A=", 2);
+	memcpy(variable + 599999, "\n", 2);
+	write_lines(w, variable, "@daily root x\n", 20);
+	assert_true(make(w));
+	assert_int_equal(strv_len(w->crontabs.jobs), 6);
+	assert_int_equal(strv_len(w->crontabs.told), 1);
+	assert_int_equal(strncmp(w->crontabs.told[0], wanted, strlen(wanted)), 0);
+	free(variable);
+	free(wanted);
+}
+
+static void
+test_a_job_of_any_size_is_written_once(void **state)
+{
+	struct world *w = *state;
+	char *line = malloc(1000001);
+
+	assert_non_null(line);
+	memset(line, '\'', 1000000); /* each takes four bytes in the job */
+	memcpy(line, "@daily root ", strlen("@daily root "));
+	line[900000] = '\0';
+	write_tab(w, line);
+	assert_true(make(w));
+	assert_int_equal(count_files(w), 1);
+	assert_false(make(w));
+	free(line);
+}
+
+static void
+test_faults_are_told_twenty_times(void **state)
+{
+	struct world *w = *state;
+	char *wanted = str_printf("%s: more than 20 faults: the others are not told", w->tab);
+
+	write_lines(w, "", "what?\n", 60000);
+	assert_false(make(w));
+	assert_int_equal(strv_len(w->crontabs.told), 21);
+	assert_string_equal(w->crontabs.told[20], wanted);
+	free(wanted);
+}
+
+/* -- what is whose ------------------------------------------------------------------------ */
+
+static void
+write_job(const struct world *w, const char *name, const char *text)
+{
+	char *path = str_printf("%s/%s", w->jobs, name);
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	(void) fputs(text, file);
+	(void) fclose(file);
+	free(path);
+}
+
+static void
+remove_job(const struct world *w, const char *name)
+{
+	char *path = str_printf("%s/%s", w->jobs, name);
+
+	assert_int_equal(unlink(path), 0);
+	free(path);
+}
+
+static void
+test_jobs_of_others_stay(void **state)
+{
+	struct world *w = *state;
+
+	write_tab(w, "@daily root x\n");
+	assert_true(make(w));
+	write_job(w, "cron-old-0.conf", "# Made by upstart-time-bridge from a crontab\ntask\n");
+	write_job(w, "cron-mine.conf", "exec cron\n");
+	write_job(w, "other.conf", "# Made by upstart-time-bridge, as somebody says\n");
+	assert_true(make(w));
+	assert_int_equal(count_files(w), 3);
+	write_tab(w, "");
+	assert_true(make(w));
+	assert_int_equal(count_files(w), 2);
+	remove_job(w, "cron-mine.conf");
+	remove_job(w, "other.conf");
+}
+
+/* A user's file with one line, which has this owner; returns how many jobs it becomes. */
+static size_t
+make_users(struct world *w, const char *name, uid_t owner)
+{
+	size_t n;
+
+	free(w->tab);
+	w->tab = str_printf("%s/%s", w->folder, name);
+	w->files[0] = w->tab;
+	w->crontabs.files = NULL;
+	w->crontabs.user_files = w->files;
+	write_tab(w, "@daily x\n");
+	assert_int_equal(chown(w->tab, owner, (gid_t) -1), 0);
+	(void) make(w);
+	n = strv_len(w->crontabs.jobs);
+	w->crontabs.user_files = NULL;
+	return n;
+}
+
+static void
+test_a_file_of_a_user_is_that_user_s(void **state)
+{
+	struct passwd *user = geteuid() == 0 ? getpwnam("nobody") : NULL;
+	struct world *w = *state;
+	uid_t uid = user ? user->pw_uid : 0;
+	char *text;
+
+	if (uid == 0)
+		skip();
+	assert_int_equal(make_users(w, "nobody", uid), 1);
+	text = job_text(w, 0);
+	assert_non_null(strstr(text, "\nsetuid nobody\nuser environment\n"));
+	free(text);
+	assert_int_equal(make_users(w, "nobody", 0), 1); /* root may give one */
+	assert_int_equal(make_users(w, "nobody", uid + 1), 0);
+	assert_int_equal(strv_len(w->crontabs.told), 1);
+	assert_int_equal(unlink(w->tab), 0);
+	assert_int_equal(make_users(w, "no-such-user", uid), 0);
+	assert_int_equal(strv_len(w->crontabs.told), 1);
+	/* Lines that name users are root's alone. */
+	w->crontabs.files = w->files;
+	write_tab(w, "@daily nobody x\n");
+	assert_false(make(w));
+	assert_int_equal(chown(w->tab, 0, (gid_t) -1), 0);
+	assert_true(make(w));
+	assert_int_equal(strv_len(w->crontabs.jobs), 1);
+}
+
+static void
 test_names_of_editors_and_packages_are_none(void **state)
 {
 	assert_true(crontabs_is_name("e2scrub_all") && crontabs_is_name("php-8"));
@@ -215,6 +404,13 @@ main(void)
 		TEST(test_a_file_that_others_may_write_is_not_heeded),
 		TEST(test_a_file_that_cannot_be_read_for_now_loses_nothing),
 		TEST(test_faults_are_kept_so_as_to_be_told_once),
+		TEST(test_a_zone_that_is_not_there_is_a_fault),
+		TEST(test_a_file_has_a_thousand_jobs_at_most),
+		TEST(test_variables_are_not_repeated_without_end),
+		TEST(test_a_job_of_any_size_is_written_once),
+		TEST(test_faults_are_told_twenty_times),
+		TEST(test_jobs_of_others_stay),
+		TEST(test_a_file_of_a_user_is_that_user_s),
 		cmocka_unit_test(test_names_of_editors_and_packages_are_none),
 	};
 

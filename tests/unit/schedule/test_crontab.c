@@ -73,6 +73,44 @@ test_comments_and_empty_lines_are_nothing(void **state)
 }
 
 static void
+test_a_file_has_no_more_than_256_variables(void **state)
+{
+	struct strbuf text auto_strbuf = STRBUF_INIT, b auto_strbuf = STRBUF_INIT;
+
+	for (unsigned i = 0; i < 100000; i++)
+		strbuf_addf(&text, "A%u=\n", i);
+	strbuf_add(&text, "A7=seven\n");
+	assert_int_equal(crontab_read((struct span) { text.p, text.len }, false, &ops, &b), 0);
+	assert_string_equal(b.p, "257:1: more than 256 variables: those that are new from here on are not set\n");
+	strbuf_add(&text, "@daily x\n");
+	assert_int_equal(crontab_read((struct span) { text.p, text.len }, false, &ops, &b), 0);
+	assert_non_null(strstr(b.p, " {A6=} {A7=seven} {A8=} "));
+	assert_non_null(strstr(b.p, " {A255=}\n"));
+}
+
+static int
+count_lines_cb(void *data, const struct crontab_entry *entry)
+{
+	*(size_t *) data = strv_len(entry->input);
+	return 0;
+}
+
+static void
+test_a_line_may_have_nothing_but_percent_signs(void **state)
+{
+	static const struct crontab_ops counting = { count_lines_cb, fault_cb };
+	char *text = malloc(500000);
+	size_t n = 0;
+
+	assert_non_null(text);
+	memset(text, '%', 500000);
+	memcpy(text, "@daily x", 8);
+	assert_int_equal(crontab_read((struct span) { text, 500000 }, false, &counting, &n), 0);
+	assert_int_equal(n, 500000 - 8);
+	free(text);
+}
+
+static void
 test_variables_count_for_what_is_below(void **state)
 {
 	check("@daily a\nA=1\n@daily b\nB = two words  \nA=3\n@daily c\n", false,
@@ -150,6 +188,8 @@ main(void)
 		cmocka_unit_test(test_lines_of_users_have_none),
 		cmocka_unit_test(test_comments_and_empty_lines_are_nothing),
 		cmocka_unit_test(test_variables_count_for_what_is_below),
+		cmocka_unit_test(test_a_file_has_no_more_than_256_variables),
+		cmocka_unit_test(test_a_line_may_have_nothing_but_percent_signs),
 		cmocka_unit_test(test_variables_that_mean_nothing_are_told),
 		cmocka_unit_test(test_percent_signs_part_lines_of_input),
 		cmocka_unit_test(test_bad_lines_are_told_and_the_others_go_on),
