@@ -169,12 +169,15 @@ event_cb(struct bridge *bridge, void *data, const char *name, char *const *env)
 {
 	struct time_bridge *tb = data;
 
-	if (!tb->running || strcmp(name, SCHEDULE_EVENT) == 0)
+	if (strcmp(name, SCHEDULE_EVENT) == 0)
 		return;
+	/* Also while it is not known yet what the jobs ask for: it comes but once. */
 	if (strcmp(name, "filesystem") == 0) {
 		read_durable(tb);
-		time_crontab_read(tb->crontab);
+		time_crontab_mounted(tb->crontab);
 	}
+	if (!tb->running)
+		return;
 	time_wants_event(tb, name, env);
 	time_emit_pending(tb, name, env);
 	go_on(tb);

@@ -64,8 +64,8 @@ struct time_crontab *time_crontab_new(struct time_bridge *tb, struct error *err)
 struct time_crontab *time_crontab_free(struct time_crontab *crontab); /* takes NULL, returns NULL */
 /* Have the jobs that were made first come to be timers, or are there none? */
 bool time_crontab_is_known(struct time_crontab *crontab);
-/* Files may be there now that were not. Takes NULL. */
-void time_crontab_read(struct time_crontab *crontab);
+/* All file systems are there now, and with them maybe crontabs that were not. */
+void time_crontab_mounted(struct time_crontab *crontab);
 
 /* The value of KEY in the environment; NULL: it has none. */
 const char *time_env(char *const *env, const char *key);

@@ -12,6 +12,9 @@
 
 #define SETTLE_USEC 200000 /* several changes at once are one */
 #define LOOK_SEC 2         /* init has seen the jobs by then, or will not */
+/* init answers in turn. When it first says that it knows the job, we have asked what the job asks for; the next two answers
+   come behind those that tell, see ask_properties() and ask_details() of scan.c. */
+#define ANSWERS 3
 #define WATCHED (IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_ONLYDIR)
 
 struct time_crontab {
@@ -20,6 +23,8 @@ struct time_crontab {
 	int watch_fd;
 	struct event *watch, *settle, *look; /* owned */
 	bool known;    /* init has seen the jobs that were made first, or will not */
+	bool mounted;  /* all file systems are there, as init told */
+	unsigned answers; /* how often it has said that it knows the last job */
 	bool reloaded; /* init has been told to look at all its files */
 };
 
@@ -46,14 +51,24 @@ reloaded_cb(void *data, DBusMessage *reply)
 		look_later(data);
 }
 
+static void ask(struct time_crontab *c);
+
 static void
 found_cb(void *data, DBusMessage *reply)
 {
 	struct time_crontab *c = data;
 	DBusMessage *message;
 
-	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR)
+	if (dbus_message_get_type(reply) != DBUS_MESSAGE_TYPE_ERROR) {
+		/* A job that has no timer by now will have none, and is not waited for. */
+		if (++c->answers < ANSWERS)
+			ask(c);
+		else if (c->tb->running)
+			c->known = c->tb->timers.settled = true;
+		else
+			look_later(c);
 		return;
+	}
 	if (c->reloaded) {
 		c->known = c->tb->timers.settled = true;
 		log_warn("init reads no jobs in %s: those of crontabs do not run", c->crontabs.folder);
@@ -67,9 +82,8 @@ found_cb(void *data, DBusMessage *reply)
 
 /* Ask for the one that was made last. */
 static void
-look_cb(evutil_socket_t fd, short what, void *data)
+ask(struct time_crontab *c)
 {
-	struct time_crontab *c = data;
 	size_t n = strv_len(c->crontabs.jobs);
 	DBusMessage *message;
 
@@ -83,6 +97,15 @@ look_cb(evutil_socket_t fd, short what, void *data)
 	/* Without a connection nothing need be asked: an init that comes back has read its files. */
 	if (bridge_call(c->tb->bridge, message, found_cb, c, NULL) == -ENOMEM)
 		log_error("Out of memory: init may not see the jobs of crontabs");
+}
+
+static void
+look_cb(evutil_socket_t fd, short what, void *data)
+{
+	struct time_crontab *c = data;
+
+	c->answers = 0;
+	ask(c);
 }
 
 /* -- reading ------------------------------------------------------------------------------ */
@@ -110,8 +133,9 @@ watch_all(const struct time_crontab *c)
 		watch_path(c, *path);
 }
 
-void
-time_crontab_read(struct time_crontab *c)
+/* True: there are other jobs now. */
+static bool
+read_all(struct time_crontab *c)
 {
 	bool changed = false;
 	int r;
@@ -123,16 +147,26 @@ time_crontab_read(struct time_crontab *c)
 	if (r == -ENOMEM)
 		log_error("Out of memory: crontabs are not read");
 	if (!changed)
-		return;
+		return false;
 	log_info("%zu jobs of crontabs", strv_len(c->crontabs.jobs));
 	c->reloaded = false;
 	look_later(c);
+	return true;
+}
+
+void
+time_crontab_mounted(struct time_crontab *c)
+{
+	/* What lay on them belongs to the start, as if it had been read with the rest: its @reboot is still to come. */
+	if (read_all(c) && !c->mounted)
+		c->known = c->tb->timers.settled = false;
+	c->mounted = true;
 }
 
 static void
 settle_cb(evutil_socket_t fd, short what, void *data)
 {
-	time_crontab_read(data);
+	(void) read_all(data);
 }
 
 static void
@@ -210,7 +244,8 @@ time_crontab_new(struct time_bridge *tb, struct error *err)
 		return time_crontab_free(c);
 	}
 	/* Also without crontabs: there may have been some the last time. */
-	time_crontab_read(c);
+	if (!read_all(c))
+		look_later(c);
 	return c;
 }
 

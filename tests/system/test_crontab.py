@@ -14,7 +14,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "helpers"))
 
-from clock import BRIDGE, INIT, LIMIT, needs_init, session, start, wait_for  # noqa: E402,F401
+from clock import BRIDGE, INIT, LIMIT, add_job, event, got, needs_init, session, start, wait_for  # noqa: E402,F401
 from fake_init import FakeInit, Job  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not BRIDGE.exists(), reason="the bridges are not built")
@@ -134,3 +134,62 @@ def test_a_crontab_that_others_may_write_is_not_heeded(start, tmp_path, folder):
         assert jobs_in(folder) == {}
         crontab.chmod(0o644)
         wait_for(lambda: len(jobs_in(folder)) == 1, "the job")
+
+
+# ---- what belongs to the start ----
+
+def reboot_job(name):
+    return Job(name, start_on=[["time", "CRON=@reboot"]])
+
+
+def appears(folder, init):
+    """The job that was made, which init takes."""
+    name, = wait_for(lambda: list(jobs_in(folder)), "the job")
+    add_job(init, reboot_job(name))
+
+
+def test_reboot_of_crontabs_that_are_mounted_later(start, tmp_path, folder):
+    spool = tmp_path / "var" / "spool"
+    with FakeInit([Job("other")]) as init:
+        bridge = start(init, "--crontab", str(spool / "tab"), "--runtime-dir", str(tmp_path / "run"))
+        # What is there now is known, so that who comes later comes late; nothing is watched, as the folders are not there.
+        spool.mkdir(parents=True)
+        (spool / "tab").write_text("@reboot x\n")
+        event(init, "filesystem")
+        appears(folder, init)
+        wait_for(lambda: [e["CRON"] for e in got(init)] == ["@reboot"], lambda: bridge.log)
+        # The second time it is no longer the start.
+        (spool / "tab").write_text("@reboot x\n@daily y\n")
+        event(init, "filesystem")
+        wait_for(lambda: len(jobs_in(folder)) == 2, "the other job")
+        add_job(init, reboot_job("late"))
+        add_job(init, Job("now", start_on=[["time", "EVERY=1", "COUNT=1"]]))
+        wait_for(lambda: len(got(init)) == 2, lambda: bridge.log)
+        assert "EVERY" in got(init)[1]
+
+
+def test_file_systems_that_come_before_the_jobs_are_known(start, tmp_path, folder):
+    spool = tmp_path / "var" / "spool"
+
+    def mount(init, message):
+        spool.mkdir(parents=True)
+        (spool / "tab").write_text("@reboot x\n")
+        event(init, "filesystem")
+    with FakeInit([Job("other")], hooks={"GetAllJobs": mount}) as init:
+        bridge = start(init, "--crontab", str(spool / "tab"), "--runtime-dir", str(tmp_path / "run"))
+        appears(folder, init)
+        wait_for(lambda: [e["CRON"] for e in got(init)] == ["@reboot"], lambda: bridge.log)
+
+
+def test_a_job_without_a_timer_does_not_keep_the_start_open(start, tmp_path, folder):
+    crontab = tmp_path / "tab"
+    crontab.write_text("@daily x\n@daily y\n")
+    with FakeInit([Job("other")]) as init:
+        bridge = start(init, "--crontab", str(crontab), "--runtime-dir", str(tmp_path / "run"))
+        for name in jobs_in(folder):
+            add_job(init, Job(name))  # init knows it, and it asks for no time
+        wait_for(lambda: len([call for call in init.calls if call[1] == "GetJobByName"]) >= 3, "three answers")
+        add_job(init, reboot_job("late"))
+        add_job(init, Job("now", start_on=[["time", "EVERY=1", "COUNT=1"]]))
+        wait_for(lambda: got(init), lambda: bridge.log)
+        assert ["EVERY" in e for e in got(init)] == [True]
