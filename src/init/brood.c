@@ -28,7 +28,7 @@ brood_note(struct init *init, const struct brood *b)
 	char *const list[] = { b->job, b->instance, NULL };
 	struct note note = { .kind = NOTE_BROOD, .id = b->id, .text = b->leaf, .list = (char **) (uintptr_t) list };
 
-	if (u64v_add(&note.numbers, b->outside ? 1 : 0) < 0)
+	if (u64v_add(&note.numbers, (b->outside ? BROOD_OUTSIDE : 0) | (b->killed ? BROOD_KILLED : 0)) < 0)
 		return;
 	for (size_t i = 0; i < b->sessions.n; i++)
 		if (u64v_add(&note.numbers, b->sessions.p[i]) < 0)

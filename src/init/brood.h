@@ -7,6 +7,9 @@
 
 #include "init/init.h"
 
+#define BROOD_OUTSIDE 1u /* bits of the first number of its note */
+#define BROOD_KILLED 2u
+
 struct brood {
 	struct brood *prev, *next;
 	uint64_t id;
@@ -14,6 +17,7 @@ struct brood {
 	char *key;	      /* owned: of both */
 	char *leaf;	      /* owned: name of its group in the base; NULL: it has none */
 	bool outside;	      /* some of its processes are not in it */
+	bool killed;	      /* its group by the kernel: it must be made anew before anybody else is put into it */
 	bool watched;	      /* the watch tells when nobody is in it any more */
 	struct u64v sessions; /* of those that are not in a group */
 	struct proc *procs;   /* those init knows */

@@ -225,20 +225,46 @@ attach(struct proc *p, struct brood *b)
 	b->due = 0;
 }
 
+/*
+ * Make the group if it is not there, for somebody may have cleared away. One that was killed is made anew: recent Linux
+ * (seen with 6.18) kills at birth whoever clone3 puts into a group that has ever been. 0, or a negative errno: nobody can
+ * be put there.
+ */
+static int
+see_to_leaf(struct init *init, struct brood *b)
+{
+	struct strays *s = init->strays;
+	int r = b->killed ? cgroup_remove(s->base, b->leaf) : 0;
+
+	if (r == 0)
+		r = cgroup_make(s->base, b->leaf);
+	if (r == -EEXIST)
+		return 0;
+	if (r < 0) {
+		log_debug("%s has no control group: %s", b->job, strerror(-r));
+		return r;
+	}
+	b->watched = false;
+	if (b->killed) {
+		b->killed = false;
+		brood_note(init, b);
+	}
+	return 0;
+}
+
 char *
 strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls)
 {
 	struct strays *s = p->init->strays;
-	int r;
+	struct brood *b;
 
 	attach(p, brood_for(p->init, e, cls));
-	if (p->brood == NULL || p->brood->leaf == NULL)
+	b = p->brood;
+	if (b == NULL || b->leaf == NULL)
 		return NULL;
-	/* Somebody may have cleared away. */
-	r = cgroup_make(s->base, p->brood->leaf);
-	if (r < 0 && r != -EEXIST)
-		log_debug("%s has no control group: %s", p->brood->job, strerror(-r));
-	return str_printf("%s/%s", s->path, p->brood->leaf);
+	if (see_to_leaf(p->init, b) < 0 && b->killed)
+		return NULL;
+	return str_printf("%s/%s", s->path, b->leaf);
 }
 
 void
@@ -246,7 +272,7 @@ strays_made(struct proc *p, bool outside)
 {
 	struct brood *b = p->brood;
 
-	if (b == NULL || (b->leaf != NULL && !outside))
+	if (b == NULL || (b->leaf != NULL && !outside && !b->killed))
 		return;
 	b->outside = b->outside || b->leaf != NULL;
 	if (u64v_add(&b->sessions, (uint64_t) p->pid) == 0)
@@ -462,8 +488,11 @@ strays_effect(struct init *init, const struct effect_strays *e)
 	if (b != NULL) {
 		brood_signal(init, b, e->session, e->signal);
 		/* Whoever forks faster than we look is caught by the kernel. */
-		if (e->sweep != 0 && e->signal == SIGKILL && b->leaf != NULL)
+		if (e->sweep != 0 && e->signal == SIGKILL && b->leaf != NULL) {
+			b->killed = true;
+			brood_note(init, b); /* first: a successor must know */
 			(void) !cgroup_kill(init->strays->base, b->leaf);
+		}
 	}
 	if (e->sweep == 0)
 		return;
@@ -506,7 +535,8 @@ load_brood(struct init *init, const struct note *note)
 		if (b->leaf == NULL || map_put(&s->by_leaf, b->leaf, b) < 0)
 			return -ENOMEM;
 	}
-	b->outside = note_number(note, 0) != 0;
+	b->outside = (note_number(note, 0) & BROOD_OUTSIDE) != 0;
+	b->killed = (note_number(note, 0) & BROOD_KILLED) != 0;
 	b->sessions.n = 0;
 	for (size_t i = 1; i < note->numbers.n; i++)
 		if (u64v_add(&b->sessions, note->numbers.p[i]) < 0)

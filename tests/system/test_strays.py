@@ -254,6 +254,18 @@ def test_what_is_left_of_a_main_that_died_is_ended_before_the_next(either):
     assert new != side and not is_alive(side) and is_alive(new)
 
 
+def test_the_next_main_lives_where_what_was_left_had_to_be_killed(either):
+    """Recent Linux kills whoever is born into a control group that was ever killed as a whole."""
+    make(either, "web", SIDE, "kill mode tree\nkill timeout 1\nrespawn", does="trap \\\"\\\" TERM; ")
+    either.ctl("start", "web")
+    for _ in range(2):
+        side, main = noted(either, "side"), either.pid_of("web")
+        (either.path / "side").unlink()
+        os.kill(main, signal.SIGKILL)
+        new = noted(either, "side")
+        assert new != side and not is_alive(side) and is_alive(new) and either.pid_of("web") != main
+
+
 def test_what_pre_start_leaves_is_ended_with_it(either):
     body = SIDE.format(path=either.path, does="")
     either.job("web", f"kill mode tree\npre-start script\n{body}until [ -s {either.path}/side ]; do sleep 0.02; done\nend script\nexec sleep 1000\n")
