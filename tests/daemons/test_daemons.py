@@ -46,7 +46,7 @@ user www-data; worker_processes 2; pid /run/nginx.pid; error_log /var/log/nginx/
 http { access_log off; server { listen 80; location / { return 200 "it is nginx"; } } }
 """}, prepare="mkdir -p /var/log/nginx /var/lib/nginx"),
     Daemon("memcached", "memcached",
-           "expect daemon\nexec /usr/bin/memcached -d -u nobody -P /run/memcached/pid -l 127.0.0.1\n",
+           "expect fork\nexec /usr/bin/memcached -d -u nobody -P /run/memcached/pid -l 127.0.0.1\n",
            ports=("tcp 11211",), ask=("tcp 11211", "version\\r\\n", "VERSION 1."), pidfile="/run/memcached/pid",
            prepare="install -d -o nobody /run/memcached"),
     Daemon("redis", "redis-server",
@@ -293,7 +293,7 @@ def main_of(place, daemon):
 
     def why():
         return (f"{daemon.name} to listen; {place.machine.status(daemon.name)}, {[place.listeners(p) for p in daemon.ports]},"
-                f" {place.machine.log_of(daemon.name)}, {place.machine.messages()[-2000:]}")
+                f" {place.machine.log_of(daemon.name)}, {place.machine.kmsg()[-2000:]}")
 
     try:
         pid = wait_for(serves, "it")
@@ -323,13 +323,17 @@ def test_life(place, daemon):
     machine.job(daemon.name, f"respawn\nconsole log\n{daemon.job}")
     machine.wait_job(daemon.name)
     done = machine.command(INITCTL, "start", daemon.name, timeout=120)
-    assert done.returncode == 0, done.stderr + machine.log_of(daemon.name) + machine.messages()
+    assert done.returncode == 0, done.stderr + machine.log_of(daemon.name) + machine.kmsg()
     first = main_of(place, daemon)
     machine.command("kill", "-KILL", str(first))
-    wait_for(lambda: running(place, daemon) not in (None, first), "another pid")
+    try:
+        wait_for(lambda: running(place, daemon) not in (None, first), "another pid")
+    except AssertionError:
+        raise AssertionError(f"{first} killed: {machine.status(daemon.name)}\n{machine.log_of(daemon.name)}\n{machine.kmsg()}\n"
+                             f"{place.sh('ps -eo pid,ppid,pgid,sid,stat,wchan,args')}") from None
     second = main_of(place, daemon)
     assert second != first
     assert machine.ctl("stop", daemon.name) == f"{daemon.name} stop/waiting\n"
     left = lambda: {pid: (folder / "cmdline").read_bytes() for pid, folder in place.processes().items() if pid not in before}  # noqa: E731
     assert left() == {}
-    assert "it should say" not in machine.messages() and "less often than expected" not in machine.messages()
+    assert "it should say" not in machine.kmsg() and "less often than expected" not in machine.kmsg()
