@@ -32,8 +32,11 @@ try_again(const struct link *link)
 {
 	const struct timeval pause = { 0, SHORT_PAUSE_USEC };
 
-	if (event_add(link->again, &pause) < 0)
-		event_active(link->again, EV_TIMEOUT, 0);
+	if (event_add(link->again, &pause) == 0)
+		return;
+	/* Nobody can be served without memory: nobody waits for longer than it lasts. */
+	(void) usleep(SHORT_PAUSE_USEC);
+	event_active(link->again, EV_TIMEOUT, 0);
 }
 
 /* Wait for room in the socket while something is queued. */

@@ -34,7 +34,7 @@ struct loop_timer {
 	struct loop *loop; /* borrowed */
 	struct event event;
 	usec_t due;
-	bool set;
+	bool set, starved; /* starved: set, but the library had no memory for it */
 	loop_timer_fn fn;
 	void *data; /* borrowed */
 };
@@ -44,6 +44,7 @@ struct loop {
 	struct loop_fd *fds;
 	struct loop_timer *timers;
 	struct loop_timer *limit; /* ends a wait */
+	bool starved;		  /* some timer is */
 };
 
 /* Where libevent's fatal callback, which must not return, goes to. */
@@ -209,11 +210,9 @@ timer_add(struct loop_timer *timer)
 	struct timeval tv = { (time_t) (left / USEC_PER_SEC), (suseconds_t) (left % USEC_PER_SEC) };
 
 	timer->set = true;
-	if (event_add(&timer->event, &tv) == 0)
-		return;
-	/* There is no memory for a place in the row: it looks itself, in each turn, whether its time has come. */
-	(void) usleep(WANT_PAUSE);
-	event_active(&timer->event, EV_TIMEOUT, 0);
+	/* Without memory for a place in the row it is looked at in each turn. */
+	timer->starved = event_add(&timer->event, &tv) < 0;
+	timer->loop->starved = timer->loop->starved || timer->starved;
 }
 
 static void
@@ -262,7 +261,7 @@ loop_timer_cancel(struct loop_timer *timer)
 {
 	if (timer->set)
 		(void) event_del(&timer->event);
-	timer->set = false;
+	timer->set = timer->starved = false;
 }
 
 bool
@@ -333,6 +332,27 @@ run_base(struct event_base *base, int flags)
 	return r >= 0 ? 0 : -EIO;
 }
 
+/* Timers that found no memory: those that are due come in this turn, others try again. True while some are left. */
+static bool
+feed_starved(struct loop *loop)
+{
+	usec_t now = clock_now();
+	struct loop_timer *timer;
+
+	loop->starved = false;
+	DL_FOREACH(loop->timers, timer) {
+		if (!timer->starved)
+			continue;
+		if (timer->due > now) {
+			timer_add(timer);
+			continue;
+		}
+		timer->starved = false;
+		event_active(&timer->event, EV_TIMEOUT, 0);
+	}
+	return loop->starved;
+}
+
 int
 loop_run_once(struct loop *loop, usec_t timeout)
 {
@@ -348,6 +368,10 @@ loop_run_once(struct loop *loop, usec_t timeout)
 			loop_timer_set(loop->limit, clock_now() + timeout);
 		else
 			flags |= EVLOOP_NONBLOCK;
+	}
+	if (loop->starved && feed_starved(loop)) {
+		flags |= EVLOOP_NONBLOCK;
+		(void) usleep(WANT_PAUSE);
 	}
 	r = run_base(loop->base, flags);
 	if (loop->limit != NULL)

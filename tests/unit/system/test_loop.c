@@ -17,6 +17,17 @@ __lsan_default_suppressions(void)
 	return "leak:event_base_new_with_config\nleak:event_add";
 }
 
+int __real_event_add(struct event *event, const struct timeval *timeout);
+int __wrap_event_add(struct event *event, const struct timeval *timeout);
+
+static bool no_room; /* for timers in libevent */
+
+int
+__wrap_event_add(struct event *event, const struct timeval *timeout)
+{
+	return no_room && timeout != NULL ? -1 : __real_event_add(event, timeout);
+}
+
 struct counter {
 	struct loop *loop;
 	struct loop_fd *source;
@@ -146,6 +157,40 @@ timers_fire_once_and_never_early(void **state)
 	(void) loop_free(loop);
 }
 
+/* A timer that can't even be put in its row is due all the same, and holds up nothing until then. */
+static void
+timers_do_without_memory(void **state)
+{
+	struct loop *loop = loop_new();
+	struct counter c = { .loop = loop }, far = { .loop = loop };
+	struct loop_timer *t = loop_timer_new(loop, timer_cb, &c), *later = loop_timer_new(loop, timer_cb, &far);
+	struct counter heard = { .loop = loop };
+	usec_t due = clock_now() + 3000;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	heard.fd = fds[0];
+	heard.source = loop_fd_new(loop, fds[0], LOOP_READ, read_cb, &heard);
+	no_room = true;
+	loop_timer_set(later, clock_now() + USEC_PER_SEC * 1000);
+	loop_timer_set(t, due);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	turn_until(loop, &heard.calls, 1);
+	turn_until(loop, &c.calls, 1);
+	no_room = false;
+	assert_true(c.at >= due);
+	assert_int_equal(far.calls, 0);
+	assert_true(loop_timer_is_set(later));
+	loop_timer_set(later, 0);
+	turn_until(loop, &far.calls, 1);
+	heard.source = loop_fd_free(heard.source);
+	(void) loop_timer_free(t);
+	(void) loop_timer_free(later);
+	(void) close(fds[0]);
+	(void) close(fds[1]);
+	(void) loop_free(loop);
+}
+
 /* The base is gone under the loop: all sources go on with a new one. */
 static void
 broken_base_is_replaced(void **state)
@@ -178,6 +223,7 @@ main(void)
 		cmocka_unit_test(descriptors_are_heard),
 		cmocka_unit_test(source_may_go_in_its_callback),
 		cmocka_unit_test(timers_fire_once_and_never_early),
+		cmocka_unit_test(timers_do_without_memory),
 		cmocka_unit_test(broken_base_is_replaced),
 	};
 
