@@ -15,11 +15,21 @@
 /* Where the description of an option begins, counted from 0. */
 #define HELP_COLUMN 30
 
+static void (*undo_at_nomem)(void);
+
+void
+tool_undo_at_nomem(void (*undo)(void))
+{
+	undo_at_nomem = undo;
+}
+
 _Noreturn void
 tool_nomem(void)
 {
 	static const char text[] = "Out of memory\n";
 
+	if (undo_at_nomem)
+		undo_at_nomem();
 	(void) !write(STDERR_FILENO, text, sizeof(text) - 1);
 	_exit(EXIT_FAILURE);
 }

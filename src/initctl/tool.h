@@ -56,6 +56,9 @@ void tool_add_visible(struct strbuf *b, const char *text);
 /* Close stdout; turns `status` into a failure, with a message, if something could not be written. */
 int tool_finish(const struct tool *tool, int status);
 
+/* Say so, and end the program. */
 _Noreturn void tool_nomem(void);
+/* What tool_nomem() does first, so that a terminal is left in order; NULL: nothing. */
+void tool_undo_at_nomem(void (*undo)(void));
 /* `text` itself, which an allocation gave; does not return when that failed. */
 char *tool_must(char *text);

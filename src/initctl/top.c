@@ -267,14 +267,30 @@ struct top {
 	double delay;	    /* seconds */
 	unsigned long left; /* pictures to show; 0: until somebody says so */
 	bool screen;
+	sigset_t mask; /* while it waits: a new size of the window that came before is not missed */
 };
 
-static volatile sig_atomic_t interrupted;
+/* The terminal as it was; `on_screen`: it is not so now. */
+static struct termios terminal;
+static volatile sig_atomic_t on_screen;
 
+/* Put the terminal in order. A signal handler may do all this. */
 static void
-interrupt_cb(int number unused)
+leave_screen(void)
 {
-	interrupted = 1;
+	if (!on_screen)
+		return;
+	(void) !write(STDOUT_FILENO, SCREEN_END, strlen(SCREEN_END));
+	(void) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+	on_screen = 0;
+}
+
+/* At any time: init may not answer for long, and there is nothing else to undo. */
+static void
+end_cb(int number unused)
+{
+	leave_screen();
+	_exit(EXIT_SUCCESS);
 }
 
 static void
@@ -297,11 +313,13 @@ show(struct top *top)
 	for (size_t i = 0; r == 0 && jobs[i]; i++)
 		r = add_job(top->ctl, &rows, jobs[i], &err);
 	if (r < 0) {
+		leave_screen();
 		rows_deinit(&rows);
 		return initctl_failed(top->ctl, &err);
 	}
 	r = procs_read(&now);
 	if (r < 0) {
+		leave_screen();
 		tool_error(&top->ctl->tool, _("Unable to see what processes use: %s"), strerror(-r));
 		status = EXIT_FAILURE;
 	} else {
@@ -332,16 +350,18 @@ static bool
 pause_for_keys(struct top *top)
 {
 	struct pollfd fd = { .fd = top->screen ? STDIN_FILENO : -1, .events = POLLIN };
+	struct timespec delay = { .tv_sec = (time_t) top->delay };
 	char key;
 
-	if (poll(&fd, 1, (int) (top->delay * 1000)) <= 0)
-		return !interrupted; /* time is over, or the window has another size */
+	delay.tv_nsec = (long) ((top->delay - (double) delay.tv_sec) * USEC_PER_SEC) * 1000;
+	if (ppoll(&fd, 1, &delay, &top->mask) <= 0)
+		return true; /* time is over, or the window has another size */
 	if (read(STDIN_FILENO, &key, 1) != 1 || key == 'q' || key == 'Q')
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(orders); i++)
 		if (orders[i].key == key)
 			top->order = &orders[i];
-	return !interrupted;
+	return true;
 }
 
 static int
@@ -351,31 +371,41 @@ watch(struct top *top)
 
 	do
 		status = show(top);
-	while (status == EXIT_SUCCESS && !ferror(stdout) && !interrupted && (top->left == 0 || --top->left > 0) &&
-	       pause_for_keys(top));
+	while (status == EXIT_SUCCESS && !ferror(stdout) && (top->left == 0 || --top->left > 0) && pause_for_keys(top));
 	return status;
 }
+
+static const int endings[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 
 /* The same on a screen of its own; the terminal is as it was afterwards. */
 static int
 watch_on_screen(struct top *top)
 {
-	struct termios old, raw;
+	const struct sigaction end = { .sa_handler = end_cb }, resize = { .sa_handler = resize_cb };
+	struct termios raw;
+	sigset_t resized;
 	int status;
 
-	if (tcgetattr(STDIN_FILENO, &old) < 0) {
+	if (tcgetattr(STDIN_FILENO, &terminal) < 0) {
 		tool_error(&top->ctl->tool, "%s", strerror(errno));
 		return EXIT_FAILURE;
 	}
-	raw = old;
+	(void) sigemptyset(&resized);
+	(void) sigaddset(&resized, SIGWINCH);
+	(void) sigprocmask(SIG_BLOCK, &resized, NULL);
+	(void) sigaction(SIGWINCH, &resize, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		(void) sigaction(endings[i], &end, NULL);
+	tool_undo_at_nomem(leave_screen);
+	on_screen = 1;
+	raw = terminal;
 	raw.c_lflag &= ~(tcflag_t) (ICANON | ECHO);
 	raw.c_cc[VSUSP] = _POSIX_VDISABLE; /* nobody would put the screen in order */
 	(void) tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 	(void) fputs(SCREEN_BEGIN, stdout);
-	status = watch(top);
-	(void) fputs(SCREEN_END, stdout);
 	(void) fflush(stdout);
-	(void) tcsetattr(STDIN_FILENO, TCSADRAIN, &old);
+	status = watch(top);
+	leave_screen();
 	return status;
 }
 
@@ -409,7 +439,6 @@ read_options(struct top *top)
 static int
 run(struct initctl *ctl, char *const *operands unused)
 {
-	const struct sigaction interrupt = { .sa_handler = interrupt_cb }, resize = { .sa_handler = resize_cb };
 	struct top top = { .ctl = ctl };
 	int status = read_options(&top);
 
@@ -420,9 +449,8 @@ run(struct initctl *ctl, char *const *operands unused)
 	top.screen = !ctl->json && ctl->tool.level != TOOL_QUIET && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 	if (!top.screen && !ctl->count)
 		top.left = 1;
-	(void) sigaction(SIGINT, &interrupt, NULL);
-	(void) sigaction(SIGTERM, &interrupt, NULL);
-	(void) sigaction(SIGWINCH, &resize, NULL);
+	(void) sigprocmask(SIG_SETMASK, NULL, &top.mask);
+	(void) sigdelset(&top.mask, SIGWINCH);
 	status = top.screen ? watch_on_screen(&top) : watch(&top);
 	procs_deinit(&top.before);
 	return status;

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """initctl tree, top and graph: what starts what, and what it uses."""
 
+import fcntl
 import json
 import os
 import pty
+import resource
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import termios
 import time
@@ -14,7 +17,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from conftest import INITCTL, LIMIT, wait_for
+from conftest import INITCTL, LIMIT, process_state, wait_for
 
 SLEEP = "exec sleep 1000\n"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -141,30 +144,89 @@ def read_until(fd, wanted, limit=LIMIT):
     return text
 
 
-def test_top_on_a_terminal_takes_keys_and_leaves_it_in_order(session):
-    session.job("web", SLEEP)
-    session.wait_job("web")
-    session.ctl("start", "web")
-    for end in ("key", "signal"):
-        master, slave = pty.openpty()
-        try:
-            before = termios.tcgetattr(slave)
-            top = subprocess.Popen([INITCTL, "top", "-d", "3600"], stdin=slave, stdout=slave, stderr=slave,
-                                   env={**os.environ, "UPSTART_SESSION": session.address})
-            read_until(master, b"web\r\n")
-            assert termios.tcgetattr(slave)[3] & termios.ICANON == 0
-            os.write(master, b"n")  # a key draws anew, long before it is time
-            read_until(master, b"web\r\n")
-            if end == "key":
-                os.write(master, b"q")
-            else:
-                top.send_signal(signal.SIGTERM)
-            read_until(master, b"\033[?1049l")
-            assert top.wait(timeout=LIMIT) == 0
-            assert termios.tcgetattr(slave) == before
-        finally:
-            os.close(master)
-            os.close(slave)
+class Screen:
+    """`initctl top` on a terminal of its own, which has shown its first picture."""
+
+    def __init__(self, session):
+        session.job("web", SLEEP)
+        session.wait_job("web")
+        session.ctl("start", "web")
+        self.master, self.slave = pty.openpty()
+        self.before = termios.tcgetattr(self.slave)
+        self.top = subprocess.Popen([INITCTL, "top", "-d", "3600"], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                    env={**os.environ, "UPSTART_SESSION": session.address})
+        read_until(self.master, b"web\r\n")
+        assert termios.tcgetattr(self.slave)[3] & termios.ICANON == 0
+
+    def close(self):
+        self.top.kill()
+        self.top.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+    def press(self, key):
+        """What has been typed is read."""
+        os.write(self.master, key)
+        wait_for(lambda: struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"1234"))[0] == 0, "the key to be read")
+
+    def assert_end(self, status, text=b""):
+        """It ends, and the terminal is in order; the text comes when it is."""
+        seen = read_until(self.master, b"\033[?1049l")
+        seen = seen[seen.index(b"\033[?1049l"):]
+        if text not in seen:
+            read_until(self.master, text)
+        assert self.top.wait(timeout=LIMIT) == status
+        assert termios.tcgetattr(self.slave) == self.before
+
+
+@pytest.fixture
+def screen(session):
+    screen = Screen(session)
+    yield screen
+    screen.close()
+
+
+def test_top_on_a_terminal_takes_keys_and_leaves_it_in_order(screen):
+    os.write(screen.master, b"n")  # a key draws anew, long before it is time
+    read_until(screen.master, b"web\r\n")
+    os.write(screen.master, b"q")
+    screen.assert_end(0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
+def test_top_on_a_terminal_is_ended_by_signals(screen, number):
+    screen.top.send_signal(number)
+    screen.assert_end(0)
+
+
+def test_top_is_ended_by_a_signal_while_init_does_not_answer(session, screen):
+    control = session.wait_servants()["upstart-control"]
+    os.kill(control, signal.SIGSTOP)
+    try:
+        wait_for(lambda: process_state(control) == "T", "it to be stopped")
+        screen.press(b"n")
+        screen.top.send_signal(signal.SIGINT)
+        screen.assert_end(0)
+    finally:
+        os.kill(control, signal.SIGCONT)
+
+
+def test_top_shows_a_new_size_at_once(screen):
+    fcntl.ioctl(screen.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    screen.top.send_signal(signal.SIGWINCH)  # it is not its controlling terminal
+    read_until(screen.master, b"web\r\n")
+
+
+def test_top_tells_errors_when_the_terminal_is_in_order(screen):
+    resource.prlimit(screen.top.pid, resource.RLIMIT_NOFILE, (3, 3))
+    screen.press(b"n")
+    screen.assert_end(1, b"Unable to see what processes use")
+
+
+def test_top_tells_of_a_lost_init_when_the_terminal_is_in_order(session, screen):
+    session.kill_all()
+    screen.press(b"n")
+    screen.assert_end(1, b"initctl: ")
 
 
 # ---- graph ----
@@ -210,13 +272,16 @@ def test_graph_as_svg_of_what_xml_forbids(session):
 
 
 def test_numbers_have_a_point_in_every_locale(machine):
-    made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", machine.path / "de_DE.UTF-8"], capture_output=True, text=True) \
-        if shutil.which("localedef") else None
-    if not made or not (machine.path / "de_DE.UTF-8" / "LC_NUMERIC").exists():
+    source = machine.path / "comma"
+    source.write_text('LC_CTYPE\ncopy "POSIX"\nEND LC_CTYPE\n'
+                      'LC_NUMERIC\ndecimal_point "<U002C>"\nthousands_sep ""\ngrouping -1\nEND LC_NUMERIC\n')
+    if shutil.which("localedef"):
+        subprocess.run(["localedef", "-c", "-i", source, machine.path / "xx_XX"], capture_output=True, timeout=LIMIT)
+    if not (machine.path / "xx_XX" / "LC_NUMERIC").exists():
         pytest.skip("no locale with a decimal comma can be made here")
 
     def comma(*command):
-        return machine.command("env", f"LOCPATH={machine.path}", "LC_ALL=de_DE.UTF-8", *command)
+        return machine.command("env", f"LOCPATH={machine.path}", "LC_ALL=xx_XX", *command)
     assert comma("/usr/bin/printf", "%.1f", "1,5").stdout == "1,5"
     root = ElementTree.fromstring(comma(INITCTL, "graph", "--svg").stdout)
     places = [rect.get("x") for rect in root.iter(SVG + "rect") if rect.get("x")]
