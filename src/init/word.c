@@ -223,20 +223,15 @@ words_control_came(struct init *init)
 			tell_control(p);
 }
 
-/* Who may send the process a signal, or belongs to it, may speak for it. */
+/* Does it come from the main process, or from one of its session? */
 static bool
-may_speak(const struct proc *p, const struct msg_said *m)
+is_kin(const struct proc *p, pid_t pid)
 {
 	struct trace_task main, task;
-	uid_t uid;
 
-	if (m->uid == 0 || (uid_t) m->uid == getuid() || m->pid == p->pid)
-		return true;
-	if (process_user(p->pid, &uid) == 0 && uid == (uid_t) m->uid)
-		return true;
-	if (m->pid <= 0 || trace_look(p->pid, &main) < 0)
+	if (pid <= 0 || trace_look(p->pid, &main) < 0)
 		return false;
-	task.parent = m->pid;
+	task.parent = pid;
 	for (int i = 0; i < ANCESTORS_MAX && task.parent > 1 && task.parent != getpid(); i++) {
 		if (trace_look(task.parent, &task) < 0)
 			return false;
@@ -244,6 +239,32 @@ may_speak(const struct proc *p, const struct msg_said *m)
 			return true;
 	}
 	return false;
+}
+
+/* Who may send the process a signal, or belongs to it, may speak for it. */
+static bool
+may_speak(const struct proc *p, const struct msg_said *m)
+{
+	uid_t uid;
+
+	if (m->uid == 0 || (uid_t) m->uid == getuid() || m->pid == p->pid)
+		return true;
+	if (process_user(p->pid, &uid) == 0 && uid == (uid_t) m->uid)
+		return true;
+	return is_kin(p, m->pid);
+}
+
+/* The pid of whom it means by MAINPID=; 0 or less: of none. */
+static pid_t
+main_meant(const struct proc *p, const struct msg_said *m)
+{
+	pid_t pid = process_outer_pid(m->pid, m->main_pid);
+
+	if (pid != -ESRCH)
+		return pid;
+	/* Who said it is gone, and with it where the number is from. As main counts, a stranger would be a mistake. */
+	pid = process_outer_pid(p->pid, m->main_pid);
+	return is_kin(p, pid) ? pid : 0;
 }
 
 /* May that one be the main process? Not one of init's own, or of another job's. */
@@ -306,7 +327,7 @@ word_said(struct init *init, const struct msg_said *m, uint64_t number)
 	in.said.watchdog = at_most(m->watchdog);
 	in.said.extend = at_most(m->extend);
 	if ((m->what & SAID_MAIN) != 0 && m->main_pid > 0)
-		in.said.main_pid = process_outer_pid(m->pid, m->main_pid);
+		in.said.main_pid = main_meant(p, m);
 	if ((m->what & SAID_MAIN) != 0 && !may_be_main(init, p, m, in.said.main_pid)) {
 		if (in.said.main_pid != p->pid)
 			disbelieve(p, "names a main process that can't be", m);

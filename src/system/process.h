@@ -21,10 +21,14 @@ int must_check process_signal(pid_t pid, int pidfd, int signal);
 int must_check process_user(pid_t pid, uid_t *uid);
 
 /*
- * The pid, as we see it, of whom a process calls `inner`: `inner` itself where it is in our PID namespace, or is gone, or
- * nobody can tell; 0 when there is none of that number where it is.
+ * The pid, as we see it, of whom the process `who` calls `inner`: `inner` itself where that is in our PID namespace, or
+ * there are none; 0 when none of that number is found where it is; -ESRCH: `who` is gone; or another negative errno,
+ * when it can't be told. Never looks at more than a few processes: before Linux 6.11, `who`, its ancestors, and their
+ * children.
  */
 pid_t process_outer_pid(pid_t who, pid_t inner);
+/* What a process is called in its own PID namespace. A negative errno: as process_outer_pid(). */
+pid_t process_inner_pid(pid_t pid);
 
 /*
  * The file this program runs from; owned, absolute; NULL when nobody knows. `argv0` is how it was called. A

@@ -184,6 +184,60 @@ def test_a_word_from_inside_a_pid_namespace(session):
     assert pathlib.Path(f"/proc/{pid}/status").read_text().partition("\nNSpid:\t")[2].partition("\n")[0] == f"{pid}\t2"
 
 
+SAYS = ("import os, socket, sys\n"
+        "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect('\\0' + os.environ['NOTIFY_SOCKET'][1:])\n"
+        "s.send(f'READY=1\\nMAINPID={sys.argv[1]}'.encode())\n")
+
+
+def say_and_go(where, name):
+    """The job has its helper speak, which is gone before init hears it."""
+    where.ctl("start", "--no-wait", name)
+    where.wait_status(name, "start/spawned, process")
+    first = where.pid_of(name)
+    os.kill(where.pid, signal.SIGSTOP)
+    (where.path / "go").touch()
+    wait_for((where.path / "said").exists, "the word")
+    os.kill(where.pid, signal.SIGCONT)
+    where.wait_status(name, "start/running, process")
+    return first
+
+
+@needs_root
+def test_a_word_of_one_that_is_gone_is_of_its_namespace(session):
+    """The number is that of a process out here, which has nothing to do with the job."""
+    sleeper = subprocess.Popen(["sleep", "1000"])
+    (session.path / "says.py").write_text(SAYS)
+    session.job("d", f"""expect notify
+exec unshare --fork --pid --kill-child sh -c 'until [ -e $D/go ]; do sleep 0.02; done; python3 $D/says.py {sleeper.pid}; : > $D/said; exec sleep 1000'
+env D={session.path}
+""")
+    session.wait_job("d")
+    first = say_and_go(session, "d")
+    assert session.pid_of("d") == first
+    assert "names a main process that can't be" in session.messages()
+    session.ctl("stop", "d")
+    assert is_alive(sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+
+
+def test_a_word_of_one_that_is_gone_may_name_its_kin(session):
+    (session.path / "says.py").write_text(SAYS)
+    session.job("d", f"""expect notify
+env D={session.path}
+script
+  setsid sleep 1000 &
+  until [ -e $D/go ]; do sleep 0.02; done
+  python3 $D/says.py $!
+  echo $! > $D/said
+  exec sleep 1000
+end script
+""")
+    session.wait_job("d")
+    first = say_and_go(session, "d")
+    assert session.pid_of("d") == pid_in(session.path / "said") != first
+
+
 def test_the_watchdog_is_whose_it_is(session):
     session.job("d", f"""expect notify
 watchdog 1000

@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/process.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/nsfs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+
+#ifndef NS_GET_TGID_FROM_PIDNS
+#define NS_GET_TGID_FROM_PIDNS _IOR(NSIO, 0x7, int)
+#endif
+
+#define LOOKS_MAX 128 /* at so many processes for one number */
 
 int
 process_become_subreaper(void)
@@ -67,72 +74,120 @@ process_user(pid_t pid, uid_t *uid)
 	return 0;
 }
 
-/* How many numbers a process has, from our PID namespace to its own, and the last of them; 0: it is gone. */
-static unsigned
-read_numbers(pid_t pid, pid_t *last)
+struct numbers {
+	unsigned depth; /* how many it has, from our PID namespace to its own */
+	pid_t own;	/* the last of them */
+	pid_t parent;
+};
+
+/* 0, -ESRCH: it is gone; or another negative errno. */
+static int
+read_numbers(pid_t pid, struct numbers *numbers)
 {
 	char path[64], status[4096];
-	char *line, *end;
-	unsigned n = 0;
+	const char *line, *stop;
+	char *end;
 	ssize_t size;
 
+	*numbers = (struct numbers){ .depth = 1, .own = pid };
 	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
 	size = read_once(path, status, sizeof(status) - 1);
 	if (size < 0)
-		return 0;
+		return size == -ENOENT ? -ESRCH : (int) size;
 	status[size] = '\0';
+	line = strstr(status, "\nPPid:");
+	if (line != NULL)
+		numbers->parent = (pid_t) strtol(line + strlen("\nPPid:"), NULL, 10);
 	line = strstr(status, "\nNSpid:");
-	if (line == NULL)
-		return 0;
+	stop = line != NULL ? strchr(line + 1, '\n') : NULL;
+	if (stop == NULL) /* one in many groups has more to say than fits; others are of a kernel without such namespaces */
+		return (size_t) size == sizeof(status) - 1 ? -EOVERFLOW : 0;
 	line += strlen("\nNSpid:");
-	for (long number = strtol(line, &end, 10); end != line && *line != '\n'; number = strtol(line, &end, 10)) {
-		*last = (pid_t) number;
-		n++;
+	numbers->depth = 0;
+	for (long number = strtol(line, &end, 10); end != line && end <= stop; number = strtol(line, &end, 10)) {
+		numbers->own = (pid_t) number;
+		numbers->depth++;
 		line = end;
-		if (*line == '\n')
-			break;
 	}
-	return n;
+	return 0;
 }
 
-/* Which PID namespace it is in; "" when that can't be told. */
-static void
-read_namespace(pid_t pid, char *buf, size_t size)
+/* One of the children of `parent` that has the same depth, thus the same namespace, and that number; 0: none. */
+static pid_t
+search_children(pid_t parent, unsigned depth, pid_t inner, unsigned *looks)
+{
+	char path[64], list[4096];
+	struct numbers numbers;
+	char *at = list, *end;
+	ssize_t size;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int) parent, (int) parent);
+	size = read_once(path, list, sizeof(list) - 1);
+	list[size > 0 ? size : 0] = '\0';
+	for (long pid = strtol(at, &end, 10); end != at && *end != '\0' && *looks > 0; pid = strtol(at, &end, 10)) {
+		at = end;
+		(*looks)--;
+		if (read_numbers((pid_t) pid, &numbers) == 0 && numbers.depth == depth && numbers.own == inner)
+			return (pid_t) pid;
+	}
+	return 0;
+}
+
+/* For kernels that can't be asked: the process itself, those it comes from, and their children; no more than a few. */
+static pid_t
+search_around(pid_t who, unsigned depth, pid_t inner)
+{
+	unsigned looks = LOOKS_MAX;
+	struct numbers numbers;
+	pid_t found = 0;
+
+	for (pid_t pid = who; found == 0 && looks > 0; pid = numbers.parent) {
+		looks--;
+		if (pid <= 0 || read_numbers(pid, &numbers) < 0 || numbers.depth != depth)
+			break;
+		found = numbers.own == inner ? pid : search_children(pid, depth, inner, &looks);
+	}
+	return found;
+}
+
+/* As process_outer_pid(), of one in another namespace; -ENOTTY or another errno: the kernel can't be asked. */
+static int
+ask_kernel(pid_t who, pid_t inner)
 {
 	char path[64];
-	ssize_t n;
+	int r;
 
-	(void) snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int) pid);
-	n = readlink(path, buf, size - 1);
-	buf[n > 0 ? n : 0] = '\0';
+	(void) snprintf(path, sizeof(path), "/proc/%d/ns/pid", (int) who);
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = ioctl(fd, NS_GET_TGID_FROM_PIDNS, inner); /* since Linux 6.11 */
+	if (r < 0)
+		return errno == ESRCH ? 0 : -errno;
+	return r;
 }
 
 pid_t
 process_outer_pid(pid_t who, pid_t inner)
 {
-	char theirs[64], other[64];
-	unsigned depth;
-	pid_t last = 0, found = 0;
-	const struct dirent *e;
-	DIR *dir;
+	struct numbers numbers;
+	int r = read_numbers(who, &numbers);
 
-	depth = read_numbers(who, &last);
-	if (depth <= 1)
+	if (r < 0)
+		return r;
+	if (numbers.depth <= 1)
 		return inner;
-	read_namespace(who, theirs, sizeof(theirs));
-	dir = opendir("/proc");
-	while (dir != NULL && found == 0 && (e = readdir(dir)) != NULL) {
-		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
+	r = ask_kernel(who, inner);
+	return r >= 0 ? r : search_around(who, numbers.depth, inner);
+}
 
-		if (pid <= 0 || read_numbers(pid, &last) != depth || last != inner)
-			continue;
-		read_namespace(pid, other, sizeof(other));
-		if (strcmp(theirs, other) == 0)
-			found = pid;
-	}
-	if (dir != NULL)
-		(void) closedir(dir);
-	return found;
+pid_t
+process_inner_pid(pid_t pid)
+{
+	struct numbers numbers;
+	int r = read_numbers(pid, &numbers);
+
+	return r < 0 ? r : numbers.own;
 }
 
 char *

@@ -27,6 +27,12 @@ process_outer_pid(pid_t who, pid_t inner)
 	return inner;
 }
 
+pid_t
+process_inner_pid(pid_t pid)
+{
+	return pid;
+}
+
 int
 process_user(pid_t pid, uid_t *uid)
 {
