@@ -213,6 +213,20 @@ test_a_zone_that_is_not_there_is_a_fault(void **state)
 
 /* -- limits ---------------------------------------------------------------------------- */
 
+/* Owned by the caller. */
+static char *
+long_line(const char *begin, char c, size_t n)
+{
+	struct strbuf b = STRBUF_INIT;
+
+	strbuf_add(&b, begin);
+	while (n-- > 0)
+		strbuf_addc(&b, c);
+	strbuf_addc(&b, '\n');
+	assert_false(b.failed);
+	return strbuf_steal(&b);
+}
+
 /* A line many times. */
 static void
 write_lines(const struct world *w, const char *before, const char *line, unsigned n)
@@ -250,12 +264,8 @@ static void
 test_variables_are_not_repeated_without_end(void **state)
 {
 	struct world *w = *state;
-	char *variable = malloc(600001), *wanted = str_printf("%s:8: jobs of more than 4 MiB", w->tab);
+	char *variable = long_line("A=", 'A', 600000), *wanted = str_printf("%s:8: jobs of more than 4 MiB", w->tab);
 
-	assert_non_null(variable);
-	memset(variable, 'A', 600000);
-	memcpy(variable, "A=", 2);
-	memcpy(variable + 599999, "\n", 2);
 	write_lines(w, variable, "@daily root x\n", 20);
 	assert_true(make(w));
 	assert_int_equal(strv_len(w->crontabs.jobs), 6);
@@ -269,12 +279,8 @@ static void
 test_a_job_of_any_size_is_written_once(void **state)
 {
 	struct world *w = *state;
-	char *line = malloc(1000001);
+	char *line = long_line("@daily root ", '\'', 900000); /* each takes four bytes in the job */
 
-	assert_non_null(line);
-	memset(line, '\'', 1000000); /* each takes four bytes in the job */
-	memcpy(line, "@daily root ", strlen("@daily root "));
-	line[900000] = '\0';
 	write_tab(w, line);
 	assert_true(make(w));
 	assert_int_equal(count_files(w), 1);
