@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/env.h"
@@ -18,6 +19,7 @@
 
 /* Numbers that the core never gives: an answer of the spawner's to it is nobody's. */
 #define OWN_ID (UINT64_C(1) << 63)
+#define SEARCH_PAUSE (USEC_PER_SEC / 5)
 
 /* Who listens is seen in /proc, by root. */
 static void
@@ -148,22 +150,41 @@ static void
 search_cb(const struct core_member *m, void *data)
 {
 	struct search *s = data;
-	pid_t outer;
 
-	if (m->process != s->p->id || s->found != 0)
-		return;
-	outer = process_outer_pid(m->pid, s->inner);
-	if (outer > 0 && core_is_member(s->p->init->core, s->p->id, outer))
-		s->found = outer;
+	if (m->process == s->p->id && s->found == 0 && process_inner_pid(m->pid) == s->inner)
+		s->found = m->pid;
+}
+
+static bool
+has_file(const struct proc *p)
+{
+	struct core_process_job owner;
+	const struct job_class *cls = NULL;
+
+	if (core_process_job_of(p->init->core, p->id, &owner) == 0)
+		cls = definitions_class(p->init->definitions, owner.class_id);
+	return cls != NULL && cls->expect == EXPECT_PIDFILE;
 }
 
 pid_t
-pidfile_understand(struct proc *p, pid_t pid)
+pidfile_understand(struct proc *p, const char *text)
 {
-	struct search s = { .p = p, .inner = pid };
+	struct search s = { .p = p };
+	usec_t now = clock_now();
 
-	if (core_is_member(p->init->core, p->id, pid))
-		return pid;
+	for (const char *line = text; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n' ? 1 : 0) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid <= 0 || pid > INT32_MAX)
+			continue;
+		if (core_is_member(p->init->core, p->id, (int32_t) pid))
+			return (pid_t) pid;
+		s.inner = (pid_t) pid; /* of several the newest */
+	}
+	/* That looks at each of them, so not for every word of one that has much to say: it says it again. */
+	if (s.inner == 0 || (p->searched != 0 && now - p->searched < SEARCH_PAUSE) || !has_file(p))
+		return 0;
+	p->searched = now;
 	core_each_member(p->init->core, search_cb, &s);
 	return s.found;
 }

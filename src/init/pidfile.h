@@ -16,5 +16,8 @@ struct proc;
  * errno; -EINVAL: there is no such file or address, and never will be.
  */
 int must_check pidfile_watch(struct proc *p, int out);
-/* The process of that main process's family that is meant by `pid`; 0: none. */
-pid_t pidfile_understand(struct proc *p, pid_t pid);
+/*
+ * The process of that main process's family that is meant by what was told, a number a line; 0: none, or what a file
+ * names is to be told once more. A number that is none of ours is that of a member in its own PID namespace.
+ */
+pid_t pidfile_understand(struct proc *p, const char *text);

@@ -37,6 +37,7 @@ struct proc {
 	bool untaught;		 /* control is to be told of it again */
 	bool disbelieved;	 /* it was told already that somebody has no business there */
 	struct loop_fd *hearing; /* owned; of a `word` that is read here */
+	usec_t searched;	 /* then its family was last searched for whom its file names; 0: never */
 	usec_t unheard;		 /* it had ended then, and what it had said was not heard; 0: no such thing */
 	struct loop_fd *source; /* owned; of status_r */
 	struct loop_fd *end;	/* owned; of pidfd, where that alone tells of its end */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -136,9 +135,7 @@ read_pidfile(struct proc *p)
 		return 0;
 	if (n > 0 && !is_settled(p)) {
 		in.said.what = SAID_MAIN | SAID_READY;
-		for (const char *line = buf; line != NULL && *line != '\0' && in.said.main_pid == 0;
-		     line = strchr(line, '\n'), line += line != NULL ? 1 : 0)
-			in.said.main_pid = pidfile_understand(p, (pid_t) strtol(line, NULL, 10));
+		in.said.main_pid = pidfile_understand(p, buf);
 		/* It will be said again: a refusal is none. */
 		if (in.said.main_pid > 0)
 			(void) !brain_feed(init, &in);
