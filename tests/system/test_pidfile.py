@@ -2,10 +2,13 @@
 """`expect pidfile`: main is who the file names, if it comes from the job; `expect listen`: it is ready when it listens. And what programs
 inside a PID namespace say of themselves, and who init does not wait for."""
 
+import contextlib
+import ctypes
 import os
 import pathlib
 import signal
 import socket
+import struct
 import subprocess
 
 import pytest
@@ -17,6 +20,8 @@ from test_tracking import crash, restart, wait_released
 SPEAKER = pathlib.Path(__file__).parent / "programs" / "speaker.py"
 
 pytestmark = pytest.mark.skipif(not WATCHES, reason="nothing is followed on this platform")
+
+IN_CLOSE_NOWRITE, IN_OPEN = 0x10, 0x20
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for namespaces")
 
@@ -48,6 +53,38 @@ def watchers(where):
             return ""
 
     return [pid for pid in where.children() if is_alive(pid) and name(pid) in ("pidfile-watch\n", "listen-watch\n")]
+
+
+@contextlib.contextmanager
+def looks_at(file):
+    """Gives a function that waits until somebody has looked at the file as it is now, and has gone on to look again."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+    assert fd >= 0 and libc.inotify_add_watch(fd, os.fsencode(file), IN_OPEN | IN_CLOSE_NOWRITE) >= 0, os.strerror(ctypes.get_errno())
+
+    def opened():
+        """How often since it was last asked; events of one file have no name. Alike ones that follow each other are one: hence both."""
+        try:
+            data = os.read(fd, 1 << 16)
+        except BlockingIOError:
+            return 0
+        return sum(mask & IN_OPEN != 0 for _, mask, _, _ in struct.iter_unpack("iIII", data))
+
+    def wait():
+        opened()
+        seen = 0
+
+        def twice():
+            nonlocal seen
+            seen += opened()
+            return seen >= 2
+
+        wait_for(twice, f"somebody to look at {file}")
+
+    try:
+        yield wait
+    finally:
+        os.close(fd)
 
 
 def test_the_file_names_the_daemon(session):
@@ -83,9 +120,11 @@ def test_a_file_of_the_last_time_is_not_believed(session):
     make(session, "d", "until [ -e $D/go ]; do sleep 0.02; done\necho $$ > $FILE\nexec sleep 1000")
     start(session, "d")
     wait_for(lambda: len(watchers(session)) == 1, "somebody to look at the file")
-    for text in ("", "no number\n", "-1\n", "0\n", "1\n", "99999999999999999999\n", f"{session.pid}\n", f"{sleeper.pid} \n"):
-        file.write_text(text)
-        assert "start/spawned" in session.status("d")
+    with looks_at(file) as wait_for_looks:
+        for text in ("", "no number\n", "-1\n", "0\n", "1\n", "99999999999999999999\n", f"{session.pid}\n", f"{sleeper.pid} \n"):
+            file.write_text(text)
+            wait_for_looks()
+            assert "start/spawned" in session.status("d")
     (session.path / "go").touch()
     session.wait_status("d", "start/running, process")
     assert session.pid_of("d") != sleeper.pid
