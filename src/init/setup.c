@@ -113,7 +113,7 @@ rescue(void)
 		return 1;
 	}
 	if (container == NULL || *container == '\0')
-		boot_prepare(false);
+		boot_prepare(false, false);
 	crash_rescue();
 }
 
@@ -293,7 +293,7 @@ prepare(struct init *init)
 		if (init->container)
 			container_prepare();
 		else
-			boot_prepare(init->again);
+			boot_prepare(init->again, !init->options.no_cgroups);
 		if (init->own_path == NULL) /* /proc is there now */
 			init->own_path = process_own_path(init->argv[0]);
 	}

@@ -15,9 +15,10 @@
 
 /*
  * Own session, umask 0, devices and their file system, the console as descriptors 0-2, PATH, working directory /,
- * /proc and /sys with control groups, and the keyboard's signals. After a re-exec (`again`) the terminal is not reset.
+ * /proc and /sys, the latter with control groups if there are to be `groups`, and the keyboard's signals. After a re-exec
+ * (`again`) the terminal is not reset, and no control groups are mounted: if there are none, somebody wants none.
  */
-void boot_prepare(bool again);
+void boot_prepare(bool again, bool groups);
 
 /* Descriptors 0-2 become /dev/null: what is said from now on goes to the kernel's log. */
 void boot_leave_console(void);

@@ -192,6 +192,21 @@ def test_process_1_mounts_them_where_nobody_has(make_pid1):
     assert machine.command("kill", "-0", away).returncode != 0
 
 
+def test_process_1_mounts_none_that_nobody_wants(make_pid1):
+    """Told so, or as the image that follows one whose mount has been taken away."""
+    if not can_group():
+        pytest.skip("no cgroup v2 that could be written")
+    machine = make_pid1().start("--no-cgroups", env={"BARE": "yes"})
+    assert " - cgroup2 " not in machine.command("cat", "/proc/1/mountinfo").stdout
+    machine = make_pid1().start(env={"BARE": "yes"})
+    if " - cgroup2 " in machine.command("cat", "/proc/1/mountinfo").stdout:
+        assert machine.command("umount", "-l", "/sys/fs/cgroup").returncode == 0
+    os.kill(machine.one, signal.SIGTERM)
+    wait_for(lambda: "init: Re-executing" in machine.kmsg(), "the next image")
+    wait_for(machine.answers, "the next image to answer")
+    assert " - cgroup2 " not in machine.command("cat", "/proc/1/mountinfo").stdout
+
+
 # -- who is ended --------------------------------------------------------------------------------------------------
 
 

@@ -147,7 +147,7 @@ prepare_console(bool again)
 }
 
 void
-boot_prepare(bool again)
+boot_prepare(bool again, bool groups)
 {
 	(void) setsid();
 	(void) umask(0);
@@ -158,7 +158,8 @@ boot_prepare(bool again)
 		log_warn("Unable to change to the root directory: %s", strerror(errno));
 	mount_unless("proc", "/proc", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
 	mount_unless("sysfs", "/sys", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
-	mount_groups();
+	if (groups && !again)
+		mount_groups();
 	/* Ctrl-Alt-Del and Alt-Up as signals to us. In a container neither is ours to ask for. */
 	(void) reboot(RB_DISABLE_CAD);
 	(void) ioctl(STDIN_FILENO, KDSIGACCEPT, SIGWINCH);

@@ -29,9 +29,10 @@ open_on_standard(const char *path)
 }
 
 void
-boot_prepare(bool again)
+boot_prepare(bool again, bool groups)
 {
 	(void) again;
+	(void) groups;
 	(void) setsid();
 	(void) umask(0);
 	open_on_standard("/dev/console");
