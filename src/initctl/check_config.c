@@ -20,9 +20,9 @@ struct check {
 	const struct definitions *definitions;
 	const struct upstart_job *job; /* looked at now */
 	struct graph graph;
-	const char *what; /* "start on", "stop on" or "while" */
-	bool of_states;	  /* it is the last */
-	bool named;	  /* its name has been printed */
+	const char *what;      /* "start on", "stop on" or "while" */
+	bool of_states;	       /* it is the last */
+	bool named;	       /* its name has been printed */
 	json_t *faults, *jobs; /* borrowed: with --json what is found goes there; else NULL */
 };
 
@@ -254,8 +254,8 @@ tell_schedule(struct check *check, const struct condition *c, const struct sched
 	char *file auto_free = file_text(check);
 
 	if (why->word < strv_len(c->words + 1))
-		tell(check, "%s: time: column %zu of `%s': %s%s", check->what, why->offset + 1, c->words[why->word + 1], why->text,
-		     file);
+		tell(check, "%s: time: column %zu of `%s': %s%s", check->what, why->offset + 1, c->words[why->word + 1],
+		     why->text, file);
 	else
 		tell(check, "%s: time: %s%s", check->what, why->text, file);
 }
@@ -450,8 +450,8 @@ advise(struct check *check, const struct condition *c, const struct condition *s
 		     job);
 }
 
-/* What the job would better say, line by line. */
-static void
+/* What the job would better say, line by line. False: nothing. */
+static bool
 suggest(struct check *check)
 {
 	char *text auto_free = check_suggest(check->ctl, check->definitions, check->job);
@@ -459,6 +459,7 @@ suggest(struct check *check)
 
 	while (rest && (line = strsep(&rest, "\n")) && *line)
 		tell(check, "%s", line);
+	return text != NULL;
 }
 
 static bool
@@ -477,9 +478,7 @@ check_job(struct check *check, size_t at)
 	if (j->while_on.root)
 		fine = check_contradiction(check, at) && check_opposites(check, j->while_on.root, j->while_on.root) &&
 		       fine;
-	if (check->ctl->suggest)
-		suggest(check);
-	else if (j->start_on.root && j->stop_on.root)
+	if (!(check->ctl->suggest && suggest(check)) && j->start_on.root && j->stop_on.root)
 		advise(check, j->start_on.root, j->stop_on.root);
 	return fine && start && stop && states;
 }
@@ -575,7 +574,8 @@ const struct command command_check_config = {
 	.operands = "[JOB]",
 	.summary = N_("Look for errors in job files, and for conditions that can never come true."),
 	.help = N_("Errors are shown with the line they are in. Events are known when a job says that it emits them or "
-		   "init emits them itself. Jobs that wait for themselves or for one that can never start are found, and states "
+		   "init emits them itself. Jobs that wait for themselves or for one that can never start are found, "
+		   "and states "
 		   "that nothing provides, that never hold, or that contradict each other. Fails if it found anything. "
 		   "Without JOB: checks all jobs."),
 	.options = options,

@@ -130,14 +130,17 @@ def test_suggestions_are_shown_for_those_they_are_for(make_session):
                     "foo": "start on started bar and started baz;stop on stopping bar or stopping baz",
                     "gone": "start on started ghost;stop on stopping ghost",
                     "part": "start on started bar and started baz;stop on stopping bar",
-                    "over": "start on started bar;stop on stopping bar"})
+                    "over": "start on started bar and x;stop on stopping bar"})
     (session.conf / "over.override").write_text("env A=1\n")
     session.start()
     session.wait_jobs(6)
     done = session.command("initctl", "check-config", "--suggest")
     lines = done.stdout.splitlines()
     assert lines[:3] == ["foo", "  suggested: while bar and baz", "  instead of: start on (started bar and started baz)"]
-    assert [line for line in lines if not line.startswith(" ")] == ["foo", "gone"]
+    # Those that get none are told what is told without.
+    plain = session.command("initctl", "check-config").stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")] == ["foo", "gone", "over", "part"]
+    assert lines[lines.index("gone"):] == plain[plain.index("gone"):]
     assert "  start on: unknown job ghost" in lines
     assert session.command("initctl", "check-config", "--suggest", "foo").returncode == 0
     assert "suggested" not in session.command("initctl", "check-config", "foo").stdout
