@@ -65,10 +65,24 @@ function __upstart_events
     __upstart_ask show-config -e | string replace -rf '^  (?:emits|start on|stop on) (\S+).*' '$1' | string match -v -r '[*?[]' | sort -u
 end
 
+function __upstart_states
+    __upstart_ask list-states | string replace -r '[, ].*' '' | sort -u
+end
+
+# Does the command order something, and is the present word the order?
+function __upstart_sorts
+    test "$(__upstart_command)" = top
+    and contains -- (commandline -opc)[-1] -s --sort
+end
+
 function __upstart_arguments
     set -l command (__upstart_command)
     or return
-    if not string match -q '*et-env' $command
+    if __upstart_sorts
+        printf '%s\n' cpu memory time name
+        return
+    end
+    if not string match -qr 'et-env$|^graph$' $command
         test (__upstart_operands) -eq 0
         or return
     end
@@ -81,15 +95,19 @@ function __upstart_arguments
             __upstart_jobs '.* stop/.*|^[^ ]* \(.*'
         case stop restart reload
             __upstart_jobs '.* (?:start|respawn)/.*'
-        case status usage show-config check-config explain list-timers log tree graph
+        case status usage show-config check-config explain list-timers log graph
             __upstart_jobs '.*'
+        case tree
+            __upstart_jobs '.*'
+            __upstart_events
+            __upstart_states
         case emit
             __upstart_events
         case plan
             printf '%s\n' start stop restart
             __upstart_events
         case set-state clear-state list-states
-            __upstart_ask list-states | string replace -r '[, ].*' '' | sort -u
+            __upstart_states
         case get-env unset-env
             __upstart_ask list-env | string replace -r '=.*' ''
         case set-env
@@ -106,6 +124,10 @@ function __upstart_options
     set -l command
     if not contains -- (basename -- $words[1]) start stop restart reload status
         set command (__upstart_command)
+    end
+    if test "$command" = top; and string match -q -- '--sort=*' (commandline -ct)
+        printf '%s\n' --sort=cpu --sort=memory --sort=time --sort=name
+        return
     end
     $words[1] $command --help 2>/dev/null | string replace -rf '^  (?:-., |    )(--[^ =]+=?)\S*\s*(.*)$' '$1\t$2'
 end

@@ -187,6 +187,14 @@ def test_completion_offers_jobs_and_events(complete, init, path):
     assert complete("initctl", "get-env", "") == ["PATH", "TERM"]
     assert complete("initctl", "set-env", "A=1", "P") == ["PATH="]
     assert complete("initctl", "log-priority", "") == ["debug", "error", "fatal", "info", "message", "warn"]
+    assert complete("initctl", "tree", "") == ["net/eth", "tty", "tty-added", "web", "web-up"]
+    assert complete("initctl", "tree", "-r", "web", "") == []
+    assert complete("initctl", "graph", "web", "t") == ["tty"]
+    for option in "-s", "--sort":
+        assert complete("initctl", "top", option, "") == ["cpu", "memory", "name", "time"]
+    # Where words end is for each shell to say.
+    assert complete("initctl", "top", *(["--sort", "=", "m"] if complete.shell == "bash" else ["--sort=m"])) == \
+        ["memory" if complete.shell == "bash" else "--sort=memory"]
     assert complete("initctl", "version", "") == []
     initctl("stop", "web")
     initctl("stop", "tty", "DEV=1")
