@@ -650,6 +650,15 @@ u64v_copy(struct u64v *to, const struct u64v *from)
 	return 0;
 }
 
+bool
+u64v_has(const struct u64v *v, uint64_t value)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (v->p[i] == value)
+			return true;
+	return false;
+}
+
 void
 u64v_deinit(struct u64v *v)
 {

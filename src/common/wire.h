@@ -74,6 +74,7 @@ struct u64v {
 
 int must_check u64v_add(struct u64v *v, uint64_t value); /* 0 or -ENOMEM */
 int must_check u64v_copy(struct u64v *to, const struct u64v *from); /* *to is empty; 0 or -ENOMEM */
+bool must_check u64v_has(const struct u64v *v, uint64_t value);
 void u64v_deinit(struct u64v *v);                        /* idempotent */
 
 struct wire_field {

@@ -33,15 +33,12 @@ add_followed(const struct core *core, const struct slot *slot, struct u64v *seen
 	for (int i = 0; cond != NULL && i < cond->n_leaves; i++) {
 		int node = cond->leaves[i];
 		const struct slot *other = state_job(core, scope_root(slot->name), cond->nodes[node].name);
-		size_t k = 0;
 
 		if (other == NULL || binding_is_negated(cond, node))
 			continue;
 		if (other == wanted)
 			*found = slot;
-		while (k < seen->n && seen->p[k] != (uintptr_t) other)
-			k++;
-		if (k == seen->n && u64v_add(seen, (uintptr_t) other) < 0)
+		if (!u64v_has(seen, (uintptr_t) other) && u64v_add(seen, (uintptr_t) other) < 0)
 			return -ENOMEM;
 	}
 	return 0;

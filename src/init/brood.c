@@ -42,15 +42,6 @@ brood_note(struct init *init, const struct brood *b)
 /* One line of the table of all processes. */
 #define LOOK_WORDS 3 /* pid, parent, is in the brood */
 
-static bool
-has_number(const struct u64v *v, uint64_t number)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (v->p[i] == number)
-			return true;
-	return false;
-}
-
 /* All processes that can be seen, those in the brood's sessions marked. 0 or -ENOMEM. */
 static int
 list_processes(const struct brood *b, struct u64v *table)
@@ -67,7 +58,7 @@ list_processes(const struct brood *b, struct u64v *table)
 		if (pid <= 1 || trace_look(pid, &task) < 0 || task.session == 0)
 			continue;
 		if (u64v_add(table, (uint64_t) pid) < 0 || u64v_add(table, (uint64_t) task.parent) < 0 ||
-		    u64v_add(table, has_number(&b->sessions, (uint64_t) task.session) ? 1 : 0) < 0)
+		    u64v_add(table, u64v_has(&b->sessions, (uint64_t) task.session) ? 1 : 0) < 0)
 			r = -ENOMEM;
 	}
 	if (dir != NULL)
@@ -106,7 +97,7 @@ walk(const struct brood *b, struct u64v *pids)
 			r = mark_children(&table);
 		while (r == 1);
 	for (size_t i = 0; r == 0 && i + LOOK_WORDS <= table.n; i += LOOK_WORDS)
-		if (table.p[i + 2] != 0 && (pid_t) table.p[i] != getpid() && !has_number(pids, table.p[i]))
+		if (table.p[i + 2] != 0 && (pid_t) table.p[i] != getpid() && !u64v_has(pids, table.p[i]))
 			r = u64v_add(pids, table.p[i]);
 	u64v_deinit(&table);
 	return r;
@@ -188,7 +179,7 @@ is_same(const struct init *init, const struct brood *b, pid_t pid)
 	if (b->sessions.n == 0 || trace_look(pid, &task) < 0)
 		return false;
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
-		if (has_number(&b->sessions, (uint64_t) task.session))
+		if (u64v_has(&b->sessions, (uint64_t) task.session))
 			return true;
 		if (task.parent <= 1 || task.parent == getpid() || trace_look(task.parent, &parent) < 0)
 			return false;
@@ -225,7 +216,7 @@ learn_sessions(struct init *init, struct brood *b, const struct u64v *pids)
 	if (b->leaf != NULL && !b->outside)
 		return;
 	for (size_t i = 0; i < pids->n && b->sessions.n < SESSIONS_MAX; i++)
-		if (getsid((pid_t) pids->p[i]) == (pid_t) pids->p[i] && !has_number(&b->sessions, pids->p[i]) &&
+		if (getsid((pid_t) pids->p[i]) == (pid_t) pids->p[i] && !u64v_has(&b->sessions, pids->p[i]) &&
 		    u64v_add(&b->sessions, pids->p[i]) < 0)
 			return;
 	if (b->sessions.n != before)

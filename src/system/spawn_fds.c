@@ -89,15 +89,6 @@ spawn_fds_close_others(int *keep, size_t n)
 			(void) close(fd);
 }
 
-static bool
-has_number(const struct u64v *numbers, int fd)
-{
-	for (size_t i = 0; i < numbers->n; i++)
-		if (numbers->p[i] == (uint64_t) fd)
-			return true;
-	return false;
-}
-
 int
 spawn_fds_clear(int *fd, const struct u64v *numbers)
 {
@@ -108,7 +99,7 @@ spawn_fds_clear(int *fd, const struct u64v *numbers)
 
 		if (copy < 0)
 			return -1;
-		if (!has_number(numbers, copy)) {
+		if (!u64v_has(numbers, (uint64_t) copy)) {
 			(void) close(*fd);
 			*fd = copy;
 			return 0;
