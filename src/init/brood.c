@@ -18,7 +18,8 @@
 #include "system/trace.h"
 
 #define ANCESTORS_MAX 64
-#define SESSIONS_MAX 1024
+#define WITNESSES_MAX 8	  /* of one session */
+#define SESSIONS_MAX 1024 /* witnesses of all of them */
 #define TOLD_MAX 8 /* pids in one line */
 
 /* `sessions` behind it; a brood that can't be noted is not there for the next image. */
@@ -39,12 +40,82 @@ brood_note(struct init *init, const struct brood *b)
 
 /* -- who is in it ---------------------------------------------------------------------------- */
 
+/*
+ * A number of a session may be another's once the last who was in it is reaped. So it is known with processes that were
+ * seen in it, by pid and start: while one of those is there, living or dead, the number can't be a stranger's.
+ */
+#define WITNESS_WORDS 3 /* session, pid, start */
+
+static bool
+is_dead(pid_t pid)
+{
+	struct trace_task task;
+
+	return trace_look(pid, &task) < 0 || task.dead;
+}
+
+static bool
+is_true(const uint64_t *witness)
+{
+	pid_t pid = (pid_t) witness[1];
+
+	if (trace_began(pid) != witness[2])
+		return false;
+	/* What is new has not begun its session yet, but its number is its own. */
+	return witness[0] == witness[1] || getsid(pid) == (pid_t) witness[0];
+}
+
+/* Is that session the brood's, now? */
+static bool
+has_session(const struct brood *b, pid_t session)
+{
+	for (size_t i = 0; i + WITNESS_WORDS <= b->sessions.n; i += WITNESS_WORDS)
+		if (b->sessions.p[i] == (uint64_t) session && is_true(&b->sessions.p[i]))
+			return true;
+	return false;
+}
+
+/* Append those that are. 0 or -ENOMEM. */
+static int
+list_sessions(const struct brood *b, struct u64v *sessions)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i + WITNESS_WORDS <= b->sessions.n; i += WITNESS_WORDS)
+		if (!u64v_has(sessions, b->sessions.p[i]) && is_true(&b->sessions.p[i]))
+			r = u64v_add(sessions, b->sessions.p[i]);
+	return r;
+}
+
+/* One more that was seen in a session, unless there are enough. 0 or -ENOMEM. */
+static int
+add_witness(struct u64v *v, pid_t session, pid_t pid)
+{
+	uint64_t began = trace_began(pid);
+	size_t n = 0;
+
+	for (size_t i = 0; i + WITNESS_WORDS <= v->n; i += WITNESS_WORDS) {
+		if (v->p[i] == (uint64_t) session && v->p[i + 1] == (uint64_t) pid)
+			return 0;
+		n += v->p[i] == (uint64_t) session ? 1 : 0;
+	}
+	if (began == 0 || session <= 0 || n >= WITNESSES_MAX || v->n >= SESSIONS_MAX * WITNESS_WORDS)
+		return 0;
+	if (u64v_add(v, (uint64_t) session) < 0)
+		return -ENOMEM;
+	if (u64v_add(v, (uint64_t) pid) < 0 || u64v_add(v, began) < 0) {
+		v->n -= v->n % WITNESS_WORDS;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 /* One line of the table of all processes. */
 #define LOOK_WORDS 3 /* pid, parent, is in the brood */
 
-/* All processes that can be seen, those in the brood's sessions marked. 0 or -ENOMEM. */
+/* All processes that can be seen and live, those in one of the sessions marked. 0 or -ENOMEM. */
 static int
-list_processes(const struct brood *b, struct u64v *table)
+list_processes(const struct u64v *sessions, struct u64v *table)
 {
 	DIR *dir = opendir("/proc");
 	const struct dirent *e;
@@ -54,11 +125,10 @@ list_processes(const struct brood *b, struct u64v *table)
 		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
 		struct trace_task task;
 
-		/* The dead have no session. */
-		if (pid <= 1 || trace_look(pid, &task) < 0 || task.session == 0)
+		if (pid <= 1 || trace_look(pid, &task) < 0 || task.dead)
 			continue;
 		if (u64v_add(table, (uint64_t) pid) < 0 || u64v_add(table, (uint64_t) task.parent) < 0 ||
-		    u64v_add(table, u64v_has(&b->sessions, (uint64_t) task.session) ? 1 : 0) < 0)
+		    u64v_add(table, u64v_has(sessions, (uint64_t) task.session) ? 1 : 0) < 0)
 			r = -ENOMEM;
 	}
 	if (dir != NULL)
@@ -89,16 +159,19 @@ mark_children(struct u64v *table)
 static int
 walk(const struct brood *b, struct u64v *pids)
 {
-	struct u64v table = { 0 };
-	int r = b->sessions.n > 0 ? list_processes(b, &table) : 0;
+	struct u64v table = { 0 }, sessions = { 0 };
+	int r = list_sessions(b, &sessions);
 
-	if (r == 0 && b->sessions.n > 0)
+	if (r == 0 && sessions.n > 0)
+		r = list_processes(&sessions, &table);
+	if (r == 0)
 		do
 			r = mark_children(&table);
 		while (r == 1);
 	for (size_t i = 0; r == 0 && i + LOOK_WORDS <= table.n; i += LOOK_WORDS)
 		if (table.p[i + 2] != 0 && (pid_t) table.p[i] != getpid() && !u64v_has(pids, table.p[i]))
 			r = u64v_add(pids, table.p[i]);
+	u64v_deinit(&sessions);
 	u64v_deinit(&table);
 	return r;
 }
@@ -121,6 +194,64 @@ brood_is_empty(const struct init *init, const struct brood *b)
 		empty = walk(b, &pids) == 0 && pids.n == 0;
 	u64v_deinit(&pids);
 	return empty;
+}
+
+int
+brood_add(struct init *init, struct brood *b, pid_t pid)
+{
+	size_t before = b->sessions.n;
+	int r = add_witness(&b->sessions, pid, pid);
+
+	if (r == 0 && b->sessions.n != before)
+		brood_note(init, b);
+	return r;
+}
+
+/* From now on those witness for it who are in it, and processes of the instance. 0 or -ENOMEM: it is as it was. */
+static int
+learn_from(struct init *init, struct brood *b, const struct u64v *pids)
+{
+	struct u64v now = { 0 }, old;
+	const struct proc *p;
+	int r = 0;
+
+	if (b->sessions.n == 0)
+		return 0;
+	DL_FOREACH2(b->procs, p, brood_next)
+		if (r == 0 && p->pid > 0 && brood_knows(b, p->pid) && !is_dead(p->pid))
+			r = add_witness(&now, p->pid, p->pid);
+	/* Sessions that members have begun, too: when their parents end, that is what they are known by. */
+	for (size_t i = 0; r == 0 && i < pids->n; i++)
+		r = add_witness(&now, getsid((pid_t) pids->p[i]), (pid_t) pids->p[i]);
+	if (r == 0 && (now.n != b->sessions.n || memcmp(now.p, b->sessions.p, now.n * sizeof(*now.p)) != 0)) {
+		old = b->sessions;
+		b->sessions = now;
+		now = old;
+		brood_note(init, b);
+	}
+	u64v_deinit(&now);
+	return r;
+}
+
+bool
+brood_knows(const struct brood *b, pid_t pid)
+{
+	for (size_t i = 0; i + WITNESS_WORDS <= b->sessions.n; i += WITNESS_WORDS)
+		if (b->sessions.p[i + 1] == (uint64_t) pid)
+			return true;
+	return false;
+}
+
+int
+brood_learn(struct init *init, struct brood *b)
+{
+	struct u64v pids = { 0 };
+	int r = walk(b, &pids);
+
+	if (r == 0)
+		r = learn_from(init, b, &pids);
+	u64v_deinit(&pids);
+	return r;
 }
 
 const char *
@@ -179,7 +310,7 @@ is_same(const struct init *init, const struct brood *b, pid_t pid)
 	if (b->sessions.n == 0 || trace_look(pid, &task) < 0)
 		return false;
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
-		if (u64v_has(&b->sessions, (uint64_t) task.session))
+		if (has_session(b, task.session))
 			return true;
 		if (task.parent <= 1 || task.parent == getpid() || trace_look(task.parent, &parent) < 0)
 			return false;
@@ -207,22 +338,6 @@ signal_one(struct init *init, const struct brood *b, pid_t pid, int number)
 		(void) close(pidfd);
 }
 
-/* Sessions that members have begun: when their parents end, that is what they are known by. */
-static void
-learn_sessions(struct init *init, struct brood *b, const struct u64v *pids)
-{
-	size_t before = b->sessions.n;
-
-	if (b->leaf != NULL && !b->outside)
-		return;
-	for (size_t i = 0; i < pids->n && b->sessions.n < SESSIONS_MAX; i++)
-		if (getsid((pid_t) pids->p[i]) == (pid_t) pids->p[i] && !u64v_has(&b->sessions, pids->p[i]) &&
-		    u64v_add(&b->sessions, pids->p[i]) < 0)
-			return;
-	if (b->sessions.n != before)
-		brood_note(init, b);
-}
-
 void
 brood_signal(struct init *init, struct brood *b, pid_t session, int number)
 {
@@ -230,7 +345,7 @@ brood_signal(struct init *init, struct brood *b, pid_t session, int number)
 
 	if (brood_members(init, b, &pids) < 0)
 		log_error("Out of memory: what %s has left behind is let be", b->job);
-	learn_sessions(init, b, &pids);
+	(void) !learn_from(init, b, &pids);
 	for (size_t i = 0; i < pids.n; i++) {
 		pid_t pid = (pid_t) pids.p[i];
 

@@ -19,7 +19,7 @@ struct brood {
 	bool outside;	      /* some of its processes are not in it */
 	bool killed;	      /* its group by the kernel: it must be made anew before anybody else is put into it */
 	bool watched;	      /* the watch tells when nobody is in it any more */
-	struct u64v sessions; /* of those that are not in a group */
+	struct u64v sessions; /* of those that are not in a group: triples of session, who was seen in it, its start */
 	struct proc *procs;   /* those init knows */
 	uint64_t job_id, sweep; /* who waits for its end; 0: nobody */
 	usec_t due;		/* it is looked at then; 0: at no certain time */
@@ -51,6 +51,12 @@ const char *brood_display(const struct brood *b, char *buf, size_t size);
 
 /* Append the pids of all that is known to be in it. 0 or a negative errno. */
 int must_check brood_members(const struct init *init, const struct brood *b, struct u64v *pids);
+/* A process of the instance is not in a group: it is known by the session that it begins. 0 or -ENOMEM. */
+int must_check brood_add(struct init *init, struct brood *b, pid_t pid);
+/* Is it one by whom a session is known? */
+bool brood_knows(const struct brood *b, pid_t pid);
+/* Know its sessions by those who live. 0 or -ENOMEM: as before. */
+int must_check brood_learn(struct init *init, struct brood *b);
 /* Is nobody in it? */
 bool brood_is_empty(const struct init *init, const struct brood *b);
 /* Say whom `who` has left behind, if anybody. */

@@ -8,6 +8,7 @@
 #include "init/report.h"
 #include "init/servants.h"
 #include "init/spawn.h"
+#include "init/strays.h"
 #include "init/tracer.h"
 #include "init/word.h"
 #include "system/children.h"
@@ -49,6 +50,8 @@ ended(struct init *init, const struct child_event *c)
 		return 0;
 	/* That it ran its program is known before that it ended. */
 	r = spawn_before_exit(init, c->pid);
+	if (r == 0)
+		r = strays_before_end(init, c->pid);
 	if (r == 0)
 		r = word_before_end(init, c->pid);
 	if (r == 0)

@@ -34,7 +34,7 @@
 	X(ANSWER)	/* request; text: error and its text, if it is one: not known to be told */                    \
 	X(ANSWERS_GONE) /* all of them are */                                                                          \
 	X(BASE)		/* fd; text: path, of the directory of control groups */                                       \
-	X(BROOD)	/* outside, sessions; text: name of its group; list: job, instance */                          \
+	X(BROOD)	/* outside, sessions (brood.h); text: name of its group; list: job, instance */                \
 	X(BROOD_GONE)
 
 enum note_kind {

@@ -275,8 +275,8 @@ strays_made(struct proc *p, bool outside)
 	if (b == NULL || (b->leaf != NULL && !outside && !b->killed))
 		return;
 	b->outside = b->outside || b->leaf != NULL;
-	if (u64v_add(&b->sessions, (uint64_t) p->pid) == 0)
-		brood_note(p->init, b);
+	if (brood_add(p->init, b, p->pid) < 0)
+		log_error("Out of memory: what %s leaves behind is not known", p->name);
 }
 
 /* -- waiting ------------------------------------------------------------------------------------- */
@@ -455,6 +455,18 @@ strays_forget(struct proc *p)
 		look(init, b);
 	else
 		look_at(init, b, clock_now() + IDLE);
+}
+
+int
+strays_before_end(struct init *init, pid_t pid)
+{
+	struct brood *b;
+	int r = 0;
+
+	DL_FOREACH(init->strays->list, b)
+		if (r == 0 && brood_knows(b, pid))
+			r = brood_learn(init, b);
+	return r;
 }
 
 /* "web pre-start": is that a hook? */

@@ -27,6 +27,8 @@ void strays_deinit(struct init *init);
 char *strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls);
 /* It is there; `outside`: not in that group. */
 void strays_made(struct proc *p, bool outside);
+/* A child has ended, and is not reaped: its number is its own for the last time. 0 or -ENOMEM: ask again. */
+int must_check strays_before_end(struct init *init, pid_t pid);
 /* It is over: tell of what it leaves, if no other process of the instance is left. */
 void strays_ended(struct proc *p);
 /* It is forgotten. */

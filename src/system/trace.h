@@ -13,6 +13,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "common/macros.h"
@@ -53,9 +54,15 @@ struct trace_task {
 	pid_t parent;	      /* the process that made it, or the one that has adopted it */
 	pid_t tracer;	      /* 0: nobody follows it */
 	pid_t session, group; /* 0: not known */
+	bool dead;	      /* it has ended, and is not reaped */
 };
 
 /* Look at a process or thread that has not been reaped. 0, -ESRCH, or another negative errno. */
 int must_check trace_look(pid_t pid, struct trace_task *task);
+/*
+ * When a process began, in the kernel's ticks since boot: with the number that is who it is. The dead have begun, too, as
+ * long as they are not reaped. 0: it is not there, or can't be told.
+ */
+uint64_t trace_began(pid_t pid);
 /* Only session and group: 0 or a negative errno. */
 int must_check trace_look_groups(pid_t pid, pid_t *session, pid_t *group);

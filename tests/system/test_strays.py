@@ -333,6 +333,37 @@ def test_waiting_for_strays_goes_on_over_another_image(either, again):
     assert "web stop/waiting" in either.status("web")
 
 
+# A session whose leader has a certain pid.
+TAKE = """i=0
+while [ $i -lt 1000 ]; do
+  echo $(($1 - 1)) > /proc/sys/kernel/ns_last_pid
+  setsid sleep 1000 > /dev/null 2>&1 &
+  [ $! != $1 ] || exit 0
+  kill -9 $!
+  i=$((i + 1))
+done
+exit 1
+"""
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_a_stranger_with_the_pid_of_a_process_that_has_ended_is_let_be(make_pid1, left):
+    machine = make_pid1().start("--no-cgroups")
+    side = SIDE.replace("{path}", "/run").replace("{does}", "trap \\\"\\\" TERM; ") + "until [ -s /run/side ]; do sleep 0.02; done"
+    machine.job("web", f"kill mode tree\npre-start script\necho $$ > /run/pre\n{side if left else ''}\nend script\nexec sleep 1000\n")
+    machine.wait_job("web")
+    machine.ctl("start", "web")
+    pre = machine.command("cat", "/run/pre").stdout.strip()
+    if left:
+        pid = machine.command("cat", "/run/side").stdout.strip()
+        assert machine.command("kill", "-KILL", pid).returncode == 0
+        wait_for(lambda: machine.command("kill", "-0", pid).returncode != 0, "it to be reaped")
+    taken = machine.command("sh", "-c", TAKE, "sh", pre)
+    assert taken.returncode == 0, taken.stderr
+    machine.ctl("stop", "web")
+    assert machine.command("kill", "-0", pre).returncode == 0
+
+
 @pytest.mark.parametrize("again", [restart, crash])
 def test_groups_are_known_to_another_image(grouped, again):
     make(grouped, "web", AWAY, "kill mode tree")

@@ -18,6 +18,7 @@
 #define OPTIONS                                                                                                        \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD)
 #define STATUS_SIZE 4096 /* what counts stands at the beginning */
+#define BEGAN_FIELD 22	 /* of stat: starttime (proc(5)) */
 
 static int
 request(int what, pid_t pid, unsigned long data)
@@ -69,6 +70,7 @@ int
 trace_look(pid_t pid, struct trace_task *task)
 {
 	char path[64], status[STATUS_SIZE];
+	const char *state;
 	int r;
 
 	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
@@ -81,8 +83,26 @@ trace_look(pid_t pid, struct trace_task *task)
 		.tracer = number_of(status, "\nTracerPid:"),
 	};
 	if (trace_look_groups(pid, &task->session, &task->group) < 0)
-		task->session = task->group = 0; /* a zombie has none */
+		task->session = task->group = 0;
+	state = strstr(status, "\nState:\t");
+	task->dead = state != NULL && strchr("ZX", state[strlen("\nState:\t")]) != NULL;
 	return task->process > 0 ? 0 : -EIO;
+}
+
+uint64_t
+trace_began(pid_t pid)
+{
+	char path[64], stat[STATUS_SIZE];
+	const char *p;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+	if (read_file(path, stat, sizeof(stat)) < 0)
+		return 0;
+	/* The name in parentheses may have some in it; nothing behind it has. */
+	p = strrchr(stat, ')');
+	for (int i = BEGAN_FIELD - 2; p != NULL && i > 0; i--)
+		p = strchr(p + 1, ' ');
+	return p != NULL ? strtoull(p, NULL, 10) : 0;
 }
 
 /* Is /proc there, and does it show the processes as we see them? */

@@ -53,6 +53,13 @@ trace_look(pid_t pid, struct trace_task *task)
 	return -ENOSYS;
 }
 
+uint64_t
+trace_began(pid_t pid)
+{
+	(void) pid;
+	return 0;
+}
+
 int
 trace_look_groups(pid_t pid, pid_t *session, pid_t *group)
 {
