@@ -312,8 +312,8 @@ def main_of(place, daemon):
 
 
 def ways():
-    """Each daemon by its own `expect`, by its pid file, and as one that goes into the background somehow. Not yet postfix by its file,
-    in front of whose number there are blanks."""
+    """Each daemon by its own `expect`, by its pid file, and as one that goes into the background somehow. Not yet postfix by its file:
+    the start waits without end, why is not known."""
     for daemon in DAEMONS_OF_DEBIAN:
         own = re.search(r"^expect (.*)\n", daemon.job, re.M)[1]
         others = ([f"pidfile {daemon.pidfile}"] if daemon.name != "postfix" else []) + (["exit"] if own in ("fork", "daemon") else [])
