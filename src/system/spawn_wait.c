@@ -20,7 +20,7 @@
 
 #define LOOK_MS 20
 #define AGAIN 25 /* looks, until the same is said again */
-#define TEXT_SIZE 32
+#define TEXT_SIZE 128 /* postfix puts up to 31 blanks in front of its number */
 #define LINE_SIZE 512
 
 /* What is in the file, up to a few bytes; "" when it is not there. */

@@ -312,11 +312,10 @@ def main_of(place, daemon):
 
 
 def ways():
-    """Each daemon by its own `expect`, by its pid file, and as one that goes into the background somehow. Not yet postfix by its file:
-    the start waits without end, why is not known."""
+    """Each daemon by its own `expect`, by its pid file, and as one that goes into the background somehow."""
     for daemon in DAEMONS_OF_DEBIAN:
         own = re.search(r"^expect (.*)\n", daemon.job, re.M)[1]
-        others = ([f"pidfile {daemon.pidfile}"] if daemon.name != "postfix" else []) + (["exit"] if own in ("fork", "daemon") else [])
+        others = [f"pidfile {daemon.pidfile}"] + (["exit"] if own in ("fork", "daemon") else [])
         for way in [own, *others]:
             yield pytest.param(dataclasses.replace(daemon, job=daemon.job.replace(f"expect {own}\n", f"expect {way}\n")),
                                id=f"{daemon.name}-{way.split()[0]}")
