@@ -263,23 +263,21 @@ open_socket(const char *address, bool *foreign, int *r, struct error *err)
 {
 	DBusError derr __attribute__((cleanup(dbus_error_free))) = DBUS_ERROR_INIT;
 	DBusConnection *dbus = dbus_connection_open_private(address, &derr);
-	pid_t pid = 1;
-	uid_t uid;
-	int fd;
+	int fd = -1;
 
 	if (!dbus) {
 		*r = open_error(err, &derr);
 		return NULL;
 	}
 	*r = 0;
-	if (dbus_connection_get_socket(dbus, &fd) && private_listener(fd, &uid, &pid) &&
-	    !private_may_listen(address, uid)) {
+	if (!dbus_connection_get_socket(dbus, &fd))
+		fd = -1;
+	if (!private_is_init(address, fd, foreign)) {
 		dbus_connection_close(dbus);
 		dbus_connection_unref(dbus);
 		*r = error_set(err, -ENOTCONN, NULL, "Another user listens at %s", address);
 		return NULL;
 	}
-	*foreign = pid == 0;
 	return dbus;
 }
 
@@ -287,16 +285,17 @@ open_socket(const char *address, bool *foreign, int *r, struct error *err)
 static int
 open_private(struct peer *peer, struct error *err)
 {
-	const char *address = peer->address ? peer->address : PRIVATE_SYSTEM;
+	const char *address = peer->address ? peer->address : PRIVATE_SYSTEM, *other;
 	struct error none = ERROR_INIT;
 	bool foreign = false, unknown;
 	DBusConnection *second;
 	int r, ignored;
 
 	peer->dbus = open_socket(address, &foreign, &r, err);
-	if (r == -ENOMEM || strcmp(address, PRIVATE_SYSTEM) != 0 || (peer->dbus && !foreign))
+	other = private_second(address, !peer->dbus || foreign);
+	if (r == -ENOMEM || !other)
 		return r;
-	second = open_socket(PRIVATE_RUN, &unknown, &ignored, &none);
+	second = open_socket(other, &unknown, &ignored, &none);
 	if (!second)
 		return r;
 	if (peer->dbus) {

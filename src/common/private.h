@@ -24,11 +24,15 @@
 #endif
 #define PRIVATE_SESSION "unix:abstract=/com/ubuntu/upstart-session/" /* then UID/PID */
 
-/* Of the process at the other end of a socket; false where the system does not tell. `pid` 0: in no namespace of ours. */
-bool private_listener(int fd, uid_t *uid, pid_t *pid);
+/*
+ * Is it init that listens at an address to which the socket `fd` is connected? At the addresses that init has by custom
+ * root may listen, or the user whose number is in the name, or our own; at others whoever named them knows best, as
+ * where the system does not tell, or there is no socket (-1). *foreign: the listener is in no namespace of ours.
+ */
+bool private_is_init(const char *address, int fd, bool *foreign);
 
 /*
- * May that user listen at an address? At those that init has by custom root may, or the user whose number is in the
- * name, or our own; at others whoever named them knows best.
+ * The address to try instead of one where nobody or somebody `foreign` listens: the machine's init has two, of which
+ * the first may be another's, where the network namespace is another or is shared with other machines. NULL: none.
  */
-bool private_may_listen(const char *address, uid_t uid);
+const char *private_second(const char *address, bool foreign);

@@ -139,17 +139,15 @@ open_socket(const char *address, bool *foreign, int *r, struct upstart_error *er
 	DBusError derr auto_dbus_error = DBUS_ERROR_INIT;
 	DBusConnection *dbus = dbus_connection_open_private(address, &derr);
 	auto_free char *text = NULL;
-	pid_t pid = 1;
-	uid_t uid;
-	int fd;
+	int fd = -1;
 
 	if (!dbus) {
 		*r = error_from_dbus(err, -ENOTCONN, &derr);
 		return NULL;
 	}
-	if (!dbus_connection_get_socket(dbus, &fd) || !private_listener(fd, &uid, &pid) ||
-	    private_may_listen(address, uid)) {
-		*foreign = pid == 0;
+	if (!dbus_connection_get_socket(dbus, &fd))
+		fd = -1;
+	if (private_is_init(address, fd, foreign)) {
 		*r = 0;
 		return dbus;
 	}
@@ -169,12 +167,14 @@ open_private(struct upstart *u, struct upstart_error *err)
 {
 	bool foreign = false, unknown;
 	DBusConnection *second = NULL;
+	const char *other;
 	int r, ignored;
 
 	u->dbus = open_socket(u->where, &foreign, &r, err);
-	if (r == -ENOMEM || strcmp(u->where, PRIVATE_SYSTEM) != 0 || (u->dbus && !foreign))
+	other = private_second(u->where, !u->dbus || foreign);
+	if (r == -ENOMEM || !other)
 		return r;
-	second = open_socket(PRIVATE_RUN, &unknown, &ignored, NULL);
+	second = open_socket(other, &unknown, &ignored, NULL);
 	if (!second)
 		return r;
 	if (u->dbus) {
