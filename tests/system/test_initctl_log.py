@@ -189,10 +189,15 @@ def test_only_who_may_read_the_file_reads_it(session):
     assert (done.returncode, done.stderr) == (1, f"initctl: Cannot read {session.log}/job.log: Permission denied\n")
 
 
+def shown(session, job):
+    """What `initctl log` prints, nothing while there is no log."""
+    return session.command(INITCTL, "log", job).stdout
+
+
 def test_lines_as_json(session):
     talker = Talker(session, "job")
     talker.say('one "two"\n\nthree\n')
-    wait_for(lambda: session.ctl("log", "job") == 'one "two"\n\nthree\n', "the text")
+    wait_for(lambda: shown(session, "job") == 'one "two"\n\nthree\n', "the text")
     assert [json.loads(line) for line in session.ctl("log", "--json", "job").splitlines()] == \
         [{"line": 'one "two"'}, {"line": ""}, {"line": "three"}]
     assert session.ctl("log", "--json", "-n", "1", "job") == '{"line":"three"}\n'
@@ -200,7 +205,7 @@ def test_lines_as_json(session):
     session.job("ready", "log format json\nexec sh -c 'echo hello; exec sleep 1000'\n")
     session.wait_job("ready")
     session.ctl("start", "ready")
-    wait_for(lambda: session.ctl("log", "ready"), "the line")
+    wait_for(lambda: shown(session, "ready"), "the line")
     assert session.ctl("log", "--json", "ready") == session.ctl("log", "ready")
 
 
@@ -210,7 +215,7 @@ def test_what_only_looks_like_json_is_told_as_text(session):
     session.job("part", "log format json\nexec sh -c 'printf \"one\\ntwo\"; exec sleep 1000'\n")
     session.wait_job("part")
     session.ctl("start", "part")
-    wait_for(lambda: session.ctl("log", "plain").endswith("more\n") and "two" in session.ctl("log", "part"), "the text")
+    wait_for(lambda: shown(session, "plain").endswith("more\n") and "two" in shown(session, "part"), "the text")
     assert [json.loads(line) for line in session.ctl("log", "--json", "plain").splitlines()] == \
         [{"line": '{"time":"now'}, {"line": '{"time":"now"} more'}]
     first, unfinished = session.ctl("log", "part").splitlines()
