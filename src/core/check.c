@@ -291,7 +291,7 @@ core_check(const struct core *core, char *why, size_t size)
 	struct check c = { core, MAP_INIT, why, size, 0 };
 	const struct slot *slot;
 	const struct job *job;
-	size_t jobs = 0, rising = 0, live;
+	size_t jobs = 0, rising = 0, sweeping = 0, live;
 
 	if (size > 0)
 		why[0] = '\0';
@@ -305,11 +305,12 @@ core_check(const struct core *core, char *why, size_t size)
 			check_job(&c, slot, job);
 			jobs++;
 			rising += job->goal != GOAL_STOP;
+			sweeping += job->sweep != 0;
 		}
 		check_wants(&c, slot);
 	}
 	DL_COUNT2(core->live, job, live, live_next);
-	if (live != jobs || rising != core->rising)
+	if (live != jobs || rising != core->rising || sweeping != core->sweeping)
 		wrong(&c, "instances are counted wrongly");
 	DL_FOREACH2(core->live, job, live_next)
 		if (job->live_next != NULL && job->live_next->id <= job->id)

@@ -359,6 +359,7 @@ struct core {
 	uint64_t last_order;
 	struct job *live; /* all instances, in order of creation: who is about all of them need not ask every slot */
 	size_t rising;	  /* those of them whose goal is not stop */
+	size_t sweeping;  /* those of them with a sweep: they may have no process and are not over */
 	struct map slots_by_name, jobs_by_id, events_by_id, process_to_job, pid_to_process, timer_to_job;
 	struct map tokens_by_name, tokens_by_id;
 	struct map audiences; /* event name -> audience */
@@ -564,6 +565,9 @@ void strays_begin(struct core *core, struct job *job); /* it has come to killed 
 bool strays_hold(struct core *core, struct job *job);  /* main is gone, but others may be left: stay in killed */
 void strays_kill(struct core *core, struct job *job);  /* time is up */
 void strays_timer(struct core *core, struct job *job); /* the same, and main is gone */
+/* All of its processes are killed, in whatever state: strays have no more time either, and are not waited for long. */
+void strays_hurry(struct core *core, struct job *job);
+void strays_spare(struct core *core, struct job *job); /* they are not waited for */
 void strays_gone(struct core *core, const struct input_strays *in);
 void strays_of_hook(struct core *core, const struct job *job, int32_t pid); /* which has ended */
 

@@ -51,6 +51,7 @@ job_live(struct core *core, struct job *job)
 	DL_APPEND(job->slot->jobs, job);
 	DL_APPEND2(core->live, job, live_prev, live_next);
 	core->rising += job->goal != GOAL_STOP;
+	core->sweeping += job->sweep != 0;
 }
 
 struct job *
@@ -117,6 +118,7 @@ job_free(struct core *core, struct job *job)
 	DL_DELETE(job->slot->jobs, job);
 	DL_DELETE2(core->live, job, live_prev, live_next);
 	core->rising -= job->goal != GOAL_STOP;
+	strays_spare(core, job);
 	job->cls = job_class_unref(job->cls);
 	job->env = strv_free(job->env);
 	job->next_env = strv_free(job->next_env);

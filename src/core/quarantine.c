@@ -74,7 +74,7 @@ begin(struct core *core, struct job *job, enum process_kind kind, const struct i
 	ready_expect_no_more(core, job);
 	watchdog_end(core, job);
 	track_end(core, job);
-	job->sweep = 0;
+	strays_spare(core, job);
 	if (job->goal != GOAL_STOP)
 		job_set_goal(core, job, GOAL_STOP);
 	if (in->bare)

@@ -98,6 +98,7 @@ give_up(struct core *core)
 		for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
 			if (job->process[i].pid > 0)
 				core_kill(core, &job->process[i], SIGKILL, true);
+		strays_hurry(core, job);
 	}
 	session_over(core);
 }
@@ -118,7 +119,8 @@ session_timer(struct core *core, uint64_t timer)
 void
 session_look(struct core *core)
 {
-	bool instances = map_count(&core->jobs_by_id) > 0, processes = map_count(&core->process_to_job) > 0;
+	bool instances = map_count(&core->jobs_by_id) > 0;
+	bool processes = map_count(&core->process_to_job) > 0 || core->sweeping > 0;
 
 	if (core->quiesce == QUIESCE_NOT || core->finished)
 		return;

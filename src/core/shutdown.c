@@ -28,7 +28,7 @@ shutdown_has_begun(const struct core *core)
 
 /* -- who is waited for --------------------------------------------------------------- */
 
-/* The process whose end an instance needs to be down, or PROCESS_KIND_COUNT. */
+/* The process whose end an instance needs to be down, or PROCESS_KIND_COUNT. For main may stand what it left. */
 static enum process_kind
 awaited(const struct core *core, const struct job *job)
 {
@@ -42,6 +42,8 @@ awaited(const struct core *core, const struct job *job)
 	/* Where a task ends the machine it is no more than at work. */
 	if (job->goal == GOAL_START && core->down_assist)
 		return PROCESS_KIND_COUNT;
+	if (kind == PROCESS_MAIN && job->sweep != 0)
+		return kind;
 	return kind < PROCESS_KIND_COUNT && job->process[kind].pid > 0 ? kind : PROCESS_KIND_COUNT;
 }
 
@@ -69,7 +71,7 @@ shutdown_killed(struct core *core, const struct job *job, enum process_kind kind
 
 /* Kill all processes of an instance. */
 static void
-kill_job(struct core *core, const struct job *job, const char *why)
+kill_job(struct core *core, struct job *job, const char *why)
 {
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
 		if (job->process[i].pid <= 0)
@@ -77,6 +79,7 @@ kill_job(struct core *core, const struct job *job, const char *why)
 		note_killed(core, job, (enum process_kind) i, why);
 		core_kill(core, &job->process[i], SIGKILL, true);
 	}
+	strays_hurry(core, job);
 }
 
 static void
@@ -152,7 +155,7 @@ kill_all(struct core *core, bool awaited_only, const char *why)
 	struct u64v ids = list_jobs(core, false);
 
 	for (size_t i = 0; i < ids.n; i++) {
-		const struct job *job = job_get(core, ids.p[i]);
+		struct job *job = job_get(core, ids.p[i]);
 
 		if (job != NULL && (!awaited_only || awaited(core, job) < PROCESS_KIND_COUNT))
 			kill_job(core, job, why);
@@ -317,7 +320,7 @@ shutdown_look(struct core *core)
 	event_drain(core);
 	if (stop_all(core))
 		event_drain(core);
-	if (map_count(&core->process_to_job) == 0)
+	if (map_count(&core->process_to_job) == 0 && core->sweeping == 0)
 		shutdown_over(core);
 }
 

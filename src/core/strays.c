@@ -42,12 +42,20 @@ tell(struct core *core, const struct job *job, uint64_t sweep, int32_t session)
 		send(core, job, sweep, session, SIGCONT);
 }
 
+static void
+set_sweep(struct core *core, struct job *job, uint64_t sweep)
+{
+	core->sweeping -= job->sweep != 0;
+	core->sweeping += sweep != 0;
+	job->sweep = sweep;
+}
+
 void
 strays_begin(struct core *core, struct job *job)
 {
 	if (job->cls->kill_mode != KILL_TREE)
 		return;
-	job->sweep = core_new_id(core);
+	set_sweep(core, job, core_new_id(core));
 	job->swept_hard = false;
 	tell(core, job, job->sweep, 0);
 	if (job->cls->kill_timeout == 0)
@@ -61,6 +69,28 @@ strays_kill(struct core *core, struct job *job)
 		return;
 	job->swept_hard = true;
 	send(core, job, job->sweep, 0, SIGKILL);
+}
+
+void
+strays_hurry(struct core *core, struct job *job)
+{
+	if (job->cls->kill_mode != KILL_TREE)
+		return;
+	if (job->sweep == 0) {
+		send(core, job, 0, 0, SIGKILL);
+		return;
+	}
+	strays_kill(core, job);
+	if (process_live(job, PROCESS_MAIN) || job->kill_timer == 0 || job->kill_due <= core->now + PATIENCE)
+		return;
+	process_forget_timer(core, job);
+	process_set_timer(core, job, core->now + PATIENCE);
+}
+
+void
+strays_spare(struct core *core, struct job *job)
+{
+	set_sweep(core, job, 0);
 }
 
 bool
@@ -90,7 +120,7 @@ strays_timer(struct core *core, struct job *job)
 	}
 	core_log(core, LOG_LEVEL_WARN, "%s has left processes that do not end, going on without them",
 		 job_display(job, display, sizeof(display)));
-	job->sweep = 0;
+	set_sweep(core, job, 0);
 	job_advance(core, job);
 }
 
@@ -101,7 +131,7 @@ strays_gone(struct core *core, const struct input_strays *in)
 
 	if (job == NULL || in->sweep == 0 || job->sweep != in->sweep)
 		return;
-	job->sweep = 0;
+	set_sweep(core, job, 0);
 	if (process_live(job, PROCESS_MAIN))
 		return;
 	process_forget_timer(core, job);

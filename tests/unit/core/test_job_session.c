@@ -36,6 +36,23 @@ end(struct rig *r, const char *type)
 #define SHOWN (1u << EFFECT_FINISHED | RIG_WORK | RIG_LOG)
 
 static void
+sweep_cb(const struct core_sweep *sweep, void *data)
+{
+	*(struct input_strays *) data = (struct input_strays){ sweep->job_id, sweep->sweep };
+}
+
+/* Nobody is left of the only job that is swept. */
+static void
+swept(struct rig *r)
+{
+	struct input in = { .type = INPUT_STRAYS };
+
+	core_each_sweep(r->core, sweep_cb, &in.strays);
+	assert_true(in.strays.sweep != 0);
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+static void
 test_job_session_without_jobs_ends_at_once(void **state)
 {
 	struct rig *r = *state;
@@ -155,6 +172,67 @@ test_job_session_gives_up(void **state)
 	assert_non_null(strstr(r->lines.p, "finished 0\n"));
 }
 
+/* `kill mode tree`: it is not over with its main process, and neither is the session. */
+static void
+test_job_session_waits_for_strays(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "kill mode tree;exec web;post-stop exec tidy");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	end(r, "shutdown");
+	rig_show(r, 1u << EFFECT_FINISHED | 1u << EFFECT_SPAWN);
+	rig_exit(r, "web", "main", 0);
+	rig_expect(r, "");
+	swept(r);
+	rig_assert_state(r, "web", "stop/post-stop");
+	rig_forget(r);
+	rig_settle(r);
+	rig_expect(r, "finished 0\n");
+}
+
+/* Nor is the wait for those that want to hear of the end. */
+static void
+test_job_session_waits_for_strays_before_it_kills(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "save", "start on session-end;kill mode tree;task;exec save");
+	(void) rig_define(r, "web", "start on stopped save;exec web");
+	rig_rule(r, "save", "main", "waits", false);
+	end(r, "logout");
+	rig_settle(r);
+	rig_show(r, 1u << EFFECT_FINISHED | 1u << EFFECT_SPAWN);
+	rig_exit(r, "save", "main", 0);
+	rig_assert_state(r, "save", "stop/killed");
+	swept(r);
+	rig_assert_state(r, "web", "start/spawned");
+	rig_settle(r);
+	assert_null(strstr(r->lines.p, "finished"));
+}
+
+static void
+test_job_session_gives_up_strays(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "kill mode tree;exec web");
+	(void) rig_define(r, "tty", "kill mode tree;pre-stop exec hang;exec tty");
+	rig_rule(r, "tty", "pre-stop", "waits", false);
+	(void) rig_start(r, "web", NULL);
+	(void) rig_start(r, "tty", NULL);
+	rig_settle(r);
+	end(r, "shutdown");
+	rig_exit(r, "web", "main", 0);
+	rig_up(r, "tty", "pre-stop");
+	rig_show(r, 1u << EFFECT_FINISHED | 1u << EFFECT_STRAYS | 1u << EFFECT_KILL);
+	rig_forget(r);
+	for (int i = 0; i < 5 && strstr(r->lines.p != NULL ? r->lines.p : "", "finished") == NULL; i++)
+		assert_true(rig_timer(r));
+	rig_expect(r, "strays web KILL awaited\nkill tty main KILL\nkill tty pre-stop KILL\nstrays tty KILL\nfinished 0\n");
+}
+
 static void
 test_job_session_does_not_respawn(void **state)
 {
@@ -230,6 +308,9 @@ main(void)
 		BENCHED(test_job_session_kills_after_the_wait),
 		BENCHED(test_job_session_shutdown_does_not_wait),
 		BENCHED(test_job_session_gives_up),
+		BENCHED(test_job_session_waits_for_strays),
+		BENCHED(test_job_session_waits_for_strays_before_it_kills),
+		BENCHED(test_job_session_gives_up_strays),
 		BENCHED(test_job_session_does_not_respawn),
 		BENCHED(test_job_session_does_not_respawn_what_it_started),
 		BENCHED(test_job_session_does_not_wait_for_who_rests),

@@ -373,6 +373,163 @@ test_shutdown_goes_on_from_a_snapshot(void **state)
 	rig_expect(r, "log warn app main process (101) terminated with status 5\nfinished 5 level 0\n");
 }
 
+/* -- `kill mode tree`: an instance is not over with its main process --------------------------- */
+
+static void
+sweep_cb(const struct core_sweep *sweep, void *data)
+{
+	*(struct input_strays *) data = (struct input_strays){ sweep->job_id, sweep->sweep };
+}
+
+/* Nobody is left of the only job that is swept. */
+static void
+swept(struct rig *r)
+{
+	struct input in = { .type = INPUT_STRAYS };
+
+	core_each_sweep(r->core, sweep_cb, &in.strays);
+	assert_true(in.strays.sweep != 0);
+	assert_int_equal(rig_apply(r, &in), 0);
+}
+
+static void
+test_shutdown_waits_for_strays(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "kill mode tree;kill timeout 9;exec web;post-stop exec tidy");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	rig_exit(r, "web", "main", 0);
+	rig_expect(r, "");
+	rig_pass(r, USEC_PER_SEC);
+	rig_expect(r, "log message waiting for web: 1 of 9 s\n");
+	swept(r);
+	rig_assert_state(r, "web", "stop/post-stop");
+	rig_expect(r, "");
+	rig_settle(r);
+	rig_expect(r, "finished 0 level 0\n");
+}
+
+/* Who asks again need not wait for the kill timeout, whether main has ended or not. */
+static void
+test_shutdown_asked_for_again_skips_strays(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "kill mode tree;kill timeout 50;exec web");
+	(void) rig_define(r, "db", "kill mode tree;kill timeout 50;exec db;post-stop exec tidy");
+	(void) rig_start(r, "web", NULL);
+	(void) rig_start(r, "db", NULL);
+	rig_settle(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	rig_exit(r, "web", "main", 0);
+	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_STRAYS | 1u << EFFECT_FINISHED);
+	rig_forget(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	rig_expect(r, "kill db main KILL\nstrays db KILL awaited\nstrays web KILL awaited\n");
+	rig_exit(r, "db", "main", JOB_EXIT_SIGNAL(9));
+	rig_pass(r, 5 * USEC_PER_SEC); /* what can't be killed is left */
+	rig_assert_state(r, "web", "none");
+	rig_assert_state(r, "db", "stop/post-stop");
+	rig_show(r, 1u << EFFECT_FINISHED);
+	rig_settle(r);
+	rig_expect(r, "finished 0 level 0 killed [db main: its end was not waited for, as was asked]\n");
+}
+
+/* To ask often is no reason to wait longer. */
+static void
+test_shutdown_asked_for_often_leaves_strays_as_soon(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "kill mode tree;kill timeout 50;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	rig_exit(r, "web", "main", 0);
+	rig_show(r, 1u << EFFECT_FINISHED);
+	for (int i = 0; i < 5; i++) {
+		rig_expect(r, "");
+		shutdown_input(r, SHUTDOWN_SKIP, NULL, 0);
+		rig_pass(r, USEC_PER_SEC);
+	}
+	rig_expect(r, "finished 0 level 0\n");
+}
+
+/* One that still has its pre-stop keeps nothing of what is killed at the end of all time. */
+static void
+test_shutdown_kills_strays_at_its_limit(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "db", "kill mode tree;kill timeout 1000;exec db");
+	(void) rig_define(r, "web", "kill mode tree;pre-stop exec hang;exec web");
+	rig_rule(r, "web", "pre-stop", "waits", false);
+	(void) rig_start(r, "db", NULL);
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	rig_exit(r, "db", "main", 0);
+	rig_up(r, "web", "pre-stop");
+	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_STRAYS);
+	rig_pass(r, LIMIT - USEC_PER_SEC);
+	rig_forget(r);
+	rig_pass(r, USEC_PER_SEC);
+	rig_expect(r, "kill web main KILL\nkill web pre-stop KILL\nstrays web KILL\nstrays db KILL awaited\n");
+}
+
+/* The jobs that end a machine have them killed at the limit, too. */
+static void
+test_shutdown_of_a_machine_kills_strays_at_its_limit(void **state)
+{
+	struct rig *r = *state;
+
+	assist(r);
+	(void) rig_define(r, "rc", "start on runlevel [06];task;exec rc");
+	(void) rig_define(r, "db", "stop on runlevel [06];kill mode tree;kill timeout 1000;exec db");
+	(void) rig_define(r, "log", "kill mode tree;exec log");
+	rig_rule(r, "rc", "main", "waits", false);
+	(void) rig_start(r, "db", NULL);
+	(void) rig_start(r, "log", NULL);
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	rig_assert_state(r, "db", "stop/killed");
+	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_STRAYS | 1u << EFFECT_FINISHED);
+	rig_forget(r);
+	rig_pass(r, LIMIT - USEC_PER_SEC);
+	rig_expect(r, "");
+	rig_pass(r, USEC_PER_SEC);
+	rig_expect(r, "strays db KILL awaited\n");
+	rig_pass(r, 5 * USEC_PER_SEC);
+	rig_assert_state(r, "db", "none");
+}
+
+static void
+test_shutdown_waits_for_strays_from_a_snapshot(void **state)
+{
+	struct rig *r = *state;
+	struct strbuf b = STRBUF_INIT;
+	struct core *again;
+
+	(void) rig_define(r, "web", "kill mode tree;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	rig_exit(r, "web", "main", 0);
+	core_save(r->core, &b);
+	assert_int_equal(core_load(b.p, b.len, &r->config, &again), 0);
+	strbuf_deinit(&b);
+	r->core = core_free(r->core);
+	r->core = again;
+	shutdown_input(r, SHUTDOWN_RULES, NULL, LIMIT);
+	rig_expect(r, "");
+	swept(r);
+	rig_expect(r, "finished 0 level 0\n");
+}
+
 int
 main(void)
 {
@@ -397,6 +554,12 @@ main(void)
 		T(test_shutdown_when_its_job_is_respawned_too_often),
 		T(test_shutdown_asked_for_has_the_status_of_its_job),
 		T(test_shutdown_goes_on_from_a_snapshot),
+		T(test_shutdown_waits_for_strays),
+		T(test_shutdown_asked_for_again_skips_strays),
+		T(test_shutdown_asked_for_often_leaves_strays_as_soon),
+		T(test_shutdown_kills_strays_at_its_limit),
+		T(test_shutdown_of_a_machine_kills_strays_at_its_limit),
+		T(test_shutdown_waits_for_strays_from_a_snapshot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
