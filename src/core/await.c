@@ -155,6 +155,13 @@ await_none(struct core *core, struct slot *slot, const char *error, const char *
 		await_in_vain(core, want, error, text);
 }
 
+void
+await_no_more(struct core *core)
+{
+	while (core->awaited != NULL)
+		await_in_vain(core, core->awaited, ERR_CONDITION_NOT_MET, "The way down began before its 'while' held");
+}
+
 size_t
 await_count(const struct want *want)
 {

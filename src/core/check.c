@@ -315,6 +315,8 @@ core_check(const struct core *core, char *why, size_t size)
 	DL_FOREACH2(core->live, job, live_next)
 		if (job->live_next != NULL && job->live_next->id <= job->id)
 			wrong(&c, "instances are not in order");
+	if (core->awaited != NULL && (core->going_down || core->quiesce != QUIESCE_NOT))
+		wrong(&c, "a start waits for a 'while', and nothing rises any more");
 	check_events(&c);
 	if (wait_check(core) < 0)
 		wrong(&c, "waits close a circle");

@@ -728,6 +728,7 @@ void await_started(struct core *core, struct job *job);
 /* It won't be: of one record, or of all. */
 void await_in_vain(struct core *core, struct want *want, const char *error, const char *text);
 void await_none(struct core *core, struct slot *slot, const char *error, const char *text);
+void await_no_more(struct core *core); /* nothing rises any more: whoever waits is answered, lest he hold up the end */
 size_t await_count(const struct want *want); /* of calls */
 void await_forget_requests(struct core *core); /* nobody hears the answers */
 void await_restore(struct core *core, struct want *want); /* after loading */

@@ -59,6 +59,7 @@ session_end(struct core *core, const struct input_session_end *in)
 	core->no_respawn = true;
 	core->quiesce_start = core->now;
 	core->quiesce_logout = logout;
+	await_no_more(core);
 	(void) event_emit(core, "session-end", env);
 	if (logout && trigger_someone_starts_on(core, "session-end", env)) {
 		core->quiesce = QUIESCE_WAIT;

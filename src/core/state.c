@@ -297,10 +297,12 @@ state_runlevel(struct core *core, const struct event *event)
 	down = down || core->down == DOWN_REST;
 	if (down != core->going_down) {
 		core->going_down = down;
-		if (down)
+		if (down) {
+			await_no_more(core);
 			follow_live(core);
-		else
+		} else {
 			follow_all(core);
+		}
 	}
 	shutdown_runlevel(core, event);
 }

@@ -238,6 +238,48 @@ test_await_on_the_way_down_is_refused(void **state)
 	rig_expect(r, "reply 4 error ConditionNotMet: Its 'while' does not hold: bar\n");
 }
 
+/* Nor does it for those that wait already: a hook that does would hold up all. */
+static void
+test_await_ends_on_the_way_down(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "other", "stop on never;while baz;exec other");
+	start_when_ready(r, "foo", NULL, true, NULL, NULL);
+	start_when_ready(r, "other", NULL, true, NULL, NULL);
+	start_when_ready(r, "foo", NULL, true, NULL, NULL);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=6");
+	rig_expect(r, "reply 3 error ConditionNotMet: The way down began before its 'while' held\n"
+		      "reply 5 error ConditionNotMet: The way down began before its 'while' held\n"
+		      "reply 4 error ConditionNotMet: The way down began before its 'while' held\n"
+		      "reply 6 ok\n");
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=2"); /* it was called off */
+	start(r, "bar");
+	rig_expect(r, "reply 7 ok\nreply 8 ok bar\n");
+	rig_assert_state(r, "foo", "start/running");
+}
+
+static void
+test_await_ends_with_the_session(void **state)
+{
+	struct rig *r = rig_new_session();
+	struct input in = { .type = INPUT_SESSION_END };
+
+	(void) rig_define(r, "foo", "while bar;exec foo");
+	(void) rig_define(r, "save", "start on session-end;task;exec save");
+	rig_rule(r, "save", "main", "waits", false);
+	(void) rig_emit(r, "startup", NULL);
+	(void) rig_stop(r, "foo", NULL);
+	rig_show(r, RIG_REPLIES);
+	start_when_ready(r, "foo", NULL, true, NULL, NULL);
+	rig_forget(r);
+	in.session_end.type = strdup("logout");
+	assert_int_equal(rig_apply(r, &in), 0);
+	rig_expect(r, "reply 3 error ConditionNotMet: The way down began before its 'while' held\n");
+	(void) rig_free(r);
+	(void) state;
+}
+
 #define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -255,6 +297,8 @@ main(void)
 		BENCHED(test_await_of_a_lost_client_is_not_answered),
 		BENCHED(test_await_closes_no_circle),
 		BENCHED(test_await_on_the_way_down_is_refused),
+		BENCHED(test_await_ends_on_the_way_down),
+		cmocka_unit_test(test_await_ends_with_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
