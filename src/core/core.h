@@ -182,6 +182,8 @@ struct core_sweep {
 	const char *job, *instance;
 	uint64_t job_id, sweep;
 };
+/* The sweep that instance waits for; 0: none. */
+uint64_t core_sweep_of(const struct core *core, uint64_t job_id);
 typedef void (*core_sweep_fn)(const struct core_sweep *sweep, void *data);
 /* Call `fn` with each of them. */
 void core_each_sweep(const struct core *core, core_sweep_fn fn, void *data);

@@ -28,6 +28,7 @@ static const struct wire_field release_fields[] = { F(U64, release, process), F(
 static const struct wire_field strays_fields[] = {
 	F(STR, strays, job),	F(STR, strays, instance), F(U64, strays, job_id),
 	F(U64, strays, sweep), F(I32, strays, session),  F(I32, strays, signal),
+	F(BOOL, strays, alone),
 };
 static const struct wire_field reply_fields[] = {
 	F(U64, reply, request), F(STR, reply, error),    F(STR, reply, text),

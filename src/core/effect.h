@@ -94,6 +94,7 @@ struct effect_strays {
 	uint64_t job_id; /* of the instance, for the answer */
 	uint64_t sweep;	 /* not 0: say when nobody is left, and no process of the instance either */
 	int32_t session; /* only to those of that session; 0: to all */
+	bool alone;	 /* then no process of the instance lived: to all, unless one does now */
 	int32_t signal;
 };
 

@@ -19,7 +19,7 @@
 #define PATIENCE (5 * USEC_PER_SEC)
 
 static void
-send(struct core *core, const struct job *job, uint64_t sweep, int32_t session, int signal)
+send(struct core *core, const struct job *job, uint64_t sweep, int32_t session, bool alone, int signal)
 {
 	struct effect *e = effect_add(core, EFFECT_STRAYS);
 
@@ -30,16 +30,17 @@ send(struct core *core, const struct job *job, uint64_t sweep, int32_t session, 
 	e->strays.job_id = job->id;
 	e->strays.sweep = sweep;
 	e->strays.session = session;
+	e->strays.alone = alone;
 	e->strays.signal = signal;
 }
 
 /* The kill signal, and SIGCONT: one that is stopped could not die of it. */
 static void
-tell(struct core *core, const struct job *job, uint64_t sweep, int32_t session)
+tell(struct core *core, const struct job *job, uint64_t sweep, int32_t session, bool alone)
 {
-	send(core, job, sweep, session, job->cls->kill_signal);
+	send(core, job, sweep, session, alone, job->cls->kill_signal);
 	if (job->cls->kill_timeout > 0)
-		send(core, job, sweep, session, SIGCONT);
+		send(core, job, sweep, session, alone, SIGCONT);
 }
 
 static void
@@ -57,7 +58,7 @@ strays_begin(struct core *core, struct job *job)
 		return;
 	set_sweep(core, job, core_new_id(core));
 	job->swept_hard = false;
-	tell(core, job, job->sweep, 0);
+	tell(core, job, job->sweep, 0, false);
 	if (job->cls->kill_timeout == 0)
 		strays_kill(core, job);
 }
@@ -68,7 +69,7 @@ strays_kill(struct core *core, struct job *job)
 	if (job->sweep == 0)
 		return;
 	job->swept_hard = true;
-	send(core, job, job->sweep, 0, SIGKILL);
+	send(core, job, job->sweep, 0, false, SIGKILL);
 }
 
 void
@@ -77,7 +78,7 @@ strays_hurry(struct core *core, struct job *job)
 	if (job->cls->kill_mode != KILL_TREE)
 		return;
 	if (job->sweep == 0) {
-		send(core, job, 0, 0, SIGKILL);
+		send(core, job, 0, 0, false, SIGKILL);
 		return;
 	}
 	strays_kill(core, job);
@@ -148,7 +149,15 @@ strays_of_hook(struct core *core, const struct job *job, int32_t pid)
 		return;
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
 		others = others || process_live(job, (enum process_kind) i);
-	tell(core, job, 0, others ? pid : 0);
+	tell(core, job, 0, pid, !others);
+}
+
+uint64_t
+core_sweep_of(const struct core *core, uint64_t job_id)
+{
+	const struct job *job = job_get(core, job_id);
+
+	return job != NULL ? job->sweep : 0;
 }
 
 void

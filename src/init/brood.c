@@ -338,19 +338,20 @@ signal_one(struct init *init, const struct brood *b, pid_t pid, int number)
 		(void) close(pidfd);
 }
 
-void
+int
 brood_signal(struct init *init, struct brood *b, pid_t session, int number)
 {
 	struct u64v pids = { 0 };
+	int r = brood_members(init, b, &pids);
 
-	if (brood_members(init, b, &pids) < 0)
-		log_error("Out of memory: what %s has left behind is let be", b->job);
-	(void) !learn_from(init, b, &pids);
-	for (size_t i = 0; i < pids.n; i++) {
+	if (r == 0)
+		r = learn_from(init, b, &pids);
+	for (size_t i = 0; r == 0 && i < pids.n; i++) {
 		pid_t pid = (pid_t) pids.p[i];
 
 		if (!is_known(init, b, pid) && (session == 0 || getsid(pid) == session))
 			signal_one(init, b, pid, number);
 	}
 	u64v_deinit(&pids);
+	return r;
 }

@@ -22,12 +22,8 @@ struct brood {
 	struct u64v sessions; /* of those that are not in a group: triples of session, who was seen in it, its start */
 	struct proc *procs;   /* those init knows */
 	uint64_t job_id, sweep; /* who waits for its end; 0: nobody */
+	bool gone;		/* nobody is left: to be told */
 	usec_t due;		/* it is looked at then; 0: at no certain time */
-};
-
-struct answer {
-	struct answer *prev, *next;
-	uint64_t job_id, sweep;
 };
 
 struct strays {
@@ -41,7 +37,7 @@ struct strays {
 	struct loop_fd *source;
 	struct loop_timer *timer;
 	usec_t timer_due; /* 0: it is not set */
-	struct answer *answers; /* owned: sweeps that are over, to be told */
+	bool answers_due; /* some sweeps may be over */
 };
 
 /* Write to the journal what it is now. */
@@ -63,6 +59,6 @@ bool brood_is_empty(const struct init *init, const struct brood *b);
 void brood_tell(const struct init *init, const struct brood *b, const char *who);
 /*
  * Send a signal to all in it, but for those in a process group of one of the instance's own processes, which get theirs
- * by themselves. `session`: only to those of that session; 0: to all.
+ * by themselves. `session`: only to those of that session; 0: to all. 0, or a negative errno: to nobody.
  */
-void brood_signal(struct init *init, struct brood *b, pid_t session, int number);
+int must_check brood_signal(struct init *init, struct brood *b, pid_t session, int number);

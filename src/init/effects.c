@@ -87,8 +87,7 @@ effect_local(struct init *init, const struct effect *e)
 		tracer_release(init, &e->release);
 		return 0;
 	case EFFECT_STRAYS:
-		strays_effect(init, &e->strays);
-		return 0;
+		return strays_effect(init, &e->strays);
 	case EFFECT_FINISHED:
 		if (init_is_session(init))
 			session_leave(init, e->finished.status);

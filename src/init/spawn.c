@@ -270,7 +270,8 @@ ask(struct proc *p, const struct effect_spawn *e)
 		r = fail(p, SPAWN_SECURITY, EINVAL);
 	else if (r == 0)
 		r = e->kind == PROCESS_MAIN ? add_word(p, cls, &msg, fds, &n_fds) : 0;
-	msg.cgroup = strays_group(p, e, cls);
+	if (r == 0 && p->stage == STAGE_QUEUED)
+		r = strays_group(p, e, cls, &msg.cgroup);
 	if (r == 0 && p->stage == STAGE_QUEUED)
 		r = send_request(p, &msg, fds, n_fds);
 	p->paused = (msg.flags & SPAWN_FLAG_DEBUG) != 0;

@@ -60,7 +60,6 @@ strays_deinit(struct init *init)
 {
 	struct strays *s = init->strays;
 	struct brood *b, *next;
-	struct answer *a = s != NULL ? s->answers : NULL, *next_answer;
 
 	if (s == NULL)
 		return;
@@ -68,11 +67,6 @@ strays_deinit(struct init *init)
 		if (b->leaf != NULL)
 			(void) !cgroup_remove(s->base, b->leaf);
 		brood_free(s, b);
-	}
-	while (a != NULL) {
-		next_answer = a->next;
-		free(a);
-		a = next_answer;
 	}
 	map_deinit(&s->by_id);
 	map_deinit(&s->by_key);
@@ -96,12 +90,16 @@ key_of(const char *job, const char *instance)
 	return str_printf("%zu:%s%s", strlen(job), job, instance);
 }
 
-static struct brood *
-brood_find(const struct init *init, const char *job, const char *instance)
+/* *b: NULL: there is none. 0 or -ENOMEM. */
+static int
+brood_find(const struct init *init, const char *job, const char *instance, struct brood **b)
 {
 	auto_free char *key = key_of(job, instance != NULL ? instance : "");
 
-	return key != NULL ? map_get(&init->strays->by_key, key) : NULL;
+	if (key == NULL)
+		return -ENOMEM;
+	*b = map_get(&init->strays->by_key, key);
+	return 0;
 }
 
 /* NULL: out of memory. */
@@ -194,22 +192,22 @@ give_leaf(struct init *init, struct brood *b)
 		log_debug("%s has no control group: %s", b->job, strerror(-r));
 }
 
-/* NULL: it needs none, or out of memory. */
-static struct brood *
-brood_for(struct init *init, const struct effect_spawn *e, const struct job_class *cls)
+/* *b: NULL: it needs none. 0 or -ENOMEM. */
+static int
+brood_for(struct init *init, const struct effect_spawn *e, const struct job_class *cls, struct brood **b)
 {
 	bool groups = has_base(init);
-	struct brood *b = brood_find(init, e->job, e->instance);
+	int r = brood_find(init, e->job, e->instance, b);
 
-	if (b != NULL || (!groups && cls->kill_mode != KILL_TREE))
-		return b;
-	b = brood_new(init, init->strays->last_id + 1, e->job, e->instance != NULL ? e->instance : "");
-	if (b == NULL)
-		return NULL;
+	if (r < 0 || *b != NULL || (!groups && cls->kill_mode != KILL_TREE))
+		return r;
+	*b = brood_new(init, init->strays->last_id + 1, e->job, e->instance != NULL ? e->instance : "");
+	if (*b == NULL)
+		return -ENOMEM;
 	if (groups)
-		give_leaf(init, b);
-	brood_note(init, b);
-	return b;
+		give_leaf(init, *b);
+	brood_note(init, *b);
+	return 0;
 }
 
 static void
@@ -223,6 +221,7 @@ attach(struct proc *p, struct brood *b)
 		return;
 	DL_APPEND2(b->procs, p, brood_prev, brood_next);
 	b->due = 0;
+	b->gone = false;
 }
 
 /*
@@ -252,19 +251,23 @@ see_to_leaf(struct init *init, struct brood *b)
 	return 0;
 }
 
-char *
-strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls)
+int
+strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls, char **group)
 {
 	struct strays *s = p->init->strays;
-	struct brood *b;
+	struct brood *b = NULL;
+	int r = brood_for(p->init, e, cls, &b);
 
-	attach(p, brood_for(p->init, e, cls));
-	b = p->brood;
+	*group = NULL;
+	if (r < 0)
+		return r;
+	attach(p, b);
 	if (b == NULL || b->leaf == NULL)
-		return NULL;
+		return 0;
 	if (see_to_leaf(p->init, b) < 0 && b->killed)
-		return NULL;
-	return str_printf("%s/%s", s->path, b->leaf);
+		return 0;
+	*group = str_printf("%s/%s", s->path, b->leaf);
+	return *group != NULL ? 0 : -ENOMEM;
 }
 
 void
@@ -300,8 +303,6 @@ set_timer(struct init *init)
 	DL_FOREACH(init->strays->list, b)
 		if (b->due != 0 && (first == 0 || b->due < first))
 			first = b->due;
-	if (init->strays->answers != NULL)
-		first = clock_now() + AGAIN;
 	if (first != 0)
 		timer_at(init->strays, first);
 }
@@ -316,18 +317,21 @@ look_at(struct init *init, struct brood *b, usec_t due)
 	timer_at(init->strays, due);
 }
 
+/* The next turn looks whether somebody can be told that nobody is left. */
 static void
-answer(struct init *init, uint64_t job_id, uint64_t sweep)
+answer(struct init *init)
 {
-	struct answer *a = calloc(1, sizeof(*a));
-
-	/* Without memory the core's patience ends it. */
-	if (a == NULL)
-		return;
-	a->job_id = job_id;
-	a->sweep = sweep;
-	DL_APPEND(init->strays->answers, a);
+	init->strays->answers_due = true;
 	timer_at(init->strays, clock_now());
+}
+
+/* Somebody waits until nobody is left. */
+static void
+wait_for_end(struct brood *b, uint64_t job_id, uint64_t sweep)
+{
+	b->job_id = job_id;
+	b->sweep = sweep;
+	b->gone = false;
 }
 
 static void look(struct init *init, struct brood *b);
@@ -383,13 +387,14 @@ look(struct init *init, struct brood *b)
 	if (b->procs != NULL)
 		return;
 	b->due = 0;
+	if (b->gone)
+		return;
 	if (b->sweep != 0) {
 		await(init, b); /* first, so that nothing is missed */
 		if (!brood_is_empty(init, b))
 			return;
-		answer(init, b->job_id, b->sweep);
-		b->sweep = 0;
-		look_at(init, b, clock_now() + IDLE);
+		b->gone = true;
+		answer(init);
 		return;
 	}
 	r = b->leaf != NULL ? cgroup_remove(init->strays->base, b->leaf) : 0;
@@ -420,21 +425,73 @@ timer_cb(void *data)
 	set_timer(init);
 }
 
+struct over {
+	struct init *init;
+	struct input_strays in; /* .sweep: 0: none is over */
+	uint64_t brood;		/* 0: there is none */
+	int r;
+};
+
+/* The first that is over; of others the broods know who waits for them. */
+static void
+over_cb(const struct core_sweep *sweep, void *data)
+{
+	struct over *o = data;
+	struct brood *b = NULL;
+
+	if (o->r == 0 && o->in.sweep == 0)
+		o->r = brood_find(o->init, sweep->job, sweep->instance, &b);
+	if (o->r < 0 || o->in.sweep != 0)
+		return;
+	if (b != NULL && (b->sweep != sweep->sweep || b->job_id != sweep->job_id)) {
+		wait_for_end(b, sweep->job_id, sweep->sweep);
+		if (b->procs == NULL)
+			look_at(o->init, b, clock_now());
+	}
+	if (b != NULL && !b->gone)
+		return;
+	o->in = (struct input_strays){ sweep->job_id, sweep->sweep };
+	o->brood = b != NULL ? b->id : 0;
+}
+
+/* 1: somebody was told; 0: nobody is to be; or a negative errno: later. */
+static int
+tell_one(struct init *init)
+{
+	struct over over = { .init = init };
+	struct input in = { .type = INPUT_STRAYS };
+	struct brood *b;
+
+	core_each_sweep(init->core, over_cb, &over);
+	if (over.r < 0 || over.in.sweep == 0)
+		return over.r;
+	in.strays = over.in;
+	over.r = brain_feed(init, &in);
+	if (over.r < 0)
+		return over.r;
+	b = map_get_id(&init->strays->by_id, over.brood);
+	if (b != NULL && b->sweep == over.in.sweep) {
+		wait_for_end(b, 0, 0);
+		if (b->procs == NULL)
+			look_at(init, b, clock_now() + IDLE);
+	}
+	return 1;
+}
+
 void
 strays_turn(struct init *init)
 {
-	struct answer *a;
+	struct strays *s = init->strays;
+	int r;
 
-	while ((a = init->strays->answers) != NULL) {
-		struct input in = { .type = INPUT_STRAYS, .strays = { a->job_id, a->sweep } };
-
-		if (brain_feed(init, &in) < 0) {
-			timer_at(init->strays, clock_now() + AGAIN);
-			return;
-		}
-		DL_DELETE(init->strays->answers, a);
-		free(a);
-	}
+	if (!s->answers_due)
+		return;
+	do
+		r = tell_one(init);
+	while (r == 1);
+	s->answers_due = r < 0;
+	if (r < 0)
+		timer_at(s, clock_now() + AGAIN);
 }
 
 /* -- ends --------------------------------------------------------------------------------------------- */
@@ -492,13 +549,19 @@ strays_ended(struct proc *p)
 		brood_tell(p->init, b, who);
 }
 
-void
+int
 strays_effect(struct init *init, const struct effect_strays *e)
 {
-	struct brood *b = e->job != NULL ? brood_find(init, e->job, e->instance) : NULL;
+	struct brood *b = NULL;
+	int r = e->job != NULL ? brood_find(init, e->job, e->instance, &b) : 0;
+	int32_t session;
 
+	/* One that is carried out again, after a crash, may find another generation. */
+	if (r < 0 || (e->sweep != 0 && core_sweep_of(init->core, e->job_id) != e->sweep))
+		return r;
 	if (b != NULL) {
-		brood_signal(init, b, e->session, e->signal);
+		session = e->alone && b->procs == NULL ? 0 : e->session;
+		r = brood_signal(init, b, session, e->signal);
 		/* Whoever forks faster than we look is caught by the kernel. */
 		if (e->sweep != 0 && e->signal == SIGKILL && b->leaf != NULL) {
 			b->killed = true;
@@ -506,15 +569,15 @@ strays_effect(struct init *init, const struct effect_strays *e)
 			(void) !cgroup_kill(init->strays->base, b->leaf);
 		}
 	}
-	if (e->sweep == 0)
-		return;
+	if (r < 0 || e->sweep == 0)
+		return r;
 	if (b == NULL) {
-		answer(init, e->job_id, e->sweep);
-		return;
+		answer(init);
+		return 0;
 	}
-	b->job_id = e->job_id;
-	b->sweep = e->sweep;
+	wait_for_end(b, e->job_id, e->sweep);
 	look(init, b);
+	return 0;
 }
 
 /* -- over a re-exec ------------------------------------------------------------------------------------------ */
@@ -593,30 +656,16 @@ strays_number(const struct proc *p)
 	return p->brood != NULL ? p->brood->id : 0;
 }
 
-static void
-sweep_cb(const struct core_sweep *sweep, void *data)
-{
-	struct init *init = data;
-	struct brood *b = brood_find(init, sweep->job, sweep->instance);
-
-	if (b == NULL) {
-		answer(init, sweep->job_id, sweep->sweep);
-		return;
-	}
-	b->job_id = sweep->job_id;
-	b->sweep = sweep->sweep;
-}
-
 void
 strays_start(struct init *init)
 {
 	struct brood *b;
 
 	(void) has_base(init);
-	core_each_sweep(init->core, sweep_cb, init);
+	answer(init);
 	DL_FOREACH(init->strays->list, b)
 		if (b->procs == NULL)
-			look_at(init, b, clock_now() + (b->sweep != 0 ? 0 : IDLE));
+			look_at(init, b, clock_now() + IDLE);
 }
 
 void

@@ -22,9 +22,10 @@ int must_check strays_init(struct init *init);
 void strays_deinit(struct init *init);
 
 /*
- * A process of an instance is to be made. The directory of the group for it, owned; NULL: none is to be had, or needed.
+ * A process of an instance is to be made. *group: the directory of the group for it, owned; NULL: none is to be had, or
+ * needed. 0 or -ENOMEM.
  */
-char *strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls);
+int must_check strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls, char **group);
 /* It is there; `outside`: not in that group. */
 void strays_made(struct proc *p, bool outside);
 /* A child has ended, and is not reaped: its number is its own for the last time. 0 or -ENOMEM: ask again. */
@@ -34,8 +35,8 @@ void strays_ended(struct proc *p);
 /* It is forgotten. */
 void strays_forget(struct proc *p);
 
-/* Carry out EFFECT_STRAYS. */
-void strays_effect(struct init *init, const struct effect_strays *e);
+/* Carry out EFFECT_STRAYS. 0, or a negative errno: to be tried again. */
+int must_check strays_effect(struct init *init, const struct effect_strays *e);
 /* Once a turn: tell the core of those of whom nobody is left. */
 void strays_turn(struct init *init);
 

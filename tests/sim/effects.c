@@ -187,7 +187,7 @@ take_strays(struct world *w, const struct effect_strays *s)
 	if (s->sweep != 0 && s->session != 0)
 		world_fault(w, "%s waits for a part of what it leaves", s->job);
 	/* Within the input it may have gone on. */
-	if (s->sweep == 0 && s->session != 0 && core_instance(w->core, s->job, s->instance, &view) < 0)
+	if (s->sweep == 0 && s->session != 0 && !s->alone && core_instance(w->core, s->job, s->instance, &view) < 0)
 		world_fault(w, "%s is gone, and one of its hooks is not alone", s->job);
 }
 

@@ -228,6 +228,7 @@ class Strays(Chapter):
 
     jobs = {
         "leaves": """kill mode tree
+pre-start exec true
 script
   bash -c 'set -m; sleep 1000 & echo $! > {path}/side'
   exec sleep 1000
@@ -236,7 +237,7 @@ end script
     }
     told = []
     left = ["leaves start/running"]
-    places, sure = 480, 380
+    places, sure = 700, 500
 
     def run(self, session):
         side = session.path / "side"
@@ -245,6 +246,7 @@ end script
             wait_for(lambda: side.exists() and side.read_text().endswith("\n"), "the stray")
             pid = int(side.read_text())
             side.unlink()
+            assert is_alive(pid)
             session.ctl("stop", "leaves")
             assert not is_alive(pid)
         session.ctl("start", "leaves")

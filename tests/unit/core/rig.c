@@ -294,7 +294,7 @@ take(struct rig *r, const struct effect *e)
 		break;
 	case EFFECT_STRAYS:
 		strbuf_addf(&r->lines, "strays %s %s%s%s", e->strays.job, signal_name(e->strays.signal),
-			    e->strays.session != 0 ? " of a hook" : "", e->strays.sweep != 0 ? " awaited" : "");
+			    e->strays.session != 0 && !e->strays.alone ? " of a hook" : "", e->strays.sweep != 0 ? " awaited" : "");
 		break;
 	case EFFECT_REPLY:
 		add_reply(r, &e->reply);
