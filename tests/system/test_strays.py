@@ -174,7 +174,8 @@ def test_an_init_that_may_not_goes_without(pid1):
     make(pid1, "web", SIDE.replace("{path}", "/run"), "kill mode tree")
     pid1.ctl("start", "web")
     side = wait_for(lambda: pid1.command("cat", "/run/side").stdout.strip(), "its pid")
-    assert group_of(pid1.one) == group_of(pid1.shell.pid)
+    main, one = (pid1.command("cat", f"/proc/{pid}/cgroup").stdout for pid in (pid1.pid_of("web"), 1))
+    assert main == one != ""
     assert pid1.ctl("stop", "web") == "web stop/waiting\n"
     assert pid1.command("kill", "-0", side).returncode != 0
 
