@@ -23,6 +23,7 @@ struct brood {
 	struct proc *procs;   /* those init knows */
 	uint64_t job_id, sweep; /* who waits for its end; 0: nobody */
 	bool gone;		/* nobody is left: to be told */
+	usec_t pause;		/* until the next look, while somebody waits */
 	usec_t due;		/* it is looked at then; 0: at no certain time */
 };
 

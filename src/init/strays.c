@@ -18,6 +18,7 @@
 #define NAMES_MAX 1000		   /* that differ in what is put behind them only */
 #define IDLE (1 * USEC_PER_SEC)	   /* so long a brood without processes is kept: the next may be asked for already */
 #define AGAIN (100 * USEC_PER_MSEC) /* between looks at one that nothing tells of */
+#define AGAIN_MAX (1 * USEC_PER_SEC)
 #define LONG_AGAIN (10 * USEC_PER_SEC)
 
 static void timer_cb(void *data);
@@ -332,6 +333,7 @@ wait_for_end(struct brood *b, uint64_t job_id, uint64_t sweep)
 	b->job_id = job_id;
 	b->sweep = sweep;
 	b->gone = false;
+	b->pause = 0;
 }
 
 static void look(struct init *init, struct brood *b);
@@ -349,6 +351,14 @@ watch_cb(unsigned events, void *data)
 			look(init, b);
 }
 
+/* Each look goes through all processes: who takes long is looked at less often. */
+static usec_t
+next_pause(struct brood *b)
+{
+	b->pause = b->pause == 0 ? AGAIN : 2 * b->pause < AGAIN_MAX ? 2 * b->pause : AGAIN_MAX;
+	return b->pause;
+}
+
 /* Hear of it when nobody is in its group any more, or look again by and by. */
 static void
 await(struct init *init, struct brood *b)
@@ -364,7 +374,7 @@ await(struct init *init, struct brood *b)
 	if (!b->watched && b->leaf != NULL && s->watch >= 0)
 		b->watched = cgroup_watch_add(s->watch, s->path, b->leaf) == 0;
 	if (!b->watched || b->outside)
-		look_at(init, b, clock_now() + (b->sweep != 0 ? AGAIN : LONG_AGAIN));
+		look_at(init, b, clock_now() + (b->sweep != 0 ? next_pause(b) : LONG_AGAIN));
 }
 
 /* Is there any use in knowing it further? */
