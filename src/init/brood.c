@@ -70,7 +70,7 @@ static bool
 has_session(const struct brood *b, pid_t session)
 {
 	for (size_t i = 0; i + WITNESS_WORDS <= b->sessions.n; i += WITNESS_WORDS)
-		if (b->sessions.p[i] == (uint64_t) session && is_true(&b->sessions.p[i]))
+		if (b->sessions.p[i] == (uint64_t) session && is_true(b->sessions.p + i))
 			return true;
 	return false;
 }
@@ -82,7 +82,7 @@ list_sessions(const struct brood *b, struct u64v *sessions)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i + WITNESS_WORDS <= b->sessions.n; i += WITNESS_WORDS)
-		if (!u64v_has(sessions, b->sessions.p[i]) && is_true(&b->sessions.p[i]))
+		if (!u64v_has(sessions, b->sessions.p[i]) && is_true(b->sessions.p + i))
 			r = u64v_add(sessions, b->sessions.p[i]);
 	return r;
 }
