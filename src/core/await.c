@@ -155,11 +155,27 @@ await_none(struct core *core, struct slot *slot, const char *error, const char *
 		await_in_vain(core, want, error, text);
 }
 
+/* Does the first call of a wait for `a` come before that for `b`? */
+static bool
+is_earlier(const struct want *a, const struct want *b)
+{
+	const uint64_t *x = a->awaiting.p, *y = b->awaiting.p;
+
+	return x[AWAIT_REQUEST] != y[AWAIT_REQUEST] ? x[AWAIT_REQUEST] < y[AWAIT_REQUEST] : x[AWAIT_TOKEN] < y[AWAIT_TOKEN];
+}
+
 void
 await_no_more(struct core *core)
 {
-	while (core->awaited != NULL)
-		await_in_vain(core, core->awaited, ERR_CONDITION_NOT_MET, "The way down began before its 'while' held");
+	/* In the order of the calls: that of the list is another one after a snapshot. */
+	while (core->awaited != NULL) {
+		struct want *want, *first = core->awaited;
+
+		DL_FOREACH2(core->awaited, want, await_next)
+			if (is_earlier(want, first))
+				first = want;
+		await_in_vain(core, first, ERR_CONDITION_NOT_MET, "The way down began before its 'while' held");
+	}
 }
 
 size_t
