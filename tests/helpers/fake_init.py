@@ -9,6 +9,7 @@ stands in `calls`.
         subprocess.run(["initctl", "list"], env={"UPSTART_SESSION": init.address})
 """
 
+import contextlib
 import itertools
 import os
 import socket
@@ -373,7 +374,8 @@ class FakeInit:
                        member=member).encode()
         with self.lock:
             for conn in list(self.connections):
-                conn.sendall(data)
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # of a client that has just ended
+                    conn.sendall(data)
 
     # ---- calls ----
 
