@@ -161,6 +161,8 @@ is_earlier(const struct want *a, const struct want *b)
 {
 	const uint64_t *x = a->awaiting.p, *y = b->awaiting.p;
 
+	if (x == NULL || y == NULL) /* none in the list is without a call */
+		return y == NULL && x != NULL;
 	return x[AWAIT_REQUEST] != y[AWAIT_REQUEST] ? x[AWAIT_REQUEST] < y[AWAIT_REQUEST] : x[AWAIT_TOKEN] < y[AWAIT_TOKEN];
 }
 
