@@ -77,6 +77,7 @@ struct rig *rig_new(void);	   /* a system init, control present, log level messa
 struct rig *rig_new_session(void); /* a session init */
 struct rig *rig_new_with(uint32_t policies); /* a system init with these rules, bits of enum core_policy */
 struct rig *rig_free(struct rig *r);
+int rig_teardown(void **state); /* for cmocka: the core is sound to the end, and the rig is freed */
 /* From now on write down these; what was written is dropped. */
 void rig_show(struct rig *r, uint32_t effects);
 
@@ -111,6 +112,8 @@ void rig_fail(struct rig *r, const char *job, const char *kind, uint32_t step, i
 void rig_family(struct rig *r, const char *job, const char *script);
 /* The number of the member that is main. */
 int rig_main(struct rig *r, const char *job);
+/* Nobody is left of the only instance whose leftovers are waited for. */
+void rig_swept(struct rig *r);
 /* Time passes; timers that are due on the way fire. */
 void rig_pass(struct rig *r, usec_t time);
 /* The clock moves on to the next timer, which fires. False when there is none. */

@@ -20,18 +20,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 /* `process` asks, a hook or main of `job`; NULL: nobody's. */
 static void
 start_when_ready(struct rig *r, const char *name, const char *env, bool wait, const char *job, const char *process)
@@ -280,7 +268,7 @@ test_await_ends_with_the_session(void **state)
 	(void) state;
 }
 
-#define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 
 int
 main(void)

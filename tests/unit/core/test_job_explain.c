@@ -22,18 +22,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 /* What a re-exec does to a core. */
 static void
 reload(struct rig *r)
@@ -438,7 +426,7 @@ test_steps_are_told_in_order(void **state)
 	reload(r);
 }
 
-#define test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define test(fn) cmocka_unit_test_setup_teardown(fn, setup, rig_teardown)
 
 int
 main(void)

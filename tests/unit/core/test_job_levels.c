@@ -21,18 +21,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 static void
 start(struct rig *r, const char *job, const char *env)
 {
@@ -255,7 +243,7 @@ test_level_too_many_are_refused(void **state)
 	rig_expect(r, "reply 5 ok\nreply 6 ok\n");
 }
 
-#define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 
 int
 main(void)

@@ -13,18 +13,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 /* With `classes` and `instances` NULL for all, words else. */
 static void
 emit(struct rig *r, const char *name, const char *env, bool literal, const char *classes, const char *instances)
@@ -297,7 +285,7 @@ test_job_options_only_costs_what_it_names(void **state)
 	assert_int_equal(visits_among(2), visits_among(500));
 }
 
-#define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define BENCHED(f) cmocka_unit_test_setup_teardown(f, setup, rig_teardown)
 
 int
 main(void)

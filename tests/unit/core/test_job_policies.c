@@ -4,18 +4,6 @@
  */
 #include "rig.h"
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 /* The bench with these rules. */
 static struct rig *
 with(void **state, uint32_t policies)
@@ -23,7 +11,7 @@ with(void **state, uint32_t policies)
 	struct rig *r = rig_new_with(policies);
 
 	if (*state != NULL)
-		(void) teardown(state);
+		(void) rig_teardown(state);
 	rig_show(r, 0);
 	*state = r;
 	return r;
@@ -190,13 +178,13 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_import_of_events, teardown),
-		cmocka_unit_test_teardown(test_import_of_requests_and_instance_names, teardown),
-		cmocka_unit_test_teardown(test_import_of_job_events, teardown),
-		cmocka_unit_test_teardown(test_zero_exit, teardown),
-		cmocka_unit_test_teardown(test_zero_exit_of_a_stopped_job, teardown),
-		cmocka_unit_test_teardown(test_unequal_to_what_is_absent, teardown),
-		cmocka_unit_test_teardown(test_profile_that_cannot_be_loaded, teardown),
+		cmocka_unit_test_teardown(test_import_of_events, rig_teardown),
+		cmocka_unit_test_teardown(test_import_of_requests_and_instance_names, rig_teardown),
+		cmocka_unit_test_teardown(test_import_of_job_events, rig_teardown),
+		cmocka_unit_test_teardown(test_zero_exit, rig_teardown),
+		cmocka_unit_test_teardown(test_zero_exit_of_a_stopped_job, rig_teardown),
+		cmocka_unit_test_teardown(test_unequal_to_what_is_absent, rig_teardown),
+		cmocka_unit_test_teardown(test_profile_that_cannot_be_loaded, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,18 +21,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 /* Does the only instance of the job run? */
 static bool
 is_up(struct rig *r, const char *job)
@@ -243,15 +231,15 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
-		cmocka_unit_test_setup_teardown(test_event_of_a_session_reaches_its_jobs_alone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_event_of_a_session_reaches_its_jobs_alone, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_its_job_events_carry_the_plain_name_and_stay_inside, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_failure_of_an_event_stays_inside, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_processes_see_the_plain_name, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_states_are_those_of_the_session, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_session_does_not_speak_for_the_machine, setup, teardown),
+						rig_teardown),
+		cmocka_unit_test_setup_teardown(test_failure_of_an_event_stays_inside, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_processes_see_the_plain_name, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_states_are_those_of_the_session, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_session_does_not_speak_for_the_machine, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_signals_say_whose_event_it_was_and_all_survives_a_reload, setup,
-						teardown),
+						rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

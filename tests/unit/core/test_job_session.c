@@ -36,23 +36,6 @@ end(struct rig *r, const char *type)
 #define SHOWN (1u << EFFECT_FINISHED | RIG_WORK | RIG_LOG)
 
 static void
-sweep_cb(const struct core_sweep *sweep, void *data)
-{
-	*(struct input_strays *) data = (struct input_strays){ sweep->job_id, sweep->sweep };
-}
-
-/* Nobody is left of the only job that is swept. */
-static void
-swept(struct rig *r)
-{
-	struct input in = { .type = INPUT_STRAYS };
-
-	core_each_sweep(r->core, sweep_cb, &in.strays);
-	assert_true(in.strays.sweep != 0);
-	assert_int_equal(rig_apply(r, &in), 0);
-}
-
-static void
 test_job_session_without_jobs_ends_at_once(void **state)
 {
 	struct rig *r = *state;
@@ -185,7 +168,7 @@ test_job_session_waits_for_strays(void **state)
 	rig_show(r, 1u << EFFECT_FINISHED | 1u << EFFECT_SPAWN);
 	rig_exit(r, "web", "main", 0);
 	rig_expect(r, "");
-	swept(r);
+	rig_swept(r);
 	rig_assert_state(r, "web", "stop/post-stop");
 	rig_forget(r);
 	rig_settle(r);
@@ -206,7 +189,7 @@ test_job_session_waits_for_strays_before_it_kills(void **state)
 	rig_show(r, 1u << EFFECT_FINISHED | 1u << EFFECT_SPAWN);
 	rig_exit(r, "save", "main", 0);
 	rig_assert_state(r, "save", "stop/killed");
-	swept(r);
+	rig_swept(r);
 	rig_assert_state(r, "web", "start/spawned");
 	rig_settle(r);
 	assert_null(strstr(r->lines.p, "finished"));

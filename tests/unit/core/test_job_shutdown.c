@@ -376,23 +376,6 @@ test_shutdown_goes_on_from_a_snapshot(void **state)
 /* -- `kill mode tree`: an instance is not over with its main process --------------------------- */
 
 static void
-sweep_cb(const struct core_sweep *sweep, void *data)
-{
-	*(struct input_strays *) data = (struct input_strays){ sweep->job_id, sweep->sweep };
-}
-
-/* Nobody is left of the only job that is swept. */
-static void
-swept(struct rig *r)
-{
-	struct input in = { .type = INPUT_STRAYS };
-
-	core_each_sweep(r->core, sweep_cb, &in.strays);
-	assert_true(in.strays.sweep != 0);
-	assert_int_equal(rig_apply(r, &in), 0);
-}
-
-static void
 test_shutdown_waits_for_strays(void **state)
 {
 	struct rig *r = *state;
@@ -405,7 +388,7 @@ test_shutdown_waits_for_strays(void **state)
 	rig_expect(r, "");
 	rig_pass(r, USEC_PER_SEC);
 	rig_expect(r, "log message waiting for web: 1 of 9 s\n");
-	swept(r);
+	rig_swept(r);
 	rig_assert_state(r, "web", "stop/post-stop");
 	rig_expect(r, "");
 	rig_settle(r);
@@ -526,7 +509,7 @@ test_shutdown_waits_for_strays_from_a_snapshot(void **state)
 	r->core = again;
 	shutdown_input(r, SHUTDOWN_RULES, NULL, LIMIT);
 	rig_expect(r, "");
-	swept(r);
+	rig_swept(r);
 	rig_expect(r, "finished 0 level 0\n");
 }
 

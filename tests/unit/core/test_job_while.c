@@ -17,18 +17,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-teardown(void **state)
-{
-	struct rig *r = *state;
-	char why[256];
-
-	if (core_check(r->core, why, sizeof(why)) < 0)
-		fail_msg("%s", why);
-	(void) rig_free(r);
-	return 0;
-}
-
 /* The system has started. */
 static void
 startup(struct rig *r)
@@ -730,37 +718,37 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_dependent_stops_before_what_it_needs, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_chain_stops_from_its_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dependent_follows_a_crash_without_holding_it_up, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fall_is_completed_before_the_next_rise, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_fall_is_not_cancelled_in_pre_stop, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_not_never_overlaps, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unknown_name_decides_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing_is_looked_at_before_startup, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start_without_its_states_says_which, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_disarms_until_a_start, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_before_the_first_rise_disarms, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stop_counts_by_who_asks, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refused_start_arms, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_restart_keeps_it_wanted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_task_runs_once_per_rise, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failure_gets_a_new_chance_with_its_states, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_main_is_a_state, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_an_instance_per_binding, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_event_arms_and_is_let_go, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_armed_anew_falls_when_its_while_ends, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_armed_anew_gets_a_new_chance, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_that_are_gone_leave_no_record, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_records_that_say_something_are_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_contradiction_ends_at_the_third_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nobody_holds_himself_up, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_runlevel_is_a_state, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_changed_while_counts_at_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_manual_waits_for_a_start, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_snapshot_in_the_middle_of_a_fall, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_long_chain, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_while_in_a_new_file_keeps_names, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_dependent_stops_before_what_it_needs, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_chain_stops_from_its_end, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_dependent_follows_a_crash_without_holding_it_up, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_fall_is_completed_before_the_next_rise, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_fall_is_not_cancelled_in_pre_stop, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_not_never_overlaps, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_name_decides_nothing, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_looked_at_before_startup, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_start_without_its_states_says_which, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_stop_disarms_until_a_start, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_stop_before_the_first_rise_disarms, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_stop_counts_by_who_asks, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_refused_start_arms, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_restart_keeps_it_wanted, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_task_runs_once_per_rise, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_failure_gets_a_new_chance_with_its_states, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_failed_main_is_a_state, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_an_instance_per_binding, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_event_arms_and_is_let_go, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_armed_anew_falls_when_its_while_ends, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_armed_anew_gets_a_new_chance, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_names_that_are_gone_leave_no_record, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_records_that_say_something_are_kept, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_contradiction_ends_at_the_third_time, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_nobody_holds_himself_up, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_runlevel_is_a_state, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_changed_while_counts_at_once, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_manual_waits_for_a_start, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_snapshot_in_the_middle_of_a_fall, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_long_chain, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_while_in_a_new_file_keeps_names, setup, rig_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
