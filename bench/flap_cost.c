@@ -8,10 +8,11 @@
  * Prints one figure a line: NAME VALUE UNIT. Processor time: what else the machine does is not in it, but for what that
  * leaves in the caches; so the worlds take turns, and of many rounds the quickest counts, and the median.
  */
+#include "measure.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/log.h"
 #include "core/core.h"
@@ -31,24 +32,6 @@ struct world {
 	usec_t now;
 	double used[ROUNDS];
 };
-
-static void
-need(bool what)
-{
-	if (what)
-		return;
-	(void) fprintf(stderr, "flap_cost: failed\n");
-	exit(1);
-}
-
-static double
-processor_time(void)
-{
-	struct timespec t;
-
-	need(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
 
 static struct job_class *
 resolve(uint64_t id, void *data)

@@ -10,10 +10,11 @@
  * long init writes at a snapshot, which begins a new journal when the old one has grown long, with so many jobs
  * running. Prints one figure a line: NAME VALUE UNIT.
  */
+#include "measure.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "init/brain.h"
 #include "init/control.h"
@@ -42,24 +43,6 @@ int
 __wrap_state_input(struct init *init, const struct input *in, enum servant_id from, uint64_t number)
 {
 	return journaled ? __real_state_input(init, in, from, number) : 0;
-}
-
-static void
-need(bool what)
-{
-	if (what)
-		return;
-	(void) fprintf(stderr, "journal_cost: failed\n");
-	exit(1);
-}
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
 static void

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +12,6 @@
 #include <unistd.h>
 
 #define CONNECT_SECONDS 60
-
-void
-die(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	(void) fprintf(stderr, "bench: ");
-	(void) vfprintf(stderr, fmt, args);
-	(void) fprintf(stderr, "\n");
-	va_end(args);
-	exit(1);
-}
-
-double
-now(void)
-{
-	struct timespec t;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
 
 void
 put_file(const struct bench *b, const char *name, const char *text)

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * What all benches share: a session init on job files of its own, and a connection to it. Whatever fails ends the
+ * What benches of a running init share: a session init on job files of its own, and a connection to it. Whatever fails ends the
  * program.
  */
 
@@ -10,16 +10,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "measure.h"
+
 struct bench {
 	const char *init;
 	char dir[128]; /* scratch */
 	pid_t pid;
 	DBusConnection *bus;
 };
-
-void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-/* Seconds of a clock that only goes forward. */
-double now(void);
 
 /* Scratch folders, then a file in the one of the job files. */
 void make_dirs(struct bench *b);

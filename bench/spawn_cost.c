@@ -8,15 +8,15 @@
  * /bin/true and is reaped; "init" is the processor time of init itself, which is what keeps it from other work.
  * One at a time, then a burst of all at once.
  */
+#include "measure.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "common/msg.h"
 #include "job/class.h"
@@ -28,30 +28,16 @@
 
 static struct ipc *ipc;
 
-static _Noreturn void
-die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static double
 now_us(void)
 {
-	struct timespec t;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec * 1e6 + (double) t.tv_nsec / 1e3;
+	return now() * 1e6;
 }
 
 static double
 own_cpu_us(void)
 {
-	struct rusage u;
-
-	(void) getrusage(RUSAGE_SELF, &u);
-	return (double) (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 +
-	       (double) (u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+	return processor_time() * 1e6;
 }
 
 static void
@@ -68,7 +54,7 @@ start_spawner(const char *path)
 	pid_t pid;
 
 	if (ipc_pair(pair) < 0)
-		die("ipc_pair");
+		die("ipc_pair: %s", strerror(errno));
 	pid = fork();
 	if (pid == 0) {
 		(void) fcntl(pair[1], F_SETFD, 0);
@@ -80,7 +66,7 @@ start_spawner(const char *path)
 	(void) close(pair[1]);
 	ipc = ipc_new(pair[0]);
 	if (pid < 0 || ipc == NULL || msg_send(ipc, MSG_HELLO, 0, &hello, NULL, 0) < 0)
-		die(path);
+		die("%s: %s", path, strerror(errno));
 	return pid;
 }
 
@@ -115,7 +101,7 @@ open_pipes(struct spawned *s, int *ends)
 	int status[2], gate[2];
 
 	if (pipe2(status, O_CLOEXEC) < 0 || pipe2(gate, O_CLOEXEC) < 0)
-		die("pipe");
+		die("pipe: %s", strerror(errno));
 	s->status = status[0];
 	s->gate = gate[1];
 	ends[0] = status[1];
@@ -130,7 +116,7 @@ send_request(struct spawned *s, bool log)
 
 	open_pipes(s, ends);
 	if (msg_send(ipc, MSG_SPAWN, msg.process, &msg, ends, 2) < 0)
-		die("send");
+		die("send: %s", strerror(errno));
 	(void) close(ends[0]);
 	(void) close(ends[1]);
 }
@@ -148,16 +134,16 @@ receive_answer(struct spawned *s)
 
 		(void) poll(&p, 1, -1);
 		if (ipc_flush(ipc) < 0)
-			die("flush");
+			die("flush: %s", strerror(errno));
 	}
 	if (msg_decode(&m, &answer) < 0 || answer.pid <= 0)
-		die("answer");
+		die("answer: %s", strerror(errno));
 	s->pid = answer.pid;
 	s->pidfd = answer.flags & SPAWNED_HAS_PIDFD ? steal_fd(&m.fds[at++]) : -1;
 	s->pty = answer.flags & SPAWNED_HAS_PTY ? steal_fd(&m.fds[at++]) : -1;
 	ack.upto = m.id;
 	if (msg_send(ipc, MSG_ACK, 0, &ack, NULL, 0) < 0)
-		die("ack");
+		die("ack: %s", strerror(errno));
 	ipc_message_deinit(&m);
 }
 
@@ -170,7 +156,7 @@ spawn_here(struct spawned *s, bool log)
 
 	open_pipes(s, ends);
 	if (spawn_local(&msg, ends[0], ends[1], NULL, 0, &r) < 0)
-		die("fork");
+		die("fork: %s", strerror(errno));
 	(void) close(ends[0]);
 	(void) close(ends[1]);
 	s->pid = r.pid;
@@ -184,7 +170,7 @@ run(struct spawned *s)
 	struct spawn_status status = { 0 };
 
 	if (write(s->gate, "!", 1) != 1 || spawn_status_read(&status, s->status) != SPAWN_OUTCOME_EXECUTED)
-		die("exec");
+		die("exec: %s", strerror(errno));
 	(void) waitpid(s->pid, NULL, 0);
 	(void) close(s->gate);
 	(void) close(s->status);
@@ -260,7 +246,7 @@ main(int argc, char **argv)
 	measure("fork in small init", true, false, count);
 	ballast = malloc(size);
 	if (ballast == NULL)
-		die("malloc");
+		die("malloc: %s", strerror(errno));
 	memset(ballast, 1, size);
 	printf("with %zu MB of memory in init:\n", size >> 20);
 	measure("spawner", false, false, count);
@@ -269,7 +255,7 @@ main(int argc, char **argv)
 	measure_burst("fork in init, burst", true);
 	free(ballast);
 	if (msg_send(ipc, MSG_SHUTDOWN, 0, &end, NULL, 0) < 0)
-		die("shutdown");
+		die("shutdown: %s", strerror(errno));
 	(void) waitpid(spawner, NULL, 0);
 	ipc = ipc_free(ipc);
 	return 0;

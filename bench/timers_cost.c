@@ -9,11 +9,12 @@
  * (everything by the calendar is reckoned anew), and of a look that finds nothing to do. Four kinds of schedules by turns, in ten
  * zones. Prints one figure a line: NAME VALUE UNIT.
  */
+#include "measure.h"
+
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bridges/timers.h"
 
@@ -28,24 +29,6 @@ static const char *const zone_names[] = {
 };
 
 static unsigned long fired;
-
-static void
-need(bool what)
-{
-	if (what)
-		return;
-	(void) fprintf(stderr, "timers_cost: failed\n");
-	exit(1);
-}
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
-}
 
 static size_t
 held(void)
