@@ -62,7 +62,7 @@ add(struct timers *timers, struct zone *const *zones, unsigned i, const struct t
 {
 	struct schedule_error why = { 0 };
 	struct schedule schedule;
-	char text[64], key[64];
+	char text[64], key[96];
 	char *words[] = { text, NULL };
 
 	switch (i % 4) {
