@@ -11,6 +11,7 @@
 
 #include "bridges/timing.h"
 #include "bus/watch.h"
+#include "common/backoff.h"
 #include "common/log.h"
 #include "common/private.h"
 #include "common/str.h"
@@ -363,7 +364,7 @@ wait_longer(struct peer *peer)
 		return;
 	}
 	if (past >= RETRY_EAGER && peer->pause < RETRY_LAST)
-		peer->pause = peer->pause * 2 < RETRY_LAST ? peer->pause * 2 : RETRY_LAST;
+		peer->pause = backoff_next(peer->pause, RETRY_FIRST, RETRY_LAST);
 	peer->state = PEER_WAITING;
 	schedule(peer, peer->pause);
 }

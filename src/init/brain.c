@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/backoff.h"
 #include "common/error.h"
 #include "init/condemn.h"
 #include "init/crash.h"
@@ -261,7 +262,7 @@ brain_mend(struct init *init)
 	}
 	if (!error_is_want(r))
 		return r;
-	b->mend_delay = b->mend_delay == 0 ? MEND_FIRST : 2 * b->mend_delay < MEND_MAX ? 2 * b->mend_delay : MEND_MAX;
+	b->mend_delay = backoff_next(b->mend_delay, MEND_FIRST, MEND_MAX);
 	b->mend_at = clock_now() + b->mend_delay;
 	loop_timer_set(b->retry, b->mend_at);
 	return 0;

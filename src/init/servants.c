@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/backoff.h"
 #include "init/brain.h"
 #include "init/control.h"
 #include "init/crash.h"
@@ -162,7 +163,7 @@ start_later(struct servant *s)
 	if (s->init->phase >= PHASE_LEAVING || !servant_exists(s->id))
 		return;
 	loop_timer_set(s->timer, clock_now() + s->delay);
-	s->delay = s->delay == 0 ? DELAY_FIRST : s->delay * 2 < DELAY_MAX ? s->delay * 2 : DELAY_MAX;
+	s->delay = backoff_next(s->delay, DELAY_FIRST, DELAY_MAX);
 }
 
 void

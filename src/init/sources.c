@@ -9,6 +9,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/backoff.h"
 #include "common/error.h"
 #include "init/condemn.h"
 #include "init/crash.h"
@@ -44,7 +45,7 @@ sources_lack(struct init *init, int r)
 
 	if (!error_is_want(r) || loop_timer_is_set(s->retry))
 		return;
-	s->delay = s->delay == 0 ? RETRY_FIRST : 2 * s->delay < RETRY_MAX ? 2 * s->delay : RETRY_MAX;
+	s->delay = backoff_next(s->delay, RETRY_FIRST, RETRY_MAX);
 	loop_timer_set(s->retry, clock_now() + s->delay);
 }
 

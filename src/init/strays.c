@@ -6,6 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/backoff.h"
 #include "init/brain.h"
 #include "init/brood.h"
 #include "init/proc.h"
@@ -355,7 +356,7 @@ watch_cb(unsigned events, void *data)
 static usec_t
 next_pause(struct brood *b)
 {
-	b->pause = b->pause == 0 ? AGAIN : 2 * b->pause < AGAIN_MAX ? 2 * b->pause : AGAIN_MAX;
+	b->pause = backoff_next(b->pause, AGAIN, AGAIN_MAX);
 	return b->pause;
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "common/backoff.h"
 #include "common/log.h"
 
 #define PRIORITY 6    /* LOG_INFO: the terminal does not tell errors from other output */
@@ -73,7 +74,7 @@ retry_later(struct receiver *r)
 {
 	struct timeval tv;
 
-	r->delay = r->delay == 0 ? RETRY_MIN : r->delay * 2 < RETRY_MAX ? r->delay * 2 : RETRY_MAX;
+	r->delay = (unsigned) backoff_next(r->delay, RETRY_MIN, RETRY_MAX);
 	tv = (struct timeval){ r->delay / 1000, (suseconds_t) (r->delay % 1000) * 1000 };
 	(void) evtimer_add(r->retry, &tv); /* without memory the next line tries */
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/backoff.h"
 #include "common/log.h"
 #include "logger/sink-private.h"
 
@@ -129,7 +130,7 @@ note_failure(struct sink *s, int r, usec_t now)
 	struct sinks *ss = s->sinks;
 
 	s->error = r;
-	s->delay = s->delay == 0 ? RETRY_MIN : s->delay * 2 < RETRY_MAX ? s->delay * 2 : RETRY_MAX;
+	s->delay = backoff_next(s->delay, RETRY_MIN, RETRY_MAX);
 	s->tried = now;
 	s->retry = sink_error_is_final(r) ? UINT64_MAX : now + s->delay;
 	if (s->retry < ss->next_retry)
