@@ -15,6 +15,7 @@
 #include "bus/library.h"
 #include "common/log.h"
 #include "control/libdbus.h"
+#include "control/slots.h"
 
 #define EXIT_USAGE 2
 
@@ -116,6 +117,7 @@ main(int argc, char **argv)
 	(void) signal(SIGHUP, SIG_IGN);
 	(void) signal(SIGQUIT, SIG_IGN);
 	library_prepare();
+	slots_prepare();
 	r = control_init(&control);
 	if (r < 0)
 		log_error("Unable to start: %s", strerror(-r));

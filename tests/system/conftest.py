@@ -28,13 +28,13 @@ INSTANCE = "com.ubuntu.Upstart0_6.Instance"
 
 
 def wait_for(condition, what="condition", limit=LIMIT):
-    """Call `condition` until it gives something true, and return that."""
+    """Call `condition` until it gives something true, and return that. `what` it is may be said by a function, in the end."""
     deadline = time.monotonic() + limit
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"waited {limit} s for {what}"
+        assert time.monotonic() < deadline, f"waited {limit} s for {what() if callable(what) else what}"
         time.sleep(0.01)
 
 
@@ -152,7 +152,7 @@ class Init:
         return int(self.status(*words).partition("\n")[0].rpartition(" ")[2])
 
     def wait_status(self, name, wanted):
-        wait_for(lambda: wanted in self.status(name), f"{name} to be {wanted}, it is {self.status(name)}")
+        wait_for(lambda: wanted in self.status(name), lambda: f"{name} to be {wanted}, it is {self.status(name)}")
 
     def jobs(self):
         """Names of all jobs, once for each instance."""

@@ -222,7 +222,7 @@ class Player:
         name, _, text = step.rest.partition(" has ")
         text = self.fill(text)
         if text:
-            wait_for(lambda: text in self.init.log_of(name), f"{step.place}: {text} in the log of {name}: {self.init.log_of(name)}")
+            wait_for(lambda: text in self.init.log_of(name), lambda: f"{step.place}: {text} in the log of {name}: {self.init.log_of(name)}")
             return
         wait_for(lambda: self.match_all(step.body, self.init.log_of(name).splitlines()), f"{step.place}: the log of {name}")
 

@@ -60,7 +60,7 @@ class Chroot:
         return sorted(line.split()[0] for line in self.ctl("list").splitlines())
 
     def wait_jobs(self, *names):
-        wait_for(lambda: self.jobs() == sorted(names), f"jobs {names}, they are {self.jobs()}")
+        wait_for(lambda: self.jobs() == sorted(names), lambda: f"jobs {names}, they are {self.jobs()}")
 
 
 def send(runner, path, method, *arguments):

@@ -44,7 +44,7 @@ class Container(Init):
         self.one = wait_for(lambda: self.find() or self.shell.poll() is not None, "init as process 1")
         self.prefix = ["nsenter", "-t", str(self.one), *self.into]
         if answer:
-            wait_for(self.answers, f"init to answer; {self.said()}")
+            wait_for(self.answers, lambda: f"init to answer; {self.said()}")
         return self
 
     def find(self):

@@ -32,7 +32,7 @@ class Follower:
         return self.path.read_text()
 
     def wait(self, text):
-        wait_for(lambda: self.printed() == text or self.process.poll() is not None, f"{text!r}, it is {self.printed()!r}")
+        wait_for(lambda: self.printed() == text or self.process.poll() is not None, lambda: f"{text!r}, it is {self.printed()!r}")
         assert self.printed() == text
 
 

@@ -33,7 +33,7 @@ def usage(init, name):
 
 
 def wait_usage(init, name, text):
-    wait_for(lambda: usage(init, name) == text, f"{name} to be {text}, it is {usage(init, name)}")
+    wait_for(lambda: usage(init, name) == text, lambda: f"{name} to be {text}, it is {usage(init, name)}")
 
 
 def held(init, *words):

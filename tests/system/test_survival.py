@@ -237,7 +237,7 @@ class World:
         # One more image, as at the beginning: it holds what that held.
         self.next_image(self.execute_anew)
         wait_for(init.answers, "an answer")
-        wait_for(lambda: self.measure()[0] == self.start[0], f"the descriptors of the start: {self.start[0]}, now {self.measure()[0]}")
+        wait_for(lambda: self.measure()[0] == self.start[0], lambda: f"the descriptors of the start: {self.start[0]}, now {self.measure()[0]}")
         assert self.measure()[1] < self.start[1] + 2048
         self.asker.end()
         return worked

@@ -113,7 +113,7 @@ def start(where, name):
 
 
 def wait_main(where, name, pid):
-    wait_for(lambda: where.pid_of(name) == pid, f"{name} to be process {pid}, it is {where.status(name)}\n{where.messages()}")
+    wait_for(lambda: where.pid_of(name) == pid, lambda: f"{name} to be process {pid}, it is {where.status(name)}\n{where.messages()}")
 
 
 def wait_released(pid):
