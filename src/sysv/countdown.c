@@ -8,6 +8,7 @@
 #include "common/str.h"
 #include "initctl/tool.h"
 
+#define SECONDS_PER_MINUTE 60
 #define MINUTES_PER_HOUR 60
 #define MINUTES_PER_DAY (24 * MINUTES_PER_HOUR)
 #define BAR_LOGINS_BELOW 6
@@ -36,23 +37,53 @@ refuse(const char **fault, const char *why)
 	return -EINVAL;
 }
 
+/* The minute of the day that the clock shows. */
 static int
-parse_clock(const char *text, const struct tm *now, int *minutes, const char **fault)
+shown(time_t when)
 {
-	int hour, minute, left;
+	struct tm local = { 0 };
+
+	(void) localtime_r(&when, &local);
+	return local.tm_hour * MINUTES_PER_HOUR + local.tm_min;
+}
+
+/*
+ * The minutes until the clock shows `wanted`. Asked minute by minute, as days on which clocks are set for the summer
+ * and back are not 24 hours long. A time that is skipped then comes with what is shown instead of it.
+ */
+static int
+minutes_until(time_t now, int wanted)
+{
+	int last = shown(now);
+
+	if (last == wanted)
+		return 0;
+	for (int minutes = 1; minutes < 2 * MINUTES_PER_DAY; minutes++) {
+		int next = shown(now + (time_t) minutes * SECONDS_PER_MINUTE);
+
+		if (next == wanted || (last < wanted && wanted < next))
+			return minutes;
+		last = next;
+	}
+	return MINUTES_PER_DAY;
+}
+
+static int
+parse_clock(const char *text, time_t now, int *minutes, const char **fault)
+{
+	int hour, minute;
 
 	if (!read_number(&text, 23, &hour) || *text != ':')
 		return refuse(fault, N_("illegal hour value"));
 	text++;
 	if (!read_number(&text, 59, &minute) || *text)
 		return refuse(fault, N_("illegal minute value"));
-	left = (hour - now->tm_hour) * MINUTES_PER_HOUR + minute - now->tm_min;
-	*minutes = left < 0 ? left + MINUTES_PER_DAY : left;
+	*minutes = minutes_until(now, hour * MINUTES_PER_HOUR + minute);
 	return 0;
 }
 
 int
-countdown_parse(const char *text, const struct tm *now, int *minutes, const char **fault)
+countdown_parse(const char *text, time_t now, int *minutes, const char **fault)
 {
 	if (strcmp(text, "now") == 0) {
 		*minutes = 0;
@@ -62,7 +93,7 @@ countdown_parse(const char *text, const struct tm *now, int *minutes, const char
 		return parse_clock(text, now, minutes, fault);
 	text += *text == '+';
 	/* Seconds are counted with it later. */
-	if (!read_number(&text, INT_MAX / 60, minutes) || *text)
+	if (!read_number(&text, INT_MAX / SECONDS_PER_MINUTE, minutes) || *text)
 		return refuse(fault, N_("illegal time value"));
 	return 0;
 }

@@ -11,10 +11,10 @@
 #include "common/macros.h"
 
 /*
- * The minutes from `now` (local time) that `text` means: "now", "H:M", "+N" or "N". 0, or -EINVAL with *fault saying
- * what is wrong ("illegal time value"), untranslated.
+ * The minutes from `now` on that `text` means: "now", "H:M" (local time, the next one that comes), "+N" or "N". 0, or
+ * -EINVAL with *fault saying what is wrong ("illegal time value"), untranslated.
  */
-int must_check countdown_parse(const char *text, const struct tm *now, int *minutes, const char **fault);
+int must_check countdown_parse(const char *text, time_t now, int *minutes, const char **fault);
 
 /* Are users told when so many minutes are left? */
 bool countdown_is_told(int minutes);

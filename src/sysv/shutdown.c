@@ -210,8 +210,9 @@ wait_until(time_t when, const sigset_t *cancelling)
 	return false;
 }
 
+/* `text`: the warning that was sent. */
 static int
-count_down(struct shutdown *s, int minutes)
+count_down(struct shutdown *s, int minutes, const char *text)
 {
 	const time_t end = clock_seconds() + (time_t) minutes * SECONDS_PER_MINUTE;
 	sigset_t cancelling;
@@ -221,19 +222,21 @@ count_down(struct shutdown *s, int minutes)
 	r = pidfile_write(&s->pidfile, s->pid_path);
 	if (r < 0)
 		tool_warn(&s->tool, _("Unable to write %s: %s"), s->pid_path, strerror(-r));
+	if (countdown_bars_logins(minutes))
+		bar_logins(s, text);
 	for (; minutes > 0; minutes--) {
-		char *text auto_free = NULL;
+		char *next auto_free = NULL;
 
 		if (wait_until(end - (time_t) (minutes - 1) * SECONDS_PER_MINUTE, &cancelling)) {
 			tool_error(&s->tool, _("Shutdown cancelled"));
 			clean_up(s);
 			return EXIT_SUCCESS;
 		}
-		text = warning(s, minutes - 1);
+		next = warning(s, minutes - 1);
 		if (countdown_bars_logins(minutes - 1))
-			bar_logins(s, text);
+			bar_logins(s, next);
 		if (countdown_is_told(minutes - 1))
-			broadcast(s, text);
+			broadcast(s, next);
 	}
 	return act(s);
 }
@@ -254,7 +257,7 @@ begin(struct shutdown *s, int minutes)
 	if (chdir("/") < 0)
 		tool_warn(&s->tool, _("Unable to change to the root directory: %m"));
 	(void) umask(022);
-	return minutes == 0 ? act(s) : count_down(s, minutes);
+	return minutes == 0 ? act(s) : count_down(s, minutes, text);
 }
 
 /* `when`: the time, NULL when none was given. */
@@ -265,13 +268,9 @@ run(struct shutdown *s, const char *when)
 	int minutes = 0;
 
 	if (!s->cancel) {
-		time_t now = time(NULL);
-		struct tm local = { 0 };
-
-		(void) localtime_r(&now, &local);
 		if (!when)
 			return tool_misuse(&s->tool, _("time expected"));
-		if (countdown_parse(when, &local, &minutes, &fault) < 0)
+		if (countdown_parse(when, time(NULL), &minutes, &fault) < 0)
 			return tool_misuse(&s->tool, "%s", _(fault));
 	}
 	decide_mode(s);

@@ -12,7 +12,11 @@
 
 #include <cmocka.h>
 
-static const struct tm afternoon = { .tm_hour = 14, .tm_min = 30 };
+#define MINUTE 60
+#define HOUR (60 * MINUTE)
+
+/* 14:30 of a day in January 2025, in UTC. */
+static const time_t afternoon = 1737383400;
 
 static int
 minutes_of(const char *text)
@@ -20,7 +24,7 @@ minutes_of(const char *text)
 	const char *fault = NULL;
 	int minutes = -1;
 
-	assert_int_equal(countdown_parse(text, &afternoon, &minutes, &fault), 0);
+	assert_int_equal(countdown_parse(text, afternoon, &minutes, &fault), 0);
 	assert_null(fault);
 	return minutes;
 }
@@ -31,7 +35,7 @@ fault_of(const char *text)
 	const char *fault = NULL;
 	int minutes;
 
-	assert_int_equal(countdown_parse(text, &afternoon, &minutes, &fault), -EINVAL);
+	assert_int_equal(countdown_parse(text, afternoon, &minutes, &fault), -EINVAL);
 	return fault;
 }
 
@@ -50,6 +54,45 @@ test_times(void **state)
 	assert_int_equal(minutes_of("0:00"), 9 * 60 + 30);
 	assert_int_equal(minutes_of("23:59"), 9 * 60 + 29);
 	assert_int_equal(minutes_of("9:5"), 18 * 60 + 35);
+}
+
+/* `text` at `now` in a zone whose clocks are set on the last Sundays of March and October. */
+static int
+minutes_in_europe(time_t now, const char *text)
+{
+	const char *fault = NULL;
+	int minutes = -1;
+
+	(void) setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	tzset();
+	assert_int_equal(countdown_parse(text, now, &minutes, &fault), 0);
+	(void) setenv("TZ", "UTC0", 1);
+	tzset();
+	return minutes;
+}
+
+static void
+test_times_of_days_that_are_not_24_hours_long(void **state)
+{
+	const time_t spring = 1743292800;  /* 2025-03-30 01:00 CET; at 02:00 it is 03:00 */
+	const time_t autumn = 1761429600;  /* 2025-10-26 00:00 CEST; at 03:00 it is 02:00 */
+
+	(void) state;
+	assert_int_equal(minutes_in_europe(spring, "1:00"), 0);
+	assert_int_equal(minutes_in_europe(spring, "1:59"), 59);
+	assert_int_equal(minutes_in_europe(spring, "3:00"), 60);
+	assert_int_equal(minutes_in_europe(spring, "4:30"), 150);
+	assert_int_equal(minutes_in_europe(spring, "0:59"), 23 * 60 - 1);
+	/* The time that is skipped. */
+	assert_int_equal(minutes_in_europe(spring, "2:30"), 60);
+	assert_int_equal(minutes_in_europe(spring - 23 * HOUR, "2:30"), 30);
+
+	assert_int_equal(minutes_in_europe(autumn, "2:30"), 150);
+	assert_int_equal(minutes_in_europe(autumn, "3:00"), 240);
+	assert_int_equal(minutes_in_europe(autumn, "23:00"), 24 * 60);
+	/* The second half past two is the next one, when the first is over. */
+	assert_int_equal(minutes_in_europe(autumn + 2 * HOUR + 31 * MINUTE, "2:30"), 59);
+	assert_int_equal(minutes_in_europe(autumn + 3 * HOUR + 31 * MINUTE, "2:30"), 24 * 60 - 1);
 }
 
 static void
@@ -110,10 +153,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times),
+		cmocka_unit_test(test_times_of_days_that_are_not_24_hours_long),
 		cmocka_unit_test(test_what_is_no_time),
 		cmocka_unit_test(test_when_users_are_told),
 		cmocka_unit_test(test_what_users_are_told),
 	};
 
+	(void) setenv("TZ", "UTC0", 1);
+	tzset();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
