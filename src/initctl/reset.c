@@ -24,6 +24,7 @@ run(struct initctl *ctl, char *const *operands)
 
 static const struct option_spec options[] = {
 	OPTION_NO_WAIT(N_("do not wait for the job to stop")),
+	OPTION_JSON,
 	OPTIONS_END,
 };
 

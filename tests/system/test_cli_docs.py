@@ -68,6 +68,15 @@ def test_manual_page_has_the_command(command):
     assert plain == operands
 
 
+# They print nothing but errors.
+SILENT = {"clear-state", "emit", "notify-cgroup-manager-address", "notify-dbus-address", "notify-disk-writeable", "reload",
+          "reload-configuration", "reset-env", "set-env", "set-state", "unset-env"}
+
+
+def test_all_commands_that_print_have_json():
+    assert {command for command in commands() if "--json" not in help_of(INITCTL, command)[1]} == SILENT
+
+
 @needs_mandoc
 @pytest.mark.parametrize("name, program", [("initctl", INITCTL), ("telinit", BUILD / "src/sysv/telinit"),
                                            ("runlevel", BUILD / "src/sysv/runlevel"),

@@ -88,3 +88,22 @@ def test_it_runs_from_there(place, make, user):
     wait_for(lambda: session.log_of("who") == f"{user or os.getuid()}\n", "the job to say who it is")
     assert ctl("stop", "web") == "web stop/waiting\n"
     assert session.end() == 0
+
+
+@pytest.mark.skipif(not shutil.which("pkg-config") or not shutil.which("cc"), reason="no pkg-config or no compiler")
+def test_programs_find_the_library_by_pkg_config(place, make):
+    installed = place / "D"
+    pc = next(installed.rglob("libupstart.pc"))
+    env = {"PATH": os.environ["PATH"], "PKG_CONFIG_LIBDIR": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(installed)}
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libupstart"], env=env, capture_output=True, text=True, check=True).stdout
+    source = pathlib.Path(__file__).resolve().parents[2] / "docs" / "examples" / "libupstart" / "jobs.c"
+    done = subprocess.run(["cc", "-std=c17", source, *flags.split(), "-o", place / "program"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    needed = subprocess.run(["readelf", "-d", place / "program"], capture_output=True, text=True, check=True).stdout
+    assert "[libupstart.so.2]" in needed  # the name that goes with the versions of its symbols
+    session = make()
+    session.job("web", "exec sleep 1000\n")
+    session.start()
+    done = subprocess.run([place / "program", "web"], env={**session.env, "LD_LIBRARY_PATH": str(pc.parents[1])}, capture_output=True,
+                          text=True, timeout=LIMIT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "web\n  [] start/running, main\n", "")

@@ -5,13 +5,14 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from conftest import INIT, LIMIT, ROOT, WATCHES, Session, wait_for
+from conftest import INIT, INITCTL, LIMIT, ROOT, WATCHES, Session, wait_for
 from test_control_servant import bus  # noqa: F401
 
 pytest.importorskip("dbus")
@@ -19,6 +20,7 @@ pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be sev
               pytest.mark.skipif(not WATCHES, reason="sockets of this platform lie elsewhere")]
 
 OWNER, OTHER = 65534, 65533
+DAEMON = 1  # another, who has a name: a bus admits nobody else
 MANAGER, JOB, INSTANCE = "com.ubuntu.Upstart0_6", "com.ubuntu.Upstart0_6.Job", "com.ubuntu.Upstart0_6.Instance"
 PATH = "/com/ubuntu/Upstart"
 PATHS = {"com.ubuntu.Upstart": PATH, "com.ubuntu.Upstart.Job": PATH + "/jobs/web", "com.ubuntu.Upstart.Instance": PATH + "/jobs/web/_"}
@@ -142,6 +144,79 @@ def test_system_bus_lets_everybody_look_and_root_act(make_pid1, bus):  # noqa: F
     results = ask(machine, bus.address, "bus", 0, wanted)
     assert {what for what, result in results.items() if result == DENIED} == {("org.freedesktop.DBus.Peer", "Ping")}
     assert machine.answers()
+
+
+SESSION_BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>{address}</listen><auth>EXTERNAL</auth>
+<policy context="default">{admitted}<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
+</busconfig>
+"""
+
+
+@pytest.fixture
+def session_bus(owned):
+    """session_bus(RULES): dbus-daemon as the session bus of the owner, whom it admits, and who else the rules say. Its address."""
+    running = []
+
+    def make(admitted=""):
+        address = f"unix:path={owned.path}/bus"
+        config = owned.path / "bus.conf"
+        config.write_text(SESSION_BUS.format(address=address, admitted=admitted))
+        running.append(subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"], user=OWNER, group=OWNER,
+                                        extra_groups=[], stderr=subprocess.DEVNULL))
+        wait_for((owned.path / "bus").exists, "the bus")
+        return address
+    yield make
+    for process in running:
+        process.terminate()
+        process.wait(LIMIT)
+
+
+def owner(address):
+    """The process that has our name on a bus, or None."""
+    done = subprocess.run(["dbus-send", "--bus=" + address, "--print-reply=literal", "--dest=org.freedesktop.DBus", "/",
+                           "org.freedesktop.DBus.GetConnectionUnixProcessID", "string:com.ubuntu.Upstart"], user=OWNER, group=OWNER,
+                          extra_groups=[], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0 or "NameHasNoOwner" in done.stderr, done.stderr
+    return int(done.stdout.split()[1]) if done.returncode == 0 else None
+
+
+def join(session, address, user=OWNER):
+    session.job("web", "exec sleep 1000\n")
+    session.wait_job("web")
+    assert owner(address) is None  # nobody has told it
+    done = session.command(INITCTL, "notify-dbus-address", address, user=user, group=user, extra_groups=[])
+    assert done.returncode == 0, done.stderr
+    assert owner(address) == session.servants()["upstart-control"]
+
+
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="there is no dbus-daemon")
+def test_session_bus_is_for_the_owner(owned, session_bus):
+    address = session_bus()
+    join(owned, address)
+    wanted = methods(but=["EndSession"])
+    for user in 0, OTHER:
+        assert not admitted(ask(owned, address, "bus", user, wanted)), user
+    results = ask(owned, address, "bus", OWNER, wanted)
+    assert not [(what, result) for what, result in results.items() if result in LOST or "PermissionDenied" in result]
+    # The last of them was a new image, which finds the bus again, and so does a new servant.
+    wait_for(lambda: owner(address), "the name after a new image")
+    old = owned.wait_servants()["upstart-control"]
+    os.kill(old, signal.SIGKILL)
+    wait_for(lambda: owner(address) not in (None, old), "the name with a new servant")
+    assert set(ask(owned, address, "bus", OWNER, wanted[:9]).values()) == {results[one[1:3]] for one in wanted[:9]}
+
+
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="there is no dbus-daemon")
+def test_session_bus_decides_itself_whom_it_admits(owned, session_bus):
+    """A session init asks nobody who he is: whom the owner's bus lets in may do all, as it ever was."""
+    address = session_bus('<allow user="*"/>')
+    join(owned, address, user=0)
+    wanted = methods(but=["EndSession", "Restart"])
+    for user in 0, DAEMON:
+        results = ask(owned, address, "bus", user, wanted)
+        assert not [(what, result) for what, result in results.items() if result in LOST or "PermissionDenied" in result], user
 
 
 @pytest.mark.skipif(shutil.which("dbus-daemon") is None or shutil.which("busctl") is None, reason="there is no dbus-daemon, or no busctl")

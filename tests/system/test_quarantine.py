@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What init can't do, because it crashes over it or breaks a rule of its own, is done without, told, and reported."""
 
+import json
 import os
 import signal
 import subprocess
@@ -101,7 +102,8 @@ def test_reset_kills_what_is_left(faulty):
     pid = session.pid_of("a") if "process" in session.status("a").partition("\n")[0] else None
     assert pid and is_alive(pid)
     assert quarantine(session, "a") == [f"quarantined until `initctl reset': {CRASHED} over the start of its main process ({pid})"]
-    assert session.ctl("reset", "a") == "a stop/waiting\n"
+    shown = json.loads(session.ctl("reset", "--json", "a"))
+    assert (shown["job"], shown["goal"], shown["state"]) == ("a", "stop", "waiting")
     assert not is_alive(pid)
     assert session.end() == 0
 
