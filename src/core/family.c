@@ -146,6 +146,9 @@ is_settled(const struct family *f, const struct member *m)
 {
 	if (m->parent != NULL || m->depth == 0)
 		return false;
+	/* Of several that are adopted the better one is not always told first. */
+	if (f->adopted && !f->first_ended)
+		return false;
 	return is_deep_enough(f, m) || (m->execs > 0 && !f->plan.across_exec);
 }
 
@@ -349,6 +352,7 @@ family_head(const struct family *f)
 #define FLAG_FIRST_ENDED 8u
 #define FLAG_ENTERED 16u
 #define FLAG_TOLD 32u
+#define FLAG_ADOPTED 64u
 
 int
 family_pack(const struct family *f, struct u64v *words)
@@ -359,7 +363,8 @@ family_pack(const struct family *f, struct u64v *words)
 		f->n,
 		(f->plan.across_exec ? FLAG_ACROSS_EXEC : 0) | (f->begun ? FLAG_BEGUN : 0) |
 		    (f->ready ? FLAG_READY : 0) | (f->first_ended ? FLAG_FIRST_ENDED : 0) |
-		    (f->entered ? FLAG_ENTERED : 0) | (f->plan.told ? FLAG_TOLD : 0),
+		    (f->entered ? FLAG_ENTERED : 0) | (f->plan.told ? FLAG_TOLD : 0) |
+		    (f->adopted ? FLAG_ADOPTED : 0),
 		f->plan.depth,
 		f->plan.patience,
 		f->main != NULL ? (uint64_t) f->main->pid : 0,
@@ -459,6 +464,7 @@ family_unpack(const struct u64v *words, struct family **made)
 		.plan = { (uint32_t) h[4], (h[3] & FLAG_ACROSS_EXEC) != 0, h[5], (h[3] & FLAG_TOLD) != 0 },
 		.begun = (h[3] & FLAG_BEGUN) != 0,
 		.entered = (h[3] & FLAG_ENTERED) != 0,
+		.adopted = (h[3] & FLAG_ADOPTED) != 0,
 		.ready = (h[3] & FLAG_READY) != 0,
 		.first_ended = (h[3] & FLAG_FIRST_ENDED) != 0,
 		.first = (int32_t) h[7],

@@ -20,6 +20,9 @@
  * After that the family is watched until it has not changed for FAMILY_QUIET_AFTER (FAMILY_WATCHED at most): if main
  *ends with 0 in that time and a member lives, that one is the heir.
  *
+ * A family that can't be traced has fewer members: nobody is known before init adopts him, and by then he has no ancestors,
+ * so that the rules find the same unless an ancestor stays. How often he forked is not known; it counts as enough.
+ *
  * Who ends leaves the tree, and its children hang from the next ancestor that lives. Facts may come in any order,
  * and twice.
  */
@@ -58,6 +61,7 @@ struct family {
 	size_t n;
 	bool begun;	     /* the first process runs its program: what was forked before is no member */
 	bool entered;	     /* that it does was seen, and not only heard */
+	bool adopted;	     /* it can't be traced: its members are the first process and those that init adopts */
 	bool ready;	     /* main has been chosen */
 	struct member *main; /* borrowed; NULL: none chosen, or it has ended */
 	int32_t first;	     /* pid of the first process */

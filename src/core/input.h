@@ -177,11 +177,12 @@ enum family_news {
 	FAMILY_NEWS_EXECUTED, /* `pid` has executed a program */
 	FAMILY_NEWS_GROUPED,  /* `pid` is in `session` and `group` */
 	FAMILY_NEWS_UNTRACED, /* the main process can't be traced */
+	FAMILY_NEWS_ADOPTED,  /* nor can it, but those that init adopts will be told as FORKED by nobody */
 	FAMILY_NEWS_COUNT
 };
 
 struct input_family {
-	uint64_t process; /* FORKED, UNTRACED: whose family */
+	uint64_t process; /* FORKED, UNTRACED, ADOPTED: whose family */
 	uint32_t what;	  /* enum family_news */
 	int32_t pid;
 	int32_t other;

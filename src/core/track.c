@@ -314,10 +314,29 @@ untraced(struct core *core, struct job *job)
 		job_advance(core, job);
 }
 
+/* The tree goes on with whom init adopts. Whoever else a file or a port names would not be known. */
+static void
+adopted(struct core *core, struct job *job)
+{
+	char display[JOB_DISPLAY_MAX];
+
+	if (job->family->adopted)
+		return;
+	if (job->family->plan.told) {
+		untraced(core, job);
+		return;
+	}
+	job->family->adopted = true;
+	core_log(core, LOG_LEVEL_INFO,
+		 "%s main process (%d) can't be traced: what it leaves behind is looked at instead",
+		 job_display(job, display, sizeof(display)), job->process[PROCESS_MAIN].pid);
+}
+
 int
 track_news(struct core *core, const struct input_family *in)
 {
-	bool by_process = in->what == FAMILY_NEWS_UNTRACED || (in->what == FAMILY_NEWS_FORKED && in->pid == 0);
+	bool by_process = in->what == FAMILY_NEWS_UNTRACED || in->what == FAMILY_NEWS_ADOPTED ||
+			  (in->what == FAMILY_NEWS_FORKED && in->pid == 0);
 	struct job *job = by_process ? map_get_id(&core->process_to_job, in->process)
 				     : map_get_id(&core->pid_to_process, (uint64_t) in->pid);
 
@@ -336,6 +355,9 @@ track_news(struct core *core, const struct input_family *in)
 	case FAMILY_NEWS_GROUPED:
 		if (family_grouped(job->family, in->pid, in->session, in->group))
 			look(core, job);
+		break;
+	case FAMILY_NEWS_ADOPTED:
+		adopted(core, job);
 		break;
 	default:
 		untraced(core, job);

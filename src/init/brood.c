@@ -196,6 +196,12 @@ brood_is_empty(const struct init *init, const struct brood *b)
 	return empty;
 }
 
+bool
+brood_has_in_group(const struct init *init, const struct brood *b, pid_t pid)
+{
+	return b->leaf != NULL && cgroup_has(init->strays->path, b->leaf, pid);
+}
+
 int
 brood_add(struct init *init, struct brood *b, pid_t pid)
 {
@@ -305,7 +311,7 @@ is_same(const struct init *init, const struct brood *b, pid_t pid)
 {
 	struct trace_task task, parent;
 
-	if (b->leaf != NULL && cgroup_has(init->strays->path, b->leaf, pid))
+	if (brood_has_in_group(init, b, pid))
 		return true;
 	if (b->sessions.n == 0 || trace_look(pid, &task) < 0)
 		return false;

@@ -43,6 +43,7 @@ struct proc {
 	struct loop_fd *end;	/* owned; of pidfd, where that alone tells of its end */
 	bool untold;		/* its end is to be watched again */
 	bool untraced;		/* the core is to be told that it can't be followed */
+	unsigned doubts;	/* how often it was not clear whether somebody comes from it */
 	bool local;		/* made here, not by the spawner */
 	bool suspect;		/* a spawner died that had been asked for this and others */
 	unsigned killed;	/* how often one died that had been asked for this alone */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "init/adoption.h"
 #include "init/brain.h"
 #include "init/crash.h"
 #include "init/proc.h"
@@ -57,7 +58,9 @@ tracer_turn(struct init *init)
 	struct proc *p;
 
 	while (init->spawns->untraced && (p = first_untraced(init)) != NULL) {
-		const struct input_family news = { .process = p->id, .what = FAMILY_NEWS_UNTRACED };
+		const struct input_family news = {
+			.process = p->id, .what = trace_is_possible() ? FAMILY_NEWS_ADOPTED : FAMILY_NEWS_UNTRACED
+		};
 
 		p->untraced = false; /* before what comes of it may free it */
 		if (tell(init, &news) < 0) {
@@ -263,7 +266,8 @@ tracer_before_end(struct init *init, pid_t pid)
 	r = meet(init, pid, 0);
 	if (r < 0 || core_process_of_pid(init->core, pid) == 0)
 		return r;
-	return tracer_look(init);
+	r = tracer_look(init);
+	return r == 0 ? adoption_before_end(init, pid) : r;
 }
 
 void

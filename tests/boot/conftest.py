@@ -99,6 +99,7 @@ class Machine:
         self.cache = cache
         self.jobs = {"agent": "start on startup\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n"}
         self.texts = {}
+        self.programs = {}
         self.process = self.line = None
         self.agent = None  # pid of the shell that answered last
         self.read = b""
@@ -110,6 +111,10 @@ class Machine:
     def text(self, path, text, mode=0o644):
         """A file of the machine's."""
         self.texts[path] = text, mode
+
+    def program(self, path, own):
+        """A program of ours, with the libraries it needs."""
+        self.programs[path] = own
 
     def boot(self, *words):
         """Start it, `words` on the kernel's command line, and wait for the agent."""
@@ -129,6 +134,8 @@ class Machine:
         archive.text("run/utmp", "")
         archive.text("var/log/wtmp", "")
         archive.link("var/run", "/run")
+        for path, own in self.programs.items():
+            archive.program(path, own)
         for path, (text, mode) in self.texts.items():
             archive.text(path, text, mode)
         for name, text in self.jobs.items():

@@ -184,7 +184,7 @@ kin_run(struct world *w, struct proc *p)
 	case 5:
 		if (!rng_chance(&w->rng, 3))
 			return false;
-		tell(w, p, FAMILY_NEWS_UNTRACED, 0, 0);
+		tell(w, p, rng_chance(&w->rng, 50) ? FAMILY_NEWS_UNTRACED : FAMILY_NEWS_ADOPTED, 0, 0);
 		return true;
 	default:
 		end_one(w, p, k, rng_chance(&w->rng, 80) ? 0 : 1);

@@ -594,6 +594,11 @@ family_word(struct rig *r, const char *job, const char *word)
 		return;
 	}
 	p = need(r, job, "main");
+	if (*word == '~') {
+		in.family = (struct input_family) { .process = p->id, .what = FAMILY_NEWS_ADOPTED };
+		(void) rig_apply(r, &in);
+		return;
+	}
 	number = *word == '?' ? 0 : strtol(word, &rest, 10);
 	if (*word == '?')
 		rest = (char *) (uintptr_t) word + 1;

@@ -108,6 +108,7 @@ void rig_fail(struct rig *r, const char *job, const char *kind, uint32_t step, i
  *   1>2	1 forks 2		2!	2 executes a program	2s	2 is in a session of its own
  *   ?>2	somebody unknown does	2.	2 ends with 0		2g	2 is in a group of its own
  *   +5		seconds pass		2.3	… with 3		2.KILL	… by a signal
+ *   ~		1 can't be traced
  */
 void rig_family(struct rig *r, const char *job, const char *script);
 /* The number of the member that is main. */

@@ -142,6 +142,19 @@ static const struct shape shapes[] = {
 	{ "orphan", EXIT, "1! ?>2 1.", RUNNING, 2, NULL },
 	/* News come twice, or of somebody who is gone. */
 	{ "twice", DAEMON, "1! 1! 1>2 1>2 1. 2>3 2>3 2. 2.", RUNNING, 3, NULL },
+
+	/* Not traced: whom init adopts is known when the one who leaves him ends. */
+	{ "adopted", FORK, "~ 1! ?>2 1.", RUNNING, 2, NULL },
+	{ "adopted", EXIT, "~ 1! ?>2 1.", RUNNING, 2, NULL },
+	{ "adopted, fork twice", DAEMON, "~ 1! ?>2 1. ?>3 2. +3", RUNNING, 3, NULL },
+	{ "adopted, told twice", DAEMON, "~ ~ 1! ?>2 1. ~", RUNNING, 2, NULL },
+	{ "adopted, of two the one in a session", FORK, "~ 1! ?>2 ?>3 3s 1.", RUNNING, 3, NULL },
+	{ "adopted, nobody", FORK, "~ 1! 1.", "none", 0, NULL },
+	{ "adopted, nobody, badly", DAEMON, "~ 1! 1.3", "none", 0, "terminated with status 3" },
+	{ "adopted, nobody", EXIT, "~ 1! 1.", RUNNING, 0, NULL },
+	{ "adopted, no fork", FORK, "~ 1! +91", RUNNING, 1, FEW },
+	{ "adopted, no fork, early", FORK, "~ 1! +89", SPAWNED, 1, NULL },
+	{ "adopted, to be told", "expect pidfile /p;exec d", "~ 1!", RUNNING, 1, "has no effect" },
 };
 
 /* Run the core through a snapshot: nothing of it is to be seen. */

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is left behind by whom. A control group says it for sure, and so does a session as long as one that was known in
+ * it has not been reaped. Who has neither is known by the environment that he was started with, if he is of the same
+ * user as the one who ended: others could pretend.
+ */
+#include "init/adoption.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/scope.h"
+#include "init/brain.h"
+#include "init/brood.h"
+#include "init/proc.h"
+#include "system/process.h"
+#include "system/trace.h"
+
+#define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
+#define DOUBTS_MAX 5			  /* looks, a RETRY of the reaper apart */
+
+struct leaver {
+	struct init *init;
+	struct proc *p; /* borrowed: whose family */
+	pid_t pid;
+	uint64_t began;
+	uid_t uid;
+	bool has_uid;
+	bool in_doubt; /* about somebody without an environment: he may have one soon, or be about to end */
+};
+
+/* -- by the environment ---------------------------------------------------------------------- */
+
+/* The kernel reads it where the process keeps it, but never from a file: it does not wait. Bytes, 0: none. */
+static size_t
+read_environ(pid_t pid, char *buf, size_t size)
+{
+	char path[64];
+	size_t n = 0;
+	ssize_t r = 1;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/environ", (int) pid);
+	{
+		auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+		while (fd >= 0 && n < size && r != 0) {
+			r = read(fd, buf + n, size - n);
+			if (r < 0 && errno != EINTR)
+				return 0;
+			n += r > 0 ? (size_t) r : 0;
+		}
+	}
+	return n;
+}
+
+static bool
+has_variable(const char *text, size_t n, const char *name, const char *value)
+{
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < n; i += strnlen(text + i, n - i) + 1)
+		if (n - i > length + strlen(value) && strncmp(text + i, name, length) == 0 && text[i + length] == '=' &&
+		    strncmp(text + i + length + 1, value, n - i - length - 1) == 0)
+			return true;
+	return false;
+}
+
+static bool
+has_environment(struct leaver *l, pid_t pid)
+{
+	auto_free char *text = malloc(ENVIRON_MAX);
+	struct core_process_job owner;
+	uid_t uid;
+	size_t n;
+
+	if (text == NULL || !l->has_uid || process_user(pid, &uid) < 0 || uid != l->uid ||
+	    core_process_job_of(l->init->core, l->p->id, &owner) < 0)
+		return false;
+	n = read_environ(pid, text, ENVIRON_MAX);
+	l->in_doubt = l->in_doubt || n == 0;
+	return has_variable(text, n, "UPSTART_JOB", scope_plain(owner.job)) &&
+	       has_variable(text, n, "UPSTART_INSTANCE", owner.instance);
+}
+
+/* -- by the session ---------------------------------------------------------------------------- */
+
+struct search {
+	uint64_t process;
+	pid_t session;
+	bool found;
+};
+
+static void
+search_cb(const struct core_member *m, void *data)
+{
+	struct search *s = data;
+
+	s->found = s->found || (m->process == s->process && m->session == s->session);
+}
+
+static bool
+has_session(const struct leaver *l, pid_t session)
+{
+	struct search s = { l->p->id, session, false };
+
+	if (session > 0)
+		core_each_member(l->init->core, search_cb, &s);
+	return s.found;
+}
+
+/* -- all in all ---------------------------------------------------------------------------------- */
+
+static bool
+is_servant(const struct init *init, pid_t pid)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* May that child of init's have come from the one that has ended? What an earlier life has left behind began before it.
+ */
+static bool
+may_be_left(const struct leaver *l, pid_t pid)
+{
+	return !is_servant(l->init, pid) && core_process_of_pid(l->init->core, pid) == 0 &&
+	       trace_began(pid) >= l->began;
+}
+
+static bool
+was_left(struct leaver *l, pid_t pid, const struct trace_task *task)
+{
+	const struct brood *b = l->p->brood;
+
+	if (b != NULL && b->leaf != NULL && !b->outside)
+		return brood_has_in_group(l->init, b, pid);
+	return has_session(l, task->session) || has_environment(l, pid);
+}
+
+static int
+tell(const struct leaver *l, pid_t pid, const struct trace_task *task)
+{
+	struct input in = { .type = INPUT_FAMILY };
+
+	in.family.what = FAMILY_NEWS_FORKED;
+	in.family.process = l->p->id;
+	in.family.other = pid;
+	in.family.session = task->session;
+	in.family.group = task->group;
+	return brain_feed(l->init, &in);
+}
+
+/* The number of those that have ended meanwhile, or a negative errno. */
+static int
+look_for_left(struct leaver *l)
+{
+	int r = 0, ended = 0;
+	DIR *dir = opendir("/proc");
+	const struct dirent *e;
+
+	if (dir == NULL)
+		return -errno;
+	while (r == 0 && (e = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
+		struct trace_task task;
+
+		if (pid <= 1 || trace_look(pid, &task) < 0 || task.parent != getpid() || !may_be_left(l, pid))
+			continue;
+		if (task.dead)
+			ended++;
+		else if (was_left(l, pid, &task))
+			r = tell(l, pid, &task);
+	}
+	(void) closedir(dir);
+	return r < 0 ? r : ended;
+}
+
+int
+adoption_before_end(struct init *init, pid_t pid)
+{
+	struct leaver l = { .init = init, .pid = pid, .began = trace_began(pid) };
+	struct trace_task task;
+	int ended, now = 0;
+
+	/* Of one who is traced all is known. */
+	if (!core_is_followed(init->core, pid) || trace_look(pid, &task) < 0 || task.tracer == getpid())
+		return 0;
+	l.p = map_get_id(&init->spawns->by_id, core_process_of_pid(init->core, pid));
+	l.has_uid = process_user(pid, &l.uid) == 0;
+	if (l.p == NULL)
+		return 0;
+	/* One that ended during the look has left somebody who was not in the list yet. */
+	do {
+		ended = now;
+		l.in_doubt = false;
+		now = look_for_left(&l);
+	} while (now > ended);
+	if (now < 0 || !l.in_doubt || l.p->doubts >= DOUBTS_MAX)
+		return now < 0 ? now : 0;
+	l.p->doubts++;
+	return -EAGAIN;
+}

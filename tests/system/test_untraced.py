@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Daemons where ptrace is refused, as in some containers: who is main is known by what init adopts.
+
+The shapes are those of test_tracking.py; one is known to differ, where the parent of the daemon stays.
+"""
+
+import os
+import pathlib
+import signal
+
+import pytest
+
+from conftest import BUILD, INIT, WATCHES, is_alive, wait_for
+from test_tracking import DAEMONISER, SHAPES, STAYS, daemon_of, job, noted, start, wait_main
+
+REFUSER = BUILD / "tests" / "system" / "programs" / "refuser"
+
+pytestmark = pytest.mark.skipif(not WATCHES or not REFUSER.exists(), reason="no seccomp on this platform")
+
+ALIKE = [shape for shape in SHAPES if shape[0] in ("fork", "daemon", "exit") and shape[3] != STAYS]
+
+
+def refuse(where):
+    """An init that may not trace."""
+    wrapper = where.path / "init"
+    wrapper.write_text(f"#!/bin/sh\nexec {REFUSER} ptrace {INIT} \"$@\"\n")
+    wrapper.chmod(0o755)
+    where.program = wrapper
+    return where
+
+
+@pytest.fixture(params=["grouped", "walked"])
+def untraced(request, make_session):
+    return refuse(make_session()).start(*["--no-cgroups"] * (request.param == "walked"))
+
+
+def test_all_shapes_but_those_whose_parent_stays(untraced):
+    shapes = ALIKE if "--no-cgroups" in untraced.process.args else ALIKE[::3]
+    folders = [job(untraced, f"j{i}", *shape[:2]) for i, shape in enumerate(shapes)]
+    starts = [untraced.background("start", f"j{i}") for i in range(len(shapes))]
+    for i, ((expect, steps, who, _), start_) in enumerate(zip(shapes, starts)):
+        about = f"expect {expect}, {steps}"
+        out, err = start_.communicate(timeout=60)
+        assert start_.returncode == 0, f"{about}: {err}"
+        assert f"j{i} start/running" in out, about
+        mains = wait_for(lambda: noted(folders[i], "main"), f"{about}: its daemon")
+        if who:
+            wait_main(untraced, f"j{i}", mains[0])
+    assert "can't be traced: what it leaves behind is looked at instead" not in untraced.messages()  # no warning
+    for i in range(len(shapes)):
+        pid = untraced.pid_of(f"j{i}")
+        assert untraced.ctl("stop", f"j{i}") == f"j{i} stop/waiting\n"
+        assert not is_alive(pid)
+    assert "degraded" not in untraced.messages() and "does not hold" not in untraced.messages()
+
+
+def test_parent_that_stays_is_main(untraced):
+    """Where ptrace is there, its child would be."""
+    job(untraced, "j", "fork", "Fsmw")
+    start(untraced, "j")
+    main = untraced.pid_of("j")
+    assert daemon_of(untraced.path / "j") != main
+    assert "forked less often than expected" in untraced.messages()
+    assert untraced.ctl("stop", "j") == "j stop/waiting\n"
+
+
+@pytest.mark.parametrize("expect", ["fork", "daemon", "exit"])
+def test_a_main_that_ends_early_fails_the_start(untraced, expect):
+    job(untraced, "j", expect, "ke3")
+    done = untraced.command("initctl", "start", "j")
+    assert (done.returncode, done.stderr) == (1, "initctl: Job failed to start\n")
+    assert untraced.status("j") == "j stop/waiting"
+
+
+def test_the_end_of_a_daemon_is_noticed_and_it_is_started_again(untraced):
+    folder = job(untraced, "j", "daemon", "fsfmw", "respawn\n")
+    start(untraced, "j")
+    for i in range(3):
+        pid = wait_for(lambda: len(noted(folder, "main")) == i + 1 and noted(folder, "main")[-1], "a life")
+        wait_main(untraced, "j", pid)
+        untraced.wait_status("j", "start/running")
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(noted(folder, "main")) == 4, "the last life")
+    untraced.ctl("stop", "j")
+
+
+def test_what_an_earlier_life_has_left_is_not_taken_for_the_daemon(untraced):
+    """A helper in a session of its own stays over a stop; the next life, which leaves nobody, has failed."""
+    folder = untraced.path / "j"
+    folder.mkdir()
+    untraced.job("j", f"expect fork\nchdir {folder}\nexec sh -c 'test -e go || exec {DAEMONISER} fHsmw; exec {DAEMONISER} ne0'\n")
+    untraced.wait_job("j")
+    start(untraced, "j")
+    wait_main(untraced, "j", daemon_of(folder))
+    helper = wait_for(lambda: noted(folder, "helper"), "the helper")[0]
+    untraced.ctl("stop", "j")
+    assert is_alive(helper)
+    (folder / "go").touch()
+    assert untraced.command("initctl", "start", "j").returncode == 1
+    assert untraced.status("j") == "j stop/waiting"
+    assert is_alive(helper)
+    os.kill(helper, signal.SIGKILL)
+
+
+def test_a_stranger_with_the_environment_of_the_job_is_not_taken_for_it(make_session):
+    """Another user's process says that it is of the job, and init is its parent."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to be another user")
+    session = refuse(make_session()).start("--no-cgroups")
+    session.path.chmod(0o755)
+    for folder in session.path.parents:
+        if folder.stat().st_uid == os.geteuid() and not folder.stat().st_mode & 1:
+            folder.chmod(folder.stat().st_mode | 0o711)
+    folder = job(session, "j", "daemon", "Wne0")
+    starting = session.background("start", "j")
+    session.wait_status("j", "start/spawned, process")
+    session.job("liar", "task\nconsole none\nsetuid nobody\nexec env UPSTART_JOB=j UPSTART_INSTANCE= setsid -f sleep 1000\n")
+    session.wait_job("liar")
+    session.ctl("start", "liar")
+
+    def liars():
+        return [pid for pid in session.children() if pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n"]
+
+    liar = wait_for(liars, "init to adopt it")[0]
+    (folder / "go").touch()
+    starting.communicate(timeout=60)
+    assert starting.returncode == 1
+    assert session.status("j") == "j stop/waiting" and is_alive(liar)
+    os.kill(liar, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("expect,steps", [("fork", "Wfmw"), ("daemon", "fsWfmw"), ("exit", "kWfmw")])
+def test_daemons_go_on_over_a_crash(untraced, expect, steps):
+    folder = job(untraced, "j", expect, steps, timeout=0)
+    starting = untraced.background("start", "j")
+    untraced.wait_status("j", ", process")
+    before = untraced.messages().count("going on from the journal")
+    os.kill(untraced.pid, signal.SIGSEGV)
+    wait_for(lambda: untraced.messages().count("going on from the journal") > before, "the next image")
+    wait_for(untraced.answers, "it to answer")
+    (folder / "go").touch()
+    _, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    wait_main(untraced, "j", daemon_of(folder))
+    untraced.ctl("stop", "j")
+
+
+def test_files_and_ports_are_not_waited_for(untraced):
+    """Nobody could tell whether whom they name is of the job: a warning, and the job is ready when it runs."""
+    job(untraced, "j", "pidfile pid", "mw")
+    start(untraced, "j")
+    assert "can't be followed: `expect pidfile` has no effect" in untraced.messages()
+    untraced.ctl("stop", "j")
