@@ -423,6 +423,9 @@ get_root(struct init *init, const struct msg_request *m, struct msg_reply *reply
 
 	if (r == -ESRCH)
 		return copy(&reply->value, "?");
+	/* It may have left before what it asks for is looked at. */
+	if (root != NULL && !sources_add_session(init, root))
+		return -ENOMEM;
 	return r < 0 ? r : copy(&reply->value, root);
 }
 

@@ -101,13 +101,38 @@ admit_name(const struct msg_request *m, char **name)
 	return *name != NULL ? SCOPE_GO_ON : -ENOMEM;
 }
 
+/*
+ * control says in what chroot session its client is. Somebody may have taken it over: what init has not seen itself it
+ * does not believe, or files that anybody can write would become jobs. A client that has left was seen when it came
+ * (GET_ROOT). SCOPE_GO_ON, SCOPE_DENIED or -ENOMEM.
+ */
+static int
+check_root(struct init *init, const struct msg_request *m)
+{
+	auto_free char *root = NULL;
+	int r;
+
+	if (!scopes_are_on(init))
+		return SCOPE_DENIED;
+	if (sources_has_session(init, m->root))
+		return SCOPE_GO_ON;
+	r = m->pid > 0 ? scopes_root_of(m->pid, &root) : -ESRCH;
+	if (r == -ENOMEM)
+		return r;
+	if (root == NULL || strcmp(root, m->root) != 0)
+		return SCOPE_DENIED;
+	return sources_add_session(init, m->root) ? SCOPE_GO_ON : -ENOMEM;
+}
+
 int
 scopes_admit(struct init *init, const struct msg_request *m, char **name)
 {
 	enum speech speech = m->action < REQUEST_ACTION_COUNT ? speeches[m->action] : DENIED_TO_SESSIONS;
 
-	if (m->root != NULL && !sources_add_session(init, m->root))
-		return -ENOMEM;
+	int r = m->root != NULL ? check_root(init, m) : SCOPE_GO_ON;
+
+	if (r != SCOPE_GO_ON)
+		return r;
 	switch (speech) {
 	case SPEAKS_OF_NONE:
 	case BY_OBJECT:

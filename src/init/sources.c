@@ -499,20 +499,30 @@ watch_source(struct source *source)
 
 #define SESSIONS_MAX 256
 
+static struct source *
+find_session(const struct init *init, struct span root)
+{
+	struct source *source;
+
+	DL_FOREACH(init->sources->list, source)
+		if (source->root != NULL && scope_equal(scope_of(source->root), root))
+			return source;
+	return NULL;
+}
+
 /* The folder of a chroot session, made when it is not known yet. NULL: out of memory, or there are too many (told). */
 static struct source *
 session_source(struct init *init, struct span root, bool *is_new)
 {
 	auto_free char *path = str_printf("%.*s" SYSTEM_CONFDIR, (int) root.n, root.p);
-	struct source *source;
+	struct source *source = find_session(init, root);
 	size_t n = 0;
 
 	*is_new = false;
-	DL_FOREACH(init->sources->list, source) {
-		if (source->root != NULL && scope_equal(scope_of(source->root), root))
-			return source;
+	if (source != NULL)
+		return source;
+	DL_FOREACH(init->sources->list, source)
 		n += source->root != NULL;
-	}
 	if (n >= SESSIONS_MAX || path == NULL || sources_add(init, path, false) < 0) {
 		log_error("%.*s: No chroot session: %s", (int) root.n, root.p,
 			  n >= SESSIONS_MAX ? "there are too many" : strerror(ENOMEM));
@@ -527,6 +537,12 @@ session_source(struct init *init, struct span root, bool *is_new)
 	free(source->path);
 	free(source);
 	return NULL;
+}
+
+bool
+sources_has_session(const struct init *init, const char *root)
+{
+	return find_session(init, span_of(root)) != NULL;
 }
 
 bool

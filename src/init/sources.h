@@ -28,6 +28,8 @@ void sources_reload(struct init *init);
  * False: they can't be (told).
  */
 bool sources_add_session(struct init *init, const char *root);
+/* Are they? */
+bool sources_has_session(const struct init *init, const char *root);
 
 /* Paths in order of priority; owned; NULL when out of memory or none. */
 char **sources_paths(const struct init *init);
