@@ -349,6 +349,8 @@ session_may_change_its_own_jobs(void **state)
 	auto_free char *root = strdup(scratch_path(&f->dir, "jail"));
 	auto_free char *own = scope_join(scope_of(root), "web");
 
+	f->rig.init.options.chroot_sessions = true;
+	assert_true(sources_add_session(&f->rig.init, root)); /* somebody has come from there */
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		struct msg_request m = { .action = actions[i], .root = root, .job = own };
 		auto_free char *name = NULL;
@@ -358,6 +360,29 @@ session_may_change_its_own_jobs(void **state)
 		assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_FOREIGN);
 		assert_null(name);
 	}
+}
+
+/* control says where its client is; init looks itself, and knows nothing of sessions where there are none. */
+static void
+session_that_nobody_came_from_is_not_believed(void **state)
+{
+	struct fixture *f = *state;
+	auto_free char *root = strdup(scratch_path(&f->dir, "jail"));
+	struct msg_request m = { .action = REQUEST_GET_JOBS, .root = root, .pid = (int32_t) getpid() };
+	auto_free char *name = NULL;
+
+	scratch_write(&f->dir, "jail/etc/init/theirs.conf", "exec theirs\n");
+	for (int on = 0; on < 2; on++) {
+		f->rig.init.options.chroot_sessions = on == 1;
+		assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_DENIED);
+		m.pid = 0;
+		assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_DENIED);
+		assert_false(sources_has_session(&f->rig.init, root));
+	}
+	assert_true(sources_add_session(&f->rig.init, root));
+	assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_GO_ON);
+	f->rig.init.options.chroot_sessions = false;
+	assert_int_equal(scopes_admit(&f->rig.init, &m, &name), SCOPE_DENIED);
 }
 
 #ifdef UPSTART_PLATFORM_LINUX
@@ -440,6 +465,7 @@ main(void)
 		TEST(reload_of_the_same_makes_no_new_definition),
 		TEST(old_definitions_are_dropped),
 		TEST(session_may_change_its_own_jobs),
+		TEST(session_that_nobody_came_from_is_not_believed),
 #ifdef UPSTART_PLATFORM_LINUX
 		TEST(watched_files_are_read_when_they_change),
 		TEST(absent_directory_is_waited_for),
