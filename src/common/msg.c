@@ -51,6 +51,7 @@ static const struct wire_field reply_fields[] = {
 	F(STR, reply, quarantine), F(STR, reply, degraded),
 	F(STRV, reply, while_on),   F(STRV, reply, exports), F(STR, reply, template), F(BOOL, reply, more),
 	F(STR, reply, doing),	   F(STR, reply, status),
+	F(STR, reply, followed),   F(STR, reply, group),
 };
 static const struct wire_field notify_fields[] = {
 	F(U32, notify, type), F(STR, notify, job), F(STR, notify, instance),

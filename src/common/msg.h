@@ -251,6 +251,8 @@ struct msg_reply {
 	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
 	char *doing;  /* what main says that it is at: "reloading" or "stopping"; else "" */
 	char *status; /* and in its own words; "": nothing */
+	char *followed; /* how its end is known: "ptrace", "adoption", "child", "pidfd"; "": there is no main process */
+	char *group; /* directory of the control group; "": it has none */
 	/* of init */
 	char *degraded; /* the rule of its own that it broke; "": none */
 	bool more; /* others to the same query follow: of REQUEST_GET_OBJECTS, one for each object; the last has none */

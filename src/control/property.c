@@ -193,6 +193,18 @@ property_put_status(DBusMessageIter *it, const struct call *call, const struct m
 }
 
 bool
+property_put_followed(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->followed);
+}
+
+bool
+property_put_group(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
+{
+	return put_text(it, reply->group);
+}
+
+bool
 property_put_processes(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply)
 {
 	DBusMessageIter array, entry;

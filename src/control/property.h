@@ -43,3 +43,5 @@ bool property_put_processes(DBusMessageIter *it, const struct call *call, const 
 bool property_put_quarantine(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_doing(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
 bool property_put_status(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_followed(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);
+bool property_put_group(DBusMessageIter *it, const struct call *call, const struct msg_reply *reply);

@@ -163,6 +163,8 @@ const struct property properties[] = {
 	{ IFACE_INSTANCE2, "quarantine", "s", false, property_put_quarantine },
 	{ IFACE_INSTANCE2, "doing", "s", false, property_put_doing },
 	{ IFACE_INSTANCE2, "status", "s", false, property_put_status },
+	{ IFACE_INSTANCE2, "followed", "s", false, property_put_followed },
+	{ IFACE_INSTANCE2, "group", "s", false, property_put_group },
 };
 const size_t properties_count = ARRAY_SIZE(properties);
 

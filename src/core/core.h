@@ -133,6 +133,12 @@ struct core_process {
 enum core_doing { CORE_DOING_NOTHING, CORE_DOING_RELOADING, CORE_DOING_STOPPING, CORE_DOING_COUNT };
 const char *core_doing_name(enum core_doing doing); /* "reloading" or "stopping", else "" */
 
+enum core_followed {
+	CORE_FOLLOWED_NOT,
+	CORE_FOLLOWED_TRACED,  /* its main process and who comes from it */
+	CORE_FOLLOWED_ADOPTED, /* the same as far as init adopts them */
+};
+
 struct core_instance {
 	const char *job;  /* borrowed */
 	const char *name; /* borrowed */
@@ -145,6 +151,7 @@ struct core_instance {
 	const char *quarantine; /* borrowed: why nothing is done about it until it is reset; NULL: all is well */
 	enum core_doing doing;
 	const char *status; /* borrowed: what main says of itself; NULL: nothing */
+	enum core_followed followed;
 };
 
 /* 0 and *view, or -ENOENT. */

@@ -97,6 +97,9 @@ core_instance(const struct core *core, const char *job_name, const char *name, s
 		.quarantine = job->quarantine,
 		.doing = (enum core_doing) job->doing,
 		.status = job->status_text,
+		.followed = job->family == NULL	   ? CORE_FOLLOWED_NOT
+			    : job->family->adopted ? CORE_FOLLOWED_ADOPTED
+						   : CORE_FOLLOWED_TRACED,
 	};
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++) {
 		const struct process *p = &job->process[i];

@@ -196,6 +196,15 @@ brood_is_empty(const struct init *init, const struct brood *b)
 	return empty;
 }
 
+int
+brood_group(const struct init *init, const struct brood *b, char **path)
+{
+	bool has = b != NULL && b->leaf != NULL && !b->outside && init->strays->path != NULL;
+
+	*path = has ? str_printf("%s/%s", init->strays->path, b->leaf) : NULL;
+	return has && *path == NULL ? -ENOMEM : 0;
+}
+
 bool
 brood_has_in_group(const struct init *init, const struct brood *b, pid_t pid)
 {

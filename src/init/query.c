@@ -10,9 +10,11 @@
 #include "common/record_text.h"
 #include "common/scope.h"
 #include "core/explain.h"
+#include "init/brood.h"
 #include "init/dump.h"
 #include "init/explain.h"
 #include "init/logs.h"
+#include "init/proc.h"
 #include "init/scopes.h"
 #include "init/sources.h"
 
@@ -190,6 +192,29 @@ job_properties(struct init *init, const struct msg_request *m, struct msg_reply 
 	return job_file(init, cls, reply);
 }
 
+/* How main is followed, and where the instance's processes are. */
+static int
+tracking(const struct init *init, const struct core_instance *view, struct msg_reply *reply)
+{
+	const char *followed = "";
+	auto_free char *group = NULL;
+
+	for (size_t i = 0; i < view->n_processes; i++) {
+		const struct proc *p = map_get_id(&init->spawns->by_id, view->processes[i].process);
+
+		if (p == NULL || p->pid <= 0)
+			continue;
+		if (view->processes[i].kind == PROCESS_MAIN)
+			followed = view->followed == CORE_FOLLOWED_TRACED    ? "ptrace"
+				   : view->followed == CORE_FOLLOWED_ADOPTED ? "adoption"
+				   : p->end != NULL			     ? "pidfd"
+									     : "child";
+		if (group == NULL && brood_group(init, p->brood, &group) < 0)
+			return -ENOMEM;
+	}
+	return copy(&reply->followed, followed) < 0 || copy(&reply->group, group) < 0 ? -ENOMEM : 0;
+}
+
 static int
 instance_properties(struct init *init, const struct msg_request *m, struct msg_reply *reply)
 {
@@ -207,6 +232,8 @@ instance_properties(struct init *init, const struct msg_request *m, struct msg_r
 		    (strv_add(&reply->processes, process_kind_name(view.processes[i].kind)) < 0 ||
 		     strv_take(&reply->processes, str_printf("%d", (int) view.processes[i].pid)) < 0))
 			return -ENOMEM;
+	if (tracking(init, &view, reply) < 0)
+		return -ENOMEM;
 	/* A process whose pid is not known yet would look like none. */
 	return view.settling ? -EAGAIN : 0;
 }

@@ -107,6 +107,8 @@ json_status(const char *job, const struct upstart_instance *instance)
 	json_put(object, "processes", processes);
 	json_put(object, "doing", json_text(instance && *instance->doing ? instance->doing : NULL));
 	json_put(object, "status", json_text(instance && *instance->status ? instance->status : NULL));
+	json_put(object, "followed", json_text(instance && *instance->followed ? instance->followed : NULL));
+	json_put(object, "group", json_text(instance && *instance->group ? instance->group : NULL));
 	return object;
 }
 

@@ -52,6 +52,16 @@ show_words(const struct initctl *ctl, const struct upstart_instance *instance)
 		tool_verbose(&ctl->tool, _("\tsays: %s\n"), instance->status);
 }
 
+/* How init would know of their ends, and where all of them are. */
+static void
+show_tracking(const struct initctl *ctl, const struct upstart_instance *instance)
+{
+	if (instance && *instance->followed)
+		tool_verbose(&ctl->tool, _("\tfollowed by: %s\n"), instance->followed);
+	if (instance && *instance->group)
+		tool_verbose(&ctl->tool, _("\tcontrol group: %s\n"), instance->group);
+}
+
 int
 status_line_show(struct initctl *ctl, const char *job, const char *path)
 {
@@ -79,6 +89,7 @@ status_line_show_with(struct initctl *ctl, const char *job, const char *path, co
 		text = status_line_format(job, instance);
 		tool_print(&ctl->tool, "%s", text);
 		show_words(ctl, instance);
+		show_tracking(ctl, instance);
 	}
 	upstart_instance_free(instance);
 	return EXIT_SUCCESS;

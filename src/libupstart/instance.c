@@ -19,6 +19,8 @@ upstart_instance_free(struct upstart_instance *instance)
 		free(instance->quarantine);
 		free(instance->doing);
 		free(instance->status);
+		free(instance->followed);
+		free(instance->group);
 		free(instance);
 	}
 	return NULL;
@@ -74,6 +76,8 @@ read_property(void *data, const char *name, DBusMessageIter *value, struct upsta
 		 : strcmp(name, "quarantine") == 0 ? &instance->quarantine
 		 : strcmp(name, "doing") == 0	   ? &instance->doing
 		 : strcmp(name, "status") == 0	   ? &instance->status
+		 : strcmp(name, "followed") == 0   ? &instance->followed
+		 : strcmp(name, "group") == 0	   ? &instance->group
 						   : NULL;
 	if (!target)
 		return 0;
@@ -107,7 +111,8 @@ upstart_instance_properties(struct upstart *conn, const char *instance, struct u
 	if (r == 0 && (!got->name || !got->goal || !got->state))
 		r = client_reply_malformed(err);
 	/* An older init knows none of these. */
-	if (r == 0 && (!or_empty(&got->quarantine) || !or_empty(&got->doing) || !or_empty(&got->status)))
+	if (r == 0 && (!or_empty(&got->quarantine) || !or_empty(&got->doing) || !or_empty(&got->status) ||
+		       !or_empty(&got->followed) || !or_empty(&got->group)))
 		r = client_nomem(err);
 	if (r < 0) {
 		upstart_instance_free(got);

@@ -164,6 +164,8 @@ struct upstart_instance {
 	char *quarantine; /* why nothing is done about it until it is reset; "": all is well */
 	char *doing;	  /* what its main process says that it is at: "reloading", "stopping"; else "" */
 	char *status;	  /* and in its own words; "": nothing */
+	char *followed;	  /* how init knows of its end: "ptrace", "adoption", "child", "pidfd"; "": there is none */
+	char *group;	  /* directory of the control group of its processes; "": it has none */
 };
 
 int upstart_instance_properties(struct upstart *conn, const char *instance, struct upstart_instance **properties,

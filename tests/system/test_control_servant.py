@@ -205,7 +205,7 @@ def test_python_dbus_finds_types_by_introspection(init):
     instance = connection.get_object(NAME, path + "/_")
     everything = instance.GetAll("", dbus_interface=dbus.PROPERTIES_IFACE)
     assert everything == {"name": "", "goal": "start", "state": "running", "processes": [("main", 812)], "quarantine": "", "doing": "",
-                          "status": ""}
+                          "status": "", "followed": "", "group": ""}
     assert list(everything)[:4] == ["name", "goal", "state", "processes"]
     manager.Set(MANAGER, "log_priority", "info", dbus_interface=dbus.PROPERTIES_IFACE)
     assert init.requests[-1][0] == "REQUEST_SET_LOG_PRIORITY"

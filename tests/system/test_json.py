@@ -18,9 +18,12 @@ def test_status_and_list_have_instances_and_processes(session):
     session.wait_jobs(2)
     started = ask(session, "start", "web")
     assert started == {"job": "web", "instance": "", "goal": "start", "state": "running",
-                       "processes": [{"process": "main", "pid": session.pid_of("web")}], "doing": None, "status": None}
+                       "processes": [{"process": "main", "pid": session.pid_of("web")}], "doing": None, "status": None,
+                       "followed": "child", "group": started["group"]}
+    assert started["group"] is None or started["group"].endswith("/web")
     assert ask(session, "status", "web") == {**started, "file": str(path), "fault": None, "successor": None}
-    nothing = {"job": "pool", "instance": None, "goal": "stop", "state": "waiting", "processes": [], "doing": None, "status": None}
+    nothing = {"job": "pool", "instance": None, "goal": "stop", "state": "waiting", "processes": [], "doing": None, "status": None,
+               "followed": None, "group": None}
     assert ask(session, "list") == [nothing, started]
     ask(session, "start", "pool", "N=b")
     ask(session, "start", "pool", "N=a b")

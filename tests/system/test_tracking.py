@@ -331,6 +331,24 @@ def test_a_debugger_may_come_when_it_is_ready(session):
     session.ctl("stop", "j")
 
 
+def test_status_says_how_it_is_followed(session):
+    folder = job(session, "j", "fork", "FsWmw", timeout=60)
+    starting = session.background("start", "j")
+    session.wait_status("j", "start/spawned, process")
+    assert "\tfollowed by: ptrace\n" in session.ctl("status", "--verbose", "j")
+    starting.communicate(timeout=30)
+    (folder / "go").touch()
+    pid = daemon_of(folder)
+    wait_main(session, "j", pid)
+    wait_released(pid)
+    shown = wait_for(lambda: "\tfollowed by: pidfd\n" in session.ctl("status", "--verbose", "j") and session.ctl("status", "-v", "j"), "it to be held")
+    group = next(line[3:] for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines() if line.startswith("0::"))
+    told = [line.removeprefix("\tcontrol group: ") for line in shown.splitlines() if line.startswith("\tcontrol group: ")]
+    assert (told[0].endswith(group) if told else not group.endswith("/j")), (shown, group)
+    assert "followed" not in session.status("j")
+    session.ctl("stop", "j")
+
+
 def test_a_script_waits_and_executes(session):
     folder = session.path / "j"
     folder.mkdir()

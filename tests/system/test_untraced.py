@@ -54,6 +54,17 @@ def test_all_shapes_but_those_whose_parent_stays(untraced):
     assert "degraded" not in untraced.messages() and "does not hold" not in untraced.messages()
 
 
+def test_status_says_how_it_is_followed(untraced):
+    folder = job(untraced, "j", "daemon", "Wfmw", timeout=0)
+    starting = untraced.background("start", "j")
+    untraced.wait_status("j", ", process")
+    assert "\tfollowed by: adoption\n" in untraced.ctl("status", "--verbose", "j")
+    (folder / "go").touch()
+    starting.communicate(timeout=30)
+    wait_for(lambda: "\tfollowed by: child\n" in untraced.ctl("status", "--verbose", "j"), "it to be followed no more")
+    untraced.ctl("stop", "j")
+
+
 def test_parent_that_stays_is_main(untraced):
     """Where ptrace is there, its child would be."""
     job(untraced, "j", "fork", "Fsmw")

@@ -185,7 +185,7 @@ test_instance_properties(void **state)
 		{ "state", "=running" },
 		{ "processes", "=[[main,812],[post-start,-1]]" },
 	};
-	struct msg_reply quarantined = { .quarantine = "why", .doing = "reloading", .status = "x" };
+	struct msg_reply quarantined = { .quarantine = "why", .doing = "reloading", .status = "x", .followed = "child", .group = "/g" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
 		is_value(read_property(INST, I_INST, each[i][0], REQUEST_INSTANCE_PROPERTIES, &instance_reply),
@@ -193,7 +193,7 @@ test_instance_properties(void **state)
 	is_value(read_property(INST, I_INST, NULL, REQUEST_INSTANCE_PROPERTIES, &instance_reply),
 		 "[name=,goal=start,state=running,processes=[[main,812],[post-start,-1]]]");
 	is_value(read_property(INST, "", NULL, REQUEST_INSTANCE_PROPERTIES, &quarantined),
-		 "[name=,goal=,state=,processes=[],quarantine=why,doing=reloading,status=x]");
+		 "[name=,goal=,state=,processes=[],quarantine=why,doing=reloading,status=x,followed=child,group=/g]");
 }
 
 static void
