@@ -53,6 +53,7 @@ def make(place):
 
 def test_everything_is_where_it_belongs():
     for name in ("sbin/init", "sbin/initctl", "sbin/telinit", "sbin/shutdown", "sbin/reboot", "sbin/runlevel",
+                 "usr/lib/upstart/service", "usr/lib/upstart/invoke-rc.d", "usr/lib/upstart/update-rc.d", "usr/lib/upstart/upstart-job",
                  "usr/lib/upstart/upstart-control", "usr/lib/upstart/upstart-logger",
                  *(["usr/lib/upstart/upstart-spawner"] if SERVANTS == 3 else [])):
         assert os.access(ROOT / name, os.X_OK), name
@@ -60,7 +61,8 @@ def test_everything_is_where_it_belongs():
         assert os.readlink(ROOT / "sbin" / name) == "initctl"
     for name in ("halt", "poweroff"):
         assert os.readlink(ROOT / "sbin" / name) == "reboot"
-    for name in ("etc/init/rc.conf", "usr/share/dbus-1/system.d/Upstart.conf", "usr/share/man/man8/init.8", "usr/include/upstart/upstart.h"):
+    assert os.readlink(ROOT / "usr/lib/init/upstart-job") == "/usr/lib/upstart/upstart-job"
+    for name in ("etc/init/rc.conf", "usr/lib/lsb/init-functions.d/40-upstart", "usr/share/dbus-1/system.d/Upstart.conf", "usr/share/man/man8/init.8", "usr/include/upstart/upstart.h"):
         assert (ROOT / name).is_file(), name
     assert stat.S_IMODE((ROOT / "var/log/upstart").stat().st_mode) == 0o755
     for path in ROOT.rglob("*"):
