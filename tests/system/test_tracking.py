@@ -82,13 +82,14 @@ SHAPES = [
 ]
 
 
-def job(where, name, expect, steps, more="", timeout=1):
+def job(where, name, expect, steps, more="", timeout=1, wait=True):
     """A job that becomes a daemon by these steps, in a folder of its own. Too few forks are seen to after a second."""
     folder = where.path / name
     folder.mkdir(exist_ok=True)
     folder.chmod(0o777)
     where.job(name, f"expect {expect}\nexpect timeout {timeout}\nchdir {folder}\n{more}exec {DAEMONISER} {steps}\n")
-    where.wait_job(name)
+    if wait:
+        where.wait_job(name)
     return folder
 
 
@@ -127,9 +128,18 @@ def wait_released(pid):
     wait_for(lambda: tracer() == "0", f"process {pid} not to be traced")
 
 
+def stop_all(where, count):
+    stops = [where.background("stop", f"j{i}") for i in range(count)]
+    for i, stop in enumerate(stops):
+        out, err = stop.communicate(timeout=60)
+        assert (stop.returncode, out) == (0, f"j{i} stop/waiting\n"), err
+
+
 def live_shapes(where, shapes):
-    """All of them at once; then each is stopped."""
-    folders = [job(where, f"j{i}", *shape[:2], timeout=60 if shape[3] == STAYS else 1) for i, shape in enumerate(shapes)]
+    """All of them at once; then all are stopped."""
+    folders = [job(where, f"j{i}", *shape[:2], timeout=60 if shape[3] == STAYS else 1, wait=False) for i, shape in enumerate(shapes)]
+    where.wait_jobs(len(shapes))
+    pids = []
     starts = [where.background("start", f"j{i}") for i in range(len(shapes))]
     for i, ((expect, steps, who, says), start_) in enumerate(zip(shapes, starts)):
         about = f"expect {expect}, {steps}"
@@ -139,17 +149,17 @@ def live_shapes(where, shapes):
         mains = wait_for(lambda: noted(folders[i], "main"), f"{about}: its daemon")
         if who:
             wait_main(where, f"j{i}", mains[0])
+        pids.append(mains[0] if who else where.pid_of(f"j{i}"))
         warnings = [line for line in where.messages().splitlines() if line.startswith(f"init: j{i} ")]
         if says:
             wait_for(lambda: any(line.startswith(f"init: j{i} ") and says in line for line in where.messages().splitlines()),
                      f"{about}: the warning")
         else:
             assert warnings == [], about
-    for i, shape in enumerate(shapes):
-        pid = where.pid_of(f"j{i}")
+    for pid in pids:
         wait_released(pid)
-        assert where.ctl("stop", f"j{i}") == f"j{i} stop/waiting\n"
-        assert not is_alive(pid)
+    stop_all(where, len(shapes))
+    assert [pid for pid in pids if is_alive(pid)] == []
     assert "degraded" not in where.messages() and "does not hold" not in where.messages()
 
 
@@ -525,10 +535,12 @@ def test_shapes_of_an_ordinary_user(user_session):
 def test_shapes_below_process_1(pid1):
     """The pids are those of its own namespace."""
     shapes = [shape for shape in SHAPES if shape[2] == "main" and shape[3] is None]
-    folders = [job(pid1, f"j{i}", *shape[:2]) for i, shape in enumerate(shapes)]
-    for i, (expect, steps, _, _) in enumerate(shapes):
-        start(pid1, f"j{i}")
+    folders = [job(pid1, f"j{i}", *shape[:2], wait=False) for i, shape in enumerate(shapes)]
+    pid1.wait_jobs(len(shapes))
+    starts = [pid1.background("start", f"j{i}") for i in range(len(shapes))]
+    for i, start_ in enumerate(starts):
+        out, err = start_.communicate(timeout=60)
+        assert start_.returncode == 0 and f"j{i} start/running" in out, err
         mains = wait_for(lambda: noted(folders[i], "main"), "the daemon")
         wait_main(pid1, f"j{i}", mains[0])
-    for i in range(len(shapes)):
-        assert pid1.ctl("stop", f"j{i}") == f"j{i} stop/waiting\n"
+    stop_all(pid1, len(shapes))
