@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 static char *const argv_touch[] = { (char *) "/bin/sh", (char *) "-c", (char *) "echo ran >&7", NULL };
@@ -372,6 +373,56 @@ test_pty_without_slave(void **state)
 			    "unable to open pty slave: No such file or directory");
 }
 
+/* Nothing answers behind this device. */
+static bool
+with_dead_ptmx(void)
+{
+	return mounts_are_private() && mount("none", "/mnt", "tmpfs", 0, NULL) == 0 &&
+	       mknod("/mnt/ptmx", S_IFCHR | 0666, makedev(240, 255)) == 0 && bind_over("/mnt/ptmx", "/dev/ptmx");
+}
+
+/* The one step whose failure is told, and the process made all the same: without a log. */
+static void
+test_pty_without_master(void **state)
+{
+	const struct world_options options = { .before_exec = with_dead_ptmx };
+	struct msg_spawn request = request_to_run();
+	char what[128];
+	struct process p;
+	struct world w;
+
+	(void) state;
+	if (!is_root() || !can_mount() || !world_start(&w, WORLD_SPAWNER, &options))
+		skip_because("needs root and namespaces of its own");
+	request.console = CONSOLE_LOG;
+	process_spawn(&w, &p, &request, NULL, 0);
+	assert_true(p.pid > 0);
+	assert_int_equal(p.pty, -1);
+	assert_int_equal(p.step, SPAWN_PTY);
+	spawn_step_text(p.step, 0, p.error, what, sizeof(what));
+	assert_string_equal(what, "unable to open pty master: No such device or address");
+	process_open_gate(&p);
+	assert_int_equal(process_await_exec(&p), SPAWN_OUTCOME_EXECUTED);
+	(void) process_await_end(&p);
+	world_stop(&w);
+}
+
+/* It has a process to look at, and no file to look for. */
+static void
+test_watcher_without_a_path(void **state)
+{
+	char *argv[] = { (char *) "/nowhere", NULL };
+	struct msg_spawn request = request_for(argv);
+	struct world w;
+
+	(void) state;
+	assert_true(world_start(&w, WORLD_LOCAL, NULL));
+	request.flags = SPAWN_FLAG_PIDFILE;
+	expect_failure(&w, &request, SPAWN_READINESS,
+		       "unable to make what it would say on that it is ready: Invalid argument");
+	world_stop(&w);
+}
+
 static void
 test_script_that_does_not_fit(void **state)
 {
@@ -501,6 +552,8 @@ main(void)
 		cmocka_unit_test(test_console_owner_needs_a_console),
 		cmocka_unit_test(test_pty_that_is_none),
 		cmocka_unit_test(test_pty_without_slave),
+		cmocka_unit_test(test_pty_without_master),
+		cmocka_unit_test(test_watcher_without_a_path),
 		cmocka_unit_test(test_script_that_does_not_fit),
 		cmocka_unit_test(test_groups_that_may_not_be_set),
 		cmocka_unit_test(test_profile_that_is_refused),
