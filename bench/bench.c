@@ -4,9 +4,9 @@
  * the same program, events per second with many jobs that do not listen, memory of each process, and job files read per
  * second beside a loop that reads the same files and touches every byte; how long init is away when it executes itself
  * anew or crashes (with --survival that alone); how long a chain of jobs takes, tasks by one event, and an event that
- * is waited for; what clients get done.
+ * is waited for; what clients get done; what processes of jobs cost, and their output.
  *
- *     bench --init PATH [--services N] [--events N] [--survival | --chains | --clients]
+ *     bench --init PATH [--services N] [--events N] [--survival | --chains | --clients | --processes]
  *
  * Starts `PATH --user` on job files of its own in a scratch directory, speaks to its private socket and
  * prints one figure a line: NAME VALUE UNIT.
@@ -244,12 +244,14 @@ main(int argc, char **argv)
 		{ "survival", no_argument, NULL, 'S' },
 		{ "chains", no_argument, NULL, 'C' },
 		{ "clients", no_argument, NULL, 'D' },
+		{ "processes", no_argument, NULL, 'P' },
+		{ "tell-birth", required_argument, NULL, 'T' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static const int loads[] = { 0, 10, 1000, 10000 };
 	struct bench b = { 0 };
 	int services = 1000, events = 5000, c;
-	bool survival_only = false, chains_only = false, clients_only = false;
+	bool survival_only = false, chains_only = false, clients_only = false, processes_only = false;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'i')
@@ -264,12 +266,24 @@ main(int argc, char **argv)
 			chains_only = true;
 		else if (c == 'D')
 			clients_only = true;
+		else if (c == 'P')
+			processes_only = true;
+		else if (c == 'T')
+			tell_birth(optarg);
 		else
 			return 2;
 	}
 	if (b.init == NULL)
-		die("usage: bench --init PATH [--services N] [--events N] [--survival | --chains | --clients]");
+		die("usage: bench --init PATH [--services N] [--events N] [--survival | --chains | --clients | --processes]");
 	(void) setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!survival_only && !chains_only && !clients_only) {
+		bench_spawn(&b, 10, 500);
+		bench_spawn(&b, 10000, 500);
+		bench_respawn(&b, 300);
+		bench_log(&b, 256);
+	}
+	if (processes_only)
+		return 0;
 	if (!survival_only && !chains_only) {
 		bench_clients(&b, events);
 		if (clients_only)

@@ -42,5 +42,12 @@ void bench_among(struct bench *b, int others, int n);
 /* Figures of clients (clients.c): n events, and so on, over one connection. */
 void bench_clients(struct bench *b, int n);
 
+/* Figures of processes (processes.c): n tasks with so many other jobs; n deaths of a service; so much output. */
+void bench_spawn(struct bench *b, int jobs, int n);
+void bench_respawn(struct bench *b, int n);
+void bench_log(struct bench *b, int megabytes);
+/* What the service of bench_respawn() does: it says there that it is born. */
+void tell_birth(const char *fifo) __attribute__((noreturn));
+
 /* Figures of survival (survival.c): re-exec and crash with so many jobs, idle or running. */
 void bench_survival(struct bench *b, int jobs, bool running);
