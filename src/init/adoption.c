@@ -123,13 +123,21 @@ is_servant(const struct init *init, pid_t pid)
 	return false;
 }
 
+/* When a process began; 0: it is not there, or that can't be told. */
+static uint64_t
+began(pid_t pid)
+{
+	struct trace_brief brief;
+
+	return trace_look_briefly(pid, &brief) == 0 ? brief.began : 0;
+}
+
 /* May that child of init's have come from the one that has ended? What an earlier life has left behind began before it.
  */
 static bool
 may_be_left(const struct leaver *l, pid_t pid)
 {
-	return !is_servant(l->init, pid) && core_process_of_pid(l->init->core, pid) == 0 &&
-	       trace_began(pid) >= l->began;
+	return !is_servant(l->init, pid) && core_process_of_pid(l->init->core, pid) == 0 && began(pid) >= l->began;
 }
 
 static bool
@@ -183,7 +191,7 @@ look_for_left(struct leaver *l)
 int
 adoption_before_end(struct init *init, pid_t pid)
 {
-	struct leaver l = { .init = init, .pid = pid, .began = trace_began(pid) };
+	struct leaver l = { .init = init, .pid = pid, .began = began(pid) };
 	struct trace_task task;
 	int ended, now = 0;
 

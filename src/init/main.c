@@ -23,6 +23,7 @@
 static void
 turn(struct init *init)
 {
+	strays_begin_turn(init);
 	if (loop_run_once(init->loop, init->children_due ? 0 : UINT64_MAX) < 0)
 		(void) usleep(FAILURE_PAUSE);
 	reaper_turn(init);

@@ -41,9 +41,40 @@ strays_init(struct init *init)
 	return 0;
 }
 
+/* Have it be looked at then; 0: at no certain time. The later one is asked for, the later it mostly is due. */
+static void
+set_due(struct strays *s, struct brood *b, usec_t due)
+{
+	struct brood *before;
+
+	if (b->due != 0)
+		DL_DELETE2(s->due, b, due_prev, due_next);
+	b->due = due;
+	if (due == 0)
+		return;
+	before = s->due != NULL ? s->due->due_prev : NULL; /* the last */
+	while (before != NULL && before->due > due)
+		before = before != s->due ? before->due_prev : NULL;
+	if (before != NULL)
+		DL_APPEND_ELEM2(s->due, before, b, due_prev, due_next);
+	else
+		DL_PREPEND2(s->due, b, due_prev, due_next);
+}
+
+/* What its watch tells is nobody's any more. */
+static void
+unwatch(struct strays *s, struct brood *b)
+{
+	if (b->watch > 0)
+		map_del_id(&s->by_watch, (uint64_t) b->watch);
+	b->watch = 0;
+}
+
 static void
 brood_free(struct strays *s, struct brood *b)
 {
+	set_due(s, b, 0);
+	unwatch(s, b);
 	DL_DELETE(s->list, b);
 	map_del_id(&s->by_id, b->id);
 	map_del(&s->by_key, b->key);
@@ -73,6 +104,8 @@ strays_deinit(struct init *init)
 	map_deinit(&s->by_id);
 	map_deinit(&s->by_key);
 	map_deinit(&s->by_leaf);
+	map_deinit(&s->by_watch);
+	proctable_deinit(&s->table);
 	if (s->path != NULL)
 		cgroup_remove_base(s->path);
 	s->source = loop_fd_free(s->source);
@@ -222,7 +255,7 @@ attach(struct proc *p, struct brood *b)
 	if (b == NULL)
 		return;
 	DL_APPEND2(b->procs, p, brood_prev, brood_next);
-	b->due = 0;
+	set_due(p->init->strays, b, 0);
 	b->gone = false;
 }
 
@@ -245,7 +278,7 @@ see_to_leaf(struct init *init, struct brood *b)
 		log_debug("%s has no control group: %s", b->job, strerror(-r));
 		return r;
 	}
-	b->watched = false;
+	unwatch(s, b);
 	if (b->killed) {
 		b->killed = false;
 		brood_note(init, b);
@@ -276,12 +309,14 @@ void
 strays_made(struct proc *p, bool outside)
 {
 	struct brood *b = p->brood;
+	int r;
 
 	if (b == NULL || (b->leaf != NULL && !outside && !b->killed))
 		return;
 	b->outside = b->outside || b->leaf != NULL;
-	if (brood_add(p->init, b, p->pid) < 0)
-		log_error("Out of memory: what %s leaves behind is not known", p->name);
+	r = brood_add(p->init, b, p->pid);
+	if (r < 0)
+		log_error("What %s leaves behind is not known: %s", p->name, strerror(-r));
 }
 
 /* -- waiting ------------------------------------------------------------------------------------- */
@@ -299,14 +334,8 @@ timer_at(struct strays *s, usec_t due)
 static void
 set_timer(struct init *init)
 {
-	const struct brood *b;
-	usec_t first = 0;
-
-	DL_FOREACH(init->strays->list, b)
-		if (b->due != 0 && (first == 0 || b->due < first))
-			first = b->due;
-	if (first != 0)
-		timer_at(init->strays, first);
+	if (init->strays->due != NULL)
+		timer_at(init->strays, init->strays->due->due);
 }
 
 /* Look at it then, or sooner. */
@@ -315,7 +344,7 @@ look_at(struct init *init, struct brood *b, usec_t due)
 {
 	if (b->due != 0 && b->due <= due)
 		return;
-	b->due = due;
+	set_due(init->strays, b, due);
 	timer_at(init->strays, due);
 }
 
@@ -340,16 +369,39 @@ wait_for_end(struct brood *b, uint64_t job_id, uint64_t sweep)
 static void look(struct init *init, struct brood *b);
 
 static void
-watch_cb(unsigned events, void *data)
+changed_cb(int number, void *data)
 {
 	struct init *init = data;
 	struct brood *b, *next;
 
-	(void) events;
-	cgroup_watch_drain(init->strays->watch);
-	DL_FOREACH_SAFE(init->strays->list, b, next)
-		if (b->watched && b->procs == NULL)
+	if (number > 0) {
+		b = map_get_id(&init->strays->by_watch, (uint64_t) number);
+		if (b != NULL)
 			look(init, b);
+		return;
+	}
+	DL_FOREACH_SAFE(init->strays->list, b, next)
+		if (b->watch > 0)
+			look(init, b);
+}
+
+static void
+watch_cb(unsigned events, void *data)
+{
+	const struct init *init = data;
+
+	(void) events;
+	cgroup_watch_read(init->strays->watch, changed_cb, data);
+}
+
+/* Be told of its group, unless that can't be had. */
+static void
+watch(struct strays *s, struct brood *b)
+{
+	int number = cgroup_watch_add(s->watch, s->path, b->leaf);
+
+	if (number > 0 && map_put_id(&s->by_watch, (uint64_t) number, b) == 0)
+		b->watch = number;
 }
 
 /* Each look goes through all processes: who takes long is looked at less often. */
@@ -372,9 +424,9 @@ await(struct init *init, struct brood *b)
 		if (s->source == NULL)
 			fd_close(&s->watch);
 	}
-	if (!b->watched && b->leaf != NULL && s->watch >= 0)
-		b->watched = cgroup_watch_add(s->watch, s->path, b->leaf) == 0;
-	if (!b->watched || b->outside)
+	if (b->watch == 0 && b->leaf != NULL && s->watch >= 0)
+		watch(s, b);
+	if (b->watch == 0 || b->outside)
 		look_at(init, b, clock_now() + (b->sweep != 0 ? next_pause(b) : LONG_AGAIN));
 }
 
@@ -391,13 +443,13 @@ is_needed(const struct init *init, const struct brood *b)
 static void
 look(struct init *init, struct brood *b)
 {
-	bool told = b->watched;
+	bool told = b->watch > 0;
 	char buf[256];
 	int r;
 
+	set_due(init->strays, b, 0);
 	if (b->procs != NULL)
 		return;
-	b->due = 0;
 	if (b->gone)
 		return;
 	if (b->sweep != 0) {
@@ -418,7 +470,7 @@ look(struct init *init, struct brood *b)
 	if (!told)
 		brood_tell(init, b, brood_display(b, buf, sizeof(buf)));
 	/* It may have ended before it was watched. */
-	if (b->leaf != NULL && b->watched && !cgroup_is_populated(init->strays->base, b->leaf))
+	if (b->leaf != NULL && b->watch > 0 && cgroup_is_populated(init->strays->base, b->leaf) <= 0)
 		look_at(init, b, clock_now() + AGAIN);
 }
 
@@ -426,13 +478,12 @@ static void
 timer_cb(void *data)
 {
 	struct init *init = data;
-	struct brood *b, *next;
+	struct strays *s = init->strays;
 	usec_t now = clock_now();
 
-	init->strays->timer_due = 0;
-	DL_FOREACH_SAFE(init->strays->list, b, next)
-		if (b->due != 0 && b->due <= now)
-			look(init, b);
+	s->timer_due = 0;
+	while (s->due != NULL && s->due->due <= now)
+		look(init, s->due); /* again only later */
 	set_timer(init);
 }
 
@@ -490,6 +541,12 @@ tell_one(struct init *init)
 }
 
 void
+strays_begin_turn(struct init *init)
+{
+	proctable_forget(&init->strays->table);
+}
+
+void
 strays_turn(struct init *init)
 {
 	struct strays *s = init->strays;
@@ -533,7 +590,7 @@ strays_before_end(struct init *init, pid_t pid)
 
 	DL_FOREACH(init->strays->list, b)
 		if (r == 0 && brood_knows(b, pid))
-			r = brood_learn(init, b);
+			r = brood_learn(init, b, pid);
 	return r;
 }
 
@@ -553,7 +610,7 @@ strays_ended(struct proc *p)
 	auto_free char *who = NULL;
 
 	if (b == NULL || b->procs != p || p->brood_next != NULL || b->leaf == NULL || p->pid <= 0 || !is_hook(p->name) ||
-	    !cgroup_is_populated(p->init->strays->base, b->leaf))
+	    cgroup_is_populated(p->init->strays->base, b->leaf) <= 0)
 		return;
 	who = str_printf("%s process (%d)", p->name, (int) p->pid);
 	if (who != NULL)

@@ -28,7 +28,7 @@ void strays_deinit(struct init *init);
 int must_check strays_group(struct proc *p, const struct effect_spawn *e, const struct job_class *cls, char **group);
 /* It is there; `outside`: not in that group. */
 void strays_made(struct proc *p, bool outside);
-/* A child has ended, and is not reaped: its number is its own for the last time. 0 or -ENOMEM: ask again. */
+/* A child has ended, and is not reaped: its number is its own for the last time. 0, or a negative errno: ask again. */
 int must_check strays_before_end(struct init *init, pid_t pid);
 /* It is over: tell of what it leaves, if no other process of the instance is left. */
 void strays_ended(struct proc *p);
@@ -37,6 +37,8 @@ void strays_forget(struct proc *p);
 
 /* Carry out EFFECT_STRAYS. 0, or a negative errno: to be tried again. */
 int must_check strays_effect(struct init *init, const struct effect_strays *e);
+/* Before anything else in a turn: what processes there were in the last one is forgotten. */
+void strays_begin_turn(struct init *init);
 /* Once a turn: tell the core of those of whom nobody is left. */
 void strays_turn(struct init *init);
 

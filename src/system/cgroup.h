@@ -24,8 +24,11 @@ int must_check cgroup_make(int base, const char *name);
 /* Remove one with all below it. 0, also when there is none; -EBUSY: somebody is in it; or another negative errno. */
 int must_check cgroup_remove(int base, const char *name);
 
-/* Is anybody in it, or below it? One that is not there is empty. The dead do not count. */
-bool cgroup_is_populated(int base, const char *name);
+/*
+ * Is anybody in it, or below it? 1 or 0, or a negative errno: that can't be seen now. One that is not there is empty.
+ * The dead do not count.
+ */
+int must_check cgroup_is_populated(int base, const char *name);
 /* Append the pids of all in it and below. 0 or a negative errno. */
 int must_check cgroup_members(int base, const char *name, struct u64v *pids);
 /* Is that process in it, or below it? `path`: of the base. */
@@ -35,6 +38,12 @@ int must_check cgroup_kill(int base, const char *name);
 
 /* A descriptor (owned) that is readable when the number of those in a watched group became zero or not; or an error. */
 int must_check cgroup_watch_new(void);
-/* Watch a group for as long as it is there. 0 or a negative errno. */
+/*
+ * Watch a group for as long as it is there. A number (> 0) that stands for it, the same when it is watched already; or
+ * a negative errno.
+ */
 int must_check cgroup_watch_add(int watch, const char *path, const char *name);
-void cgroup_watch_drain(int watch);
+/* A group that something has happened to; 0: it may be any, for there was more than could be remembered. */
+typedef void (*cgroup_watch_fn)(int number, void *data);
+/* Hand out what has happened, some of it if it is much: then the descriptor stays readable. */
+void cgroup_watch_read(int watch, cgroup_watch_fn fn, void *data);

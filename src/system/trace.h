@@ -59,10 +59,17 @@ struct trace_task {
 
 /* Look at a process or thread that has not been reaped. 0, -ESRCH, or another negative errno. */
 int must_check trace_look(pid_t pid, struct trace_task *task);
+
+/* What a look at many can afford to ask of each: one file. */
+struct trace_brief {
+	pid_t parent, session;
+	uint64_t began; /* in the kernel's ticks since boot: with the number that is who it is */
+	bool dead;	/* it has ended, and is not reaped */
+};
+
 /*
- * When a process began, in the kernel's ticks since boot: with the number that is who it is. The dead have begun, too, as
- * long as they are not reaped. 0: it is not there, or can't be told.
+ * Look at a process that has not been reaped. 0, -ESRCH, or another negative errno (error_is_want(): it may be there).
  */
-uint64_t trace_began(pid_t pid);
+int must_check trace_look_briefly(pid_t pid, struct trace_brief *brief);
 /* Only session and group: 0 or a negative errno. */
 int must_check trace_look_groups(pid_t pid, pid_t *session, pid_t *group);

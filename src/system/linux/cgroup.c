@@ -14,11 +14,13 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "common/error.h"
 #include "common/str.h"
 
 #define BASES_MAX 1000 /* inits in one group */
 #define DEPTH_MAX 32   /* groups in groups */
 #define LINE_SIZE 4096
+#define READS_MAX 16 /* of what has happened to groups, before others have their turn */
 
 /* -- where we are --------------------------------------------------------------------------- */
 
@@ -196,12 +198,15 @@ read_file(int base, const char *name, const char *file, char *buf, size_t size)
 	return n;
 }
 
-bool
+int
 cgroup_is_populated(int base, const char *name)
 {
 	char text[256];
+	ssize_t n = read_file(base, name, "cgroup.events", text, sizeof(text));
 
-	return read_file(base, name, "cgroup.events", text, sizeof(text)) > 0 && strstr(text, "populated 1") != NULL;
+	if (n < 0)
+		return error_is_want((int) n) ? (int) n : 0;
+	return strstr(text, "populated 1") != NULL ? 1 : 0;
 }
 
 static int
@@ -217,6 +222,8 @@ add_members(int parent, const char *name, unsigned depth, void *data)
 		return group == -ENOENT ? 0 : group;
 	fd = openat(group, "cgroup.procs", O_RDONLY | O_CLOEXEC);
 	file = fd >= 0 ? fdopen(fd, "re") : NULL;
+	if (file == NULL)
+		r = fd >= 0 ? -ENOMEM : error_is_want(-errno) ? -errno : 0;
 	if (file == NULL && fd >= 0)
 		(void) close(fd);
 	/* 0: somebody we do not see. */
@@ -330,17 +337,31 @@ int
 cgroup_watch_add(int watch, const char *path, const char *name)
 {
 	auto_free char *file = str_printf("%s/%s/cgroup.events", path, name);
+	int number;
 
 	if (file == NULL)
 		return -ENOMEM;
-	return inotify_add_watch(watch, file, IN_MODIFY) < 0 ? -errno : 0;
+	number = inotify_add_watch(watch, file, IN_MODIFY);
+	return number < 0 ? -errno : number;
 }
 
 void
-cgroup_watch_drain(int watch)
+cgroup_watch_read(int watch, cgroup_watch_fn fn, void *data)
 {
-	char buf[4096];
+	_Alignas(struct inotify_event) char buf[4096];
 
-	while (read(watch, buf, sizeof(buf)) > 0)
-		;
+	for (int i = 0; i < READS_MAX; i++) {
+		ssize_t n = read(watch, buf, sizeof(buf));
+		const struct inotify_event *e;
+
+		for (ssize_t at = 0; at < n; at += (ssize_t) (sizeof(*e) + e->len)) {
+			e = (const struct inotify_event *) (const void *) (buf + at);
+			if ((e->mask & IN_Q_OVERFLOW) != 0)
+				fn(0, data);
+			else if ((e->mask & IN_MODIFY) != 0)
+				fn(e->wd, data);
+		}
+		if (n <= 0)
+			return;
+	}
 }

@@ -18,7 +18,10 @@
 #define OPTIONS                                                                                                        \
 	(PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD)
 #define STATUS_SIZE 4096 /* what counts stands at the beginning */
-#define BEGAN_FIELD 22	 /* of stat: starttime (proc(5)) */
+#define STATE_FIELD 3	 /* of stat, as proc(5) numbers them */
+#define PARENT_FIELD 4
+#define SESSION_FIELD 6
+#define BEGAN_FIELD 22
 
 static int
 request(int what, pid_t pid, unsigned long data)
@@ -89,20 +92,42 @@ trace_look(pid_t pid, struct trace_task *task)
 	return task->process > 0 ? 0 : -EIO;
 }
 
-uint64_t
-trace_began(pid_t pid)
+/* The n-th word from `p` on, the first being 0; NULL: there are not so many. */
+static const char *
+word_at(const char *p, int n)
+{
+	for (; p != NULL && n > 0; n--) {
+		p = strchr(p, ' ');
+		p = p != NULL ? p + 1 : NULL;
+	}
+	return p;
+}
+
+int
+trace_look_briefly(pid_t pid, struct trace_brief *brief)
 {
 	char path[64], stat[STATUS_SIZE];
-	const char *p;
+	const char *state, *parent, *session, *began;
+	int r;
 
 	(void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
-	if (read_file(path, stat, sizeof(stat)) < 0)
-		return 0;
+	r = read_file(path, stat, sizeof(stat));
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
 	/* The name in parentheses may have some in it; nothing behind it has. */
-	p = strrchr(stat, ')');
-	for (int i = BEGAN_FIELD - 2; p != NULL && i > 0; i--)
-		p = strchr(p + 1, ' ');
-	return p != NULL ? strtoull(p, NULL, 10) : 0;
+	state = word_at(strrchr(stat, ')'), 1);
+	parent = word_at(state, PARENT_FIELD - STATE_FIELD);
+	session = word_at(state, SESSION_FIELD - STATE_FIELD);
+	began = word_at(state, BEGAN_FIELD - STATE_FIELD);
+	if (began == NULL)
+		return -EIO;
+	*brief = (struct trace_brief){
+		.parent = (pid_t) strtol(parent, NULL, 10),
+		.session = (pid_t) strtol(session, NULL, 10),
+		.began = strtoull(began, NULL, 10),
+		.dead = *state == 'Z' || *state == 'X',
+	};
+	return 0;
 }
 
 /* Is /proc there, and does it show the processes as we see them? */

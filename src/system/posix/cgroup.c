@@ -36,12 +36,12 @@ cgroup_remove(int base, const char *name)
 	return -ENOSYS;
 }
 
-bool
+int
 cgroup_is_populated(int base, const char *name)
 {
 	(void) base;
 	(void) name;
-	return false;
+	return 0;
 }
 
 int
@@ -86,7 +86,9 @@ cgroup_watch_add(int watch, const char *path, const char *name)
 }
 
 void
-cgroup_watch_drain(int watch)
+cgroup_watch_read(int watch, cgroup_watch_fn fn, void *data)
 {
 	(void) watch;
+	(void) fn;
+	(void) data;
 }

@@ -53,11 +53,12 @@ trace_look(pid_t pid, struct trace_task *task)
 	return -ENOSYS;
 }
 
-uint64_t
-trace_began(pid_t pid)
+int
+trace_look_briefly(pid_t pid, struct trace_brief *brief)
 {
 	(void) pid;
-	return 0;
+	(void) brief;
+	return -ENOSYS;
 }
 
 int
