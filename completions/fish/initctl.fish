@@ -95,7 +95,7 @@ function __upstart_arguments
             __upstart_jobs '.* stop/.*|^[^ ]* \(.*'
         case stop restart reload
             __upstart_jobs '.* (?:start|respawn)/.*'
-        case status usage show-config check-config explain list-timers log graph
+        case status usage show-config check-config explain list-timers log graph chart
             __upstart_jobs '.*'
         case tree
             __upstart_jobs '.*'

@@ -195,6 +195,7 @@ enum request_action {
 	REQUEST_GET_SNAPSHOT,	      /* Q                              -> - and a descriptor */
 	REQUEST_GET_OBJECTS,	      /* Q                              -> properties of each job and instance */
 	REQUEST_GET_STATES,	      /* Q                              -> value (records of common/record_text.h) */
+	REQUEST_GET_HISTORY,	      /* Q                              -> value (JSON) */
 	REQUEST_ACTION_COUNT
 };
 

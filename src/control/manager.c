@@ -130,6 +130,12 @@ manager_get_waits(struct call *call)
 	request_simple(call, REQUEST_GET_WAITS, finish_state);
 }
 
+void
+manager_get_history(struct call *call)
+{
+	request_simple(call, REQUEST_GET_HISTORY, finish_state);
+}
+
 /* Answered before it happens; the connections live on (D15). */
 void
 manager_restart(struct call *call)

@@ -13,6 +13,7 @@ void manager_get_all_jobs(struct call *call);
 void manager_get_configuration_faults(struct call *call);
 void manager_get_state(struct call *call);
 void manager_get_waits(struct call *call);
+void manager_get_history(struct call *call);
 void manager_get_snapshot(struct call *call);
 void manager_explain(struct call *call);
 void manager_restart(struct call *call);

@@ -74,6 +74,7 @@ const struct method methods[] = {
 	{ IFACE_MANAGER2, "Explain", "as", "s", "job_details explanation",
 	  check_caller, "request state", manager_explain },
 	{ IFACE_MANAGER2, "GetWaits", "", "s", "waits", check_caller, "request state", manager_get_waits },
+	{ IFACE_MANAGER2, "GetHistory", "", "s", "history", check_caller, "request state", manager_get_history },
 	{ IFACE_MANAGER2, "GetSnapshot", "", "h", "snapshot", check_caller, "request state", manager_get_snapshot },
 
 	{ IFACE_MANAGER2, "SetState", "sasa{sv}", "", "name env options", check_caller, "set a state", state_set },

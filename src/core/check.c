@@ -285,6 +285,29 @@ check_outbox(struct check *c)
 		wrong(c, "the outbox is counted wrongly");
 }
 
+/* The history knows of every run at most once, in order, and who lives is in its own. */
+static void
+check_history(struct check *c)
+{
+	const struct core_run *run;
+	const struct job *job;
+	size_t n = 0;
+
+	DL_FOREACH(c->core->runs, run) {
+		if (map_get_id(&c->core->runs_by_id, run->number) != run || run->number > c->core->last_run ||
+		    (run->next != NULL && run->next->number <= run->number))
+			wrong(c, "run %llu of %s is out of order", (unsigned long long) run->number, run->job);
+		n++;
+	}
+	if (n != c->core->n_runs || n != map_count(&c->core->runs_by_id))
+		wrong(c, "runs are counted wrongly");
+	DL_FOREACH2(c->core->live, job, live_next) {
+		run = map_get_id(&c->core->runs_by_id, job->run);
+		if (run != NULL && (run->gone != 0 || strncmp(run->job, job->slot->name, 16) != 0))
+			wrong(c, "%s is in the run of another", job->slot->name);
+	}
+}
+
 int
 core_check(const struct core *core, char *why, size_t size)
 {
@@ -318,6 +341,7 @@ core_check(const struct core *core, char *why, size_t size)
 	if (core->awaited != NULL && (core->going_down || core->quiesce != QUIESCE_NOT))
 		wrong(&c, "a start waits for a 'while', and nothing rises any more");
 	check_events(&c);
+	check_history(&c);
 	if (wait_check(core) < 0)
 		wrong(&c, "waits close a circle");
 	check_outbox(&c);

@@ -82,6 +82,7 @@ core_free(struct core *core)
 	DL_FOREACH_SAFE(core->outbox, e, next_effect)
 		outbox_remove(core, e);
 	foreign_free(core);
+	history_free(core);
 	map_deinit(&core->slots_by_name);
 	map_deinit(&core->jobs_by_id);
 	map_deinit(&core->events_by_id);
@@ -187,6 +188,8 @@ core_apply(struct core *core, struct input *in)
 	in->seq = ++core->seq;
 	if (in->now > core->now)
 		core->now = in->now;
+	if (core->began == 0)
+		core->began = core->now;
 	core->oom = false;
 	core->broken = false;
 	r = dispatch(core, in);

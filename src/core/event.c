@@ -94,6 +94,7 @@ queue_new(struct core *core, struct span root, const char *name, char *const *en
 	event->name = strdup(name);
 	event->root = root.n > 0 ? span_dup(root) : NULL;
 	event->silent = silent;
+	event->queued = core->now;
 	if (event->name == NULL || (root.n > 0 && event->root == NULL) || strv_dup(&event->env, env) < 0 ||
 	    map_put_id(&core->events_by_id, event->id, event) < 0)
 		goto fail;
@@ -213,6 +214,7 @@ finish(struct core *core, struct event *event)
 		if (failed != NULL) {
 			failed->cause = event->cause;
 			failed->lineage = event->lineage;
+			failed->run = event->run;
 		}
 	}
 	if (!event->silent)
@@ -232,8 +234,10 @@ look_at(struct core *core, struct event *event)
 		if (!event->silent)
 			trigger_dispatch(core, event);
 		state_runlevel(core, event);
-		if (strcmp(event->name, "startup") == 0 && event->root == NULL)
+		if (strcmp(event->name, "startup") == 0 && event->root == NULL) {
+			core->startup = core->startup != 0 ? core->startup : event->queued;
 			follow_awake(core);
+		}
 		event->blockers--;
 		if (event->blockers > 0)
 			step_event(core, CORE_STEP_HELD, event);

@@ -74,6 +74,51 @@ char **core_past_names(const struct core *core, const char *job);
 /* Events that wait for the instance; *ids (zeroed before) is the caller's. 0, -ENOENT or -ENOMEM. */
 int must_check core_instance_events(const struct core *core, const char *job, const char *instance, struct u64v *ids);
 
+/* -- history ----------------------------------------------------------------------- */
+
+enum core_run_why {
+	CORE_RUN_UNKNOWN, /* an older release knew */
+	CORE_RUN_EVENT,	  /* its start on came true */
+	CORE_RUN_WHILE,	  /* its `while` came to hold */
+	CORE_RUN_REQUEST, /* somebody asked for it */
+	CORE_RUN_RESPAWN, /* it ended, and comes again */
+	CORE_RUN_WHY_COUNT
+};
+
+/* A life of an instance, from starting to its end. Times are monotonic; 0: it has not come there. */
+struct core_run {
+	struct core_run *prev, *next; /* in the order in which they began */
+	uint64_t number;	      /* 1, 2, 3 …: none is used again */
+	char *job, *instance;	      /* very long ones are cut */
+	bool task;
+	uint32_t why; /* enum core_run_why */
+	uint64_t by;  /* the run that brought it about: whose event it is, whose state, whose process asked; 0: none */
+	uint64_t event_id;	 /* the event that made its start on true, the last of several; 0: none */
+	usec_t event_at;	 /* queued */
+	char *event;		 /* "started JOB=db", cut; NULL: none */
+	usec_t asked;		 /* that led to it; from then on it rested, or stopped first, until it was */
+	usec_t starting;	 /* and waited for those who hear of that: */
+	uint64_t starting_event; /* those that this event started; then it had */
+	usec_t begun;		 /* with its hooks, until it came to */
+	usec_t main;		 /* its main process, which was */
+	usec_t main_ready;	 /* then, and with post-start it was */
+	usec_t ready;
+	usec_t stopping;
+	usec_t gone;
+	bool failed;
+	uint32_t failed_kind; /* a kind of process; CORE_FAILED_RESPAWN: too often */
+};
+
+#define CORE_FAILED_RESPAWN UINT32_MAX
+
+struct core_history {
+	usec_t began;	  /* the first input; 0: there was none */
+	usec_t startup;	  /* the event `startup` came; 0: it has not */
+	uint64_t dropped; /* so many runs are no longer known, between the first ones and the last */
+	const struct core_run *runs; /* borrowed; NULL: none */
+};
+void core_history(const struct core *core, struct core_history *view);
+
 /* The definition for an instance that is made once those that live have gone; borrowed. NULL: none, or no such job. */
 const struct job_class *core_next_class(const struct core *core, const char *job);
 

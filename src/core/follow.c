@@ -461,6 +461,7 @@ rise(struct core *core, struct slot *slot, struct want *want, struct origin from
 	job->lineage = from.lineage;
 	/* What has begun to stop goes on to its end, then starts with the new binding. */
 	job->restart = job->state == JOB_PRE_STOPPING || job->state == JOB_PRE_STOP;
+	history_prompt(core, job, CORE_RUN_WHILE, from.run, NULL);
 	job_finish(core, job, false);
 	job_change_goal(core, job, GOAL_START);
 }
@@ -505,12 +506,13 @@ static void
 look(struct core *core, struct slot *slot)
 {
 	struct u64v events = slot->look_events;
-	struct origin from = { slot->look_cause, slot->look_lineage };
+	struct origin from = { slot->look_cause, slot->look_lineage, slot->look_run };
 	struct want *want, *next;
 
 	slot->look_events = (struct u64v) { 0 };
 	slot->look_cause = 0;
 	slot->look_lineage = (struct lineage) { 0 };
+	slot->look_run = 0;
 	if (while_of(slot) == NULL) {
 		/* No `while` any more: what runs goes on as any other job. */
 		await_none(core, slot, ERR_CONDITION_NOT_MET, "It has no 'while' any more");
@@ -570,6 +572,8 @@ look_again(struct core *core, struct slot *slot, struct origin from)
 		slot->look_cause = from.cause;
 	if (from.lineage.root != 0)
 		slot->look_lineage = from.lineage;
+	if (from.run != 0)
+		slot->look_run = from.run;
 }
 
 void

@@ -19,6 +19,7 @@
  *   audience.c   which leaves an event may match
  *   state.c      what holds: instances that are up, how they ended
  *   foreign.c    states that no job has: who holds them; foreign_request.c: who asks for them
+ *   history.c    what started when, and why
  *   follow.c     `while`: which instances are wanted, and making it so
  *   binding.c    the expression of a `while`: in which environments it holds
  *   await.c      starts that wait until a `while` holds
@@ -190,7 +191,8 @@ struct slot {
 	bool in_list;			    /* if it is in it, */
 	struct u64v look_events;	    /* with the events that wait for what falls */
 	uint64_t look_cause;		    /* and what the change goes back to, */
-	struct lineage look_lineage;	    /* in two ways */
+	struct lineage look_lineage;	    /* in two ways, */
+	uint64_t look_run;		    /* and the run whose doing it is */
 	struct ended *ended;		    /* owned list */
 	size_t n_ended;
 
@@ -205,7 +207,15 @@ struct process {
 	struct effect *asked; /* borrowed: its SPAWN in the outbox, until it is answered */
 };
 
-#define FAILED_RESPAWN UINT32_MAX /* job.failed_kind: the respawn limit */
+#define FAILED_RESPAWN CORE_FAILED_RESPAWN /* job.failed_kind: the respawn limit */
+
+/* What leads to the next run of an instance; members as in core_run. */
+struct prompt {
+	uint32_t why; /* 0: nothing yet */
+	uint64_t by, event_id;
+	usec_t event_at, asked;
+	char *event; /* owned */
+};
 
 /* Who waits for an instance: triples in job.waiters. */
 enum waiter_type {
@@ -278,6 +288,8 @@ struct job {
 	bool restart; /* during pre-stop: go on to stopping although the goal is start */
 	usec_t since; /* it is in its state */
 	struct u64v exits; /* how its processes ended last: see past.c */
+	uint64_t run;	   /* its core_run, if that is still known */
+	struct prompt prompt;
 	char *quarantine; /* owned: why nothing is done about it; NULL: all is well */
 	bool resetting;	  /* its quarantine ends when its processes have */
 };
@@ -302,6 +314,8 @@ struct event {
 	uint64_t job;         /* the instance that waits for it, 0 = none */
 	uint64_t cause;       /* as job.cause */
 	struct lineage lineage;
+	uint64_t run;	      /* whose event it is: an instance's own, or its process's */
+	usec_t queued;
 	bool silent;          /* nobody hears it: a call waits for those that fall */
 	struct u64v requests; /* pairs: request id, token id */
 	struct u64v holders;  /* instances it waits for, or did: derived from job.waiters */
@@ -399,6 +413,14 @@ struct core {
 	struct fdref *fds;
 
 	uint64_t visits; /* see core_counts.visits; not saved */
+
+	/* history.c */
+	struct core_run *runs;	     /* owned list */
+	struct core_run *later_runs; /* borrowed: the first that is dropped when there are too many */
+	size_t n_runs;
+	struct map runs_by_id;
+	uint64_t last_run, runs_dropped;
+	usec_t began, startup;
 
 	uint32_t quiesce;
 	uint64_t quiesce_timer, quiesce_start, quiesce_due;
@@ -630,6 +652,7 @@ const struct listener *audience_next(struct audience_walk *walk); /* NULL: there
 struct origin {
 	uint64_t cause; /* see job.cause */
 	struct lineage lineage;
+	uint64_t run; /* whose doing it is; 0: nobody's */
 };
 
 /* state.c */
@@ -740,6 +763,17 @@ void past_add(struct core *core, const struct job *job); /* the instance goes */
 struct past *past_free(struct past *past);		 /* returns NULL */
 #define EXIT_WORDS 3					/* of each entry in job.exits */
 #define PAST_ENDED UINT32_MAX				 /* `step` of a process that ended */
+
+/* history.c */
+/* It is about to start, for that reason: by the doing of a run (0: none), or by that event. */
+void history_prompt(struct core *core, struct job *job, enum core_run_why why, uint64_t by, const struct event *event);
+uint64_t history_caller(const struct core *core, uint64_t process); /* the run of whose process that is; 0: none */
+void history_state(struct core *core, struct job *job, enum job_state from); /* it is in another state */
+void history_waits(struct core *core, const struct job *job);		     /* its `starting` is its blocker */
+void history_forget(struct core *core, struct job *job);		     /* it is about to be freed */
+int must_check history_add(struct core *core, struct core_run *run);	     /* takes it; 0 or -ENOMEM */
+struct core_run *run_free(struct core_run *run);			     /* returns NULL */
+void history_free(struct core *core);
 
 /* step.c: tell who looks on; nothing when nobody does. */
 void step_event(struct core *core, uint32_t type, const struct event *event);

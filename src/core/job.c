@@ -108,6 +108,7 @@ job_free(struct core *core, struct job *job)
 	core_timer_cancel(core, &job->rest_timer);
 	ready_expect_no_more(core, job);
 	foreign_forget_timer(core, job);
+	history_forget(core, job);
 	watchdog_end(core, job);
 	track_end(core, job);
 	trigger_deinit(core, &job->stop);
@@ -202,6 +203,7 @@ emit(struct core *core, struct job *job, const char *name, bool with_result, boo
 		return NULL;
 	event->cause = job->cause;
 	event->lineage = job->lineage;
+	event->run = job->run;
 	if (blocks) {
 		event->job = job->id;
 		job->blocker = event->id;
@@ -231,6 +233,7 @@ enter_starting(struct core *core, struct job *job)
 	job_release_falls(core, job);
 	job->mainless = false;
 	state_starting(core, job, emit(core, job, "starting", false, true));
+	history_waits(core, job);
 	return false;
 }
 
@@ -450,6 +453,7 @@ job_enter(struct core *core, struct job *job, enum job_state state)
 			 job_display(job, display, sizeof(display)), job_state_name(from), job_state_name(state));
 		job->state = state;
 		job->since = core->now;
+		history_state(core, job, from);
 		step_job(core, CORE_STEP_STATE, job);
 		if (from == JOB_SPAWNED)
 			ready_expect_no_more(core, job);

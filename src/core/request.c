@@ -213,6 +213,7 @@ request_emit(struct core *core, const struct input_emit *in)
 	}
 	core_oom(core, set_options(event, in));
 	event->lineage = caller_lineage(core, &who);
+	event->run = history_caller(core, who.process);
 	if (!in->wait)
 		request_answer(core, who.request, who.token, NULL, NULL, NULL, NULL);
 	else
@@ -347,6 +348,7 @@ do_start(struct core *core, struct asked *a)
 	job->cause = 0;
 	job->lineage = caller_lineage(core, &a->who);
 	job_finish(core, job, false);
+	history_prompt(core, job, CORE_RUN_REQUEST, history_caller(core, a->who.process), NULL);
 	r = wait_or_answer(core, a, job);
 	job_change_goal(core, job, GOAL_START);
 	return r;
@@ -435,6 +437,7 @@ do_restart(struct core *core, struct asked *a)
 	}
 	job->stop_env = strv_free(job->stop_env);
 	job_finish(core, job, false);
+	history_prompt(core, job, CORE_RUN_REQUEST, history_caller(core, a->who.process), NULL);
 	r = wait_or_answer(core, a, job);
 	job->restarting = true;
 	job_change_goal(core, job, GOAL_STOP);

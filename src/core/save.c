@@ -4,7 +4,7 @@
  * links between things are written as ids and made anew. What can be derived (blocker counts, the
  * event heap, all indexes) is derived, so that a damaged or older snapshot can't contradict itself.
  *
- *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox [], foreign []]
+ *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox [], foreign [], runs []]
  *   slot  = [{}, class id, successor id, [held], jobs [], wants [], ended [], pasts [], paces []]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
@@ -15,7 +15,7 @@
 #include <utlist.h>
 
 #define SAVE_VERSION 1
-#define SAVE_PARTS 9
+#define SAVE_PARTS 10
 #define SAVE_PARTS_MIN 8 /* an older release's */
 #define SLOT_PARTS 9
 #define SLOT_PARTS_MIN 5 /* an older release's */
@@ -36,6 +36,8 @@ static const struct wire_field core_fields[] = {
 	F(STR, core, down_level),    F(STR, core, down_halt),     F(STRV, core, killed),
 	F(STRV, core, exit_with),    F(I32, core, exit_status), F(BOOL, core, down_assist),
 	F(U64, core, bound_timer),
+	F(U64, core, last_run),      F(U64, core, runs_dropped),  F(U64, core, began),
+	F(U64, core, startup),
 };
 static const struct wire_schema core_schema = WIRE_SCHEMA("core", core_fields);
 
@@ -44,7 +46,7 @@ static const struct wire_field slot_fields[] = {
 	F(STR, slot, name),
 	F(BOOL, slot, has_successor),
 	F(BOOL, slot, in_list),      F(U64, slot, look_cause), F(U64V, slot, look_events),
-	LINEAGE(slot, look_lineage), F(U32, slot, wants_kept),
+	LINEAGE(slot, look_lineage), F(U32, slot, wants_kept), F(U64, slot, look_run),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
@@ -64,6 +66,9 @@ static const struct wire_field job_fields[] = {
 	F(STR, job, status_text),
 	F(STR, job, quarantine),  F(BOOL, job, resetting),   F(I32, job, main_ended),
 	F(U64, job, holds_timer),
+	F(U64, job, run),	  F(U32, job, prompt.why),   F(U64, job, prompt.by),
+	F(U64, job, prompt.event_id), F(U64, job, prompt.event_at), F(U64, job, prompt.asked),
+	F(STR, job, prompt.event),
 };
 static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 
@@ -93,7 +98,7 @@ static const struct wire_field event_fields[] = {
 	F(U64, event, cause),	 LINEAGE(event, lineage), F(STR, event, root),
 	F(U64V, event, fds),	 F(BOOL, event, literal), F(BOOL, event, only),
 	F(STRV, event, classes), F(STRV, event, instances),
-	F(BOOL, event, silent),
+	F(BOOL, event, silent),	 F(U64, event, run),	  F(U64, event, queued),
 };
 static const struct wire_schema event_schema = WIRE_SCHEMA("event", event_fields);
 
@@ -102,6 +107,16 @@ static const struct wire_field token_fields[] = {
 	F(STR, token, error), F(STR, token, text), F(STR, token, job),  F(STR, token, instance),
 };
 static const struct wire_schema token_schema = WIRE_SCHEMA("token", token_fields);
+
+static const struct wire_field run_fields[] = {
+	F(U64, core_run, number),	     F(STR, core_run, job),	   F(STR, core_run, instance), F(BOOL, core_run, task),
+	F(U32, core_run, why),	     F(U64, core_run, by),	   F(U64, core_run, event_id), F(U64, core_run, event_at),
+	F(STR, core_run, event),     F(U64, core_run, asked),	   F(U64, core_run, starting),
+	F(U64, core_run, starting_event), F(U64, core_run, begun), F(U64, core_run, main),
+	F(U64, core_run, main_ready), F(U64, core_run, ready),	   F(U64, core_run, stopping), F(U64, core_run, gone),
+	F(BOOL, core_run, failed),   F(U32, core_run, failed_kind),
+};
+static const struct wire_schema run_schema = WIRE_SCHEMA("run", run_fields);
 
 /* -- writing --------------------------------------------------------------------- */
 
@@ -173,6 +188,16 @@ put_slot(struct strbuf *b, const struct slot *slot)
 		wire_put_struct(b, &pace_schema, pace);
 }
 
+static void
+put_runs(struct strbuf *b, const struct core *core)
+{
+	const struct core_run *run;
+
+	wire_put_array(b, core->n_runs);
+	DL_FOREACH(core->runs, run)
+		wire_put_struct(b, &run_schema, run);
+}
+
 void
 core_save(const struct core *core, struct strbuf *b)
 {
@@ -218,6 +243,7 @@ core_save(const struct core *core, struct strbuf *b)
 	DL_FOREACH(core->outbox, e)
 		effect_pack(b, e);
 	foreign_put(b, core);
+	put_runs(b, core);
 }
 
 /* -- reading --------------------------------------------------------------------- */
@@ -452,6 +478,7 @@ get_slot(struct core *core, struct wire_in *in)
 	slot->has_successor = flat.has_successor;
 	slot->look_cause = flat.look_cause;
 	slot->look_lineage = flat.look_lineage;
+	slot->look_run = flat.look_run;
 	slot->wants_kept = flat.wants_kept;
 	slot->look_events = flat.look_events;
 	class_id = wire_get_uint(in);
@@ -581,6 +608,29 @@ get_outbox(struct core *core, struct wire_in *in)
 	return in->bad ? -EBADMSG : 0;
 }
 
+static int
+get_runs(struct core *core, struct wire_in *in)
+{
+	size_t n = wire_get_array(in);
+	int r = 0;
+
+	for (; n > 0 && r == 0 && !in->bad; n--) {
+		struct core_run *run = calloc(1, sizeof(*run));
+
+		if (run == NULL)
+			return -ENOMEM;
+		r = wire_get_struct(in, &run_schema, run);
+		if (r == 0 && (run->job == NULL || run->instance == NULL || run->number == 0 || run->why >= CORE_RUN_WHY_COUNT ||
+			       map_get_id(&core->runs_by_id, run->number) != NULL))
+			r = -EBADMSG;
+		if (r == 0)
+			r = history_add(core, run);
+		if (r < 0)
+			(void) run_free(run);
+	}
+	return in->bad ? -EBADMSG : r;
+}
+
 /* Count who blocks what; drop links to what is not there. */
 static void
 link_trigger(struct core *core, struct trigger *t)
@@ -679,6 +729,8 @@ get_all(struct core *core, struct wire_in *in)
 		r = get_outbox(core, in);
 	if (r == 0 && parts > SAVE_PARTS_MIN)
 		r = foreign_get(core, in);
+	if (r == 0 && parts > SAVE_PARTS_MIN + 1)
+		r = get_runs(core, in);
 	/* What a newer release has besides is left out. */
 	for (; r == 0 && parts > SAVE_PARTS && !in->bad; parts--)
 		wire_skip(in);

@@ -208,7 +208,7 @@ core_each_state(const struct core *core, struct span root, core_state_fn fn, voi
 struct origin
 origin_of(const struct job *job)
 {
-	return (struct origin) { job->cause, job->lineage };
+	return (struct origin) { job->cause, job->lineage, job->run };
 }
 
 static void
@@ -291,7 +291,7 @@ state_runlevel(struct core *core, const struct event *event)
 	if (env_get(event->env, "PREVLEVEL") != NULL &&
 	    env_set_value(&core->runlevel, "PREVLEVEL", env_get(event->env, "PREVLEVEL")) < 0)
 		core->oom = true;
-	follow_changed(core, RUNLEVEL, (struct origin) { event->cause, event->lineage }, NULL);
+	follow_changed(core, RUNLEVEL, (struct origin) { event->cause, event->lineage, event->run }, NULL);
 	down = level != NULL && (strcmp(level, "0") == 0 || strcmp(level, "6") == 0);
 	/* While all that is left is stopped, no event calls it off. */
 	down = down || core->down == DOWN_REST;

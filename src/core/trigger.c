@@ -295,6 +295,18 @@ armed(struct core *core, struct slot *slot, char *const *brought, struct origin 
 	return *env != NULL ? steal(&name) : NULL;
 }
 
+/* The last of the events of the true branches: the one that was waited for. */
+static const struct event *
+latest(const struct core *core, const struct trigger *t, const bool *used)
+{
+	uint64_t id = 0;
+
+	for (int i = 0; i < t->cond->n_leaves; i++)
+		if (used[i] && t->held[i] > id)
+			id = t->held[i];
+	return event_get(core, id);
+}
+
 /* A start on has come true (runtime.md 2.5). */
 static void
 fire_start(struct core *core, struct slot *slot, const bool *used)
@@ -327,6 +339,7 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	job->cause = from.cause;
 	if (first != NULL)
 		pace_start(core, job, first->lineage, first->name);
+	history_prompt(core, job, CORE_RUN_EVENT, 0, latest(core, &slot->start, used));
 	job_finish(core, job, false);
 	attach(core, &slot->start, used, job);
 	job_change_goal(core, job, GOAL_START);

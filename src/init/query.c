@@ -13,6 +13,7 @@
 #include "init/brood.h"
 #include "init/dump.h"
 #include "init/explain.h"
+#include "init/history.h"
 #include "init/logs.h"
 #include "init/proc.h"
 #include "init/scopes.h"
@@ -338,6 +339,14 @@ get_waits(struct init *init, const struct msg_request *m, struct msg_reply *repl
 	return reply->value != NULL ? 0 : -ENOMEM;
 }
 
+static int
+get_history(struct init *init, const struct msg_request *m, struct msg_reply *reply)
+{
+	(void) m;
+	reply->value = history_json(init);
+	return reply->value != NULL ? 0 : -ENOMEM;
+}
+
 static void
 add_state(const struct core_state *state, void *data)
 {
@@ -475,6 +484,7 @@ static const struct {
 	{ REQUEST_LOG_PATH, log_path },
 	{ REQUEST_EXPLAIN, explain },
 	{ REQUEST_GET_WAITS, get_waits },
+	{ REQUEST_GET_HISTORY, get_history },
 	{ REQUEST_GET_STATES, get_states },
 	{ REQUEST_GET_ROOT, get_root },
 };

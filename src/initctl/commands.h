@@ -39,6 +39,7 @@
 	X(show_config)                \
 	X(check_config)               \
 	X(graph)                      \
+	X(chart)                      \
 	X(usage)                      \
 	X(notify_disk_writeable)      \
 	X(notify_dbus_address)        \

@@ -139,7 +139,7 @@ show_svg(const struct drawing *d)
 	size_t size = 0;
 	FILE *out = open_text(&text, &size);
 
-	svg_write(out, &d->relations, d->wanted, d->standing);
+	svg_write(out, &d->relations, d->wanted, d->standing, true);
 	if (fclose(out) != 0)
 		tool_nomem();
 	tool_print(&d->ctl->tool, "%s", text);

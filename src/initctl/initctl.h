@@ -40,6 +40,7 @@ struct initctl {
 	bool reverse;
 	bool queued;
 	bool svg;
+	bool blame;
 	const char *delay;
 	const char *sort;
 	const char *count;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/str.h"
+#include "initctl/markup.h"
 
 #define SWEEPS 6
 #define CHAR_WIDTH 7.3 /* of the font at its size, about */
@@ -19,7 +20,6 @@
 #define MARGIN 20.0
 #define LEGEND_HEIGHT 40.0
 #define LOOSE_WIDTH_MIN 800.0
-#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, for a character that cannot be there */
 
 struct box {
 	bool tied; /* it has to do with something */
@@ -34,6 +34,7 @@ struct picture {
 	const struct relations *r;
 	const bool *wanted;
 	const enum svg_standing *standing;
+	bool alone;
 	struct box *boxes;	/* owned: one for each thing */
 	bool *back;		/* owned: of each tie: it closes a circle */
 	size_t *order;		/* owned: things, those that lead to others first */
@@ -320,75 +321,44 @@ measure(struct picture *p)
 
 /* -- drawing --------------------------------------------------------------------------------- */
 
-/* Does a character begin there that no XML may hold: U+FFFE or U+FFFF? Control characters are told otherwise. */
-static bool
-is_forbidden(const char *c)
-{
-	return c[0] == '\xef' && c[1] == '\xbf' && (c[2] == '\xbe' || c[2] == '\xbf');
-}
-
-static void
-put_text(const struct picture *p, const char *text)
-{
-	struct strbuf visible auto_strbuf = STRBUF_INIT;
-
-	tool_add_visible(&visible, text);
-	if (visible.failed)
-		tool_nomem();
-	for (const char *c = visible.p; c && *c; c++) {
-		if (is_forbidden(c)) {
-			(void) fputs(REPLACEMENT, p->out);
-			c += strlen(REPLACEMENT) - 1;
-			continue;
-		}
-		switch (*c) {
-		case '&':
-			(void) fputs("&amp;", p->out);
-			break;
-		case '<':
-			(void) fputs("&lt;", p->out);
-			break;
-		case '>':
-			(void) fputs("&gt;", p->out);
-			break;
-		case '"':
-			(void) fputs("&quot;", p->out);
-			break;
-		default:
-			(void) fputc(*c, p->out);
-		}
-	}
-}
-
 static const struct {
 	const char *class, *colour, *text;
 } ties[TIE_KIND_COUNT] = {
-	[TIE_START] = { "start", "#1f5fbf", "start on" },
-	[TIE_STOP] = { "stop", "#c0392b", "stop on" },
-	[TIE_WHILE] = { "while", "#8e44ad", "while" },
-	[TIE_EMITS] = { "emits", "#2e8b57", "emits" },
+	[TIE_START] = { "start", "#3d7fdb", "start on" },
+	[TIE_STOP] = { "stop", "#d0493b", "stop on" },
+	[TIE_WHILE] = { "while", "#a35fc4", "while" },
+	[TIE_EMITS] = { "emits", "#2f9e60", "emits" },
 };
 
 static void
 draw_head(const struct picture *p)
 {
+	if (p->alone)
+		(void) fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", p->out);
 	(void) fprintf(
 	    p->out,
-	    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-	    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\" "
-	    "role=\"img\">\n"
+	    "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"graph\" width=\"%.0f\" height=\"%.0f\" "
+	    "viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n"
 	    "<title>Upstart: what starts what</title>\n"
 	    "<style>\n"
-	    "text { font: 12px monospace; fill: #222 }\n"
-	    "rect { stroke: #777; fill: #eee }\n"
-	    ".event rect { fill: #e6d5e6 } .state rect { fill: #d3e2f7 }\n"
-	    ".up rect { fill: #cdebcd } .moving rect { fill: #fdeeb5 }\n"
-	    "path { fill: none; stroke-width: 1.2 }\n",
+	    ".graph text { font: 12px monospace; fill: #222 }\n"
+	    ".graph rect { stroke: #777; fill: #eee }\n"
+	    ".graph .paper { fill: #fff; stroke: none }\n"
+	    ".graph .event rect { fill: #e6d5e6 } .graph .state rect { fill: #d3e2f7 }\n"
+	    ".graph .up rect { fill: #cdebcd } .graph .moving rect { fill: #fdeeb5 }\n"
+	    ".graph path { fill: none; stroke-width: 1.2 }\n"
+	    "@media (prefers-color-scheme: dark) {\n"
+	    ".graph text { fill: #e4e7eb }\n"
+	    ".graph rect { stroke: #8a939e; fill: #33393f }\n"
+	    ".graph .paper { fill: #16191d }\n"
+	    ".graph .event rect { fill: #4d3a52 } .graph .state rect { fill: #2b405e }\n"
+	    ".graph .up rect { fill: #245230 } .graph .moving rect { fill: #63531b }\n"
+	    "}\n",
 	    p->width, p->height, p->width, p->height);
 	for (size_t i = 0; i < TIE_KIND_COUNT; i++)
-		(void) fprintf(p->out, ".%s { stroke: %s%s }\n", ties[i].class, ties[i].colour,
+		(void) fprintf(p->out, ".graph .%s { stroke: %s%s }\n", ties[i].class, ties[i].colour,
 			       i == TIE_STOP ? "; stroke-dasharray: 4 3" : "");
-	(void) fputs("</style>\n<rect width=\"100%\" height=\"100%\" style=\"fill: #fff; stroke: none\"/>\n<defs>\n",
+	(void) fputs("</style>\n<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n<defs>\n",
 		     p->out);
 	for (size_t i = 0; i < TIE_KIND_COUNT; i++)
 		(void) fprintf(
@@ -410,9 +380,9 @@ draw_tie(const struct picture *p, const struct tie *tie)
 	    p->out,
 	    "<path class=\"%s\" marker-end=\"url(#%s)\" d=\"M%.1f %.1f C%.1f %.1f %.1f %.1f %.1f %.1f\"><title>",
 	    ties[tie->kind].class, ties[tie->kind].class, x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2);
-	put_text(p, p->r->things[tie->kind == TIE_EMITS ? tie->from : tie->to].name);
+	markup_text(p->out, p->r->things[tie->kind == TIE_EMITS ? tie->from : tie->to].name);
 	(void) fprintf(p->out, ": %s ", ties[tie->kind].text);
-	put_text(p, tie->kind == TIE_EMITS ? p->r->things[tie->to].name : tie->how);
+	markup_text(p->out, tie->kind == TIE_EMITS ? p->r->things[tie->to].name : tie->how);
 	(void) fputs("</title></path>\n", p->out);
 }
 
@@ -431,11 +401,11 @@ draw_box(const struct picture *p, size_t place)
 		       relations_kind(thing->kind), standings[p->standing[place]], box->x, box->y, box->width,
 		       BOX_HEIGHT, thing->kind == THING_JOB ? 3 : 11, box->x + BOX_PADDING,
 		       box->y + BOX_HEIGHT / 2 + 4);
-	put_text(p, thing->name);
+	markup_text(p->out, thing->name);
 	(void) fputs("</text>", p->out);
 	if (thing->job && *thing->job->description) {
 		(void) fputs("<title>", p->out);
-		put_text(p, thing->job->description);
+		markup_text(p->out, thing->job->description);
 		(void) fputs("</title>", p->out);
 	}
 	(void) fputs("</g>\n", p->out);
@@ -456,9 +426,9 @@ draw_legend(const struct picture *p)
 }
 
 void
-svg_write(FILE *out, const struct relations *relations, const bool *wanted, const enum svg_standing *standing)
+svg_write(FILE *out, const struct relations *relations, const bool *wanted, const enum svg_standing *standing, bool alone)
 {
-	struct picture p = { .out = out, .r = relations, .wanted = wanted, .standing = standing };
+	struct picture p = { .out = out, .r = relations, .wanted = wanted, .standing = standing, .alone = alone };
 
 	p.boxes = array(relations->n, sizeof(*p.boxes));
 	p.back = array(relations->n_ties, sizeof(*p.back));

@@ -15,6 +15,6 @@ enum svg_standing { SVG_PLAIN, SVG_UP, SVG_MOVING, SVG_DOWN };
 
 /*
  * Draw the things that are `wanted` and the ties between them; both arrays have a member for each thing. Errors of
- * writing stay in `out`.
+ * writing stay in `out`. `alone`: it is a file of its own, and not within a page.
  */
-void svg_write(FILE *out, const struct relations *relations, const bool *wanted, const enum svg_standing *standing);
+void svg_write(FILE *out, const struct relations *relations, const bool *wanted, const enum svg_standing *standing, bool alone);

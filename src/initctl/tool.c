@@ -149,8 +149,8 @@ tool_version(const struct tool *tool)
 	return EXIT_SUCCESS;
 }
 
-static int
-width(void)
+int
+tool_width(void)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size = { 0 };
@@ -166,7 +166,7 @@ width(void)
 void
 tool_wrap(const char *text, int column, int indent, int hang)
 {
-	int limit = width() - 1;
+	int limit = tool_width() - 1;
 	bool fresh = true; /* nothing of the text on this line yet */
 
 	if (column < indent)

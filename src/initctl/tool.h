@@ -50,6 +50,9 @@ int tool_help(const struct tool *tool, const struct tool_help *help);
 /* Text from column `indent` on, broken between words to the width of the terminal; `column` is where the cursor is. */
 void tool_wrap(const char *text, int column, int indent, int hang);
 
+/* Columns of the terminal, or of $COLUMNS; 80 when nobody says. */
+int tool_width(void);
+
 /* Append text that others made: its control characters as \n or \xhh, so that it does not speak to the terminal. */
 void tool_add_visible(struct strbuf *b, const char *text);
 

@@ -208,6 +208,15 @@ upstart_waits(struct upstart *conn, char **waits, struct upstart_error *err)
 }
 
 int
+upstart_history(struct upstart *conn, char **history, struct upstart_error *err)
+{
+	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "GetHistory", CALL_AGAIN, "" };
+	DBusMessage *reply = NULL;
+
+	return reply_text(client_call(conn, &call, &reply, err), &reply, history, err);
+}
+
+int
 upstart_snapshot(struct upstart *conn, int *fd, struct upstart_error *err)
 {
 	const struct call call = { MANAGER_PATH, MANAGER2_INTERFACE, "GetSnapshot", CALL_AGAIN, "" };

@@ -350,6 +350,8 @@ int upstart_log_path(struct upstart *conn, const char *job, const char *instance
 int upstart_explain(struct upstart *conn, const char *job, const char *instance, char **explanation,
 		    struct upstart_error *err);
 int upstart_waits(struct upstart *conn, char **waits, struct upstart_error *err);
+/* What started when and why since the beginning, as JSON. As above. */
+int upstart_history(struct upstart *conn, char **history, struct upstart_error *err);
 /* A file with all that init knows, for its own programs of the same release; *fd is the caller's, close-on-exec. As above. */
 int upstart_snapshot(struct upstart *conn, int *fd, struct upstart_error *err);
 /* Re-execute init; a lost connection or a missing answer counts as success. */

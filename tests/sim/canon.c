@@ -20,21 +20,25 @@ canon_number(struct canon *c, uint64_t v)
 }
 
 /*
- * Counters, and what nothing is decided by: since when, how processes ended last. How many starts lie behind (hops)
+ * Counters, and what nothing is decided by: since when, how processes ended last, what the history says. How many starts lie behind (hops)
  * counts only with the time they took, and no time goes by here.
  */
 static bool
 is_left_out(struct span key)
 {
-	static const char *const keys[] = { "seq", "last_effect", "last_id", "since", "exits" };
+	static const char *const keys[] = { "seq",	"last_effect", "last_id", "since",   "exits",    "last_run",
+					    "runs_dropped", "began",	 "startup", "look_run", "run",      "queued" };
+	static const char prompt[] = "prompt.";
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (span_is(key, keys[i]))
 			return true;
+	if (key.n > strlen(prompt) && memcmp(key.p, prompt, strlen(prompt)) == 0)
+		return true;
 	return key.n > 5 && memcmp(key.p + key.n - 5, ".hops", 5) == 0;
 }
 
-/* Is this the record of an instance that is gone, for people? Those alone say `at`. */
+/* Is this the record of an instance that is gone, or of the history, for people? Those alone say `at` or `number`. */
 static bool
 is_past(struct wire_in in)
 {
@@ -43,7 +47,9 @@ is_past(struct wire_in in)
 	bool found = false;
 
 	for (; n > 0 && !in.bad; n--) {
-		found = found || span_is(wire_get_span(&in), "at");
+		struct span key = wire_get_span(&in);
+
+		found = found || span_is(key, "at") || span_is(key, "number");
 		wire_skip(&in);
 	}
 	return found;

@@ -2,7 +2,7 @@
 /*
  * The reader of snapshots. The form is the one that src/core/save.c writes down at its top:
  *
- *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox []]
+ *   [version, core {}, job env [], slots [], events [], tokens [], fds [], outbox [], foreign [], runs []]
  *   slot  = [{}, class id, successor id, [held], jobs [], wants [], what else follows states …]
  *   job   = [{}, class id, [held], [[process id, pid, exec done] …]]
  */
@@ -229,7 +229,7 @@ snap_read(struct snap *snap, const void *p, size_t n)
 
 	*snap = (struct snap) { 0 };
 	wire_in_init(&in, p, n);
-	if (wire_get_array(&in) != 9 || wire_get_uint(&in) == 0)
+	if (wire_get_array(&in) != 10 || wire_get_uint(&in) == 0)
 		return -EBADMSG;
 	r = wire_get_struct(&in, &core_schema, &part);
 	snap->last_id = part.last_id;
@@ -251,6 +251,8 @@ snap_read(struct snap *snap, const void *p, size_t n)
 		wire_skip(&in); /* outbox */
 	if (r == 0)
 		wire_skip(&in); /* foreign states */
+	if (r == 0)
+		wire_skip(&in); /* runs */
 	if (r == 0 && (in.bad || in.p != in.end))
 		r = -EBADMSG;
 	return r;

@@ -445,6 +445,7 @@ test_other_users_over_the_bus_are_checked_here_too(void **state)
 		{ I_MGR, "GetState", false },
 		{ I_MGR2, "Explain", true },
 		{ I_MGR2, "GetWaits", false },
+		{ I_MGR2, "GetHistory", false },
 		{ I_MGR2, "GetSnapshot", false },
 	};
 	DBusConnection *c;

@@ -61,6 +61,7 @@ static const struct member {
 	{ MGR, I_MGR2, "GetConfigurationFaults", "s", "as", REQUEST_GET_FAULTS },
 	{ MGR, I_MGR2, "Explain", "as", "s", REQUEST_EXPLAIN },
 	{ MGR, I_MGR2, "GetWaits", "", "s", REQUEST_GET_WAITS },
+	{ MGR, I_MGR2, "GetHistory", "", "s", REQUEST_GET_HISTORY },
 	{ MGR, I_MGR2, "GetSnapshot", "", "h", REQUEST_GET_SNAPSHOT },
 	{ JOB, I_JOB, "GetInstance", "as", "o", REQUEST_GET_INSTANCE },
 	{ JOB, I_JOB, "GetInstanceByName", "s", "o", REQUEST_GET_INSTANCE_BY_NAME },
