@@ -151,7 +151,7 @@ def test_many_hanging_logs_leave_room_for_others(pid1):
 
 def test_flood_of_many_jobs_loses_nothing(session):
     """Every byte, in order, and those that print little are not kept waiting."""
-    jobs, size = (100, 100 << 20) if LONG else (20, 2 << 20)
+    jobs, size = (100, 100 << 20) if LONG else (100, 1 << 20)
     lines = size // 43
     for i in range(jobs):
         session.job(f"flood{i}", f"task\nexec seq -f 'job {i:03} says line number %017.0f' 1 {lines}\n")
