@@ -26,7 +26,6 @@
 struct leaver {
 	struct init *init;
 	struct proc *p; /* borrowed: whose family */
-	pid_t pid;
 	uint64_t began;
 	uid_t uid;
 	bool has_uid;
@@ -39,20 +38,20 @@ struct leaver {
 static size_t
 read_environ(pid_t pid, char *buf, size_t size)
 {
+	auto_close int fd = -1;
 	char path[64];
 	size_t n = 0;
-	ssize_t r = 1;
 
 	(void) snprintf(path, sizeof(path), "/proc/%d/environ", (int) pid);
-	{
-		auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	while (fd >= 0 && n < size) {
+		ssize_t r = read(fd, buf + n, size - n);
 
-		while (fd >= 0 && n < size && r != 0) {
-			r = read(fd, buf + n, size - n);
-			if (r < 0 && errno != EINTR)
-				return 0;
-			n += r > 0 ? (size_t) r : 0;
-		}
+		if (r < 0 && errno != EINTR)
+			return 0;
+		if (r == 0)
+			break;
+		n += r > 0 ? (size_t) r : 0;
 	}
 	return n;
 }
@@ -191,7 +190,7 @@ look_for_left(struct leaver *l)
 int
 adoption_before_end(struct init *init, pid_t pid)
 {
-	struct leaver l = { .init = init, .pid = pid, .began = began(pid) };
+	struct leaver l = { .init = init, .began = began(pid) };
 	struct trace_task task;
 	int ended, now = 0;
 
