@@ -58,7 +58,10 @@ class Archive:
         self._add(name, stat.S_IFDIR | mode)
 
     def text(self, name, text, mode=0o644):
-        self._add(name, stat.S_IFREG | mode, text.encode())
+        self.data(name, text.encode(), mode)
+
+    def data(self, name, data, mode=0o644):
+        self._add(name, stat.S_IFREG | mode, data)
 
     def link(self, name, target):
         self._add(name, stat.S_IFLNK | 0o777, target.encode())
@@ -93,6 +96,8 @@ class Archive:
 
 class Machine:
     """One machine: give it job files, boot it, give it commands."""
+
+    limit = LIMIT
 
     def __init__(self, path, cache):
         self.path = path
@@ -141,33 +146,40 @@ class Machine:
         for name, text in self.jobs.items():
             archive.text(f"etc/init/{name}.conf", text)
         archive.write(self.path / "root.cpio")
+        self.start("rdinit=/sbin/init", *words)
+        self.answers()
+        return self
+
+    def start(self, *words, memory=256, extra=()):
+        """Run QEMU with the archive root.cpio, `words` on the kernel's command line, and `extra` arguments."""
+        # A loaded machine emulates the timer too late for the check of the kernel, which would panic.
+        for name in ("line", "monitor"):
+            (self.path / name).unlink(missing_ok=True)
+        self.read = b""
         self.line = self._listen("line")
         self.monitor = self._listen("monitor")
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", "256", "-display", "none", "-nodefaults",
+            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", str(memory), "-display", "none", "-nodefaults",
              "-no-user-config", "-no-reboot", "-kernel", self.cache / "vmlinuz", "-initrd", self.path / "root.cpio",
              "-serial", f"file:{self.path}/console", "-serial", f"unix:{self.path}/line",
-             "-qmp", f"unix:{self.path}/monitor",
-             "-append", " ".join(("console=ttyS0 rdinit=/sbin/init panic=-1 loglevel=4 random.trust_cpu=on", *words))],
+             "-qmp", f"unix:{self.path}/monitor", *extra,
+             "-append", " ".join(("console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check", *words))],
             stdin=subprocess.DEVNULL)
         self.line = self._accept(self.line)
         self.monitor = self._accept(self.monitor)
         self._control("qmp_capabilities")
-        self.answers()
-        return self
 
     def _listen(self, name):
         server = socket.socket(socket.AF_UNIX)
         server.bind(str(self.path / name))
         server.listen(1)
-        server.settimeout(LIMIT)
+        server.settimeout(self.limit)
         return server
 
-    @staticmethod
-    def _accept(server):
+    def _accept(self, server):
         with server:
             connection, _ = server.accept()
-        connection.settimeout(LIMIT)
+        connection.settimeout(self.limit)
         return connection
 
     def _control(self, command, **arguments):
@@ -175,7 +187,7 @@ class Machine:
 
     def answers(self):
         """Wait until the agent does; what it was asked before it was there may have been lost."""
-        deadline = time.monotonic() + LIMIT
+        deadline = time.monotonic() + self.limit
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the machine is gone:\n{self.console()}"
             # Numbered: when the last is answered, nothing else is under way, however slow the machine is.
@@ -184,7 +196,7 @@ class Machine:
             if self._match(rb"<(\d+)>hello%d<0>\n" % self.asked, 1):
                 self.read = b""
                 return
-        raise AssertionError(f"no answer within {LIMIT} s:\n{self.console()}")
+        raise AssertionError(f"no answer within {self.limit} s:\n{self.console()}")
 
     def _match(self, pattern, limit):
         deadline = time.monotonic() + limit
@@ -204,7 +216,7 @@ class Machine:
     def run(self, command, status=0):
         """What a shell command in the machine prints; it must end with `status` (None: any)."""
         self.line.sendall(command.encode() + b"\n")
-        found = self._match(rb"<(\d+)>(.*?)<(\d+)>\n", LIMIT)
+        found = self._match(rb"<(\d+)>(.*?)<(\d+)>\n", self.limit)
         assert found, f"no answer to {command!r}; so far {self.read!r}\n{self.console()}"
         self.agent = int(found[1])
         out = found[2].decode()
@@ -213,7 +225,7 @@ class Machine:
 
     def wait(self, command, wanted):
         """Repeat a command until it prints what is wanted."""
-        deadline = time.monotonic() + LIMIT
+        deadline = time.monotonic() + self.limit
         while True:
             out = self.run(command, None)
             if re.search(wanted, out):
@@ -232,7 +244,7 @@ class Machine:
 
     def wait_off(self):
         """Wait until the machine is off."""
-        self.process.wait(LIMIT)
+        self.process.wait(self.limit)
 
     def clean_up(self):
         if self.process is not None and self.process.poll() is None:

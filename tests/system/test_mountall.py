@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""mountall mounts in an order that can be, waits for whom it tells, and goes on without what can't be had.
+
+It runs as a job of an init in namespaces of its own, on file systems that need no device.
+"""
+
+import os
+import signal
+
+import pytest
+
+from conftest import BUILD, wait_for
+
+EVENTS = "mounting or mounted or virtual-filesystems or local-filesystems or remote-filesystems or all-swaps or filesystem"
+
+
+@pytest.fixture
+def machine(make_pid1, tmp_path):
+    program = BUILD / "src" / "mountall" / "mountall"
+    if not program.exists():
+        pytest.skip("mountall is not built")
+    m = make_pid1()
+    m.start()
+    m.place = tmp_path / "place"
+    m.place.mkdir()
+    m.table = tmp_path / "fstab"
+    m.said = tmp_path / "said"
+    m.said.touch()
+    m.job("witness", f"start on {EVENTS}\ninstance $UPSTART_EVENTS-$MOUNTPOINT\nenv MOUNTPOINT=\ntask\n"
+                     f"exec sh -c 'echo \"$UPSTART_EVENTS $MOUNTPOINT $TYPE\" >>{m.said}'\n")
+    m.wait_job("witness")
+
+    def run(fstab, *options, shell=""):
+        m.table.write_text(fstab.replace("@", str(m.place)))
+        m.job("mountall", f"task\nconsole log\nexec {program} --fstab={m.table} --shell={shell} {' '.join(options)}\n")
+        m.wait_job("mountall")
+        return m.ctl("start", "--no-wait", "mountall")
+
+    m.mountall = run
+    m.mounts = lambda: [line.split()[:4] for line in
+                        open(f"/proc/{m.pid}/mounts").read().splitlines() if line.split()[1].startswith(str(m.place))]
+    m.events = lambda: m.said.read_text().replace(str(m.place), "@").splitlines()
+    return m
+
+
+def wait_event(machine, line):
+    wait_for(lambda: line in machine.events(), line)
+
+
+def test_file_systems_are_mounted_after_what_they_lie_on(machine):
+    machine.mountall("@/a/inner @/b none bind 0 0\n"
+                     "tmpfs @/a/inner/deep tmpfs size=1m 0 0\ntmpfs @/a/inner tmpfs size=2m 0 0\ntmpfs @/a tmpfs size=3m,nobootwait 0 0\n"
+                     "tmpfs @/never tmpfs noauto 0 0\n")
+    wait_event(machine, "filesystem  ")
+    wait_for(lambda: "stop/waiting" in machine.ctl("status", "mountall"), "the end of mountall")
+    assert sorted(m[1].replace(str(machine.place), "@") for m in machine.mounts()) == ["@/a", "@/a/inner", "@/a/inner/deep", "@/b"]
+    said = machine.events()
+    where = [said.index(line) for line in ("mounting @/a tmpfs", "mounted @/a tmpfs", "mounting @/a/inner tmpfs", "mounted @/a/inner tmpfs",
+                                           "mounting @/b none", "mounted @/b none")]
+    assert where == sorted(where)
+    assert said.index("mounted @/a/inner tmpfs") < said.index("mounting @/a/inner/deep tmpfs")
+    for event in ("virtual-filesystems", "local-filesystems", "remote-filesystems", "all-swaps"):
+        wait_event(machine, f"{event}  ")
+    # What was mounted before has one event, no other.
+    assert "mounted /proc proc" in said and "mounting /proc proc" not in said
+
+
+def test_mounting_waits_for_what_it_starts(machine):
+    go = machine.place / "go"
+    machine.job("brake", f"start on mounting MOUNTPOINT={machine.place}/a\ntask\nexec sh -c 'until [ -e {go} ]; do sleep 0.05; done'\n")
+    machine.wait_job("brake")
+    machine.mountall("tmpfs @/a tmpfs defaults 0 0\ntmpfs @/c tmpfs defaults 0 0\n")
+    wait_event(machine, "mounted @/c tmpfs")
+    machine.wait_status("brake", "brake start/running")
+    assert str(machine.place / "a") not in [m[1] for m in machine.mounts()]
+    assert "filesystem  " not in machine.events()
+    go.touch()
+    wait_event(machine, "filesystem  ")
+    assert str(machine.place / "a") in [m[1] for m in machine.mounts()]
+
+
+def test_what_cannot_be_mounted_is_left_out_with_what_lies_on_it(machine):
+    machine.mountall("/dev/never-there @/x ext4 nofail 0 0\ntmpfs @/x/on tmpfs defaults 0 0\nnothing @/y no-such-type defaults 0 0\n"
+                     "tmpfs @/z tmpfs defaults 0 0\n", "--device-timeout=0")
+    wait_event(machine, "filesystem  ")
+    wait_for(lambda: "stop/waiting" in machine.ctl("status", "mountall"), "the end of mountall")
+    assert [m[1] for m in machine.mounts()] == [str(machine.place / "z")]
+    wait_for(lambda: "/y is left out" in machine.log_of("mountall"), "what it says")
+    log = machine.log_of("mountall").replace(str(machine.place), "@")
+    assert "@/x: /dev/never-there did not come within 0 s" in log
+    assert "@/x/on is left out, as @/x is not there" in log
+    assert "Unable to mount nothing on @/y" in log
+
+
+def test_somebody_is_called_once_and_then_it_is_tried_again(machine):
+    shell = machine.place / "shell"
+    shell.write_text(f"#!/bin/sh\necho called >>{machine.place}/calls\nmkdir {machine.place}/source\n")
+    shell.chmod(0o755)
+    machine.mountall("@/source @/x none bind 0 0\n@/never @/y none bind 0 0\n", shell=shell)
+    wait_event(machine, "filesystem  ")
+    assert (machine.place / "calls").read_text() == "called\n"
+    assert [m[1] for m in machine.mounts()] == [str(machine.place / "x")]
+
+
+def test_remote_file_systems_wait_for_the_network(machine):
+    machine.mountall("tmpfs @/far tmpfs _netdev 0 0\ntmpfs @/near tmpfs defaults 0 0\n")
+    wait_event(machine, "local-filesystems  ")
+    assert "mounting @/far tmpfs" not in machine.events()
+    pid = int(machine.ctl("status", "mountall").split()[-1])
+    outside = next(int(p) for p in os.listdir("/proc") if p.isdigit() and in_namespace(int(p), machine.pid, pid))
+    os.kill(outside, signal.SIGUSR1)
+    wait_event(machine, "mounted @/far tmpfs")
+    wait_event(machine, "filesystem  ")
+
+
+def in_namespace(pid, one, wanted):
+    """Is that process `wanted` of the namespace whose process 1 is `one`?"""
+    try:
+        same = os.readlink(f"/proc/{pid}/ns/pid") == os.readlink(f"/proc/{one}/ns/pid")
+        with open(f"/proc/{pid}/status") as f:
+            return same and f"NSpid:\t{pid}\t{wanted}\n" in f.read()
+    except OSError:
+        return False
