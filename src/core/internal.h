@@ -42,6 +42,7 @@
 #include "core/core.h"
 #include "core/explain.h"
 #include "core/family.h"
+#include "core/history.h"
 
 /* A condition at work. The owner is a slot (start on) or a job (stop on). */
 struct listener {
@@ -208,14 +209,6 @@ struct process {
 };
 
 #define FAILED_RESPAWN CORE_FAILED_RESPAWN /* job.failed_kind: the respawn limit */
-
-/* What leads to the next run of an instance; members as in core_run. */
-struct prompt {
-	uint32_t why; /* 0: nothing yet */
-	uint64_t by, event_id;
-	usec_t event_at, asked;
-	char *event; /* owned */
-};
 
 /* Who waits for an instance: triples in job.waiters. */
 enum waiter_type {
@@ -415,11 +408,9 @@ struct core {
 	uint64_t visits; /* see core_counts.visits; not saved */
 
 	/* history.c */
-	struct core_run *runs;	     /* owned list */
-	struct core_run *later_runs; /* borrowed: the first that is dropped when there are too many */
-	size_t n_runs;
+	struct core_run *runs, *later_runs; /* owned list; borrowed: the first that is dropped when there are too many */
 	struct map runs_by_id;
-	uint64_t last_run, runs_dropped;
+	uint64_t last_run, n_runs, runs_dropped;
 	usec_t began, startup;
 
 	uint32_t quiesce;
@@ -763,17 +754,6 @@ void past_add(struct core *core, const struct job *job); /* the instance goes */
 struct past *past_free(struct past *past);		 /* returns NULL */
 #define EXIT_WORDS 3					/* of each entry in job.exits */
 #define PAST_ENDED UINT32_MAX				 /* `step` of a process that ended */
-
-/* history.c */
-/* It is about to start, for that reason: by the doing of a run (0: none), or by that event. */
-void history_prompt(struct core *core, struct job *job, enum core_run_why why, uint64_t by, const struct event *event);
-uint64_t history_caller(const struct core *core, uint64_t process); /* the run of whose process that is; 0: none */
-void history_state(struct core *core, struct job *job, enum job_state from); /* it is in another state */
-void history_waits(struct core *core, const struct job *job);		     /* its `starting` is its blocker */
-void history_forget(struct core *core, struct job *job);		     /* it is about to be freed */
-int must_check history_add(struct core *core, struct core_run *run);	     /* takes it; 0 or -ENOMEM */
-struct core_run *run_free(struct core_run *run);			     /* returns NULL */
-void history_free(struct core *core);
 
 /* step.c: tell who looks on; nothing when nobody does. */
 void step_event(struct core *core, uint32_t type, const struct event *event);
