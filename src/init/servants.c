@@ -36,19 +36,15 @@
 #define GARBAGE_MAX 100			    /* what it may send in a row that is nothing */
 #define QUEUED_BYTES_MAX (64 * 1024 * 1024) /* a servant that leaves so much unread hangs */
 
-static int on_spawned(struct servant *s, struct ipc_message *m);
-static int on_log_ended(struct servant *s, struct ipc_message *m);
-static int on_log_flushed(struct servant *s, struct ipc_message *m);
-static int on_request(struct servant *s, struct ipc_message *m);
-static int on_query(struct servant *s, struct ipc_message *m);
-static int on_ack(struct servant *s, struct ipc_message *m);
-static int on_said(struct servant *s, struct ipc_message *m);
-static int on_audience(struct servant *s, struct ipc_message *m);
+/* 0, or a negative errno: again later. */
+typedef int handle_fn(struct servant *s, struct ipc_message *m);
+
+static handle_fn on_spawned, on_log_ended, on_log_flushed, on_request, on_query, on_ack, on_said, on_audience;
 
 struct handler {
 	uint32_t type;
-	bool kept;					     /* numbered: to be acknowledged */
-	int (*fn)(struct servant *s, struct ipc_message *m); /* 0, or a negative errno: again later */
+	bool kept; /* numbered: to be acknowledged */
+	handle_fn *fn;
 };
 
 static const struct handler spawner_handlers[] = {
