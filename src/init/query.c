@@ -459,6 +459,8 @@ get_root(struct init *init, const struct msg_request *m, struct msg_reply *reply
 
 	if (r == -ESRCH)
 		return copy(&reply->value, "?");
+	if (r == -EPERM)
+		return query_refuse(reply, ERR_PERMISSION_DENIED, "Process %d is another user's", (int) m->pid);
 	/* It may have left before what it asks for is looked at. */
 	if (root != NULL && !sources_add_session(init, root))
 		return -ENOMEM;

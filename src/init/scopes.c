@@ -10,6 +10,7 @@
 #include "common/env.h"
 #include "common/scope.h"
 #include "init/sources.h"
+#include "system/process.h"
 
 bool
 scopes_are_on(const struct init *init)
@@ -21,9 +22,16 @@ int
 scopes_root_of(pid_t pid, char **root)
 {
 	char link[64], target[PATH_MAX];
+	uid_t uid;
 	ssize_t n;
+	int r;
 
 	*root = NULL;
+	r = process_user(pid, &uid);
+	if (r < 0)
+		return r == -ESRCH ? r : 0;
+	if (uid != 0 && uid != geteuid())
+		return -EPERM;
 	(void) snprintf(link, sizeof(link), "/proc/%d/root", (int) pid);
 	n = readlink(link, target, sizeof(target));
 	if (n < 0)
@@ -103,8 +111,8 @@ admit_name(const struct msg_request *m, char **name)
 }
 
 /*
- * control says in what chroot session its client is. Somebody may have taken it over: what init has not seen itself it
- * does not believe, or files that anybody can write would become jobs. A client that has left was seen when it came
+ * control says in what chroot session its client is. Somebody may have taken it over: what init has not seen itself of
+ * those who may ask it does not believe, or files that anybody can write would become jobs. A client that has left was seen when it came
  * (GET_ROOT). SCOPE_GO_ON, SCOPE_DENIED or -ENOMEM.
  */
 static int

@@ -12,7 +12,10 @@
 
 bool scopes_are_on(const struct init *init);
 
-/* The root directory of a process; owned. NULL: that of init, or it can't be told. -ESRCH: it is no more; or -ENOMEM.
+/*
+ * The root directory of a process of those who may ask init for anything, its own user and root; owned. NULL: that of
+ * init, or it can't be told. -ESRCH: it is no more; -EPERM: somebody else's, who may have any directory for his root;
+ * or -ENOMEM.
  */
 int must_check scopes_root_of(pid_t pid, char **root);
 

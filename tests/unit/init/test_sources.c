@@ -4,6 +4,12 @@
  */
 #include "init/sources.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "common/scope.h"
 #include "init/conffile.h"
 #include "init/scopes.h"
@@ -386,6 +392,37 @@ session_that_nobody_came_from_is_not_believed(void **state)
 }
 
 #ifdef UPSTART_PLATFORM_LINUX
+/* Anybody may have any directory for his root, in a user namespace: only those who may ask for something count. */
+static void
+root_of_somebody_else_is_not_taken(void **state)
+{
+	auto_free char *root = NULL;
+	int ends[2];
+	char byte;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(scopes_root_of(getpid(), &root), 0);
+	assert_null(root);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (chroot("/tmp") == 0 && setuid(65534) == 0 && write(ends[1], "", 1) == 1)
+			(void) pause();
+		_exit(1);
+	}
+	(void) close(ends[1]);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	assert_int_equal(scopes_root_of(pid, &root), -EPERM);
+	assert_null(root);
+	(void) close(ends[0]);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(scopes_root_of(pid, &root), -ESRCH);
+}
+
 static void
 watched_files_are_read_when_they_change(void **state)
 {
@@ -467,6 +504,7 @@ main(void)
 		TEST(session_may_change_its_own_jobs),
 		TEST(session_that_nobody_came_from_is_not_believed),
 #ifdef UPSTART_PLATFORM_LINUX
+		TEST(root_of_somebody_else_is_not_taken),
 		TEST(watched_files_are_read_when_they_change),
 		TEST(absent_directory_is_waited_for),
 		TEST(overflow_of_news_loses_nothing),
