@@ -392,6 +392,41 @@ def test_without_upstart_the_commands_are_debians(make_house):
     assert house.sh(alone % "/lib/init/upstart-job web start")[0] == 5
 
 
+CHROOT = """set -e
+mkdir /run/root && cd /run/root
+mkdir proc run tmp dev usr etc var
+cp -P /bin /sbin /lib* .
+for folder in usr etc var dev; do mount --rbind /$folder $folder; done
+mount -t proc none proc
+"""
+
+
+@pytest.mark.parametrize("proc", [True, False], ids=["proc", "no-proc"])
+def test_a_chroot_does_not_reach_jobs_of_the_machine(house, proc):
+    """Job and script are there in both."""
+    for name in ("web", "bare"):
+        house.job(name, JOB)
+        house.ctl("start", name)
+    house.script("web")
+    house.sh("ln -s /lib/init/upstart-job /etc/init.d/bare; update-rc.d web defaults")
+    pids = [house.pid_of(name) for name in ("web", "bare")]
+    assert house.sh(CHROOT)[0] == 0
+    if not proc:
+        house.sh("umount /run/root/proc")
+
+    def inside(text):
+        return house.sh(f"exec chroot /run/root sh -c '{text}'")
+    assert house.sh("chroot /run/root initctl status web")[1].startswith("web start/running")  # it could
+    for command in ("service web stop", "invoke-rc.d web stop", "/etc/init.d/web restart", "/etc/init.d/web stop"):
+        assert inside(command)[0] == 0, command
+    assert house.read("/run/root/run/web").splitlines() == [f"script {word} " for word in ("stop", "stop", "restart", "stop")]
+    for command in ("service bare stop", "/etc/init.d/bare restart", "/lib/init/upstart-job web stop"):
+        status, out, err = inside(command)
+        assert (status, out) == (0, "") and "in a chroot" in err, command
+    assert inside("/lib/init/upstart-job web status")[0] == 4
+    assert [house.pid_of(name) for name in ("web", "bare")] == pids
+
+
 def test_the_machine_ends_in_order(house):
     """With scripts of runlevel 0 that stop what jobs do."""
     house.job("web", JOB)
