@@ -47,6 +47,22 @@ shown(time_t when)
 	return local.tm_hour * MINUTES_PER_HOUR + local.tm_min;
 }
 
+/* The minutes from one of the day to another, over midnight if that is how it comes. */
+static int
+ahead(int from, int to)
+{
+	return (to - from + MINUTES_PER_DAY) % MINUTES_PER_DAY;
+}
+
+/* Does the clock, which showed `last` and then `next`, leave out `wanted`? Set back it shows it again instead. */
+static bool
+skips(int last, int next, int wanted)
+{
+	int step = ahead(last, next);
+
+	return step < MINUTES_PER_DAY / 2 && ahead(last, wanted) < step;
+}
+
 /*
  * The minutes until the clock shows `wanted`. Asked minute by minute, as days on which clocks are set for the summer
  * and back are not 24 hours long. A time that is skipped then comes with what is shown instead of it.
@@ -61,7 +77,7 @@ minutes_until(time_t now, int wanted)
 	for (int minutes = 1; minutes < 2 * MINUTES_PER_DAY; minutes++) {
 		int next = shown(now + (time_t) minutes * SECONDS_PER_MINUTE);
 
-		if (next == wanted || (last < wanted && wanted < next))
+		if (next == wanted || skips(last, next, wanted))
 			return minutes;
 		last = next;
 	}

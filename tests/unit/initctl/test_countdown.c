@@ -56,19 +56,25 @@ test_times(void **state)
 	assert_int_equal(minutes_of("9:5"), 18 * 60 + 35);
 }
 
-/* `text` at `now` in a zone whose clocks are set on the last Sundays of March and October. */
 static int
-minutes_in_europe(time_t now, const char *text)
+minutes_in(const char *zone, time_t now, const char *text)
 {
 	const char *fault = NULL;
 	int minutes = -1;
 
-	(void) setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+	(void) setenv("TZ", zone, 1);
 	tzset();
 	assert_int_equal(countdown_parse(text, now, &minutes, &fault), 0);
 	(void) setenv("TZ", "UTC0", 1);
 	tzset();
 	return minutes;
+}
+
+/* `text` at `now` in a zone whose clocks are set on the last Sundays of March and October. */
+static int
+minutes_in_europe(time_t now, const char *text)
+{
+	return minutes_in("CET-1CEST,M3.5.0,M10.5.0/3", now, text);
 }
 
 static void
@@ -93,6 +99,27 @@ test_times_of_days_that_are_not_24_hours_long(void **state)
 	/* The second half past two is the next one, when the first is over. */
 	assert_int_equal(minutes_in_europe(autumn + 2 * HOUR + 31 * MINUTE, "2:30"), 59);
 	assert_int_equal(minutes_in_europe(autumn + 3 * HOUR + 31 * MINUTE, "2:30"), 24 * 60 - 1);
+}
+
+/* As in Cuba: at midnight it is one o'clock, and at one o'clock midnight. */
+static void
+test_times_of_days_that_begin_at_another_hour(void **state)
+{
+	static const char zone[] = "CST5CDT,M3.2.0/0,M11.1.0/1";
+	const time_t spring = 1741492800;  /* 2025-03-08 23:00 CST */
+	const time_t autumn = 1762056000;  /* 2025-11-02 00:00 CDT */
+
+	(void) state;
+	assert_int_equal(minutes_in(zone, spring, "23:59"), 59);
+	assert_int_equal(minutes_in(zone, spring, "0:00"), 60);
+	assert_int_equal(minutes_in(zone, spring, "0:30"), 60);
+	assert_int_equal(minutes_in(zone, spring, "1:00"), 60);
+	assert_int_equal(minutes_in(zone, spring, "1:30"), 90);
+	assert_int_equal(minutes_in(zone, spring, "22:59"), 23 * 60 - 1);
+	assert_int_equal(minutes_in(zone, autumn - HOUR, "0:30"), 90);
+	assert_int_equal(minutes_in(zone, autumn + 31 * MINUTE, "0:30"), 59);
+	assert_int_equal(minutes_in(zone, autumn, "1:00"), 120);
+	assert_int_equal(minutes_in(zone, autumn, "23:30"), 24 * 60 + 30);
 }
 
 static void
@@ -154,6 +181,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_times_of_days_that_are_not_24_hours_long),
+		cmocka_unit_test(test_times_of_days_that_begin_at_another_hour),
 		cmocka_unit_test(test_what_is_no_time),
 		cmocka_unit_test(test_when_users_are_told),
 		cmocka_unit_test(test_what_users_are_told),
