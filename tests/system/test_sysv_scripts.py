@@ -313,6 +313,17 @@ def test_below_another_root_nothing_here_is_touched(make_house):
     assert house.sh("cd /; ls run/other/etc/init/web.override etc/init/web.override")[1] == "run/other/etc/init/web.override\n"
 
 
+def test_what_can_not_be_written_is_an_error(make_house):
+    house = make_house(fronts=True)
+    house.job("web", JOB)
+    house.job("db", JOB)
+    house.write("/etc/init/db.override", "manual\n")
+    assert house.sh("mount --bind /etc/init /etc/init && mount -o remount,bind,ro /etc/init")[0] == 0
+    for words in ("web disable", "web defaults-disabled", "db enable", "db disable"):
+        status, _, err = house.sh(f"update-rc.d {words}")
+        assert status == 1 and "unable to write" in err, words
+
+
 # ---- a package ----
 
 POSTINST = """#!/bin/sh
