@@ -193,6 +193,31 @@ def test_interpreted_scripts_reach_their_job(house):
     assert house.sh("/etc/init.d/web stop") == (0, "web stop/waiting\n", "")
 
 
+@pytest.mark.parametrize("name", ["rcS", "rc-sysinit"])
+def test_the_shell_of_a_single_user_starts_jobs(make_house, name):
+    """It is below a job that runs the scripts of a runlevel, but is none of them."""
+    house = make_house()
+    house.job("web", "exec sleep 1000\n")
+    house.script("web")
+    house.write("/usr/sbin/sulogin", "#!/bin/sh\n/etc/init.d/web start >/run/said 2>&1\ntouch /run/left\n", "755")
+    house.sh("echo emergency >/run/cmdline; mount --bind /run/cmdline /proc/cmdline")
+    text = (INSTALLED / "etc/init" / f"{name}.conf").read_text()
+    house.job(name, text.replace("console owner", "console none"))
+    house.ctl("start", "--no-wait", name)
+    wait_for(lambda: house.sh("test -e /run/left")[0] == 0, "the shell to be left")
+    assert house.read("/run/said").startswith("web start/running") and house.is_up("web")
+
+
+def test_commands_in_scripts_of_a_runlevel_start_jobs(make_house):
+    house = make_house(fronts=True)
+    house.job("web", JOB)
+    house.job("db", JOB)
+    house.sh("ln -s /lib/init/upstart-job /etc/init.d/web; ln -s /lib/init/upstart-job /etc/init.d/db")
+    house.job("rc", "task\nscript\n  service web start\n  invoke-rc.d db start\nend script\n")
+    house.ctl("start", "rc")
+    assert house.is_up("web") and house.is_up("db")
+
+
 # ---- jobs without a script ----
 
 def test_a_link_makes_a_job_a_script(house):
