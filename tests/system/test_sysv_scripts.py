@@ -218,6 +218,23 @@ def test_commands_in_scripts_of_a_runlevel_start_jobs(make_house):
     assert house.is_up("web") and house.is_up("db")
 
 
+def test_what_does_not_stop_is_not_waited_for_without_end(make_house):
+    house = make_house()
+    house.job("web", "post-stop exec sleep 1000\nexec sleep 1000\n")
+    house.ctl("start", "web")
+    house.ctl("stop", "--no-wait", "web")
+    house.wait_status("web", "stop/post-stop")
+    house.sh("sed s/^TRIES=.*/TRIES=3/ /usr/lib/upstart/upstart-job >/run/upstart-job")
+    for action in "start", "stop", "restart":
+        status, out, err = house.sh(f"sh /run/upstart-job web {action}")
+        assert (status, out) == (1, "") and "web does not stop:\nweb stop/post-stop" in err
+    # init has given it up.
+    house.write("/run/initctl", "#!/bin/sh\nprintf 'web stop/running\\n\\tquarantined until: crash\\n'\n", "755")
+    house.sh("sed 's,^INITCTL=.*,INITCTL=/run/initctl,' /usr/lib/upstart/upstart-job >/run/upstart-job")
+    status, out, err = house.sh("timeout 60 sh /run/upstart-job web stop")
+    assert (status, out) == (1, "") and "web does not stop:\nweb stop/running\n\tquarantined" in err
+
+
 # ---- jobs without a script ----
 
 def test_a_link_makes_a_job_a_script(house):
