@@ -217,10 +217,10 @@ brood_group(const struct init *init, const struct brood *b, char **path)
 	return has && *path == NULL ? -ENOMEM : 0;
 }
 
-bool
+int
 brood_has_in_group(const struct init *init, const struct brood *b, pid_t pid)
 {
-	return b->leaf != NULL && cgroup_has(init->strays->path, b->leaf, pid);
+	return b->leaf != NULL ? cgroup_has(init->strays->path, b->leaf, pid) : 0;
 }
 
 int
@@ -365,10 +365,10 @@ static int
 is_same(const struct init *init, const struct brood *b, pid_t pid)
 {
 	struct trace_brief brief;
-	int r;
+	int r = brood_has_in_group(init, b, pid);
 
-	if (brood_has_in_group(init, b, pid))
-		return 1;
+	if (r != 0)
+		return r;
 	for (int i = 0; i < ANCESTORS_MAX && needs_table(b); i++) {
 		r = trace_look_briefly(pid, &brief);
 		if (r < 0)

@@ -54,8 +54,8 @@ const char *brood_display(const struct brood *b, char *buf, size_t size);
 int must_check brood_members(struct init *init, const struct brood *b, struct u64v *pids);
 /* The directory of its group, owned; NULL: it has none, or b is NULL. 0 or -ENOMEM. */
 int must_check brood_group(const struct init *init, const struct brood *b, char **path);
-/* Is that process in its group? */
-bool brood_has_in_group(const struct init *init, const struct brood *b, pid_t pid);
+/* Is that process in its group? 1, 0, or a negative errno that is a want (error_is_want()). */
+int must_check brood_has_in_group(const struct init *init, const struct brood *b, pid_t pid);
 /*
  * A process of the instance is not in a group: it is known by the session that it begins. 0, or a
  * negative errno that is a want (error_is_want()).

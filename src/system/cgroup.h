@@ -31,8 +31,8 @@ int must_check cgroup_remove(int base, const char *name);
 int must_check cgroup_is_populated(int base, const char *name);
 /* Append the pids of all in it and below. 0 or a negative errno. */
 int must_check cgroup_members(int base, const char *name, struct u64v *pids);
-/* Is that process in it, or below it? `path`: of the base. */
-bool cgroup_has(const char *path, const char *name, pid_t pid);
+/* Is that process in it, or below it? `path`: of the base. 1, 0, or a negative errno that is a want (error_is_want()). */
+int must_check cgroup_has(const char *path, const char *name, pid_t pid);
 /* SIGKILL to all in it and below, at one stroke. 0 or a negative errno (older kernels: -ENOENT). */
 int must_check cgroup_kill(int base, const char *name);
 

@@ -7,12 +7,17 @@ The shapes are those of test_tracking.py; one is known to differ, where the pare
 import os
 import pathlib
 import signal
+import sys
 
 import pytest
 
-from conftest import BUILD, INIT, WATCHES, is_alive, wait_for
+from conftest import BUILD, INIT, ROOT, WATCHES, is_alive, wait_for
 from test_tracking import DAEMONISER, SHAPES, STAYS, daemon_of, job, noted, start, wait_main
 
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+from faults import Faults
+
+LIBRARY = BUILD / "tests" / "helpers" / "libfaults.so"
 REFUSER = BUILD / "tests" / "system" / "programs" / "refuser"
 
 pytestmark = pytest.mark.skipif(not WATCHES or not REFUSER.exists(), reason="no seccomp on this platform")
@@ -162,3 +167,31 @@ def test_files_and_ports_are_not_waited_for(untraced):
     start(untraced, "j")
     assert "can't be followed: `expect pidfile` has no effect" in untraced.messages()
     untraced.ctl("stop", "j")
+
+
+@pytest.mark.parametrize("mode", ["grouped", "walked"])
+@pytest.mark.parametrize("kind", ["fd", "alloc"])
+def test_no_daemon_is_lost_when_init_is_short_of_something(make_session, kind, mode):
+    """Whatever init wants while the first process ends, it looks again."""
+    if not LIBRARY.exists():
+        pytest.skip("this build has no faults to plant")
+    session = refuse(make_session())
+    faults = Faults(session.path / "faults", LIBRARY)
+    session.start(*["--no-cgroups"] * (mode == "walked"), env=faults.env)
+    hits = 0
+    for place in range(1, 40, 2):
+        folder = job(session, f"j{place}", "daemon", "fsWfmw")
+        starting = session.background("start", f"j{place}")
+        session.wait_status(f"j{place}", ", process")
+        faults.watch("init")
+        faults.arm(kind, place, 2)
+        (folder / "go").touch()
+        main = daemon_of(folder)
+        _, err = starting.communicate(timeout=30)
+        hits += faults.disarm(kind)
+        if starting.returncode == 0:
+            wait_main(session, f"j{place}", main)
+        else:  # a servant went
+            assert "failed to start" not in err, (place, err, session.messages())
+        session.command("initctl", "stop", f"j{place}")
+    assert hits > 0

@@ -79,33 +79,36 @@ find_mount(char **root, char **point)
 	return found;
 }
 
-/* The group of a process, owned; NULL: it has none, or is gone. */
-static char *
-group_of(pid_t pid)
+/* *path: the group of a process, owned; NULL: it has none, or is gone. 0, or a negative errno that is a want. */
+static int
+group_of(pid_t pid, char **path)
 {
 	auto_free char *name = pid > 0 ? str_printf("/proc/%d/cgroup", (int) pid) : strdup("/proc/self/cgroup");
 	FILE *file = name != NULL ? fopen(name, "re") : NULL;
+	int r = name == NULL ? -ENOMEM : file == NULL && error_is_want(-errno) ? -errno : 0;
 	char line[LINE_SIZE], *group = NULL;
 
-	while (group == NULL && file != NULL && fgets(line, sizeof(line), file) != NULL)
+	while (group == NULL && r == 0 && file != NULL && fgets(line, sizeof(line), file) != NULL)
 		if (strncmp(line, "0::", 3) == 0) {
 			line[strcspn(line, "\n")] = '\0';
 			group = strdup(line + 3);
+			r = group == NULL ? -ENOMEM : 0;
 		}
 	if (file != NULL)
 		(void) fclose(file);
-	return group;
+	*path = group;
+	return r;
 }
 
 /* The directory of our own group; NULL: it can't be reached. */
 static char *
 own_directory(void)
 {
-	auto_free char *root = NULL, *point = NULL, *group = group_of(0);
+	auto_free char *root = NULL, *point = NULL, *group = NULL;
 	const char *below;
 	size_t n;
 
-	if (group == NULL || !find_mount(&root, &point))
+	if (group_of(0, &group) < 0 || group == NULL || !find_mount(&root, &point))
 		return NULL;
 	n = strcmp(root, "/") == 0 ? 0 : strlen(root);
 	if (strncmp(group, root, n) != 0 || (group[n] != '/' && group[n] != '\0'))
@@ -243,13 +246,17 @@ cgroup_members(int base, const char *name, struct u64v *pids)
 	return add_members(base, name, DEPTH_MAX, pids);
 }
 
-bool
+int
 cgroup_has(const char *path, const char *name, pid_t pid)
 {
-	auto_free char *group = group_of(pid);
+	auto_free char *group = NULL;
 	const char *slash = strrchr(path, '/');
-	auto_free char *part = slash != NULL ? str_printf("%s/%s", slash, name) : NULL;
-	const char *at = group != NULL && part != NULL ? strstr(group, part) : NULL;
+	auto_free char *part = str_printf("%s/%s", slash != NULL ? slash : "", name);
+	int r = part != NULL ? group_of(pid, &group) : -ENOMEM;
+	const char *at = r == 0 && group != NULL && slash != NULL ? strstr(group, part) : NULL;
+
+	if (r < 0)
+		return r;
 
 	return at != NULL && (at[strlen(part)] == '\0' || at[strlen(part)] == '/');
 }

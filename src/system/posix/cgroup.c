@@ -53,13 +53,13 @@ cgroup_members(int base, const char *name, struct u64v *pids)
 	return -ENOSYS;
 }
 
-bool
+int
 cgroup_has(const char *path, const char *name, pid_t pid)
 {
 	(void) path;
 	(void) name;
 	(void) pid;
-	return false;
+	return 0;
 }
 
 int
