@@ -75,6 +75,12 @@ function __upstart_sorts
     and contains -- (commandline -opc)[-1] -s --sort
 end
 
+# Is the present word the name of a file?
+function __upstart_names_file
+    test "$(__upstart_command)" = report
+    and contains -- (commandline -opc)[-1] -o --output
+end
+
 function __upstart_arguments
     set -l command (__upstart_command)
     or return
@@ -132,6 +138,7 @@ function __upstart_options
     $words[1] $command --help 2>/dev/null | string replace -rf '^  (?:-., |    )(--[^ =]+=?)\S*\s*(.*)$' '$1\t$2'
 end
 
+complete -c initctl -n __upstart_names_file -F
 for program in initctl start stop restart reload status
     complete -c $program -f
     complete -c $program -n __upstart_needs_command -a '(__upstart_commands)'

@@ -40,6 +40,7 @@
 	X(check_config)               \
 	X(graph)                      \
 	X(chart)                      \
+	X(report)                     \
 	X(usage)                      \
 	X(notify_disk_writeable)      \
 	X(notify_dbus_address)        \

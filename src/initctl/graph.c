@@ -6,11 +6,10 @@
 #include "common/str.h"
 #include "initctl/commands.h"
 #include "initctl/dot.h"
-#include "initctl/instances.h"
 #include "initctl/json.h"
 #include "initctl/relations.h"
+#include "initctl/standing.h"
 #include "initctl/suggest.h"
-#include "initctl/svg.h"
 
 /* What is drawn. */
 struct drawing {
@@ -20,28 +19,12 @@ struct drawing {
 	enum svg_standing *standing; /* owned */
 };
 
-/* How a job stands: up if an instance is. */
 static int
 read_standing(const struct initctl *ctl, const char *job, enum svg_standing *standing, struct upstart_error *err)
 {
 	struct instances instances auto_instances = INSTANCES_INIT;
-	char *path auto_free = NULL;
-	int r = upstart_get_job(ctl->upstart, job, &path, err);
 
-	*standing = SVG_DOWN;
-	if (r == 0)
-		r = instances_read(&instances, ctl->upstart, path, err);
-	if (r < 0 && (upstart_error_is(err, UPSTART_ERROR_GONE) || upstart_error_is(err, UPSTART_ERROR_UNKNOWN_JOB))) {
-		upstart_error_clear(err); /* it vanished meanwhile */
-		return 0;
-	}
-	for (size_t i = 0; i < instances.n; i++) {
-		if (strcmp(instances.p[i]->state, "running") == 0 && strcmp(instances.p[i]->goal, "stop") != 0)
-			*standing = SVG_UP;
-		else if (*standing == SVG_DOWN)
-			*standing = SVG_MOVING;
-	}
-	return r;
+	return standing_read(&instances, standing, ctl->upstart, job, err);
 }
 
 /* Everything, or the jobs named and their neighbours. 0 or -ENOENT after saying which is unknown. */

@@ -41,6 +41,8 @@ struct initctl {
 	bool queued;
 	bool svg;
 	bool blame;
+	bool html;
+	const char *out;
 	const char *delay;
 	const char *sort;
 	const char *count;

@@ -14,13 +14,21 @@ must(json_t *value)
 	return value;
 }
 
+char *
+json_lines(json_t *value)
+{
+	char *text auto_free = tool_must(json_dumps(must(value), JSON_INDENT(JSON_INDENT_WIDTH) | JSON_ENCODE_ANY));
+
+	json_decref(value);
+	return tool_must(str_printf("%s\n", text));
+}
+
 int
 json_show(const struct tool *tool, json_t *value)
 {
-	char *text auto_free = json_dumps(must(value), JSON_INDENT(JSON_INDENT_WIDTH) | JSON_ENCODE_ANY);
+	char *text auto_free = json_lines(value);
 
-	json_decref(value);
-	tool_print(tool, "%s\n", tool_must(text));
+	tool_print(tool, "%s", text);
 	return EXIT_SUCCESS;
 }
 

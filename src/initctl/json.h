@@ -13,6 +13,8 @@
 
 /* Print the value, which goes; nothing when quiet. EXIT_SUCCESS. */
 int json_show(const struct tool *tool, json_t *value);
+/* What that prints, the caller's; the value goes. */
+char *json_lines(json_t *value);
 
 /* `object` gets a member; `value` goes to it. */
 void json_put(json_t *object, const char *name, json_t *value);

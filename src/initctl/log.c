@@ -75,23 +75,9 @@ print_file(struct view *v, const struct log_file *file, off_t offset, struct log
 static int
 find_lines(struct view *v, const struct log_files *files, size_t *first, off_t *offset)
 {
-	uint64_t wanted = v->lines;
+	int r = log_files_tail(files, v->lines, first, offset, &v->out.skip);
 
-	*first = 0;
-	*offset = 0;
-	for (size_t i = 0; i < files->n; i++) {
-		const struct log_file *f = &files->file[i];
-		uint64_t found = 0;
-		int r = f->fd >= 0 ? log_file_tail(f, wanted, &found, offset, &v->out.skip) : f->error;
-
-		if (r < 0)
-			return cannot_read(v, f->path, r);
-		*first = i;
-		wanted -= found;
-		if (wanted == 0)
-			break;
-	}
-	return EXIT_SUCCESS;
+	return r < 0 ? cannot_read(v, files->file[*first].path, r) : EXIT_SUCCESS;
 }
 
 /* Which files were written since then: each of those is looked through. */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "common/log_file.h"
+#include "common/str.h"
 
 enum log_coding { LOG_PLAIN, LOG_ZSTD, LOG_GZIP };
 
@@ -68,3 +69,13 @@ bool log_reader_rewind(struct log_reader *reader);
  * place; of others *skip the number of lines before it.
  */
 int must_check log_file_tail(const struct log_file *file, uint64_t n, uint64_t *found, off_t *offset, uint64_t *skip);
+/*
+ * The same of all files: *first is the one in which the last `n` lines begin. After an error it is the one that can't be
+ * read.
+ */
+int must_check log_files_tail(const struct log_files *files, uint64_t n, size_t *first, off_t *offset, uint64_t *skip);
+/*
+ * The last `n` lines of the log `path`, but at most about `max` bytes of their end. *text is the caller's, any bytes may
+ * be in it. -ENOENT: there is no log.
+ */
+int must_check log_tail(const char *path, uint64_t n, size_t max, struct strbuf *text);

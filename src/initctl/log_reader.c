@@ -273,3 +273,91 @@ log_file_tail(const struct log_file *file, uint64_t n, uint64_t *found, off_t *o
 	*skip = 0;
 	return file->coding == LOG_PLAIN ? plain_tail(file, n, found, offset) : coded_tail(file, n, found, skip);
 }
+
+int
+log_files_tail(const struct log_files *files, uint64_t n, size_t *first, off_t *offset, uint64_t *skip)
+{
+	*first = 0;
+	*offset = 0;
+	*skip = 0;
+	for (size_t i = 0; i < files->n; i++) {
+		const struct log_file *f = &files->file[i];
+		uint64_t found = 0;
+		int r = f->fd >= 0 ? log_file_tail(f, n, &found, offset, skip) : f->error;
+
+		*first = i;
+		if (r < 0)
+			return r;
+		n -= found;
+		if (n == 0)
+			break;
+	}
+	return 0;
+}
+
+/* Let go of all but the last `max` bytes. */
+static void
+cut_front(struct strbuf *text, size_t max)
+{
+	if (text->len <= max)
+		return;
+	memmove(text->p, text->p + text->len - max, max);
+	text->len = max;
+	text->p[max] = '\0';
+}
+
+/* Let go of the first lines. */
+static uint64_t
+skip_lines(struct span *s, uint64_t skip)
+{
+	while (skip > 0 && s->n > 0) {
+		const char *end = memchr(s->p, '\n', s->n);
+		size_t n = end ? (size_t) (end - s->p) + 1 : s->n;
+
+		s->p += n;
+		s->n -= n;
+		skip -= end ? 1 : 0;
+	}
+	return skip;
+}
+
+/* Append one file, from there on. */
+static int
+read_file(const struct log_file *file, off_t offset, uint64_t skip, size_t max, struct strbuf *text)
+{
+	auto_free char *buf = malloc(BLOCK);
+	struct log_reader *reader = NULL;
+	int r = buf ? log_reader_new(&reader, file, offset) : -ENOMEM;
+	ssize_t got = r;
+
+	while (r == 0 && (got = log_reader_read(reader, buf, BLOCK)) > 0) {
+		struct span s = { buf, (size_t) got };
+
+		skip = skip_lines(&s, skip);
+		strbuf_addn(text, s.p, s.n);
+		if (text->failed)
+			break;
+		cut_front(text, max);
+	}
+	(void) log_reader_free(reader);
+	return text->failed ? -ENOMEM : (int) got;
+}
+
+int
+log_tail(const char *path, uint64_t n, size_t max, struct strbuf *text)
+{
+	struct log_files files auto_log_files = LOG_FILES_INIT;
+	size_t first = 0;
+	off_t offset = 0;
+	uint64_t skip = 0;
+	int r = log_files_open(&files, path);
+
+	if (r == 0)
+		r = log_files_tail(&files, n, &first, &offset, &skip);
+	for (size_t i = first + 1; r == 0 && i-- > 0;) {
+		r = files.file[i].fd >= 0 ? read_file(&files.file[i], offset, skip, max, text) : files.file[i].error;
+		offset = 0;
+		skip = 0;
+	}
+	return r;
+}

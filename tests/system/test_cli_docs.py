@@ -140,6 +140,7 @@ ZSH = """compadd() {
              (*) print -l -- $@ ;;
              esac
          }
+         _files() { print -l -- $words[CURRENT]*(N) }
          words=("$@"); CURRENT=$#words
          . %s/completions/zsh/_initctl | grep -- "^$words[CURRENT]" """ % ROOT
 FISH = """source %s/completions/fish/initctl.fish; complete -C (string join ' ' -- $argv) | string replace -r '\\t.*' '' """ % ROOT
@@ -204,6 +205,8 @@ def test_completion_offers_jobs_and_events(complete, init, path):
     # Where words end is for each shell to say.
     assert complete("initctl", "top", *(["--sort", "=", "m"] if complete.shell == "bash" else ["--sort=m"])) == \
         ["memory" if complete.shell == "bash" else "--sort=memory"]
+    folder = pathlib.Path(path.split(":")[0])
+    assert complete("initctl", "report", "-o", f"{folder}/initc") == [f"{folder}/initctl"]
     assert complete("initctl", "version", "") == []
     initctl("stop", "web")
     initctl("stop", "tty", "DEV=1")

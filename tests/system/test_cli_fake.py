@@ -377,7 +377,8 @@ NEEDS = {
     "notify-cgroup-manager-address": "address", "set-state": "state name", "clear-state": "state name",
 }
 NEED_NOTHING = ["list", "monitor", "list-states", "list-timers", "list-env", "reset-env", "reload-configuration", "version", "log-priority",
-                "show-config", "check-config", "notify-disk-writeable", "list-sessions", "tree", "top", "graph", "chart", "help"]
+                "show-config", "check-config", "notify-disk-writeable", "list-sessions", "tree", "top", "graph", "chart",
+                "report", "help"]
 
 
 def test_wrong_arguments_of_every_command(init, run):
