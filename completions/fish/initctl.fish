@@ -118,6 +118,8 @@ function __upstart_arguments
             __upstart_ask list-env | string replace -r '=.*' ''
         case set-env
             __upstart_ask list-env | string replace -r '=.*' '='
+        case last-shutdown
+            __fish_complete_path (commandline -ct)
         case log-priority
             printf '%s\n' debug info message warn error fatal
         case notify-dbus-address

@@ -95,6 +95,7 @@ core_free(struct core *core)
 	map_deinit(&core->topics);
 	core->runlevel = strv_free(core->runlevel);
 	core->killed = strv_free(core->killed);
+	core->slow = strv_free(core->slow);
 	core->exit_with = strv_free(core->exit_with);
 	free(core->down_level);
 	free(core->down_halt);

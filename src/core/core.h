@@ -113,6 +113,17 @@ int core_check(const struct core *core, char *why, size_t size);
 /* Is the machine or container on its way down? */
 bool shutdown_has_begun(const struct core *core);
 
+/* How the way down goes; all borrowed. */
+struct shutdown_view {
+	bool finished;	   /* all jobs are down: the shell ends the rest */
+	int status;	   /* as effect_finished has it, as all here */
+	const char *level, *halt;
+	char *const *killed, *const *slow;
+	usec_t since;
+};
+/* False, and nothing in it: there is none. */
+bool shutdown_look_at(const struct core *core, struct shutdown_view *view);
+
 /* A class by name, or NULL. */
 const struct job_class *core_class(const struct core *core, const char *name);
 /* What becomes of the class when its last instance has gone: it stays, another definition waits, it goes. */

@@ -22,6 +22,7 @@ static const struct wire_field close_fd_fields[] = { F(U64, close_fd, fd) };
 static const struct wire_field ended_fields[] = { F(U64, ended, process), F(I32, ended, pid) };
 static const struct wire_field finished_fields[] = {
 	F(I32, finished, status), F(STR, finished, level), F(STR, finished, halt), F(STRV, finished, killed),
+	F(STRV, finished, slow),
 };
 static const struct wire_field main_fields[] = { F(U64, main, process), F(I32, main, pid) };
 static const struct wire_field release_fields[] = { F(U64, release, process), F(U64V, release, pids) };

@@ -75,6 +75,7 @@ struct effect_finished {
 	char *level;   /* "0" or "6": of the machine; NULL: of a session */
 	char *halt;    /* INIT_HALT of the event; NULL: it had none */
 	char **killed; /* what had to be killed on the way down */
+	char **slow;   /* what was waited for, "db main: 12 s" */
 };
 
 struct effect_main {

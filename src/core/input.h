@@ -165,7 +165,7 @@ struct input_shutdown {
 	uint32_t what;	/* enum shutdown_action */
 	char *job;	/* the end of that job is the end of all, with its status; NULL: of none */
 	uint64_t limit; /* microseconds until all that is left is killed */
-	bool assist;	/* jobs end the machine, not we: we tell what is waited for, and kill what never ends */
+	bool assist;	/* a machine: jobs may end it before we do; what the runlevel starts is let work */
 };
 
 struct input_log_level {

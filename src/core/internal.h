@@ -426,7 +426,7 @@ struct core {
 	usec_t down_since;
 	uint64_t down_event, down_timer, down_tick; /* 0: none */
 	char *down_level, *down_halt;		    /* owned: of the event */
-	char **killed;				    /* owned: see effect_finished */
+	char **killed, **slow;			    /* owned: see effect_finished */
 	char **exit_with;			    /* owned: the job whose end is the end; NULL: none */
 	int32_t exit_status;
 	bool exit_due; /* it has ended: never between inputs */

@@ -35,6 +35,7 @@ static const struct wire_field core_fields[] = {
 	F(U64, core, down_event),    F(U64, core, down_timer),    F(U64, core, down_tick),
 	F(STR, core, down_level),    F(STR, core, down_halt),     F(STRV, core, killed),
 	F(STRV, core, exit_with),    F(I32, core, exit_status), F(BOOL, core, down_assist),
+	F(STRV, core, slow),
 	F(U64, core, bound_timer),
 	F(U64, core, last_run),      F(U64, core, runs_dropped),  F(U64, core, began),
 	F(U64, core, startup),

@@ -26,6 +26,22 @@ shutdown_has_begun(const struct core *core)
 	return core->down != DOWN_NOT;
 }
 
+bool
+shutdown_look_at(const struct core *core, struct shutdown_view *view)
+{
+	*view = (struct shutdown_view) { 0 };
+	if (core->down == DOWN_NOT)
+		return false;
+	view->finished = core->finished;
+	view->status = core->exit_status;
+	view->level = core->down_level;
+	view->halt = core->down_halt;
+	view->killed = core->killed;
+	view->slow = core->slow;
+	view->since = core->down_since;
+	return true;
+}
+
 /* -- who is waited for --------------------------------------------------------------- */
 
 /* The process whose end an instance needs to be down, or PROCESS_KIND_COUNT. For main may stand what it left. */
@@ -82,6 +98,31 @@ kill_job(struct core *core, struct job *job, const char *why)
 	strays_hurry(core, job);
 }
 
+/* How long it takes, for who asks after the next boot: a second more each time, whatever state it is in by then. */
+static void
+note_slow(struct core *core, const char *name, enum process_kind kind, unsigned seconds)
+{
+	auto_free char *head = str_printf("%s %s: ", name, process_kind_name(kind));
+	char **at = core->slow;
+	char *text;
+
+	while (head != NULL && at != NULL && *at != NULL && strncmp(*at, head, strlen(head)) != 0)
+		at++;
+	if (head != NULL && at != NULL && *at != NULL)
+		seconds = (unsigned) strtoul(*at + strlen(head), NULL, 10) + 1;
+	else if (seconds == 0)
+		return;
+	text = head != NULL ? str_printf("%s%u s", head, seconds) : NULL;
+	if (text == NULL) {
+		core->oom = true;
+	} else if (at == NULL || *at == NULL) {
+		core_oom(core, strv_take(&core->slow, text));
+	} else {
+		free(*at);
+		*at = text;
+	}
+}
+
 static void
 tell_job(struct core *core, const struct job *job, enum process_kind kind)
 {
@@ -89,6 +130,7 @@ tell_job(struct core *core, const struct job *job, enum process_kind kind)
 	char display[JOB_DISPLAY_MAX];
 	const char *name = job_display(job, display, sizeof(display));
 
+	note_slow(core, name, kind, seconds);
 	if (seconds == 0 || (seconds > TOLD_EACH && seconds % TOLD_EACH != 0))
 		return;
 	if (job->state == JOB_KILLED && kind == PROCESS_MAIN)
@@ -150,17 +192,36 @@ stop_all(struct core *core)
 }
 
 static void
-kill_all(struct core *core, bool awaited_only, const char *why)
+kill_all(struct core *core, const char *why)
 {
 	struct u64v ids = list_jobs(core, false);
 
 	for (size_t i = 0; i < ids.n; i++) {
 		struct job *job = job_get(core, ids.p[i]);
 
-		if (job != NULL && (!awaited_only || awaited(core, job) < PROCESS_KIND_COUNT))
+		if (job != NULL)
 			kill_job(core, job, why);
 	}
 	u64v_deinit(&ids);
+}
+
+/* False: nothing was waited for. */
+static bool
+kill_awaited(struct core *core, const char *why)
+{
+	struct u64v ids = list_jobs(core, false);
+	bool any = false;
+
+	for (size_t i = 0; i < ids.n; i++) {
+		struct job *job = job_get(core, ids.p[i]);
+
+		if (job == NULL || awaited(core, job) == PROCESS_KIND_COUNT)
+			continue;
+		kill_job(core, job, why);
+		any = true;
+	}
+	u64v_deinit(&ids);
+	return any;
 }
 
 /* -- the phases ------------------------------------------------------------------------ */
@@ -183,6 +244,7 @@ shutdown_runlevel(struct core *core, const struct event *event)
 		core_timer_cancel(core, &core->down_timer);
 		core_timer_cancel(core, &core->down_tick);
 		core->killed = strv_free(core->killed);
+		core->slow = strv_free(core->slow);
 		return;
 	}
 	core->down_event = event->id;
@@ -194,7 +256,7 @@ shutdown_runlevel(struct core *core, const struct event *event)
 		return;
 	core->down = DOWN_EVENT;
 	core->down_since = core->now;
-	set_limit(core, core->down_assist ? core->down_limit : core->down_limit / 2);
+	set_limit(core, core->down_limit / 2);
 	core->down_tick = core_timer(core, core->now + TICK);
 }
 
@@ -206,6 +268,27 @@ enter_rest(struct core *core)
 	set_limit(core, core->down_limit);
 	(void) stop_all(core);
 	quarantine_reset_all(core);
+}
+
+/*
+ * A machine may be ended by a job that the runlevel started and that is no task: the event is over as soon as it runs.
+ * Those are the youngest, so the search is short.
+ */
+static bool
+is_at_work(struct core *core)
+{
+	const struct job *job = core->down_assist && core->live != NULL ? core->live->live_prev : NULL;
+
+	for (; job != NULL; job = job != core->live ? job->live_prev : NULL) {
+		const char *events = env_get(job->env, "UPSTART_EVENTS");
+		const char *level = env_get(job->env, "RUNLEVEL");
+
+		core_visit(core);
+		if (job->goal == GOAL_START && events != NULL && level != NULL && core->down_level != NULL &&
+		    strstr(events, "runlevel") != NULL && strcmp(level, core->down_level) == 0)
+			return true;
+	}
+	return false;
 }
 
 void
@@ -223,6 +306,7 @@ shutdown_over(struct core *core)
 	e->finished.level = core_copy(core, core->down_level);
 	e->finished.halt = core_copy(core, core->down_halt);
 	core_oom(core, strv_dup(&e->finished.killed, core->killed));
+	core_oom(core, strv_dup(&e->finished.slow, core->slow));
 }
 
 static int
@@ -237,12 +321,13 @@ begin(struct core *core)
 	return event_emit(core, "runlevel", env) != NULL ? 0 : -ENOMEM;
 }
 
-/* Nobody wants to wait any longer for what is waited for. */
+/* Nobody wants to wait any longer for what is waited for. If that is what ends a machine, the rest follows. */
 static void
 skip(struct core *core)
 {
 	core_log(core, LOG_LEVEL_MESSAGE, "What is waited for is killed, as was asked for");
-	kill_all(core, true, "its end was not waited for, as was asked");
+	if (!kill_awaited(core, "its end was not waited for, as was asked") && core->down == DOWN_EVENT)
+		enter_rest(core);
 }
 
 int
@@ -283,18 +368,14 @@ shutdown_timer(struct core *core, uint64_t timer)
 	if (timer != core->down_timer)
 		return false;
 	core->down_timer = 0;
-	if (core->down_assist) {
-		core_log(core, LOG_LEVEL_WARN, "runlevel %s takes too long: what does not stop is killed",
-			 core->down_level != NULL ? core->down_level : "0");
-		kill_all(core, true, "its end took too long");
-	} else if (core->down == DOWN_EVENT) {
+	if (core->down == DOWN_EVENT) {
 		core_log(core, LOG_LEVEL_WARN, "runlevel %s takes too long: all is stopped now",
 			 core->down_level != NULL ? core->down_level : "0");
 		enter_rest(core);
 	} else if (core->down == DOWN_REST) {
 		(void) snprintf(why, sizeof(why), "still there at the end of all time, %u s",
 				(unsigned) (core->down_limit / USEC_PER_SEC));
-		kill_all(core, false, why);
+		kill_all(core, why);
 		shutdown_over(core);
 	}
 	return true;
@@ -310,9 +391,9 @@ shutdown_look(struct core *core)
 			event_drain(core);
 		}
 	}
-	if (core->down == DOWN_NOT || core->down_assist || core->finished)
+	if (core->down == DOWN_NOT || core->finished)
 		return;
-	if (core->down == DOWN_EVENT && map_get_id(&core->events_by_id, core->down_event) == NULL)
+	if (core->down == DOWN_EVENT && map_get_id(&core->events_by_id, core->down_event) == NULL && !is_at_work(core))
 		enter_rest(core);
 	if (core->down != DOWN_REST)
 		return;

@@ -23,11 +23,13 @@
  *   strays.c      what comes from a job and is none of its own; brood.c: who that is
  *   sources.c     configuration directories; told.c: which file counts; definitions.c: what they defined; faults.c: what is wrong in them
  *   scopes.c      chroot sessions
+ *   second.c      the private socket below /run
  *   journal.c     records; state.c: what they say, snapshots, loading
  *   reexec.c      the next image; crash.c: the next image after a crash
  *   condemn.c     what init can't do, and does without; report.c: a file that says so
  *   session.c     a user's session: its file, its end
- *   container.c   process 1 of a container; shutdown.c: its end, and a machine's
+ *   container.c   process 1 of a container; shutdown.c: its end, and a machine's; down.c: the last steps of a machine
+ *   last.c        the record of a shutdown, for after the next boot; omit.c: whom nobody shall kill on the way down
  *
  * Nothing here blocks, and nothing ends the process but the end of a session.
  */
@@ -53,6 +55,7 @@ enum phase {
 	PHASE_RUNNING,
 	PHASE_REEXEC,  /* links are drained, then the next image is executed */
 	PHASE_LEAVING, /* the session is over: servants finish */
+	PHASE_DOWN,    /* a machine: file systems are unmounted */
 	PHASE_GONE,    /* out of the loop */
 };
 
@@ -156,6 +159,14 @@ struct init {
 	int listen_fd; /* -1: none */
 	int second_fd; /* the machine's second socket; -1: none */
 	int ring_fd;   /* the logger's memory; -1: none */
+	struct {
+		int fd; /* news of mounts; -1: none */
+		struct loop_fd *source;
+		struct second_place {
+			dev_t dev;
+			ino_t ino;
+		} place; /* of the socket's name, when it was looked at last */
+	} second;
 
 	struct core *core;
 	struct brain brain;
@@ -177,6 +188,16 @@ struct init {
 		size_t n;
 	} unsaid; /* answers for which there was no memory (owed.h) */
 	struct shutdown *shutdown;	/* owned: while strays end; else NULL */
+	struct down *down;		/* owned: the last steps of a machine; else NULL */
+	struct {
+		pid_t pid;		/* who writes; 0: nobody */
+		char *text;		/* owned: what was written last */
+		char **killed;		/* owned: processes of no job that had to be */
+		usec_t began;		/* wall clock, microseconds since 1970; 0: not yet */
+		uint64_t generation;	/* of the logger that knows */
+		uint64_t spared;	/* sum of those of the servants in sendsigs.omit.d */
+		bool continued;		/* this image began on the way down */
+	} last;
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t drain_until;
 };

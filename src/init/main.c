@@ -12,6 +12,7 @@
 #include "init/servants.h"
 #include "init/session.h"
 #include "init/setup.h"
+#include "init/shutdown.h"
 #include "init/spawn.h"
 #include "init/state.h"
 #include "init/strays.h"
@@ -34,6 +35,7 @@ turn(struct init *init)
 	clients_turn(init, false);
 	servants_turn(init);
 	state_turn(init);
+	shutdown_turn(init);
 	if (brain_mend(init) < 0)
 		reexec_begin(init);
 	reexec_turn(init);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "init/brain.h"
+#include "init/down.h"
+#include "init/last.h"
 #include "init/report.h"
 #include "init/servants.h"
 #include "init/spawn.h"
@@ -46,7 +48,8 @@ ended(struct init *init, const struct child_event *c)
 	struct input in = { .type = INPUT_EXITED };
 	int r;
 
-	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status))
+	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status) ||
+	    last_exited(init, c->pid) || down_exited(init, c->pid))
 		return 0;
 	/* That it ran its program is known before that it ended. */
 	r = spawn_before_exit(init, c->pid);

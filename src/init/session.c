@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 
 #include "common/env.h"
+#include "init/down.h"
 #include "init/places.h"
 #include "init/servants.h"
 #include "system/clock.h"
 #include "system/listen.h"
 
 #define FAREWELL (2 * USEC_PER_SEC) /* for the servants' last words */
+#define FAREWELL_SYSTEM (10 * USEC_PER_SEC)
 
 /*
  * Never through what somebody else has put there, and whole at once: what lies there may be of another session with
@@ -68,12 +70,20 @@ session_announce(struct init *init)
 		log_error("unable to %s session file: %s", r == -EIO ? "write" : "create", init->session_file);
 }
 
+/* All servants have: a machine is unmounted and ended, another init leaves. */
+static void
+gone(struct init *init)
+{
+	if (init_is_system(init) && !init->container)
+		down_begin(init);
+	else
+		init->phase = PHASE_GONE;
+}
+
 static void
 farewell_cb(void *data)
 {
-	struct init *init = data;
-
-	init->phase = PHASE_GONE;
+	gone(data);
 }
 
 void
@@ -92,9 +102,9 @@ session_leave(struct init *init, int status)
 	init->phase_timer = loop_timer_free(init->phase_timer);
 	init->phase_timer = loop_timer_new(init->loop, farewell_cb, init);
 	if (init->phase_timer == NULL)
-		init->phase = PHASE_GONE;
+		gone(init);
 	else
-		loop_timer_set(init->phase_timer, clock_now() + FAREWELL);
+		loop_timer_set(init->phase_timer, clock_now() + (init_is_system(init) ? FAREWELL_SYSTEM : FAREWELL));
 }
 
 void
@@ -108,5 +118,5 @@ session_turn(struct init *init)
 		servants_shutdown(init);
 	}
 	if (servants_all_gone(init))
-		init->phase = PHASE_GONE;
+		gone(init);
 }

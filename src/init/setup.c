@@ -17,12 +17,15 @@
 #include "init/container.h"
 #include "init/control.h"
 #include "init/crash.h"
+#include "init/down.h"
 #include "init/events.h"
 #include "init/fdtable.h"
+#include "init/last.h"
 #include "init/logs.h"
 #include "init/own.h"
 #include "init/places.h"
 #include "init/reaper.h"
+#include "init/second.h"
 #include "init/servants.h"
 #include "init/session.h"
 #include "init/shutdown.h"
@@ -431,21 +434,6 @@ open_listen(struct init *init)
 		init->listen_fd = fd;
 }
 
-/* The one in the file system. Without it most clients miss nothing. */
-static void
-open_second(struct init *init)
-{
-	const char *address = listen_second_address();
-
-	if (!init_is_system(init) || address == NULL || init->second_fd >= 0)
-		return;
-	init->second_fd = listen_open(address);
-	if (init->second_fd < 0) {
-		log_info("Unable to listen at %s: %s", address, strerror(-init->second_fd));
-		init->second_fd = -1;
-	}
-}
-
 static bool
 nothing_cb(int fd, void *data)
 {
@@ -494,7 +482,7 @@ open_books(struct init *init)
 	int r;
 
 	open_listen(init);
-	open_second(init);
+	second_open(init);
 	if (init->ring_fd < 0)
 		init->ring_fd = memfile_new("upstart-log");
 	/* Before anything happens: what does can then be applied again. */
@@ -574,6 +562,7 @@ setup_work(struct init *init)
 	bool no_reaper = become_reaper(init);
 
 	leave_console(init);
+	second_watch(init);
 	crash_report(init);
 	timers_start(init);
 	strays_start(init);
@@ -584,6 +573,7 @@ setup_work(struct init *init)
 	shutdown_rules(init);
 	sources_load(init);
 	brain_deliver(init);
+	shutdown_continue(init);
 	if (continued)
 		log_info("Stateful re-exec completed");
 	if (no_reaper)
@@ -599,7 +589,10 @@ setup_work(struct init *init)
 void
 setup_deinit(struct init *init)
 {
+	second_deinit(init);
+	down_deinit(init);
 	shutdown_deinit(init);
+	last_deinit(init);
 	sources_deinit(init);
 	clients_deinit(init);
 	servants_deinit(init);

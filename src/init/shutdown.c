@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * After the jobs: strays get a signal and a moment, then the servants leave (session.c), then init does. In a container
- * the kernel ends what is left when process 1 has gone.
+ * the kernel ends what is left when process 1 has gone; a machine is ended by down.c.
  */
 #include "init/shutdown.h"
 
@@ -10,7 +10,12 @@
 #include <signal.h>
 #include <string.h>
 
+#include "init/down.h"
+#include "init/last.h"
+#include "init/omit.h"
 #include "init/own.h"
+#include "init/reexec.h"
+#include "init/servants.h"
 #include "init/session.h"
 #include "system/clock.h"
 #include "system/process.h"
@@ -18,12 +23,21 @@
 #define LIMIT_DEFAULT (300 * USEC_PER_SEC)
 #define STRAY_LOOK (50 * USEC_PER_MSEC)
 #define STRAY_WAIT (5 * USEC_PER_SEC)
+#define STRAY_KILL (2 * USEC_PER_SEC) /* until the kernel has ended those that were killed */
 
 struct shutdown {
 	struct loop_timer *timer; /* owned: the next look at strays */
-	usec_t until;
+	usec_t since, until;
+	unsigned told; /* seconds */
+	bool killing;
 	int status;
 };
+
+static bool
+is_machine(const struct init *init)
+{
+	return init_is_system(init) && !init->container;
+}
 
 /* -- what the core is told ------------------------------------------------------------- */
 
@@ -76,7 +90,14 @@ shutdown_skip(struct init *init)
 {
 	if (!shutdown_has_begun(init->core))
 		return false;
-	own_shutdown(init, SHUTDOWN_SKIP);
+	if (init->down != NULL) {
+		down_hurry(init);
+	} else if (init->shutdown != NULL && init->shutdown->timer != NULL) {
+		init->shutdown->until = 0;
+		loop_timer_set(init->shutdown->timer, clock_now());
+	} else {
+		own_shutdown(init, SHUTDOWN_SKIP);
+	}
 	return true;
 }
 
@@ -88,30 +109,43 @@ is_servant(const struct init *init, pid_t pid)
 	for (int i = 0; i < SERVANT_COUNT; i++)
 		if (init->servants[i].pid == pid)
 			return true;
-	return false;
+	return pid == init->last.pid;
 }
 
-/* Send all processes but ours a signal (0: none). How many there are, or -1: can't be told. */
+/*
+ * Send all processes a signal (0: none), but ours, the kernel's, and whom nobody shall kill. How many there are, or -1:
+ * can't be told. `noted`: who they are is written down.
+ */
 static int
-signal_strays(const struct init *init, int number)
+signal_strays(struct init *init, int number, bool noted)
 {
 	DIR *dir = opendir("/proc");
 	const struct dirent *entry;
+	struct u64v spared = { 0 };
 	int found = 0;
 
 	if (dir == NULL)
 		return -1;
+	if (is_machine(init))
+		omit_read(&spared);
 	while ((entry = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t) strtol(entry->d_name, NULL, 10);
 
-		/* Kernel threads, seen in no container, have no group of their own to be in. */
-		if (pid <= 1 || is_servant(init, pid) || getpgid(pid) == 0 || kill(pid, number) < 0)
+		/* Kernel threads have no group of their own to be in. */
+		if (pid <= 1 || is_servant(init, pid) || getpgid(pid) == 0 || u64v_has(&spared, (uint64_t) pid))
 			continue;
+		if (kill(pid, 0) < 0)
+			continue;
+		if (noted)
+			last_note_stray(init, pid);
+		if (number != 0)
+			(void) kill(pid, number);
 		if (number != 0)
 			(void) kill(pid, SIGCONT);
 		found++;
 	}
 	(void) closedir(dir);
+	u64v_deinit(&spared);
 	return found;
 }
 
@@ -125,15 +159,32 @@ leave(struct init *init)
 }
 
 static void
+tell_strays(struct shutdown *s, int left, usec_t now)
+{
+	unsigned seconds = (unsigned) ((now - s->since) / USEC_PER_SEC);
+
+	if (seconds > s->told && !s->killing)
+		log_message("waiting for %d processes of no job: %u of %u s", left, seconds, (unsigned) (STRAY_WAIT / USEC_PER_SEC));
+	s->told = seconds;
+}
+
+static void
 look_cb(void *data)
 {
 	struct init *init = data;
+	struct shutdown *s = init->shutdown;
 	usec_t now = clock_now();
-	int left = signal_strays(init, 0);
+	int left = signal_strays(init, 0, false);
 
 	init->children_due = true; /* dead ones are seen until they are reaped */
-	if (left > 0 && now < init->shutdown->until) {
-		loop_timer_set(init->shutdown->timer, now + STRAY_LOOK);
+	if (left > 0 && now >= s->until && is_machine(init) && !s->killing) {
+		s->killing = true;
+		s->until = now + STRAY_KILL;
+		(void) signal_strays(init, SIGKILL, true);
+	}
+	if (left > 0 && now < s->until) {
+		tell_strays(s, left, now);
+		loop_timer_set(s->timer, now + STRAY_LOOK);
 		return;
 	}
 	if (left > 0)
@@ -141,25 +192,90 @@ look_cb(void *data)
 	leave(init);
 }
 
-void
-shutdown_finish(struct init *init, const struct effect_finished *how)
+/* -- the end ------------------------------------------------------------------------------- */
+
+static void
+finish(struct init *init, int status)
 {
 	if (init->shutdown != NULL || init->phase >= PHASE_LEAVING)
 		return;
-	for (size_t i = 0; how->killed != NULL && how->killed[i] != NULL; i++)
-		log_warn("Killed on the way down: %s", how->killed[i]);
 	init->shutdown = calloc(1, sizeof(*init->shutdown));
 	if (init->shutdown == NULL) {
-		session_leave(init, how->status);
+		session_leave(init, status);
 		return;
 	}
-	init->shutdown->status = how->status;
-	init->shutdown->until = clock_now() + STRAY_WAIT;
+	init->shutdown->status = status;
+	init->shutdown->since = clock_now();
+	init->shutdown->until = init->shutdown->since + STRAY_WAIT;
 	init->shutdown->timer = loop_timer_new(init->loop, look_cb, init);
-	if (signal_strays(init, SIGTERM) <= 0 || init->shutdown->timer == NULL)
+	if (signal_strays(init, SIGTERM, false) <= 0 || init->shutdown->timer == NULL)
 		leave(init);
 	else
 		loop_timer_set(init->shutdown->timer, clock_now() + STRAY_LOOK);
+}
+
+void
+shutdown_finish(struct init *init, const struct effect_finished *how)
+{
+	for (size_t i = 0; how->killed != NULL && how->killed[i] != NULL; i++)
+		log_warn("Killed on the way down: %s", how->killed[i]);
+	/*
+	 * What was removed but is in use keeps the root from becoming read-only. The next image goes on from here; it is not
+	 * replaced itself, whatever became of its file.
+	 */
+	if (is_machine(init) && !init->last.continued && init->phase == PHASE_RUNNING && process_is_replaced()) {
+		log_info("Re-executing %s, which was replaced", init->argv[0]);
+		reexec_begin(init);
+		return;
+	}
+	finish(init, how->status);
+}
+
+void
+shutdown_continue(struct init *init)
+{
+	struct shutdown_view view;
+
+	if (!init_is_system(init) || !shutdown_look_at(init->core, &view) || !view.finished)
+		return;
+	init->last.continued = true;
+	finish(init, view.status);
+}
+
+/* Scripts that kill all others shall not kill ours, whichever of them are there. */
+static void
+spare_servants(struct init *init)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid > 0)
+			sum += init->servants[i].generation << i;
+	if (sum == init->last.spared)
+		return;
+	init->last.spared = sum;
+	omit_write(init);
+}
+
+void
+shutdown_turn(struct init *init)
+{
+	const struct msg_shutdown close = { .why = SHUTDOWN_CLOSE };
+	struct servant *logger = &init->servants[SERVANT_LOGGER];
+	bool down;
+
+	if (!is_machine(init))
+		return;
+	spare_servants(init);
+	down = shutdown_has_begun(init->core);
+	sink_use_console(init->sink, down);
+	if (!down)
+		return;
+	/* Whoever unmounts must find no file of ours open. */
+	if (init->last.generation != logger->generation && servants_present(init, SERVANT_LOGGER) &&
+	    servants_send(init, SERVANT_LOGGER, MSG_SHUTDOWN, 0, &close, NULL, 0) == 0)
+		init->last.generation = logger->generation;
+	last_turn(init);
 }
 
 void

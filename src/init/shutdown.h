@@ -19,4 +19,8 @@ bool shutdown_skip(struct init *init);
 
 /* All jobs are down. Processes that are nobody's are asked to end, then init leaves. */
 void shutdown_finish(struct init *init, const struct effect_finished *how);
+/* At the start of an image: if it has got as far as that, go on. */
+void shutdown_continue(struct init *init);
+/* Each turn: on the way down of a machine the console is told, log files are closed, and what happens is recorded. */
+void shutdown_turn(struct init *init);
 void shutdown_deinit(struct init *init);

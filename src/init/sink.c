@@ -41,6 +41,8 @@ struct sink {
 	struct outlet out, err;
 	bool to_file;
 	bool to_err; /* all of it */
+	bool to_console; /* from level message on, too */
+	struct outlet console;
 	struct loop_timer *retry;
 };
 
@@ -186,6 +188,8 @@ sink_new(const char *program)
 	sink->program = program;
 	outlet_init(&sink->out, STDOUT_FILENO);
 	outlet_init(&sink->err, STDERR_FILENO);
+	sink->console.fd = -1;
+	sink->console.path = "/dev/console";
 	return sink;
 }
 
@@ -196,6 +200,7 @@ sink_free(struct sink *sink)
 		return NULL;
 	outlet_drain(&sink->out);
 	outlet_drain(&sink->err);
+	outlet_drain(&sink->console);
 	(void) loop_timer_free(sink->retry);
 	outlet_close(&sink->out);
 	outlet_close(&sink->err);
@@ -218,12 +223,29 @@ sink_use_stderr(struct sink *sink)
 	sink->to_err = true;
 }
 
+/* The kernel shows what is more urgent than its console's level: the first number there. */
+static bool
+kernel_shows(char priority)
+{
+	auto_close int fd = open("/proc/sys/kernel/printk", O_RDONLY | O_CLOEXEC);
+	char text[8] = "";
+
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strtol(text, NULL, 10) > priority - '0';
+}
+
+void
+sink_use_console(struct sink *sink, bool use)
+{
+	sink->to_console = use && sink->to_file;
+}
+
 static void
 drain(struct sink *sink)
 {
 	outlet_drain(&sink->out);
 	outlet_drain(&sink->err);
-	if (sink->out.len + sink->err.len > 0 && sink->retry != NULL && !loop_timer_is_set(sink->retry))
+	outlet_drain(&sink->console);
+	if (sink->out.len + sink->err.len + sink->console.len > 0 && sink->retry != NULL && !loop_timer_is_set(sink->retry))
 		loop_timer_set(sink->retry, clock_now() + RETRY);
 }
 
@@ -260,6 +282,11 @@ sink_write(enum log_level level, const char *text, void *data)
 		sink_prefix(sink->program, text, line, sizeof(line) - 1);
 	(void) strcat(line, "\n");
 	outlet_add(sink->to_file || (level <= LOG_LEVEL_MESSAGE && !sink->to_err) ? &sink->out : &sink->err, line, strlen(line));
+	if (sink->to_console && level >= LOG_LEVEL_MESSAGE && !kernel_shows(priorities[level])) {
+		sink_prefix(sink->program, text, line, sizeof(line) - 1);
+		(void) strcat(line, "\n");
+		outlet_add(&sink->console, line, strlen(line));
+	}
 	drain(sink);
 	errno = saved;
 }

@@ -23,6 +23,12 @@ void sink_use_file(struct sink *sink, const char *path);
 /* From now on all goes to standard error, with the program's name before it: standard output is the jobs'. */
 void sink_use_stderr(struct sink *sink);
 
+/*
+ * Besides the file, the console hears what is worth a message, unless the kernel shows it there anyway. The way down is
+ * watched. It stays open: closing a line that nobody reads may wait.
+ */
+void sink_use_console(struct sink *sink, bool use);
+
 /* Lines that could not be written at once are tried again by this loop. 0 or -ENOMEM. */
 int must_check sink_attach(struct sink *sink, struct loop *loop);
 

@@ -35,6 +35,7 @@
 	X(reset_env)                  \
 	X(reload_configuration)       \
 	X(version)                    \
+	X(last_shutdown)              \
 	X(log_priority)               \
 	X(show_config)                \
 	X(check_config)               \

@@ -331,6 +331,8 @@ handle_shutdown(struct logger *lg, const void *body)
 
 	if (shutdown->why == SHUTDOWN_RELEASE)
 		sinks_release(&lg->sinks, now_usec());
+	else if (shutdown->why == SHUTDOWN_CLOSE)
+		sinks_close(&lg->sinks);
 	else
 		logger_finish(lg);
 	return 0;

@@ -225,6 +225,8 @@ settle(struct sink *s, usec_t now)
 		old_files_compress(s->sinks->old, s->path, s->names);
 	if (s->op.rotate_error < 0 && sinks_may_warn(s->sinks, now))
 		log_warn("Log file %s grows on: unable to begin another: %s", s->path, strerror(-s->op.rotate_error));
+	if (s->sinks->closes)
+		sink_close(s);
 }
 
 /* It takes its time: its bytes stay where they are, others have another buffer. */

@@ -30,6 +30,7 @@ struct sinks {
 	struct store *store; /* borrowed */
 	usec_t next_retry;   /* no sink is due before */
 	bool released;	     /* keep no file open, only buffer */
+	bool closes;	     /* keep none open that is not written to */
 	unsigned budget;     /* warnings that may still be given */
 	usec_t budget_at;    /* when it was last filled up */
 	unsigned suppressed;
@@ -90,6 +91,8 @@ bool sinks_wait(struct sinks *ss, usec_t now);
 
 /* No more than `max` files open at a time (at least 1). */
 void sinks_limit_open(struct sinks *ss, size_t max);
+/* From now on close each file as soon as nothing waits to be written to it. */
+void sinks_close(struct sinks *ss);
 /* Write what can be written, close all files, compress no more, and only buffer from now on until the next
  * sinks_flush(). */
 void sinks_release(struct sinks *ss, usec_t now);

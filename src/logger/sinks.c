@@ -169,6 +169,14 @@ sinks_limit_open(struct sinks *ss, size_t max)
 }
 
 void
+sinks_close(struct sinks *ss)
+{
+	ss->closes = true;
+	while (sinks_close_oldest(ss))
+		continue;
+}
+
+void
 sinks_release(struct sinks *ss, usec_t now)
 {
 	const char *path = NULL;

@@ -42,6 +42,12 @@ char *process_own_path(const char *argv0);
  */
 int process_exec_again(const char *path, char **argv);
 
+/*
+ * Was the program that runs, or a library it uses, replaced or removed on the disk? Then the file system that held it
+ * can't become read-only while we run. False where nobody can tell.
+ */
+bool process_is_replaced(void);
+
 /* Raise NOFILE as far as may be; *before is what it was. 0 or a negative errno. */
 int must_check process_raise_nofile(struct rlimit *before);
 

@@ -102,10 +102,11 @@ class Machine:
     def __init__(self, path, cache):
         self.path = path
         self.cache = cache
+        self.disk = path / "disk"
         self.jobs = {"agent": "start on startup\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n"}
         self.texts = {}
         self.programs = {}
-        self.process = self.line = None
+        self.process = self.line = self.monitor = None
         self.agent = None  # pid of the shell that answered last
         self.read = b""
         self.asked = 0  # how often whether the agent is there
@@ -123,6 +124,33 @@ class Machine:
 
     def boot(self, *words):
         """Start it, `words` on the kernel's command line, and wait for the agent."""
+        self._pack()
+        self.start("rdinit=/sbin/init", *words)
+        self.answers()
+        return self
+
+    def boot_disk(self, *words, mode="rw"):
+        """The same with its root on a disk, which is there again the next time."""
+        if not self.disk.exists():
+            self._pack()
+            root = self.path / "root"
+            root.mkdir()
+            with open(self.path / "root.cpio", "rb") as archive:
+                subprocess.run([self.cache / "busybox", "cpio", "-id"], cwd=root, stdin=archive, check=True, capture_output=True)
+            subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", root, self.disk, "128M"], check=True, capture_output=True)
+            shutil.rmtree(root)
+        device = ["-drive", f"if=none,id=disk,format=raw,file={self.disk}", "-device", "nvme,drive=disk,serial=1"]
+        self.start(f"root=/dev/nvme0n1 rootwait {mode} init=/sbin/init", *words, extra=device, initrd=False)
+        self.answers()
+        return self
+
+    def disk_state(self):
+        """What the file system of the disk says of itself."""
+        head = subprocess.run(["dumpe2fs", "-h", self.disk], capture_output=True, text=True, check=True).stdout
+        state = re.search(r"Filesystem state: +(.*)", head)[1]
+        return state + (", needs recovery" if "needs_recovery" in head else "")
+
+    def _pack(self):
         archive = Archive()
         archive.tree(BUILD / "root")
         archive.program("bin/busybox", self.cache / "busybox")
@@ -146,25 +174,24 @@ class Machine:
         for name, text in self.jobs.items():
             archive.text(f"etc/init/{name}.conf", text)
         archive.write(self.path / "root.cpio")
-        self.start("rdinit=/sbin/init", *words)
-        self.answers()
-        return self
 
-    def start(self, *words, memory=256, extra=()):
-        """Run QEMU with the archive root.cpio, `words` on the kernel's command line, and `extra` arguments."""
+    def start(self, *words, memory=256, extra=(), initrd=True):
+        """Run QEMU with the archive root.cpio (unless told), `words` on the kernel's command line, and `extra` arguments."""
         # A loaded machine emulates the timer too late for the check of the kernel, which would panic.
-        for name in ("line", "monitor"):
+        for name in ("line", "monitor", "console"):
             (self.path / name).unlink(missing_ok=True)
-        self.read = b""
+        self.clean_up()
         self.line = self._listen("line")
         self.monitor = self._listen("monitor")
         self.process = subprocess.Popen(
             ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", str(memory), "-display", "none", "-nodefaults",
-             "-no-user-config", "-no-reboot", "-kernel", self.cache / "vmlinuz", "-initrd", self.path / "root.cpio",
+             "-no-user-config", "-no-reboot", "-kernel", self.cache / "vmlinuz",
+             *(["-initrd", self.path / "root.cpio"] if initrd else []),
              "-serial", f"file:{self.path}/console", "-serial", f"unix:{self.path}/line",
              "-qmp", f"unix:{self.path}/monitor", *extra,
              "-append", " ".join(("console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check", *words))],
             stdin=subprocess.DEVNULL)
+        self.read = b""
         self.line = self._accept(self.line)
         self.monitor = self._accept(self.monitor)
         self._control("qmp_capabilities")
@@ -242,6 +269,13 @@ class Machine:
         except OSError:
             return ""
 
+    def wait_console(self, wanted):
+        """Wait until the console says what is wanted."""
+        deadline = time.monotonic() + LIMIT
+        while not re.search(wanted, self.console()):
+            assert time.monotonic() < deadline, f"nobody says {wanted}:\n{self.console()}"
+            time.sleep(0.1)
+
     def wait_off(self):
         """Wait until the machine is off."""
         self.process.wait(self.limit)
@@ -250,9 +284,10 @@ class Machine:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for s in (self.line, getattr(self, "monitor", None)):
+        for s in (self.line, self.monitor):
             if s is not None:
                 s.close()
+        self.line = self.monitor = None
 
 
 @pytest.fixture(scope="session")

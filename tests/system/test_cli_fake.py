@@ -378,7 +378,7 @@ NEEDS = {
 }
 NEED_NOTHING = ["list", "monitor", "list-states", "list-timers", "list-env", "reset-env", "reload-configuration", "version", "log-priority",
                 "show-config", "check-config", "notify-disk-writeable", "list-sessions", "tree", "top", "graph", "chart",
-                "report", "help"]
+                "report", "last-shutdown", "help"]
 
 
 def test_wrong_arguments_of_every_command(init, run):

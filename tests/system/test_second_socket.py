@@ -57,6 +57,25 @@ def test_socket_outlives_servants_and_images(pid1):
     assert path.stat().st_ino == before and pathlib.Path(f"/proc/{pid1.one}/stat").read_text().split()[21] == image
 
 
+def test_socket_that_is_hidden_is_made_anew(pid1):
+    """What is mounted over /run takes nobody the way to init."""
+    path = pathlib.Path(f"/proc/{pid1.one}/root{PATH}")
+    before = path.stat()
+    pid1.job("web", SLEEP)
+    pid1.ctl("start", "web")
+    web = pid1.pid_of("web")
+    assert pid1.command("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run").returncode == 0
+    wait_for(lambda: path.is_socket() and path.stat().st_dev != before.st_dev, "another socket")
+    wait_for(lambda: outside_the_network(pid1, INITCTL, "version").returncode == 0, "init to answer there")
+    # Over a crash, too.
+    os.kill(pid1.one, 11)
+    wait_for(lambda: outside_the_network(pid1, INITCTL, "version").returncode == 0, "init to answer there")
+    assert pid1.pid_of("web") == web
+    assert pid1.command("umount", "-l", "/run").returncode == 0
+    wait_for(lambda: path.is_socket() and path.stat().st_dev == before.st_dev, "the first place")
+    wait_for(lambda: outside_the_network(pid1, INITCTL, "version").returncode == 0, "init to answer there")
+
+
 class Guest(Machine):
     """A machine in the network namespace of another."""
 

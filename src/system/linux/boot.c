@@ -7,17 +7,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kd.h>
+#include <linux/reboot.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <termios.h>
 
 #include "common/log.h"
 #include "common/str.h"
+
+#define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* its inode, fixed by the kernel */
 
 struct device {
 	const char *path;
@@ -67,6 +73,45 @@ mount_groups(void)
 
 	if (!is_mount_point(path) && mount("cgroup2", path, "cgroup2", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) < 0)
 		log_debug("No control groups at %s: %s", path, strerror(errno));
+}
+
+/* The group that may write records of logins. Only the local file is asked: others could take their time. */
+static gid_t
+login_group(void)
+{
+	FILE *file = fopen("/etc/group", "re");
+	char *line = NULL;
+	size_t size = 0;
+	unsigned gid = 0;
+
+	while (file != NULL && getline(&line, &size, file) >= 0)
+		if (sscanf(line, "utmp:%*[^:]:%u:", &gid) == 1 || sscanf(line, "utmp::%u:", &gid) == 1)
+			break;
+	free(line);
+	if (file != NULL)
+		(void) fclose(file);
+	return gid;
+}
+
+/* What lay there on the disk is of another boot. The tools write records only where a file for them is. */
+static void
+mount_run(void)
+{
+	static const char utmp[] = "/run/utmp";
+	int fd;
+
+	if (is_mount_point("/run"))
+		return;
+	(void) mkdir("/run", 0755);
+	if (mount("tmpfs", "/run", "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755,size=20%") < 0) {
+		log_warn("Unable to mount /run filesystem: %s", strerror(errno));
+		return;
+	}
+	fd = open(utmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0664);
+	if (fd < 0 || fchown(fd, 0, login_group()) < 0)
+		log_warn("Unable to make %s: %s", utmp, strerror(errno));
+	if (fd >= 0)
+		(void) close(fd);
 }
 
 static void
@@ -160,6 +205,8 @@ boot_prepare(bool again, bool groups)
 	mount_unless("sysfs", "/sys", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL);
 	if (groups && !again)
 		mount_groups();
+	if (!again && boot_owns_machine())
+		mount_run();
 	/* Ctrl-Alt-Del and Alt-Up as signals to us. In a container neither is ours to ask for. */
 	(void) reboot(RB_DISABLE_CAD);
 	(void) ioctl(STDIN_FILENO, KDSIGACCEPT, SIGWINCH);
@@ -169,6 +216,26 @@ void
 boot_leave_console(void)
 {
 	(void) !open_on_standard("/dev/null");
+}
+
+bool
+boot_owns_machine(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE;
+}
+
+int
+boot_end(enum boot_end how, const char *argument)
+{
+	long r;
+
+	if (how == BOOT_END_RESTART && argument != NULL) /* libc's reboot() has none */
+		r = syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_RESTART2, argument);
+	else
+		r = reboot(how == BOOT_END_RESTART ? RB_AUTOBOOT : how == BOOT_END_HALT ? RB_HALT_SYSTEM : RB_POWER_OFF);
+	return r < 0 ? -errno : -EIO;
 }
 
 const char *

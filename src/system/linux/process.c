@@ -17,6 +17,7 @@
 #define NS_GET_TGID_FROM_PIDNS _IOR(NSIO, 0x7, int)
 #endif
 
+#define DELETED " (deleted)" /* after the name of a file that is no longer there */
 #define LOOKS_MAX 128 /* at so many processes for one number */
 
 int
@@ -190,17 +191,44 @@ process_inner_pid(pid_t pid)
 	return r < 0 ? r : numbers.own;
 }
 
+/* Of a line of /proc/self/maps: code of a file that is no longer there? */
+static bool
+is_deleted_code(const char *line)
+{
+	const char *perms = strchr(line, ' ');
+	const char *path = strchr(line, '/');
+	size_t n = strcspn(line, "\n");
+
+	return perms != NULL && path != NULL && strlen(perms) > 3 && perms[3] == 'x' && n > strlen(DELETED) &&
+	       strncmp(line + n - strlen(DELETED), DELETED, strlen(DELETED)) == 0 && strncmp(path, "/memfd:", 7) != 0;
+}
+
+bool
+process_is_replaced(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	bool found = false;
+	char *line = NULL;
+	size_t size = 0;
+
+	while (file != NULL && !found && getline(&line, &size, file) >= 0)
+		found = is_deleted_code(line);
+	free(line);
+	if (file != NULL)
+		(void) fclose(file);
+	return found;
+}
+
 char *
 process_own_path(const char *argv0)
 {
-	static const char deleted[] = " (deleted)";
 	char path[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
 
 	if (n > 0 && path[0] == '/') {
 		path[n] = '\0';
-		if ((size_t) n > strlen(deleted) && strcmp(path + n - strlen(deleted), deleted) == 0)
-			path[(size_t) n - strlen(deleted)] = '\0';
+		if ((size_t) n > strlen(DELETED) && strcmp(path + n - strlen(DELETED), DELETED) == 0)
+			path[(size_t) n - strlen(DELETED)] = '\0';
 		return strdup(path);
 	}
 	return realpath(argv0, NULL);

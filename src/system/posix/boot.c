@@ -4,6 +4,7 @@
  */
 #include "system/boot.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -45,6 +46,20 @@ void
 boot_leave_console(void)
 {
 	open_on_standard("/dev/null");
+}
+
+bool
+boot_owns_machine(void)
+{
+	return false; /* nobody tells */
+}
+
+int
+boot_end(enum boot_end how, const char *argument)
+{
+	(void) how;
+	(void) argument;
+	return -ENOSYS;
 }
 
 const char *

@@ -41,6 +41,12 @@ process_user(pid_t pid, uid_t *uid)
 	return -ENOSYS;
 }
 
+bool
+process_is_replaced(void)
+{
+	return false;
+}
+
 char *
 process_own_path(const char *argv0)
 {

@@ -248,6 +248,8 @@ add_finished(struct strbuf *b, const struct effect_finished *f)
 		strbuf_addf(b, " halt %s", f->halt);
 	for (size_t i = 0; f->killed != NULL && f->killed[i] != NULL; i++)
 		strbuf_addf(b, "%s%s%s", i == 0 ? " killed [" : "|", f->killed[i], f->killed[i + 1] == NULL ? "]" : "");
+	for (size_t i = 0; f->slow != NULL && f->slow[i] != NULL; i++)
+		strbuf_addf(b, "%s%s%s", i == 0 ? " slow [" : "|", f->slow[i], f->slow[i + 1] == NULL ? "]" : "");
 }
 
 /* Write an effect down, and let the bench know of it. */

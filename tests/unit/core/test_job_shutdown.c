@@ -132,7 +132,7 @@ test_shutdown_tells_what_it_waits_for(void **state)
 	rig_pass(r, USEC_PER_SEC);
 	rig_exit(r, "db", "main", JOB_EXIT_SIGNAL(9));
 	rig_expect(r, "log warn db main process (101) killed by KILL signal\n"
-		      "finished 0 level 0 killed [db main: still there 12 s after it was told to end]\n");
+		      "finished 0 level 0 killed [db main: still there 12 s after it was told to end] slow [db main: 12 s]\n");
 }
 
 static void
@@ -181,7 +181,8 @@ test_shutdown_ends_at_its_limit(void **state)
 	rig_show(r, 1u << EFFECT_FINISHED);
 	rig_pass(r, LIMIT / 2);
 	rig_expect(r, "finished 0 level 0 killed [save main: still there 5 s after it was told to end|"
-		      "save main: still there at the end of all time, 60 s|db main: still there at the end of all time, 60 s]\n");
+		      "save main: still there at the end of all time, 60 s|db main: still there at the end of all time, 60 s] "
+		      "slow [save main: 59 s|db main: 29 s]\n");
 }
 
 static void
@@ -229,9 +230,9 @@ assist(struct rig *r)
 	assert_int_equal(rig_apply(r, &in), 0);
 }
 
-/* A machine is ended by its jobs: they are let work, and nothing else is stopped. */
+/* A machine is ended by its jobs: they are let work, and only when they have not the rest is stopped. */
 static void
-test_shutdown_of_a_machine_is_told_only(void **state)
+test_shutdown_of_a_machine_lets_its_jobs_work(void **state)
 {
 	struct rig *r = *state;
 
@@ -252,14 +253,38 @@ test_shutdown_of_a_machine_is_told_only(void **state)
 	shutdown_input(r, SHUTDOWN_SKIP, NULL, 0);
 	rig_expect(r, "kill db main KILL\n");
 	rig_exit(r, "db", "main", JOB_EXIT_SIGNAL(9));
-	rig_exit(r, "rc", "main", 0);
 	rig_assert_state(r, "other", "start/running");
+	rig_exit(r, "rc", "main", 0);
+	rig_expect(r, "kill other main TERM\nkill other main CONT\n");
 	rig_exit(r, "other", "main", 1); /* no longer respawned */
-	rig_assert_state(r, "other", "none");
-	rig_expect(r, "");
+	rig_expect(r, "finished 0 level 6 killed [db main: its end was not waited for, as was asked] slow [db main: 2 s]\n");
 }
 
-/* What waits for ever is killed at the limit, what ends the machine is not. */
+/* What ends it may be no task: the event does not wait for that, but the rest does, until somebody asks for it. */
+static void
+test_shutdown_of_a_machine_lets_services_of_the_runlevel_work(void **state)
+{
+	struct rig *r = *state;
+
+	assist(r);
+	(void) rig_define(r, "halt", "start on runlevel 0;exec halt");
+	(void) rig_define(r, "up", "start on runlevel 2;exec up");
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=2 PREVLEVEL=N");
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	rig_pass(r, 5 * USEC_PER_SEC);
+	rig_assert_state(r, "halt", "start/running");
+	rig_assert_state(r, "up", "start/running");
+	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_FINISHED);
+	shutdown_input(r, SHUTDOWN_SKIP, NULL, 0);
+	rig_expect(r, "kill halt main TERM\nkill halt main CONT\nkill up main TERM\nkill up main CONT\n");
+	rig_exit(r, "halt", "main", 0);
+	rig_exit(r, "up", "main", 0);
+	rig_expect(r, "finished 0 level 0\n");
+}
+
+/* Its jobs have half of the time, then all is stopped; what is left at the limit is killed. */
 static void
 test_shutdown_of_a_machine_has_a_limit(void **state)
 {
@@ -275,11 +300,15 @@ test_shutdown_of_a_machine_has_a_limit(void **state)
 	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
 	rig_settle(r);
 	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_FINISHED);
-	rig_pass(r, LIMIT - USEC_PER_SEC);
+	rig_pass(r, LIMIT / 2 - USEC_PER_SEC);
 	rig_expect(r, "");
 	rig_pass(r, USEC_PER_SEC);
-	rig_expect(r, "kill db main KILL\nkill db pre-stop KILL\n");
-	rig_assert_state(r, "rc", "start/running");
+	rig_expect(r, "kill rc main TERM\nkill rc main CONT\n");
+	rig_exit(r, "rc", "main", 0);
+	rig_pass(r, LIMIT / 2);
+	rig_expect(r, "kill db main KILL\nkill db pre-stop KILL\n"
+		      "finished 0 level 0 killed [db main: still there at the end of all time, 60 s|"
+		      "db pre-stop: still there at the end of all time, 60 s] slow [db pre-stop: 59 s]\n");
 }
 
 static void
@@ -370,7 +399,7 @@ test_shutdown_goes_on_from_a_snapshot(void **state)
 	rig_pass(r, USEC_PER_SEC);
 	rig_expect(r, "log message waiting for app: 1 of 10 s\n");
 	rig_exit(r, "app", "main", 5);
-	rig_expect(r, "log warn app main process (101) terminated with status 5\nfinished 5 level 0\n");
+	rig_expect(r, "log warn app main process (101) terminated with status 5\nfinished 5 level 0 slow [app main: 1 s]\n");
 }
 
 /* -- `kill mode tree`: an instance is not over with its main process --------------------------- */
@@ -392,7 +421,7 @@ test_shutdown_waits_for_strays(void **state)
 	rig_assert_state(r, "web", "stop/post-stop");
 	rig_expect(r, "");
 	rig_settle(r);
-	rig_expect(r, "finished 0 level 0\n");
+	rig_expect(r, "finished 0 level 0 slow [web main: 1 s]\n");
 }
 
 /* Who asks again need not wait for the kill timeout, whether main has ended or not. */
@@ -418,7 +447,8 @@ test_shutdown_asked_for_again_skips_strays(void **state)
 	rig_assert_state(r, "db", "stop/post-stop");
 	rig_show(r, 1u << EFFECT_FINISHED);
 	rig_settle(r);
-	rig_expect(r, "finished 0 level 0 killed [db main: its end was not waited for, as was asked]\n");
+	rig_expect(r, "finished 0 level 0 killed [db main: its end was not waited for, as was asked] "
+		      "slow [web main: 5 s|db main: 4 s]\n");
 }
 
 /* To ask often is no reason to wait longer. */
@@ -438,7 +468,7 @@ test_shutdown_asked_for_often_leaves_strays_as_soon(void **state)
 		shutdown_input(r, SHUTDOWN_SKIP, NULL, 0);
 		rig_pass(r, USEC_PER_SEC);
 	}
-	rig_expect(r, "finished 0 level 0\n");
+	rig_expect(r, "finished 0 level 0 slow [web main: 4 s]\n");
 }
 
 /* One that still has its pre-stop keeps nothing of what is killed at the end of all time. */
@@ -482,12 +512,15 @@ test_shutdown_of_a_machine_kills_strays_at_its_limit(void **state)
 	rig_assert_state(r, "db", "stop/killed");
 	rig_show(r, 1u << EFFECT_KILL | 1u << EFFECT_STRAYS | 1u << EFFECT_FINISHED);
 	rig_forget(r);
-	rig_pass(r, LIMIT - USEC_PER_SEC);
+	rig_pass(r, LIMIT / 2 - USEC_PER_SEC);
 	rig_expect(r, "");
 	rig_pass(r, USEC_PER_SEC);
-	rig_expect(r, "strays db KILL awaited\n");
-	rig_pass(r, 5 * USEC_PER_SEC);
-	rig_assert_state(r, "db", "none");
+	rig_expect(r, "kill rc main TERM\nkill rc main CONT\nstrays log TERM awaited\nstrays log CONT awaited\n"
+		      "kill log main TERM\nkill log main CONT\n");
+	rig_exit(r, "rc", "main", 0);
+	rig_pass(r, LIMIT / 2);
+	assert_non_null(strstr(r->lines.p, "strays db KILL awaited\n"));
+	assert_non_null(strstr(r->lines.p, "finished 0 level 0"));
 }
 
 static void
@@ -527,7 +560,8 @@ main(void)
 		T(test_shutdown_ends_at_its_limit),
 		T(test_shutdown_another_runlevel_calls_it_off),
 		T(test_shutdown_nothing_rises_any_more),
-		T(test_shutdown_of_a_machine_is_told_only),
+		T(test_shutdown_of_a_machine_lets_its_jobs_work),
+		T(test_shutdown_of_a_machine_lets_services_of_the_runlevel_work),
 		T(test_shutdown_of_a_machine_has_a_limit),
 		T(test_shutdown_when_its_job_ends),
 		T(test_shutdown_with_the_status_of_its_job),

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/last.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "system/clock.h"
+#include "system/signals.h"
+#include "system/spawn_fds.h"
+
+#define FOLDER "/var/log/upstart"
+#define NAME "last-shutdown"
+#define DRAFT ".last-shutdown.new"
+#define PATIENCE 30 /* seconds until a write that hangs ends the child */
+
+const char *
+last_folder(const struct init *init)
+{
+	return init->log_dir != NULL ? init->log_dir : FOLDER;
+}
+
+static usec_t
+wall_now(void)
+{
+	struct timespec t = { 0, 0 };
+
+	(void) clock_gettime(CLOCK_REALTIME, &t);
+	return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+}
+
+static void
+add_lines(struct strbuf *b, const char *word, char *const *texts)
+{
+	for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) {
+		strbuf_addf(b, "%s ", word);
+		for (const char *p = texts[i]; *p != '\0'; p++)
+			strbuf_addc(b, *p == '\n' ? ' ' : *p);
+		strbuf_addc(b, '\n');
+	}
+}
+
+char *
+last_text(struct init *init, char *const *left, bool ended)
+{
+	struct strbuf b = STRBUF_INIT;
+	struct shutdown_view view;
+	char *text;
+
+	if (!shutdown_look_at(init->core, &view))
+		return NULL;
+	if (init->last.began == 0)
+		init->last.began = wall_now() - (clock_now() - view.since);
+	strbuf_addf(&b, "began %llu\nlevel %s\n", (unsigned long long) (init->last.began / USEC_PER_SEC),
+		    view.level != NULL ? view.level : "0");
+	if (view.halt != NULL)
+		strbuf_addf(&b, "halt %s\n", view.halt);
+	add_lines(&b, "slow", view.slow);
+	add_lines(&b, "killed", view.killed);
+	add_lines(&b, "killed", init->last.killed);
+	add_lines(&b, "left", left);
+	if (ended)
+		strbuf_addf(&b, "ended %llu\n", (unsigned long long) (wall_now() / USEC_PER_SEC));
+	text = strbuf_steal(&b);
+	strbuf_deinit(&b);
+	return text;
+}
+
+int
+last_write(const char *dir, const char *text)
+{
+	size_t n = strlen(text);
+	auto_close int folder = -1;
+	auto_close int fd = -1;
+
+	(void) mkdir(dir, 0755);
+	folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder < 0)
+		return -errno;
+	(void) unlinkat(folder, DRAFT, 0);
+	fd = openat(folder, DRAFT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	(void) fchmod(fd, 0644);
+	if (write(fd, text, n) != (ssize_t) n || fsync(fd) < 0 || renameat(folder, DRAFT, folder, NAME) < 0) {
+		(void) unlinkat(folder, DRAFT, 0);
+		return -EIO;
+	}
+	(void) fsync(folder);
+	return 0;
+}
+
+static void
+child(const char *dir, const char *text)
+{
+	spawn_fds_close_others(NULL, 0);
+	(void) setsid();
+	signals_reset();
+	(void) alarm(PATIENCE);
+	_exit(last_write(dir, text) < 0);
+}
+
+/* Begin to write it; `text` goes to us. */
+static void
+begin(struct init *init, char *text)
+{
+	sigset_t all, before;
+	pid_t pid;
+
+	(void) sigfillset(&all);
+	(void) sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		child(last_folder(init), text);
+	(void) sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0) {
+		free(text); /* the next turn tries again */
+		return;
+	}
+	init->last.pid = pid;
+	free(init->last.text);
+	init->last.text = text;
+}
+
+void
+last_turn(struct init *init)
+{
+	struct shutdown_view view;
+	char *text;
+
+	if (!shutdown_look_at(init->core, &view) || init->phase != PHASE_RUNNING || init->shutdown != NULL)
+		return;
+	if (init->last.pid != 0)
+		return;
+	text = last_text(init, NULL, false);
+	if (text == NULL || (init->last.text != NULL && strcmp(text, init->last.text) == 0))
+		free(text);
+	else
+		begin(init, text);
+}
+
+bool
+last_exited(struct init *init, pid_t pid)
+{
+	if (init->last.pid == 0 || pid != init->last.pid)
+		return false;
+	init->last.pid = 0;
+	return true;
+}
+
+void
+last_note_stray(struct init *init, pid_t pid)
+{
+	char path[40], name[32] = "?";
+	ssize_t n;
+	int fd;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/comm", (int) pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd >= 0 ? read(fd, name, sizeof(name) - 1) : 0;
+	if (n > 0)
+		name[n] = '\0';
+	name[strcspn(name, "\n")] = '\0';
+	if (fd >= 0)
+		(void) close(fd);
+	log_warn("Killed on the way down: %s, process %d of no job", name, (int) pid);
+	(void) !strv_take(&init->last.killed,
+			  str_printf("%s: process %d of no job, still there after it was told to end", name, (int) pid));
+}
+
+void
+last_deinit(struct init *init)
+{
+	free(init->last.text);
+	init->last.text = NULL;
+	init->last.killed = strv_free(init->last.killed);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The record of how a machine goes down, for `initctl last-shutdown` after the next boot: LOGDIR/last-shutdown, lines of
+ * a word and a text. Children write it, since init writes to no disk: anew whenever there is more to tell, so that it is
+ * there too when others end the machine, and once more at the very end.
+ */
+
+#include "common/str.h"
+#include "init/init.h"
+
+/* Each turn: is there more to tell? */
+void last_turn(struct init *init);
+/* A child ended: was it the one that writes? */
+bool last_exited(struct init *init, pid_t pid);
+/* A process of no job had to be killed. */
+void last_note_stray(struct init *init, pid_t pid);
+
+/* The record so far, with what could not be unmounted; `ended`: it is over, as far as can be told. NULL: no memory. */
+char *last_text(struct init *init, char *const *left, bool ended);
+/* Put it on the disk, whole. For a child. 0 or a negative errno. */
+int last_write(const char *dir, const char *text);
+/* Where it belongs; borrowed. */
+const char *last_folder(const struct init *init);
+void last_deinit(struct init *init);

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "init/omit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "system/boot.h"
+
+#define FOLDER "/run/sendsigs.omit.d"
+#define OWN FOLDER "/upstart"
+#define DRAFT FOLDER "/.upstart.new" /* scripts list what has no dot before it */
+#define SIZE_MAX_READ 4096
+
+/* In memory, so that writing waits for nobody. */
+static bool
+run_is_mounted(void)
+{
+	struct stat root, run;
+
+	return stat("/", &root) == 0 && stat("/run", &run) == 0 && root.st_dev != run.st_dev;
+}
+
+void
+omit_write(const struct init *init)
+{
+	char text[SERVANT_COUNT * 16 + 1];
+	size_t n = 0;
+	int fd;
+	bool done;
+
+	if (!init_is_system(init) || init->container || !boot_owns_machine() || !run_is_mounted())
+		return;
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid > 0)
+			n += (size_t) snprintf(text + n, sizeof(text) - n, "%d\n", (int) init->servants[i].pid);
+	if (mkdir(FOLDER, 0755) < 0 && errno != EEXIST)
+		return;
+	(void) unlink(DRAFT);
+	fd = open(DRAFT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return;
+	done = write(fd, text, n) == (ssize_t) n;
+	(void) close(fd);
+	if (!done || rename(DRAFT, OWN) < 0)
+		log_debug("Unable to write %s: %s", OWN, strerror(errno));
+}
+
+static void
+read_file(int dir, const char *name, struct u64v *pids)
+{
+	auto_close int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char text[SIZE_MAX_READ + 1];
+	ssize_t n = fd >= 0 ? read(fd, text, SIZE_MAX_READ) : -1;
+	char *p = text, *end;
+
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	for (;; p = end) {
+		unsigned long pid = strtoul(p, &end, 10);
+
+		if (end == p)
+			return;
+		(void) !u64v_add(pids, pid);
+	}
+}
+
+void
+omit_read(struct u64v *pids)
+{
+	DIR *dir = opendir(FOLDER);
+	const struct dirent *entry;
+
+	while (dir != NULL && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			read_file(dirfd(dir), entry->d_name, pids);
+	if (dir != NULL)
+		(void) closedir(dir);
+}

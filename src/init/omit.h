@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Whom nobody shall kill on the way down: numbers in the files of /run/sendsigs.omit.d, as System V scripts have it. Our
+ * servants stand there, and whoever serves the root file system may.
+ */
+
+#include "common/wire.h"
+#include "init/init.h"
+
+/* Write down who our servants are. Process 1 of a machine; else nothing. */
+void omit_write(const struct init *init);
+/* All numbers in there. */
+void omit_read(struct u64v *pids);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#include "system/mounts.h"
+
+#include <errno.h>
+
+int
+mounts_watch(void)
+{
+	return -ENOSYS;
+}
+
+void
+mounts_heard(int fd)
+{
+	(void) fd;
+}

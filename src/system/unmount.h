@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The file systems of a machine that goes down. Any of this may hang: it is for a child that init waits for only so long.
+ * What hangs is left after a time of its own, so that it costs no other.
+ */
+
+#include <signal.h>
+
+#include "common/macros.h"
+
+struct unmount {
+	void (*say)(const char *text);		/* borrowed: a line for who watches the console */
+	volatile sig_atomic_t *skip;		/* borrowed: set by a handler: what is waited for is left; cleared then */
+	char **left;				/* owned: "PATH: why" of what could not be unmounted */
+	char **hung;				/* owned: paths that are not tried again */
+};
+
+/*
+ * Switch swap off and unmount all but the root and what the kernel shows below /proc, /sys, /dev and /run, the innermost
+ * first, together with loop devices, again until nothing moves any more. What is busy is made read-only.
+ */
+void unmount_all(struct unmount *u);
+/* The root becomes read-only, and all that is in memory is written. */
+void unmount_root(struct unmount *u);
+void unmount_deinit(struct unmount *u);
+
+/* Call `fn` in a child for at most `limit` seconds. What it returns (0, negative errno); -ETIMEDOUT. */
+int unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(const void *arg), const void *arg);
