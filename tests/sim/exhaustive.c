@@ -2,7 +2,7 @@
 /*
  * Small worlds, whole: every order in which a few things can happen is tried, to a fixed depth.
  *
- *   exhaustive [--depth N] [--asks N] [--states N] [--world NAME]
+ *   exhaustive [--depth N] [--asks N] [--states N] [--world NAME] [--part K/N]
  *
  * Each world has two or three jobs, and events. A state is a snapshot of the core with what the world knows of its
  * processes and timers; from each state every possible input is tried: users ask, so many times, and in some worlds
@@ -12,6 +12,8 @@
  * After every input core_check() must hold, and no event be blocked by nobody. Where nothing is under way any more, no
  * instance may be on its way and nobody wait, unless a half-true condition keeps an event. A call of a process counts:
  * it does not end before it is answered, so who waits in a circle is found here.
+ *
+ * With --part only each N-th world is tried, from the K-th on (0 is the first): parts can run side by side.
  *
  * The last line counts the states. A world whose states are more than --states is cut there; its line says down to
  * which depth all is known. A fault leaves exhaustive-WORLD.rec, the way to it, for upstart-replay.
@@ -759,11 +761,13 @@ main(int argc, char **argv)
 		{ "asks", required_argument, NULL, 'a' },
 		{ "states", required_argument, NULL, 's' },
 		{ "world", required_argument, NULL, 'w' },
+		{ "part", required_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct search s = { .depth = 40, .asks = 4, .limit = 20000 };
 	const char *world = NULL;
 	uint64_t states = 0, steps = 0;
+	unsigned part = 0, parts = 1;
 	bool ok = true;
 	int option;
 
@@ -776,11 +780,13 @@ main(int argc, char **argv)
 			s.limit = strtoul(optarg, NULL, 0);
 		else if (option == 'w')
 			world = optarg;
+		else if (option == 'p' && sscanf(optarg, "%u/%u", &part, &parts) == 2 && part < parts)
+			continue;
 		else
 			return 2;
 	}
 	for (s.world = 0; s.world < SMALL_WORLDS; s.world++)
-		if (world == NULL || strcmp(world, small_worlds[s.world].name) == 0)
+		if (s.world % parts == part && (world == NULL || strcmp(world, small_worlds[s.world].name) == 0))
 			ok = search(s, &states, &steps) && ok;
 	(void) printf("exhaustive: %llu distinct states, %llu inputs: %s\n", (unsigned long long) states,
 		      (unsigned long long) steps, ok ? "ok" : "FAULT");

@@ -3,7 +3,8 @@
 
 /*
  * Reading journals of other images within a test: descriptors they name exist, and nothing that loading does to
- * descriptors or processes reaches the test itself. Needs --wrap=close and --wrap=kill.
+ * descriptors or processes reaches the test itself. Needs --wrap=close, --wrap=kill and
+ * --wrap=rmdir.
  */
 
 #include "rig.h"
@@ -22,6 +23,8 @@ void loader_init(void);
 /* Read STEM.journal and STEM.definitions; 0 or a negative errno. */
 int must_check heritage_read(struct heritage *h, const char *stem);
 void heritage_deinit(struct heritage *h);
+/* Its journal, to be read; to be freed with journal_free(). */
+struct journal *heritage_journal(const struct heritage *h);
 
 /* A rig that has loaded it: *r is what state_load() said. To be freed with loader_free(). */
 void loader_load(struct rig *rig, const struct heritage *h, int *r);

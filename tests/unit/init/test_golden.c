@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/wire.h"
 #include "init/brain.h"
 #include "init/definitions.h"
 #include "init/state.h"
@@ -112,6 +113,54 @@ journals_of_all_releases_are_understood(void **state)
 		assert_has_lines(text, wanted);
 		heritage_deinit(&h);
 	}
+}
+
+/* The kind of a note; 0: it is none. */
+static int
+note_kind_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data)
+{
+	bool *seen = data;
+	uint64_t what = 0;
+	struct wire_in in;
+
+	(void) at;
+	wire_in_init(&in, p, n);
+	for (size_t members = kind == RECORD_NOTE ? wire_get_map(&in) : 0; members > 0 && !in.bad; members--) {
+		if (span_is(wire_get_span(&in), "kind"))
+			what = wire_get_uint(&in);
+		else
+			wire_skip(&in);
+	}
+	if (what < NOTE_KIND_COUNT)
+		seen[what] = true;
+	return 0;
+}
+
+/* Whoever adds a kind of note leaves a journal with one to the releases to come (golden/make). */
+static void
+every_kind_of_note_is_in_a_golden_journal(void **state)
+{
+	static const char *const names[] = {
+#define X(id) #id,
+		NOTES(X)
+#undef X
+	};
+	bool seen[NOTE_KIND_COUNT] = { false };
+
+	(void) state;
+	for (size_t i = 0; i < n_stems; i++) {
+		struct heritage h;
+		struct journal *j;
+
+		read_stem(&h, stems[i]);
+		j = heritage_journal(&h);
+		assert_int_equal(journal_read(j, note_kind_cb, seen), 0);
+		(void) journal_free(j);
+		heritage_deinit(&h);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!seen[i + 1])
+			fail_msg("no golden journal has a note %s", names[i]);
 }
 
 static void
@@ -287,6 +336,7 @@ main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(journals_of_all_releases_are_understood),
+		cmocka_unit_test(every_kind_of_note_is_in_a_golden_journal),
 		cmocka_unit_test(what_is_not_known_yet_is_ignored),
 		cmocka_unit_test(truncated_journal_loses_its_end_only),
 		cmocka_unit_test(turned_bit_in_the_journal_loses_what_follows),
