@@ -462,18 +462,6 @@ do_shutdown(struct world *w, enum shutdown_action what)
 	(void) world_input(w, &in);
 }
 
-/* Another runlevel after all: while jobs end the machine, what is waited for is told every second. */
-static void
-call_off(struct world *w)
-{
-	struct input in = { .type = INPUT_EMIT };
-
-	in.emit.name = strdup("runlevel");
-	if (strv_add(&in.emit.env, "RUNLEVEL=2") < 0)
-		world_fault(w, "out of memory");
-	(void) world_input(w, &in);
-}
-
 /* -- a world's life ------------------------------------------------------------------------------------ */
 
 static void
@@ -516,8 +504,6 @@ settle(struct world *w)
 	unsigned limit = w->plan.loops ? 300 : REST_LIMIT * (1 + w->plan.n_jobs / 12);
 
 	w->calm = true;
-	if (w->assist && w->fault == NULL)
-		call_off(w);
 	while (w->fault == NULL && !w->finished && limit-- > 0)
 		if (!progress_some(w) && !do_sweep(w) && !do_timer(w)) {
 			w->calm = was_calm;
@@ -629,12 +615,12 @@ live(struct world *w)
 	}
 }
 
-/* The end of a container, which must come; or of a machine, which a job would bring. */
+/* The end of a container, or of a machine, which a job could bring before: it must come. */
 static void
 go_down(struct world *w)
 {
 	w->assist = chance(w, 30);
-	w->ending = !w->assist && !w->session; /* there are events `runlevel` in the world */
+	w->ending = !w->session; /* there are events `runlevel` in the world */
 	do_shutdown(w, SHUTDOWN_RULES);
 	live(w);
 	if (w->fault == NULL && !w->finished)
