@@ -37,7 +37,10 @@ struct leaver {
 
 /* -- by the environment ---------------------------------------------------------------------- */
 
-/* The kernel reads it where the process keeps it, but never from a file: it does not wait. Bytes, 0: none. */
+/*
+ * The kernel reads it where the process keeps it, never from a file, but takes locks of that process's memory: who holds
+ * them for long holds init up, so nobody is asked who can be told by group or session. Bytes, 0: none.
+ */
 static size_t
 read_environ(pid_t pid, char *buf, size_t size)
 {
