@@ -55,6 +55,7 @@ def check_mounts(machine):
     for text in ("/dev/vda / ext4 rw,", "/dev/vdb /srv/data ext4 rw,", "tmpfs /srv/data/fast tmpfs ", "/dev/vdb /mnt/bound ext4 ",
                  "tmpfs /run tmpfs "):
         assert text in mounts, mounts
+    assert "Unable to mount" not in (machine.path / "console").read_text(errors="replace")
     assert "/dev/vdc" in machine.run("cat /proc/swaps")
     assert machine.run("cat /mnt/bound/file") == "inner"
     machine.wait("cat /dev/witness", r"(?m)^filesystem")

@@ -123,7 +123,8 @@ prepare_devices(void)
 	bool has_pts = stat("/dev/pts", &st) == 0 && S_ISDIR(st.st_mode);
 
 	if (!has_ptmx || !has_pts) {
-		if (mount("none", "/dev", "devtmpfs", MS_NOEXEC | MS_NOSUID, NULL) < 0)
+		/* Busy: an earlier program of this boot, or the kernel, has mounted it. */
+		if (mount("none", "/dev", "devtmpfs", MS_NOEXEC | MS_NOSUID, NULL) < 0 && errno != EBUSY)
 			log_warn("Unable to mount /dev filesystem: %s", strerror(errno));
 		make_device(&ptmx);
 		if (mkdir("/dev/pts", 0755) < 0 && errno != EEXIST)
