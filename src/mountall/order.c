@@ -160,6 +160,8 @@ mounts_add(struct mounts *m, const struct mount_line *line)
 		return -ENOMEM;
 	}
 	old = e.kind != MOUNT_SWAP && !e.built_in ? same_built_in(m, e.target) : NULL;
+	/* One made of folders lies on what holds them, whatever its place. */
+	e.first = (e.built_in || old != NULL) && e.kind == MOUNT_VIRTUAL && strcmp(e.type, "overlay") != 0;
 	if (old != NULL) {
 		entry_deinit(old);
 		*old = e;
@@ -246,14 +248,28 @@ is_below(const struct mounts *m, size_t i, size_t other)
 		return false;
 	if (strcmp(e->target, o->target) == 0)
 		return other < i;
-	/* What the kernel makes comes before any disk: to look at one needs places to write to. */
-	if (e->kind == MOUNT_VIRTUAL && e->built_in && strcmp(o->target, "/") == 0)
+	if (e->first && strcmp(o->target, "/") == 0)
 		return false;
-	if (o->built_in && o->needed && !e->built_in && strcmp(e->target, "/") == 0)
-		return true;
 	return lies_in(e->target, strlen(e->target), o->target);
 }
 
+/*
+ * What the kernel makes comes before any disk: to look at one needs places to write to. Not so when one of those places lies on
+ * a disk itself.
+ */
+static int
+link_root(struct mounts *m, size_t root)
+{
+	for (size_t other = 0; other < m->count; other++) {
+		const struct mount_entry *o = &m->entries[other];
+
+		if (o->first && o->needed && !reaches(m, other, root) && put_after(m, root, other) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* All that lie below others first: among those there are no circles. */
 static int
 link_targets(struct mounts *m)
 {
@@ -262,6 +278,10 @@ link_targets(struct mounts *m)
 			if (is_below(m, i, other) && put_after(m, i, other) < 0)
 				return -ENOMEM;
 		}
+	}
+	for (size_t i = 0; i < m->count; i++) {
+		if (m->entries[i].kind != MOUNT_SWAP && strcmp(m->entries[i].target, "/") == 0 && link_root(m, i) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }

@@ -39,6 +39,7 @@ struct mount_entry {
 	bool needed;   /* what waits for all of its kind waits for it */
 	bool quiet;    /* not there in every kernel: nothing is said */
 	bool built_in; /* fstab may say it anew */
+	bool first;    /* is or replaces a built-in one: before any disk, the root too */
 	bool bound;    /* its source is a path in another: bind, move, loop */
 	enum mount_stage stage;
 	bool tried_again; /* after somebody has looked at it */

@@ -129,6 +129,54 @@ test_mount_line_of_fstab_replaces_a_built_in_one(void **state)
 	mounts_deinit(&m);
 }
 
+/* Mount whatever may begin until nothing may; is all there then? */
+static bool
+comes_to_an_end(struct mounts *m)
+{
+	struct mount_entry *e;
+
+	while ((e = mounts_next(m, 0)) != NULL)
+		e->stage = MOUNT_THERE;
+	return mounts_over(m);
+}
+
+static void
+test_mount_line_for_a_built_in_place_holds_nothing_up(void **state)
+{
+	struct mounts m;
+
+	FILL(&m, BUILT_IN("tmpfs", "/run", "tmpfs"), BUILT_IN("tmpfs", "/run/lock", "tmpfs"), DISK("/dev/a", "/", ""),
+	     VIRTUAL("tmpfs", "/run", "tmpfs"));
+	assert_string_equal(ready(&m), "/run ");
+	be_there(&m, "/run");
+	assert_string_equal(ready(&m), "/run/lock ");
+	be_there(&m, "/run/lock");
+	assert_string_equal(ready(&m), "/ ");
+	mounts_deinit(&m);
+}
+
+/* Then the root comes before what lies there, and the two of one place in their order. */
+static void
+test_mount_built_in_place_on_a_disk_holds_nothing_up(void **state)
+{
+	static const struct mount_line runs[] = {
+		DISK("/dev/b", "/run", ""),
+		BIND("/srv/run", "/run"),
+		{ .source = "o", .target = "/run", .type = "overlay", .options = "lowerdir=/srv/run", .pseudo = true },
+		VIRTUAL("tmpfs", "/run", "tmpfs"),
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		struct mounts m;
+
+		assert_int_equal(FILL(&m, BUILT_IN("tmpfs", "/run", "tmpfs"), BUILT_IN("tmpfs", "/run/lock", "tmpfs"),
+				      DISK("/dev/a", "/", ""), runs[i], DISK("/dev/c", "/run", "")),
+				 0);
+		assert_true(comes_to_an_end(&m));
+		mounts_deinit(&m);
+	}
+}
+
 static void
 test_mount_two_on_one_folder_keep_their_order(void **state)
 {
@@ -310,6 +358,8 @@ main(void)
 		cmocka_unit_test(test_mount_parents_come_first_in_whatever_order_they_stand),
 		cmocka_unit_test(test_mount_kernels_own_come_before_the_root),
 		cmocka_unit_test(test_mount_line_of_fstab_replaces_a_built_in_one),
+		cmocka_unit_test(test_mount_line_for_a_built_in_place_holds_nothing_up),
+		cmocka_unit_test(test_mount_built_in_place_on_a_disk_holds_nothing_up),
 		cmocka_unit_test(test_mount_two_on_one_folder_keep_their_order),
 		cmocka_unit_test(test_mount_bind_waits_for_what_its_source_lies_on),
 		cmocka_unit_test(test_mount_circle_is_told_and_left_out),
