@@ -18,6 +18,7 @@
 #define FSCK_REBOOT 2
 #define FSCK_LEFT 4
 #define FSCK_TROUBLE (8 | 16 | 128)
+#define NOT_FOUND 127 /* as a shell says it */
 
 struct worker {
 	const struct mount_entry *e;
@@ -59,7 +60,7 @@ run(char *const *argv)
 		return -errno;
 	if (pid == 0) {
 		(void) execvp(argv[0], argv);
-		_exit(127);
+		_exit(NOT_FOUND);
 	}
 	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
@@ -109,6 +110,11 @@ check(const struct worker *w, const char *source)
 
 	log_info("Checking %s (%s)", w->e->target, source);
 	status = run(argv);
+	/* Nobody can mend that at a prompt: as with a type that has no checker. */
+	if (status == NOT_FOUND) {
+		log_warn("%s: %s is not checked, as there is no fsck", w->e->target, source);
+		return WORKER_DONE;
+	}
 	if (status < 0 || status >= 128 || (status & FSCK_TROUBLE) != 0) {
 		log_error("%s: %s could not be checked: fsck ended with status %d", w->e->target, source, status);
 		return WORKER_UNCLEAN;

@@ -6,6 +6,7 @@ It runs as a job of an init in namespaces of its own, on file systems that need 
 
 import os
 import signal
+import stat
 
 import pytest
 
@@ -30,9 +31,9 @@ def machine(make_pid1, tmp_path):
                      f"exec sh -c 'echo \"$UPSTART_EVENTS $MOUNTPOINT $TYPE\" >>{m.said}'\n")
     m.wait_job("witness")
 
-    def run(fstab, *options, shell=""):
+    def run(fstab, *options, shell="", env=""):
         m.table.write_text(fstab.replace("@", str(m.place)))
-        m.job("mountall", f"task\nconsole log\nexec {program} --fstab={m.table} --shell={shell} {' '.join(options)}\n")
+        m.job("mountall", f"task\nconsole log\n{env}\nexec {program} --fstab={m.table} --shell={shell} {' '.join(options)}\n")
         m.wait_job("mountall")
         return m.ctl("start", "--no-wait", "mountall")
 
@@ -100,6 +101,18 @@ def test_somebody_is_called_once_and_then_it_is_tried_again(machine):
     wait_event(machine, "filesystem  ")
     assert (machine.place / "calls").read_text() == "called\n"
     assert [m[1] for m in machine.mounts()] == [str(machine.place / "x")]
+
+
+def test_without_fsck_nothing_is_checked_and_nobody_called(machine):
+    # A block device without a driver: as the type is not known, only fsck itself could say that there is no checker.
+    os.mknod(machine.place / "disk", 0o600 | stat.S_IFBLK, os.makedev(120, 0))
+    machine.mountall("@/disk @/x auto defaults 0 2\n", env="env PATH=/nowhere")
+    wait_event(machine, "filesystem  ")
+    wait_for(lambda: "/x is left out" in machine.log_of("mountall"), "what it says")
+    log = machine.log_of("mountall").replace(str(machine.place), "@")
+    assert "@/x: @/disk is not checked, as there is no fsck" in log
+    assert "could not be checked" not in log
+    assert "Unable to mount @/disk on @/x" in log  # it went on
 
 
 def test_remote_file_systems_wait_for_the_network(machine):
