@@ -135,8 +135,12 @@ net_up_cb(void *data)
 	struct mountall *all = data;
 
 	all->mounts.network = is_network_up();
-	for (size_t i = 0; i < all->mounts.count; i++)
+	for (size_t i = 0; i < all->mounts.count; i++) {
 		all->progress[i].held = false;
+		/* Without a network no device of it can come: its time begins anew. */
+		if (all->mounts.entries[i].kind == MOUNT_REMOTE && !all->mounts.network)
+			all->progress[i].since = 0;
+	}
 }
 
 /* -- when somebody must look -------------------------------------------------------------- */
