@@ -73,6 +73,38 @@ mount_options_proper(const char *options)
 	return strbuf_steal(&b);
 }
 
+static bool
+is_secret(const char *word, size_t n)
+{
+	static const char *const names[] = { "password=", "password2=", "pass=", "passwd=" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (n > strlen(names[i]) && memcmp(word, names[i], strlen(names[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+char *
+mount_options_public(const char *options)
+{
+	struct strbuf b auto_strbuf = STRBUF_INIT;
+	const char *word;
+	size_t n;
+
+	while ((word = next_option(&options, &n)) != NULL) {
+		if (b.len > 0)
+			strbuf_addc(&b, ',');
+		if (is_secret(word, n)) {
+			strbuf_addn(&b, word, (size_t) ((const char *) memchr(word, '=', n) - word) + 1);
+			strbuf_addn(&b, "***", 3);
+		} else {
+			strbuf_addn(&b, word, n);
+		}
+	}
+	return strbuf_steal(&b);
+}
+
 /* -- lines ------------------------------------------------------------------------ */
 
 static void

@@ -91,5 +91,7 @@ bool mounts_over(const struct mounts *m);
 const char *mount_option(const char *options, const char *name, size_t *n);
 /* The same words without those that are not for the kernel or mount(8), but for us. Owned; NULL: out of memory. */
 char *mount_options_proper(const char *options);
+/* The same words with *** for the values of those that are passwords: for all to read. Owned; NULL: out of memory. */
+char *mount_options_public(const char *options);
 
 void mounts_deinit(struct mounts *m); /* idempotent */

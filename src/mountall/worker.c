@@ -34,13 +34,17 @@ emit(struct worker *w, const char *event)
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	char **env auto_strv = NULL;
+	auto_free char *options = NULL;
 
 	if (w->conn == NULL)
+		return;
+	options = mount_options_public(w->e->options);
+	if (options == NULL)
 		return;
 	if (strv_take(&env, str_printf("DEVICE=%s", w->e->source)) < 0 ||
 	    strv_take(&env, str_printf("MOUNTPOINT=%s", w->e->target)) < 0 ||
 	    strv_take(&env, str_printf("TYPE=%s", w->e->type)) < 0 ||
-	    strv_take(&env, str_printf("OPTIONS=%s", w->e->options)) < 0)
+	    strv_take(&env, str_printf("OPTIONS=%s", options)) < 0)
 		return;
 	if (upstart_emit(w->conn, event, env, true, &err) < 0 && !upstart_error_is(&err, UPSTART_ERROR_EVENT_FAILED))
 		log_warn("Unable to tell init of %s %s: %s", event, w->e->target, err.text);

@@ -329,6 +329,18 @@ test_mount_option_is_found_as_a_whole_word(void **state)
 	assert_null(mount_option("", "a", &n));
 }
 
+static void
+test_mount_passwords_are_not_told(void **state)
+{
+	char *text = mount_options_public("ro,password=a=b,user=x,pass=\"c,d\",passwd=,passive=1,password2=z");
+
+	assert_string_equal(text, "ro,password=***,user=x,pass=***,passwd=,passive=1,password2=***");
+	free(text);
+	text = mount_options_public("");
+	assert_string_equal(text, "");
+	free(text);
+}
+
 static int
 play(void *data)
 {
@@ -369,6 +381,7 @@ main(void)
 		cmocka_unit_test(test_mount_remote_waits_for_the_network_and_so_does_what_lies_on_it),
 		cmocka_unit_test(test_mount_what_lies_on_a_missing_one_lacks_it),
 		cmocka_unit_test(test_mount_option_is_found_as_a_whole_word),
+		cmocka_unit_test(test_mount_passwords_are_not_told),
 		cmocka_unit_test(test_mount_without_memory_leaves_nothing_behind),
 	};
 
