@@ -5,6 +5,7 @@
 #include <libmount.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "common/log.h"
 #include "common/str.h"
@@ -92,13 +93,42 @@ fstab_read(struct mounts *m, const char *path, struct error *err)
 
 /* -- what is there ------------------------------------------------------------------- */
 
+/* Of a disk another one may be mounted there: not the one that is asked for. */
+static bool
+is_another_disk(struct libmnt_fs *fs, const struct stat *disk)
+{
+	dev_t device = mnt_fs_get_devno(fs);
+
+	/* Some file systems, of several disks, have no number of one; the 0 of these says nothing. */
+	return S_ISBLK(disk->st_mode) && major(device) != 0 && device != disk->st_rdev;
+}
+
+static bool
+has_target(struct libmnt_table *table, const struct mount_entry *e)
+{
+	struct libmnt_cache *cache = mnt_new_cache();
+	struct libmnt_iter *iter = mnt_new_iter(MNT_ITER_BACKWARD);
+	auto_free char *source = e->bound ? NULL : fstab_find_source(e);
+	struct stat disk = { 0 };
+	struct libmnt_fs *fs;
+	bool has = false;
+
+	if (source != NULL && strcmp(e->target, "/") != 0 && stat(source, &disk) < 0)
+		disk.st_mode = 0;
+	while (iter != NULL && !has && mnt_table_next_fs(table, iter, &fs) == 0)
+		has = mnt_fs_match_target(fs, e->target, cache) && !is_another_disk(fs, &disk);
+	mnt_free_iter(iter);
+	mnt_unref_cache(cache);
+	return has;
+}
+
 static bool
 table_has(struct libmnt_table *table, const struct mount_entry *e)
 {
 	auto_free char *source = NULL;
 
 	if (e->kind != MOUNT_SWAP)
-		return mnt_table_find_target(table, e->target, MNT_ITER_BACKWARD) != NULL;
+		return has_target(table, e);
 	source = fstab_find_source(e);
 	return source != NULL && mnt_table_find_srcpath(table, source, MNT_ITER_FORWARD) != NULL;
 }

@@ -115,6 +115,16 @@ def test_without_fsck_nothing_is_checked_and_nobody_called(machine):
     assert "Unable to mount @/disk on @/x" in log  # it went on
 
 
+def test_what_is_mounted_by_another_way_is_not_mounted_again(machine):
+    (machine.place / "real").mkdir()
+    (machine.place / "way").symlink_to("real")
+    for end in (1, 2):
+        machine.mountall("tmpfs @/way tmpfs defaults 0 0\n")
+        wait_for(lambda: machine.events().count("filesystem  ") == end, "the end")
+        machine.wait_status("mountall", "mountall stop/waiting")
+    assert [m[1].replace(str(machine.place), "@") for m in machine.mounts()] == ["@/real"]
+
+
 def test_remote_file_systems_wait_for_the_network(machine):
     machine.mountall("tmpfs @/far tmpfs _netdev 0 0\ntmpfs @/near tmpfs defaults 0 0\n")
     wait_event(machine, "local-filesystems  ")
