@@ -21,6 +21,7 @@
 #include "system/unmount.h"
 
 #define LIMIT (120 * USEC_PER_SEC) /* for all disks together */
+#define RESERVE (40 * USEC_PER_SEC) /* of it for the root and the last writes */
 #define TICK USEC_PER_SEC
 #define AGAIN (10 * USEC_PER_SEC) /* the kernel has refused */
 #define PAUSE (10 * 1000) /* microseconds */
@@ -101,12 +102,13 @@ do_login_record(const void *arg)
 static void
 child(struct init *init)
 {
-	struct unmount u = { .say = say, .skip = &skipped };
+	struct unmount u = { .say = say, .skip = &skipped, .until = init->down->until - RESERVE };
 	struct stat before, now;
 	bool known;
 
 	spawn_fds_close_others(NULL, 0);
 	(void) setsid();
+	(void) signal(SIGINT, SIG_IGN); /* one that is pending would end us */
 	signals_reset();
 	(void) signal(SIGINT, skip_cb);
 	if (boot_owns_machine())
@@ -163,8 +165,15 @@ end(struct init *init)
 		init->phase = PHASE_GONE;
 		return;
 	}
-	if (down->timer != NULL)
+	if (down->timer != NULL) {
 		loop_timer_set(down->timer, clock_now() + AGAIN);
+		return;
+	}
+	/* There was no memory for a timer, and there is nothing else to do. */
+	for (;;) {
+		(void) usleep(AGAIN);
+		(void) boot_end(down->how, down->argument[0] != '\0' ? down->argument : NULL);
+	}
 }
 
 static void

@@ -165,6 +165,10 @@ last_note_stray(struct init *init, pid_t pid)
 	if (n > 0)
 		name[n] = '\0';
 	name[strcspn(name, "\n")] = '\0';
+	/* Anybody names their processes: no escapes for a terminal, nor what ends a name in the record. */
+	for (char *p = name; *p != '\0'; p++)
+		if ((unsigned char) *p < ' ' || *p == 0x7f || *p == ':')
+			*p = '?';
 	if (fd >= 0)
 		(void) close(fd);
 	log_warn("Killed on the way down: %s, process %d of no job", name, (int) pid);

@@ -7,6 +7,7 @@
 #include "init/condemn.h"
 #include "init/control.h"
 #include "init/servants.h"
+#include "init/shutdown.h"
 #include "init/spawn.h"
 #include "init/state.h"
 #include "system/clock.h"
@@ -87,4 +88,5 @@ reexec_turn(struct init *init)
 	init->phase = PHASE_RUNNING;
 	servants_start(init);
 	spawn_pump(init);
+	shutdown_continue(init); /* the end has waited for the next image */
 }

@@ -29,6 +29,7 @@ struct shutdown {
 	struct loop_timer *timer; /* owned: the next look at strays */
 	usec_t since, until;
 	unsigned told; /* seconds */
+	bool asked; /* SIGTERM was sent */
 	bool killing;
 	int status;
 };
@@ -125,7 +126,7 @@ signal_strays(struct init *init, int number, bool noted)
 	int found = 0;
 
 	if (dir == NULL)
-		return -1;
+		return errno == ENOENT ? 0 : -1;
 	if (is_machine(init))
 		omit_read(&spared);
 	while ((entry = readdir(dir)) != NULL) {
@@ -163,7 +164,7 @@ tell_strays(struct shutdown *s, int left, usec_t now)
 {
 	unsigned seconds = (unsigned) ((now - s->since) / USEC_PER_SEC);
 
-	if (seconds > s->told && !s->killing)
+	if (left > 0 && seconds > s->told && !s->killing)
 		log_message("waiting for %d processes of no job: %u of %u s", left, seconds, (unsigned) (STRAY_WAIT / USEC_PER_SEC));
 	s->told = seconds;
 }
@@ -174,15 +175,17 @@ look_cb(void *data)
 	struct init *init = data;
 	struct shutdown *s = init->shutdown;
 	usec_t now = clock_now();
-	int left = signal_strays(init, 0, false);
+	/* Those that are killed may have forked meanwhile. */
+	int left = signal_strays(init, s->killing ? SIGKILL : s->asked ? 0 : SIGTERM, false);
 
+	s->asked = s->asked || left >= 0;
 	init->children_due = true; /* dead ones are seen until they are reaped */
-	if (left > 0 && now >= s->until && is_machine(init) && !s->killing) {
+	if (left != 0 && now >= s->until && is_machine(init) && !s->killing) {
 		s->killing = true;
 		s->until = now + STRAY_KILL;
 		(void) signal_strays(init, SIGKILL, true);
 	}
-	if (left > 0 && now < s->until) {
+	if (left != 0 && now < s->until) {
 		tell_strays(s, left, now);
 		loop_timer_set(s->timer, now + STRAY_LOOK);
 		return;
@@ -197,6 +200,8 @@ look_cb(void *data)
 static void
 finish(struct init *init, int status)
 {
+	int left;
+
 	if (init->shutdown != NULL || init->phase >= PHASE_LEAVING)
 		return;
 	init->shutdown = calloc(1, sizeof(*init->shutdown));
@@ -208,7 +213,9 @@ finish(struct init *init, int status)
 	init->shutdown->since = clock_now();
 	init->shutdown->until = init->shutdown->since + STRAY_WAIT;
 	init->shutdown->timer = loop_timer_new(init->loop, look_cb, init);
-	if (signal_strays(init, SIGTERM, false) <= 0 || init->shutdown->timer == NULL)
+	left = signal_strays(init, SIGTERM, false);
+	init->shutdown->asked = left >= 0;
+	if (left == 0 || init->shutdown->timer == NULL)
 		leave(init);
 	else
 		loop_timer_set(init->shutdown->timer, clock_now() + STRAY_LOOK);

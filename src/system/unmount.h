@@ -9,10 +9,13 @@
 #include <signal.h>
 
 #include "common/macros.h"
+#include "system/clock.h"
 
 struct unmount {
 	void (*say)(const char *text);		/* borrowed: a line for who watches the console */
-	volatile sig_atomic_t *skip;		/* borrowed: set by a handler: what is waited for is left; cleared then */
+	volatile sig_atomic_t *skip;		/* borrowed: set by a handler: what is waited for is left; cleared by the next */
+	unsigned firm;				/* seconds in which that is not heeded */
+	usec_t until;				/* of the clock: nothing is waited for any more; 0: no end */
 	char **left;				/* owned: "PATH: why" of what could not be unmounted */
 	char **hung;				/* owned: paths that are not tried again */
 };

@@ -224,7 +224,10 @@ boot_owns_machine(void)
 {
 	struct stat st;
 
-	return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == FIRST_PID_NAMESPACE;
+	if (stat("/proc/self/ns/pid", &st) == 0)
+		return st.st_ino == FIRST_PID_NAMESPACE;
+	/* A kernel that knows no PID namespaces. */
+	return errno == ENOENT && stat("/proc/self", &st) == 0;
 }
 
 int

@@ -23,6 +23,7 @@
 #define LIMIT_SWAP 60u
 #define LIMIT_ROOT 30u
 #define LIMIT_SYNC 60u
+#define FIRM 5u /* seconds in which the root and the disks are not skipped */
 #define ROUNDS_MAX 20u /* more than anybody stacks */
 #define LOOK_SHORT (500l * 1000) /* nanoseconds */
 #define LOOK_LONG (10l * 1000 * 1000)
@@ -54,8 +55,10 @@ unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(c
 {
 	usec_t began = clock_now();
 	unsigned told = 0;
-	pid_t pid = fork();
+	pid_t pid;
 
+	*u->skip = 0; /* what was skipped before is not this */
+	pid = fork();
 	if (pid < 0)
 		return fn(arg);
 	if (pid == 0)
@@ -70,8 +73,7 @@ unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(c
 			return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 		if (seconds > told)
 			say_waiting(u, what, told = seconds, limit);
-		if (*u->skip || seconds >= limit) {
-			*u->skip = 0;
+		if ((*u->skip && seconds >= u->firm) || seconds >= limit || (u->until != 0 && clock_now() >= u->until)) {
 			(void) kill(pid, SIGKILL);
 			return -ETIMEDOUT;
 		}
@@ -246,12 +248,17 @@ swap_off(struct unmount *u)
 	char *line = NULL;
 	size_t size = 0;
 	bool any = false;
+	int r;
 
 	while (file != NULL && getline(&line, &size, file) >= 0) {
 		line[strcspn(line, " \t\n")] = '\0';
 		unescape(line);
-		if (line[0] == '/' && !strv_has(u->hung, line))
-			any = unmount_attempt(u, line, LIMIT_SWAP, do_swapoff, line) == 0 || any;
+		if (line[0] != '/' || strv_has(u->hung, line))
+			continue;
+		r = unmount_attempt(u, line, LIMIT_SWAP, do_swapoff, line);
+		any = any || r == 0;
+		if (r == -ETIMEDOUT)
+			(void) !strv_add(&u->hung, line);
 	}
 	free(line);
 	if (file != NULL)
@@ -328,9 +335,18 @@ make_rest_read_only(struct unmount *u)
 	free_mounts(&list);
 }
 
+/* Whatever hangs below, and for how long: what can be written is on its way. */
+static void
+begin_sync(void)
+{
+	if (fork() == 0)
+		_exit(-do_sync(NULL));
+}
+
 void
 unmount_all(struct unmount *u)
 {
+	begin_sync();
 	for (unsigned i = 0; i < ROUNDS_MAX && go_round(u); i++)
 		continue;
 	make_rest_read_only(u);
@@ -343,6 +359,8 @@ unmount_root(struct unmount *u)
 	const struct mounted *root = NULL;
 	int r = 0;
 
+	u->until = 0;
+	u->firm = FIRM;
 	for (size_t i = 0; i < list.n; i++)
 		if (strcmp(list.p[i].path, "/") == 0)
 			root = &list.p[i]; /* the last one is on top */
