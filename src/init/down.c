@@ -113,7 +113,8 @@ child(struct init *init)
 	(void) signal(SIGINT, skip_cb);
 	if (boot_owns_machine())
 		(void) unmount_attempt(&u, "the login records", WRITE_LIMIT, do_login_record, NULL);
-	write_record(init, &u, true);
+	if (last_is_wanted(init))
+		write_record(init, &u, true);
 	known = stat(last_folder(init), &before) == 0;
 	if (boot_owns_machine()) {
 		unmount_all(&u);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "system/boot.h"
 #include "system/clock.h"
 #include "system/signals.h"
 #include "system/spawn_fds.h"
@@ -22,6 +23,12 @@ const char *
 last_folder(const struct init *init)
 {
 	return init->log_dir != NULL ? init->log_dir : FOLDER;
+}
+
+bool
+last_is_wanted(const struct init *init)
+{
+	return init->container || init->options.logdir != NULL || boot_owns_machine();
 }
 
 static usec_t
@@ -132,7 +139,7 @@ last_turn(struct init *init)
 	struct shutdown_view view;
 	char *text;
 
-	if (!shutdown_look_at(init->core, &view) || init->phase != PHASE_RUNNING || init->shutdown != NULL)
+	if (!last_is_wanted(init) || !shutdown_look_at(init->core, &view) || init->phase != PHASE_RUNNING || init->shutdown != NULL)
 		return;
 	if (init->last.pid != 0)
 		return;

@@ -10,6 +10,11 @@
 #include "common/str.h"
 #include "init/init.h"
 
+/*
+ * Not in a PID namespace that is no container and was given no folder of its own: the usual one is the machine's there,
+ * with the record of the machine.
+ */
+bool last_is_wanted(const struct init *init);
 /* Each turn: is there more to tell? */
 void last_turn(struct init *init);
 /* A child ended: was it the one that writes? */
