@@ -86,8 +86,10 @@ CONDITIONS = {
 SYSTEM = {
     "svc": SLEEP,
     "slow": "start on slow\ntask\nexec sleep 2\n",
-    "rl": "start on runlevel\ntask\ninstance $RUNLEVEL\nscript\n"
-          "  echo RUNLEVEL=$RUNLEVEL PREVLEVEL=$PREVLEVEL INIT_HALT=$INIT_HALT X=$X >> <W>/rl.txt\nend script\n",
+    # Works on where a real one would end the machine; otherwise init would.
+    "rl": "start on runlevel\nstop on runlevel\ntask\ninstance $RUNLEVEL\nscript\n"
+          "  echo RUNLEVEL=$RUNLEVEL PREVLEVEL=$PREVLEVEL INIT_HALT=$INIT_HALT X=$X >> <W>/rl.txt\n"
+          "  case $RUNLEVEL in 0 | 6) exec sleep 1000 ;; esac\nend script\n",
 }
 
 
