@@ -2,6 +2,7 @@
 """What a process of a job gets from init and its servants, and what it must not get: descriptors, environment, memory; and
 user look-ups that hang."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -108,10 +109,14 @@ def test_memory_of_a_process_holds_nothing_of_others(beside_a_secret):
     where = beside_a_secret
     family = [where.pid]
     for pid in family:
-        family += [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        with contextlib.suppress(FileNotFoundError):  # it has ended meanwhile
+            family += [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     own, looked_at = set(where.servants().values()) | {where.pid}, 0
     for pid in family:
-        environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+        try:
+            environ = pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         if pid in own or SECRET.encode() in environ or b"UPSTART_JOB=" not in environ:
             continue
         looked_at += 1
