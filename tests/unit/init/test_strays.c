@@ -54,12 +54,9 @@ main_of_family(int tell)
 static int
 setup(void **state)
 {
-	struct trace_brief brief;
 	int fds[2];
 
 	(void) state;
-	if (trace_look_briefly(getpid(), &brief) == -ENOSYS)
-		skip();
 	rig_init(&rig);
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
