@@ -36,6 +36,38 @@ def test_task_is_over_when_start_returns_and_its_output_is_in_the_log(session):
     wait_for(lambda: session.log_of("hello") == "hello world\n", "the output")
 
 
+# -- who waits (cases I23 and I24 of the commands)
+
+
+def slow_to_start(session, *stanzas):
+    """A job that starts when there is a file `go`, and what says that it is at it."""
+    go = session.path / "go"
+    session.job("slow", "\n".join([*stanzas, f"pre-start script\nuntil [ -e {go} ]; do sleep 0.02; done\nend script\n{SLEEP}"]))
+    session.wait_job("slow")
+    return go, lambda: session.status("slow").startswith("slow start/pre-start")
+
+
+def test_start_goes_on_when_who_waits_is_killed(session):
+    go, starts = slow_to_start(session)
+    waiting = session.background("start", "slow")
+    wait_for(starts, "its start")
+    waiting.kill()
+    waiting.communicate()
+    go.touch()
+    wait_for(lambda: session.status("slow").startswith("slow start/running, process "), "its main process")
+
+
+def test_event_that_waits_for_a_start_succeeds_when_the_job_is_stopped(session):
+    go, starts = slow_to_start(session, "start on e")
+    emitting = session.background("emit", "e")
+    wait_for(starts, "its start")
+    stopping = session.background("stop", "slow")
+    assert emitting.wait(60) == 0
+    go.touch()
+    assert stopping.wait(60) == 0
+    assert session.status("slow") == "slow stop/waiting"
+
+
 def test_long_scripts_arrive_whole(session):
     body = "".join(f"echo {i}\n" for i in range(5000))
     session.job("long", "task\nscript\n" + body + "end script\n")
