@@ -17,6 +17,7 @@
 #include "init/reexec.h"
 #include "init/servants.h"
 #include "init/session.h"
+#include "system/boot.h"
 #include "system/clock.h"
 #include "system/process.h"
 
@@ -76,7 +77,8 @@ shutdown_rules(struct init *init)
 {
 	if (init->options.exit_with != NULL && !init->container)
 		log_error("--exit-with is for containers: no machine ends with a job");
-	if (init_is_system(init))
+	/* Process 1 of a bare namespace has no machine to end: it lives on after a runlevel 0, as ever, unless it is told how long. */
+	if (init_is_system(init) && (init->container || init->options.shutdown_timeout != NULL || boot_owns_machine()))
 		own_shutdown(init, SHUTDOWN_RULES);
 }
 

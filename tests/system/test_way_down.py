@@ -6,10 +6,17 @@ import pathlib
 import re
 import signal
 
+import pytest
+
 from conftest import INITCTL, LIMIT, wait_for
 
 SLEEP = "exec sleep 1000\n"
 STUBBORN = "kill timeout %d\nscript\n  trap '' TERM\n  echo there\n  while :; do sleep 1; done\nend script\n"
+
+
+@pytest.fixture
+def pid1(make_pid1):
+    return make_pid1().start("--shutdown-timeout=300")
 
 
 def last(pid1):
@@ -88,3 +95,12 @@ def test_another_runlevel_calls_it_off(pid1):
     pid1.ctl("stop", "rc")
     pid1.ctl("start", "web")
     pid1.wait_status("web", "start/running")
+
+
+def test_without_a_limit_it_lives_on(make_pid1):
+    machine = make_pid1().start()
+    machine.job("rc", "start on runlevel [06]\ntask\nexec true\n")
+    machine.wait_jobs(1)
+    for level in 0, 6, 0:
+        machine.ctl("emit", "runlevel", f"RUNLEVEL={level}", "PREVLEVEL=2")
+    assert machine.status("rc") == "rc stop/waiting"
