@@ -2,6 +2,7 @@
 #include "rig.h"
 
 #include "init/brain.h"
+#include "init/condemn.h"
 #include "init/control.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
@@ -70,6 +71,7 @@ rig_deinit(struct rig *rig)
 	strays_deinit(init);
 	fdtable_deinit(init);
 	timers_deinit(init);
+	condemn_deinit(init);
 	own_deinit(init);
 	brain_deinit(init);
 	init->core = core_free(init->core);
