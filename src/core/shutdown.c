@@ -191,23 +191,9 @@ stop_all(struct core *core)
 	return any;
 }
 
-static void
-kill_all(struct core *core, const char *why)
-{
-	struct u64v ids = list_jobs(core, false);
-
-	for (size_t i = 0; i < ids.n; i++) {
-		struct job *job = job_get(core, ids.p[i]);
-
-		if (job != NULL)
-			kill_job(core, job, why);
-	}
-	u64v_deinit(&ids);
-}
-
-/* False: nothing was waited for. */
+/* All of them, or those that are waited for. False: there was nothing. */
 static bool
-kill_awaited(struct core *core, const char *why)
+kill_jobs(struct core *core, bool awaited_only, const char *why)
 {
 	struct u64v ids = list_jobs(core, false);
 	bool any = false;
@@ -215,7 +201,7 @@ kill_awaited(struct core *core, const char *why)
 	for (size_t i = 0; i < ids.n; i++) {
 		struct job *job = job_get(core, ids.p[i]);
 
-		if (job == NULL || awaited(core, job) == PROCESS_KIND_COUNT)
+		if (job == NULL || (awaited_only && awaited(core, job) == PROCESS_KIND_COUNT))
 			continue;
 		kill_job(core, job, why);
 		any = true;
@@ -326,7 +312,7 @@ static void
 skip(struct core *core)
 {
 	core_log(core, LOG_LEVEL_MESSAGE, "What is waited for is killed, as was asked for");
-	if (!kill_awaited(core, "its end was not waited for, as was asked") && core->down == DOWN_EVENT)
+	if (!kill_jobs(core, true, "its end was not waited for, as was asked") && core->down == DOWN_EVENT)
 		enter_rest(core);
 }
 
@@ -375,7 +361,7 @@ shutdown_timer(struct core *core, uint64_t timer)
 	} else if (core->down == DOWN_REST) {
 		(void) snprintf(why, sizeof(why), "still there at the end of all time, %u s",
 				(unsigned) (core->down_limit / USEC_PER_SEC));
-		kill_all(core, why);
+		(void) kill_jobs(core, false, why);
 		shutdown_over(core);
 	}
 	return true;
