@@ -14,12 +14,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/folder.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "job/quote.h"
 #include "schedule/crontab.h"
 #include "schedule/ledger.h"
-#include "schedule/places.h"
 #include "schedule/zone.h"
 
 #define SIZE_MAX_FILE ((size_t) 1 << 20)
@@ -260,7 +260,7 @@ write_job(struct making *m, const char *name, const char *text)
 	if (has_content(path, text))
 		return 0;
 	m->changed = true;
-	r = places_make_above(path);
+	r = folder_make_above(path, 0755);
 	if (r == 0)
 		r = write_file(path, text);
 	if (r < 0 && r != -ENOMEM) {

@@ -214,3 +214,10 @@ init_is_system(const struct init *init)
 {
 	return init->mode == MODE_SYSTEM;
 }
+
+/* Process 1, and not of a container: of a machine, or of a namespace that passes for one (boot_owns_machine()). */
+static inline bool
+init_is_machine(const struct init *init)
+{
+	return init_is_system(init) && !init->container;
+}

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/env.h"
+#include "common/folder.h"
 #include "init/sources.h"
 #include "schedule/places.h"
 
@@ -26,24 +26,6 @@ static const char *
 absolute(const char *path)
 {
 	return path != NULL && path[0] == '/' ? path : NULL;
-}
-
-int
-places_make(const char *path, mode_t mode)
-{
-	auto_free char *copy = strdup(path);
-
-	if (copy == NULL)
-		return -ENOMEM;
-	for (char *p = copy + 1; *p != '\0'; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(copy, mode) < 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(copy, mode) < 0 && errno != EEXIST ? -errno : 0;
 }
 
 /* NAME:PASSWORD:UID:GID:COMMENT:HOME:SHELL: the home, if it is the user's line and has one; borrowed from the line. */
@@ -125,7 +107,7 @@ add_user_dirs(struct init *init)
 	if (below_home(init, "XDG_CONFIG_HOME", ".config", "upstart", &dir) < 0)
 		return -ENOMEM;
 	if (dir != NULL) {
-		int r = places_make(dir, 0700);
+		int r = folder_make(dir, 0700);
 
 		if (r < 0)
 			log_debug("Unable to create %s: %s", dir, strerror(-r));
@@ -174,7 +156,7 @@ add_made_in_session(struct init *init)
 static int
 add_made_in_system(struct init *init)
 {
-	int r = places_make(PLACES_JOBS, 0755);
+	int r = folder_make(PLACES_JOBS, 0755);
 
 	if (r < 0)
 		log_debug("Unable to create %s: %s", PLACES_JOBS, strerror(-r));
@@ -243,7 +225,7 @@ places_log_dir(struct init *init)
 	r = below_home(init, "XDG_CACHE_HOME", ".cache", "upstart", &init->log_dir);
 	if (r < 0 || init->log_dir == NULL)
 		return r;
-	r = places_make(init->log_dir, 0700);
+	r = folder_make(init->log_dir, 0700);
 	if (r < 0)
 		log_warn("Unable to create %s: %s", init->log_dir, strerror(-r));
 	return 0;

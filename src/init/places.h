@@ -13,5 +13,3 @@
 int must_check places_sources(struct init *init);
 /* Choose init->log_dir; in a session the directory is made. 0 or -ENOMEM. */
 int must_check places_log_dir(struct init *init);
-/* Make a directory and those above it, with that mode. 0 or a negative errno. */
-int must_check places_make(const char *path, mode_t mode);

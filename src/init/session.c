@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 
 #include "common/env.h"
+#include "common/folder.h"
 #include "init/down.h"
-#include "init/places.h"
 #include "init/servants.h"
 #include "system/clock.h"
 #include "system/listen.h"
@@ -63,7 +63,7 @@ session_announce(struct init *init)
 		log_error("unable to create session file: %s", strerror(ENOMEM));
 		return;
 	}
-	r = places_make(folder, 0700);
+	r = folder_make(folder, 0700);
 	if (r == 0)
 		r = write_file(init->session_file, text);
 	if (r < 0)
@@ -74,7 +74,7 @@ session_announce(struct init *init)
 static void
 gone(struct init *init)
 {
-	if (init_is_system(init) && !init->container)
+	if (init_is_machine(init))
 		down_begin(init);
 	else
 		init->phase = PHASE_GONE;

@@ -16,16 +16,6 @@
 
 /* -- reading ------------------------------------------------------------------------- */
 
-static void *
-array(size_t n, size_t size)
-{
-	void *p = calloc(n + 1, size);
-
-	if (!p)
-		tool_nomem();
-	return p;
-}
-
 static bool
 is_same(const struct run *a, const struct run *b)
 {
@@ -60,7 +50,7 @@ read_failures(struct report *r, const struct initctl *ctl)
 {
 	const struct timeline *t = &r->timeline;
 
-	r->failures = array(t->n, sizeof(*r->failures));
+	r->failures = tool_array(t->n, sizeof(*r->failures));
 	for (size_t i = 0; i < t->n; i++) {
 		struct failure f = { .run = &t->runs[i], .times = 1 };
 		bool last = *f.run->failed != '\0';
@@ -89,9 +79,9 @@ read_jobs(struct report *r, const struct initctl *ctl, struct upstart_error *err
 	if (result < 0)
 		return result;
 	relations_read(&r->relations, ctl, &r->definitions);
-	r->wanted = array(r->relations.n, sizeof(*r->wanted));
-	r->standing = array(r->relations.n, sizeof(*r->standing));
-	r->instances = array(r->definitions.n, sizeof(*r->instances));
+	r->wanted = tool_array(r->relations.n, sizeof(*r->wanted));
+	r->standing = tool_array(r->relations.n, sizeof(*r->standing));
+	r->instances = tool_array(r->definitions.n, sizeof(*r->instances));
 	for (size_t i = 0; i < r->relations.n; i++)
 		r->wanted[i] = true;
 	for (size_t i = 0; i < r->definitions.n; i++) {

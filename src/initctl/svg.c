@@ -10,6 +10,7 @@
 
 #include "common/str.h"
 #include "initctl/markup.h"
+#include "initctl/tool.h"
 
 #define SWEEPS 6
 #define CHAR_WIDTH 7.3 /* of the font at its size, about */
@@ -43,16 +44,6 @@ struct picture {
 	size_t layers;
 	double width, height;
 };
-
-static void *
-array(size_t n, size_t size)
-{
-	void *p = calloc(n + 1, size);
-
-	if (!p)
-		tool_nomem();
-	return p;
-}
 
 static bool
 is_drawn(const struct picture *p, const struct tie *tie)
@@ -107,8 +98,8 @@ walk(struct picture *p, size_t root, char *state, size_t *stack, size_t *next, s
 static void
 choose_layers(struct picture *p)
 {
-	char *state = array(p->r->n, 1);
-	size_t *stack = array(p->r->n, sizeof(size_t)), *next = array(p->r->n, sizeof(size_t)), left = p->r->n;
+	char *state = tool_array(p->r->n, 1);
+	size_t *stack = tool_array(p->r->n, sizeof(size_t)), *next = tool_array(p->r->n, sizeof(size_t)), left = p->r->n;
 
 	for (size_t i = p->r->n; i-- > 0;)
 		walk(p, i, state, stack, next, &left);
@@ -241,7 +232,7 @@ sweep(struct picture *p, struct place *places, size_t n, bool forward)
 static struct place *
 choose_places(struct picture *p, size_t *n)
 {
-	struct place *places = array(p->r->n, sizeof(*places));
+	struct place *places = tool_array(p->r->n, sizeof(*places));
 
 	*n = 0;
 	for (size_t i = 0; i < p->r->n; i++)
@@ -430,11 +421,11 @@ svg_write(FILE *out, const struct relations *relations, const bool *wanted, cons
 {
 	struct picture p = { .out = out, .r = relations, .wanted = wanted, .standing = standing, .alone = alone };
 
-	p.boxes = array(relations->n, sizeof(*p.boxes));
-	p.back = array(relations->n_ties, sizeof(*p.back));
-	p.order = array(relations->n, sizeof(*p.order));
-	p.backward = array(relations->n_ties, sizeof(*p.backward));
-	p.backward_first = array(relations->n + 1, sizeof(*p.backward_first));
+	p.boxes = tool_array(relations->n, sizeof(*p.boxes));
+	p.back = tool_array(relations->n_ties, sizeof(*p.back));
+	p.order = tool_array(relations->n, sizeof(*p.order));
+	p.backward = tool_array(relations->n_ties, sizeof(*p.backward));
+	p.backward_first = tool_array(relations->n + 1, sizeof(*p.backward_first));
 	for (size_t i = 0; i < relations->n; i++)
 		p.boxes[i].width = text_width(relations->things[i].name);
 	choose_layers(&p);

@@ -42,6 +42,16 @@ tool_must(char *text)
 	return text;
 }
 
+void *
+tool_array(size_t n, size_t size)
+{
+	void *p = calloc(n + 1, size);
+
+	if (!p)
+		tool_nomem();
+	return p;
+}
+
 void
 tool_init(struct tool *tool, const char *argv0)
 {

@@ -65,3 +65,5 @@ _Noreturn void tool_nomem(void);
 void tool_undo_at_nomem(void (*undo)(void));
 /* `text` itself, which an allocation gave; does not return when that failed. */
 char *tool_must(char *text);
+/* n members of nothing, and one for the end; owned. Does not return when there is no memory. */
+void *tool_array(size_t n, size_t size);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "common/folder.h"
 #include "common/log.h"
 #include "common/str.h"
 #include "libupstart/upstart.h"
@@ -148,23 +149,6 @@ set_up(struct libmnt_context *context, const struct mount_entry *e, const char *
 	return r;
 }
 
-/* The depth of folders that are made is that of the path. */
-static void
-make_folders(const char *path)
-{
-	auto_free char *copy = strdup(path);
-
-	for (char *p = copy; p != NULL && *p != '\0'; p++) {
-		if (*p != '/' || p == copy)
-			continue;
-		*p = '\0';
-		(void) mkdir(copy, 0755);
-		*p = '/';
-	}
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		log_debug("%s: %s", path, strerror(errno));
-}
-
 static enum worker_end
 mount_it(const struct worker *w, const char *source, bool again)
 {
@@ -174,8 +158,11 @@ mount_it(const struct worker *w, const char *source, bool again)
 
 	if (context == NULL)
 		return WORKER_FAILED;
-	if (access(w->e->target, F_OK) < 0)
-		make_folders(w->e->target);
+	if (access(w->e->target, F_OK) < 0) {
+		r = folder_make(w->e->target, 0755);
+		if (r < 0)
+			log_debug("%s: %s", w->e->target, strerror(-r));
+	}
 	/* Also when it is there, only otherwise. */
 	(void) mnt_context_disable_canonicalize(context, 0);
 	r = set_up(context, w->e, source, again);

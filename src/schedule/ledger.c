@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <utlist.h>
 
+#include "common/folder.h"
 #include "common/str.h"
-#include "schedule/places.h"
 
 #define MAGIC "upstart-time 1 "
 #define SPARE_LINES 64 /* of history, beside one for each timer */
@@ -271,7 +271,7 @@ write_anew(struct ledger *l)
 		add_line(&text, &e->record, e->instance);
 	if (text.failed || !temporary)
 		return -ENOMEM;
-	r = places_make_above(l->path);
+	r = folder_make_above(l->path, 0755);
 	if (r < 0)
 		return r;
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/str.h"
 #include "schedule/ledger.h"
@@ -145,22 +144,6 @@ places_deinit(struct places *places)
 	free(places->durable);
 	free(places->jobs);
 	*places = (struct places) { 0 };
-}
-
-int
-places_make_above(const char *path)
-{
-	char *copy auto_free = strdup(path);
-
-	if (!copy)
-		return -ENOMEM;
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
 }
 
 char *

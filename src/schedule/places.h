@@ -28,9 +28,6 @@ int must_check places_find(struct places *places, const char *session, const cha
 			   struct error *err);
 void places_deinit(struct places *places); /* idempotent */
 
-/* Make the folder of the file, and those above it, where they are missing. 0 or a negative errno. */
-int must_check places_make_above(const char *path);
-
 /*
  * What a timer is called: the job, which of its conditions ("start", "stop" or "while"), and the words of the term. A
  * window is the same for all jobs. Owned by the caller; NULL: out of memory.
