@@ -8,8 +8,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +16,9 @@
 #include "init/brain.h"
 #include "init/brood.h"
 #include "init/proc.h"
+#include "init/servants.h"
 #include "system/process.h"
+#include "system/procfile.h"
 #include "system/trace.h"
 
 #define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
@@ -37,43 +37,6 @@ struct leaver {
 
 /* -- by the environment ---------------------------------------------------------------------- */
 
-/*
- * The kernel reads it where the process keeps it, never from a file, but takes locks of that process's memory: who holds
- * them for long holds init up, so nobody is asked who can be told by group or session. Bytes, 0: none.
- */
-static size_t
-read_environ(pid_t pid, char *buf, size_t size)
-{
-	auto_close int fd = -1;
-	char path[64];
-	size_t n = 0;
-
-	(void) snprintf(path, sizeof(path), "/proc/%d/environ", (int) pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	while (fd >= 0 && n < size) {
-		ssize_t r = read(fd, buf + n, size - n);
-
-		if (r < 0 && errno != EINTR)
-			return 0;
-		if (r == 0)
-			break;
-		n += r > 0 ? (size_t) r : 0;
-	}
-	return n;
-}
-
-static bool
-has_variable(const char *text, size_t n, const char *name, const char *value)
-{
-	size_t length = strlen(name);
-
-	for (size_t i = 0; i < n; i += strnlen(text + i, n - i) + 1)
-		if (n - i > length + strlen(value) && strncmp(text + i, name, length) == 0 && text[i + length] == '=' &&
-		    strncmp(text + i + length + 1, value, n - i - length - 1) == 0)
-			return true;
-	return false;
-}
-
 /* Is that one of the user of the leaver? 1, 0, or a negative errno that is a want. */
 static int
 has_user(const struct leaver *l, pid_t pid)
@@ -91,17 +54,18 @@ has_environment(struct leaver *l, pid_t pid)
 	auto_free char *text = NULL;
 	struct core_process_job owner;
 	int r = has_user(l, pid);
-	size_t n;
+	ssize_t n;
 
 	if (r <= 0 || core_process_job_of(l->init->core, l->p->id, &owner) < 0)
 		return r < 0 ? r : 0;
 	text = malloc(ENVIRON_MAX);
 	if (text == NULL)
 		return -ENOMEM;
-	n = read_environ(pid, text, ENVIRON_MAX);
-	l->in_doubt = l->in_doubt || n == 0;
-	return has_variable(text, n, "UPSTART_JOB", scope_plain(owner.job)) &&
-	       has_variable(text, n, "UPSTART_INSTANCE", owner.instance);
+	/* This may wait for that process: so nobody is asked who can be told by group or session. */
+	n = procfile_read(pid, "environ", text, ENVIRON_MAX);
+	l->in_doubt = l->in_doubt || n <= 0;
+	return n > 0 && procfile_has_variable(text, (size_t) n, "UPSTART_JOB", scope_plain(owner.job)) &&
+	       procfile_has_variable(text, (size_t) n, "UPSTART_INSTANCE", owner.instance);
 }
 
 /* -- by the session ---------------------------------------------------------------------------- */
@@ -132,15 +96,6 @@ has_session(const struct leaver *l, pid_t session)
 
 /* -- all in all ---------------------------------------------------------------------------------- */
 
-static bool
-is_servant(const struct init *init, pid_t pid)
-{
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].pid == pid)
-			return true;
-	return false;
-}
-
 /*
  * May that child of init's have come from the one that has ended? What an earlier life has left behind began before it.
  * 1, 0, or a negative errno that is a want.
@@ -151,7 +106,7 @@ may_be_left(const struct leaver *l, pid_t pid)
 	struct trace_brief brief;
 	int r;
 
-	if (is_servant(l->init, pid) || core_process_of_pid(l->init->core, pid) != 0)
+	if (servants_has(l->init, pid) || core_process_of_pid(l->init->core, pid) != 0)
 		return 0;
 	r = trace_look_briefly(pid, &brief);
 	return r == 0 ? brief.began >= l->began : error_is_want(r) ? r : 0;

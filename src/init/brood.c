@@ -10,6 +10,7 @@
 
 #include "common/error.h"
 #include "init/proc.h"
+#include "init/servants.h"
 #include "init/state.h"
 #include "job/signals.h"
 #include "system/cgroup.h"
@@ -346,11 +347,8 @@ is_known(const struct init *init, const struct brood *b, pid_t pid)
 	pid_t group = getpgid(pid);
 	const struct proc *p;
 
-	if (pid == getpid() || core_process_of_pid(init->core, pid) != 0)
+	if (pid == getpid() || core_process_of_pid(init->core, pid) != 0 || servants_has(init, pid))
 		return true;
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].pid == pid)
-			return true;
 	DL_FOREACH2(b->procs, p, brood_next)
 		if (p->pid > 0 && group > 0 && getpgid(p->pid) == group)
 			return true;

@@ -16,6 +16,7 @@
 #include "init/last.h"
 #include "system/boot.h"
 #include "system/clock.h"
+#include "system/process.h"
 #include "system/signals.h"
 #include "system/spawn_fds.h"
 #include "system/unmount.h"
@@ -200,15 +201,10 @@ timer_cb(void *data)
 static pid_t
 start_child(struct init *init)
 {
-	sigset_t all, before;
-	pid_t pid;
+	pid_t pid = process_fork();
 
-	(void) sigfillset(&all);
-	(void) sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
 	if (pid == 0)
 		child(init);
-	(void) sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +10,8 @@
 
 #include "system/boot.h"
 #include "system/clock.h"
+#include "system/process.h"
+#include "system/procfile.h"
 #include "system/signals.h"
 #include "system/spawn_fds.h"
 
@@ -115,15 +116,10 @@ child(const char *dir, const char *text)
 static void
 begin(struct init *init, char *text)
 {
-	sigset_t all, before;
-	pid_t pid;
+	pid_t pid = process_fork();
 
-	(void) sigfillset(&all);
-	(void) sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
 	if (pid == 0)
 		child(last_folder(init), text);
-	(void) sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0) {
 		free(text); /* the next turn tries again */
 		return;
@@ -162,22 +158,15 @@ last_exited(struct init *init, pid_t pid)
 void
 last_note_stray(struct init *init, pid_t pid)
 {
-	char path[40], name[32] = "?";
-	ssize_t n;
-	int fd;
+	char name[32];
 
-	(void) snprintf(path, sizeof(path), "/proc/%d/comm", (int) pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd >= 0 ? read(fd, name, sizeof(name) - 1) : 0;
-	if (n > 0)
-		name[n] = '\0';
+	if (procfile_read(pid, "comm", name, sizeof(name)) <= 0)
+		(void) strcpy(name, "?");
 	name[strcspn(name, "\n")] = '\0';
 	/* Anybody names their processes: no escapes for a terminal, nor what ends a name in the record. */
 	for (char *p = name; *p != '\0'; p++)
 		if ((unsigned char) *p < ' ' || *p == 0x7f || *p == ':')
 			*p = '?';
-	if (fd >= 0)
-		(void) close(fd);
 	log_warn("Killed on the way down: %s, process %d of no job", name, (int) pid);
 	(void) !strv_take(&init->last.killed,
 			  str_printf("%s: process %d of no job, still there after it was told to end", name, (int) pid));

@@ -9,20 +9,12 @@
 #include <sys/stat.h>
 
 #include "system/boot.h"
+#include "system/mounts.h"
 
 #define FOLDER "/run/sendsigs.omit.d"
 #define OWN FOLDER "/upstart"
 #define DRAFT FOLDER "/.upstart.new" /* scripts list what has no dot before it */
 #define SIZE_MAX_READ 4096
-
-/* In memory, so that writing waits for nobody. */
-static bool
-run_is_mounted(void)
-{
-	struct stat root, run;
-
-	return stat("/", &root) == 0 && stat("/run", &run) == 0 && root.st_dev != run.st_dev;
-}
 
 void
 omit_write(const struct init *init)
@@ -32,7 +24,8 @@ omit_write(const struct init *init)
 	int fd;
 	bool done;
 
-	if (!init_is_system(init) || init->container || !boot_owns_machine() || !run_is_mounted())
+	/* In memory /run is, so that writing waits for nobody. */
+	if (!init_is_machine(init) || !boot_owns_machine() || !mounts_has("/run"))
 		return;
 	for (int i = 0; i < SERVANT_COUNT; i++)
 		if (init->servants[i].pid > 0)

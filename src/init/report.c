@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "init/state.h"
+#include "system/process.h"
 #include "system/signals.h"
 #include "system/spawn_fds.h"
 
@@ -156,7 +156,6 @@ child(struct init *init, const struct record_report *report, uint64_t upto, cons
 void
 report_begin(struct init *init, const struct record_report *report, uint64_t upto, const struct strbuf *definition)
 {
-	sigset_t all, before;
 	pid_t pid;
 
 	if (init->log_dir == NULL)
@@ -165,12 +164,9 @@ report_begin(struct init *init, const struct record_report *report, uint64_t upt
 		log_warn("No report is written: another one is under way");
 		return;
 	}
-	(void) sigfillset(&all);
-	(void) sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
+	pid = process_fork();
 	if (pid == 0)
 		child(init, report, upto, definition);
-	(void) sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
 		log_warn("No report is written: %s", strerror(errno));
 	else

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "system/boot.h"
+#include "system/process.h"
 #include "system/signals.h"
 
 #define EXTRA_FD (IPC_SERVANT_FD + 1) /* the listening sockets, or the logger's memory */
@@ -170,7 +170,7 @@ child(const struct init *init, char **argv, int link, const int extra[EXTRA_MAX]
 	(void) setsid();
 	signals_reset();
 	place(link, extra);
-	if (init_is_system(init) && !init->container)
+	if (init_is_machine(init))
 		join_log();
 	else
 		make_output_impatient();
@@ -185,7 +185,6 @@ servant_exec(struct init *init, enum servant_id id, int link)
 {
 	auto_free char *path = find_program(init, id);
 	auto_strv char **argv = NULL;
-	sigset_t all, before;
 	int extra[EXTRA_MAX] = { -1, -1 };
 	pid_t pid;
 
@@ -200,11 +199,8 @@ servant_exec(struct init *init, enum servant_id id, int link)
 	argv = arguments(init, id, path, extra);
 	if (argv == NULL)
 		return -ENOMEM;
-	(void) sigfillset(&all);
-	(void) sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
+	pid = process_fork();
 	if (pid == 0)
 		child(init, argv, link, extra);
-	(void) sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid < 0 ? -errno : pid;
 }

@@ -19,6 +19,16 @@ void servants_start(struct init *init);
 int must_check servants_send(struct init *init, enum servant_id id, uint32_t type, uint64_t effect, const void *obj,
 			     const int *fds, size_t n_fds);
 
+/* Is that process one of them? */
+static inline bool
+servants_has(const struct init *init, pid_t pid)
+{
+	for (int i = 0; i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid == pid)
+			return true;
+	return false;
+}
+
 bool servants_present(const struct init *init, enum servant_id id);
 /* It is there, and the kernel has taken all that it is to be told. */
 bool servants_told(const struct init *init, enum servant_id id);

@@ -35,12 +35,6 @@ struct shutdown {
 	int status;
 };
 
-static bool
-is_machine(const struct init *init)
-{
-	return init_is_system(init) && !init->container;
-}
-
 /* -- what the core is told ------------------------------------------------------------- */
 
 static usec_t
@@ -106,13 +100,11 @@ shutdown_skip(struct init *init)
 
 /* -- strays ------------------------------------------------------------------------------ */
 
+/* Is it one of ours, which end by themselves? */
 static bool
-is_servant(const struct init *init, pid_t pid)
+is_own(const struct init *init, pid_t pid)
 {
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].pid == pid)
-			return true;
-	return pid == init->last.pid;
+	return servants_has(init, pid) || pid == init->last.pid;
 }
 
 /*
@@ -129,13 +121,13 @@ signal_strays(struct init *init, int number, bool noted)
 
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : -1;
-	if (is_machine(init))
+	if (init_is_machine(init))
 		omit_read(&spared);
 	while ((entry = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t) strtol(entry->d_name, NULL, 10);
 
 		/* Kernel threads have no group of their own to be in. */
-		if (pid <= 1 || is_servant(init, pid) || getpgid(pid) == 0 || u64v_has(&spared, (uint64_t) pid))
+		if (pid <= 1 || is_own(init, pid) || getpgid(pid) == 0 || u64v_has(&spared, (uint64_t) pid))
 			continue;
 		if (kill(pid, 0) < 0)
 			continue;
@@ -182,7 +174,7 @@ look_cb(void *data)
 
 	s->asked = s->asked || left >= 0;
 	init->children_due = true; /* dead ones are seen until they are reaped */
-	if (left != 0 && now >= s->until && is_machine(init) && !s->killing) {
+	if (left != 0 && now >= s->until && init_is_machine(init) && !s->killing) {
 		s->killing = true;
 		s->until = now + STRAY_KILL;
 		(void) signal_strays(init, SIGKILL, true);
@@ -232,7 +224,7 @@ shutdown_finish(struct init *init, const struct effect_finished *how)
 	 * What was removed but is in use keeps the root from becoming read-only. The next image goes on from here; it is not
 	 * replaced itself, whatever became of its file.
 	 */
-	if (is_machine(init) && !init->last.continued && init->phase == PHASE_RUNNING && process_is_replaced()) {
+	if (init_is_machine(init) && !init->last.continued && init->phase == PHASE_RUNNING && process_is_replaced()) {
 		log_info("Re-executing %s, which was replaced", init->argv[0]);
 		reexec_begin(init);
 		return;
@@ -273,7 +265,7 @@ shutdown_turn(struct init *init)
 	struct servant *logger = &init->servants[SERVANT_LOGGER];
 	bool down;
 
-	if (!is_machine(init))
+	if (!init_is_machine(init))
 		return;
 	spare_servants(init);
 	down = shutdown_has_begun(init->core);

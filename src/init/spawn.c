@@ -452,10 +452,7 @@ is_plausible(const struct init *init, const struct proc *p, pid_t pid)
 {
 	const struct proc *other = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
 
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].pid == pid)
-			return false;
-	return pid > 1 && (other == NULL || other == p);
+	return pid > 1 && !servants_has(init, pid) && (other == NULL || other == p);
 }
 
 int

@@ -270,11 +270,8 @@ may_be_main(const struct init *init, const struct proc *p, const struct msg_said
 {
 	uid_t uid;
 
-	if (pid <= 1 || pid == getpid() || pid == p->pid)
+	if (pid <= 1 || pid == getpid() || pid == p->pid || servants_has(init, pid))
 		return false;
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].pid == pid)
-			return false;
 	if (core_process_of_pid(init->core, pid) != 0 || process_user(pid, &uid) < 0)
 		return false;
 	return m->uid == 0 || uid == (uid_t) m->uid;

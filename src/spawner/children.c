@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "system/procfile.h"
 #include "system/spawn.h"
 
 #define CAP_FIRST 64
@@ -41,33 +41,6 @@ children_deinit(struct children *c)
 	*c = (struct children) CHILDREN_INIT;
 }
 
-/* Read up to size - 1 bytes of a file of a process, terminated. The number, or a negative errno. */
-static ssize_t
-read_proc(pid_t pid, const char *file, char *buf, size_t size)
-{
-	char path[64];
-	size_t done = 0;
-	auto_close int fd = -1;
-
-	(void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, file);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	while (done < size - 1) {
-		ssize_t n = read(fd, buf + done, size - 1 - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		done += (size_t) n;
-	}
-	buf[done] = '\0';
-	return (ssize_t) done;
-}
-
 /* 0, -ESRCH when there is no such process (a dead one that is not reaped counts as gone). */
 static int
 find_facts(pid_t pid, struct facts *f)
@@ -76,7 +49,7 @@ find_facts(pid_t pid, struct facts *f)
 	const char *name, *p;
 	unsigned long long started;
 
-	if (read_proc(pid, "stat", text, sizeof(text)) < 0)
+	if (procfile_read(pid, "stat", text, sizeof(text)) < 0)
 		return -ESRCH;
 	/* The name, in parentheses, may hold anything but ends at the last one. */
 	name = strchr(text, '(');
@@ -171,7 +144,7 @@ read_environ(pid_t pid, char *buf, size_t size)
 	for (int i = 0; n == 0 && i < ENVIRON_TRIES; i++) {
 		if (i > 0)
 			(void) poll(NULL, 0, ENVIRON_WAIT_MS);
-		n = read_proc(pid, "environ", buf, size);
+		n = procfile_read(pid, "environ", buf, size);
 	}
 	return n;
 }
@@ -182,10 +155,7 @@ was_started_as_job(pid_t pid)
 	auto_free char *text = malloc(ENVIRON_SIZE);
 	ssize_t n = text != NULL ? read_environ(pid, text, ENVIRON_SIZE) : -ENOMEM;
 
-	for (ssize_t i = 0; i < n; i += (ssize_t) strlen(text + i) + 1)
-		if (strncmp(text + i, "UPSTART_JOB=", strlen("UPSTART_JOB=")) == 0)
-			return true;
-	return false;
+	return n > 0 && procfile_has_variable(text, (size_t) n, "UPSTART_JOB", NULL);
 }
 
 int

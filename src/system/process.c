@@ -3,7 +3,27 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
+
+pid_t
+process_fork(void)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int error;
+
+	(void) sigfillset(&all);
+	(void) sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		return 0;
+	error = errno;
+	(void) sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = error;
+	return pid;
+}
 
 void
 process_set_cloexec(int fd, bool on)

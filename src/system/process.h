@@ -37,6 +37,11 @@ pid_t process_inner_pid(pid_t pid);
 char *process_own_path(const char *argv0);
 
 /*
+ * fork(). The child runs no handler of its maker's: it begins with all signals blocked, until signals_reset().
+ */
+pid_t process_fork(void);
+
+/*
  * Execute the program of `path` (what process_own_path() said), or, when it is gone from the disk, the one that runs.
  * Returns only on failure: a negative errno.
  */

@@ -22,6 +22,7 @@
 
 #include "common/log.h"
 #include "common/str.h"
+#include "system/mounts.h"
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFCu /* its inode, fixed by the kernel */
 
@@ -47,19 +48,10 @@ make_device(const struct device *d)
 		log_warn("Unable to create device: %s: %s", d->path, strerror(errno));
 }
 
-static bool
-is_mount_point(const char *path)
-{
-	auto_free char *up = str_printf("%s/..", path);
-	struct stat here, above;
-
-	return up != NULL && stat(path, &here) == 0 && stat(up, &above) == 0 && here.st_dev != above.st_dev;
-}
-
 static void
 mount_unless(const char *type, const char *path, unsigned long flags, const char *options)
 {
-	if (is_mount_point(path))
+	if (mounts_has(path))
 		return;
 	if (mount(type, path, type, flags, options) < 0)
 		log_warn("Unable to mount %s filesystem: %s", path, strerror(errno));
@@ -71,7 +63,7 @@ mount_groups(void)
 {
 	static const char path[] = "/sys/fs/cgroup";
 
-	if (!is_mount_point(path) && mount("cgroup2", path, "cgroup2", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) < 0)
+	if (!mounts_has(path) && mount("cgroup2", path, "cgroup2", MS_NODEV | MS_NOEXEC | MS_NOSUID, NULL) < 0)
 		log_debug("No control groups at %s: %s", path, strerror(errno));
 }
 
@@ -100,7 +92,7 @@ mount_run(void)
 	static const char utmp[] = "/run/utmp";
 	int fd;
 
-	if (is_mount_point("/run"))
+	if (mounts_has("/run"))
 		return;
 	(void) mkdir("/run", 0755);
 	if (mount("tmpfs", "/run", "tmpfs", MS_NODEV | MS_NOSUID, "mode=0755,size=20%") < 0) {
