@@ -16,11 +16,16 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+
+from waiting import wait_for  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
 LIMIT = 120  # seconds until something counts as hung; a loaded machine emulates slowly
 
@@ -271,10 +276,8 @@ class Machine:
 
     def wait_console(self, wanted):
         """Wait until the console says what is wanted."""
-        deadline = time.monotonic() + LIMIT
-        while not re.search(wanted, self.console()):
-            assert time.monotonic() < deadline, f"nobody says {wanted}:\n{self.console()}"
-            time.sleep(0.1)
+        wait_for(lambda: re.search(wanted, self.console()), lambda: f"somebody to say {wanted}:\n{self.console()}", LIMIT,
+                 self.path / "console")
 
     def wait_off(self):
         """Wait until the machine is off."""

@@ -8,10 +8,10 @@ import os
 import pathlib
 import signal
 import subprocess
-import time
 
 import pytest
 
+import waiting
 from fake_init import MANAGER, ROOT
 
 ROOT_DIR = pathlib.Path(__file__).resolve().parents[2]
@@ -23,14 +23,8 @@ TELINIT = BUILD / "src" / "sysv" / "telinit"
 LIMIT = 60  # seconds until something counts as hung
 
 
-def wait_for(condition, what="it"):
-    deadline = time.monotonic() + LIMIT
-    while True:
-        got = condition()
-        if got:
-            return got
-        assert time.monotonic() < deadline, "waited in vain for " + (what if isinstance(what, str) else what())
-        time.sleep(0.01)
+def wait_for(condition, what="it", path=None):
+    return waiting.wait_for(condition, what, LIMIT, path)
 
 
 class Bridge:
@@ -54,7 +48,7 @@ class Bridge:
         return self.path.read_text(errors="surrogateescape")
 
     def says(self, text, times=1):
-        wait_for(lambda: self.log.count(text) >= times, lambda: "%r in:\n%s" % (text, self.log))
+        wait_for(lambda: self.log.count(text) >= times, lambda: "%r in:\n%s" % (text, self.log), self.path)
 
     def end(self, signo=signal.SIGTERM):
         if self.process.poll() is None:

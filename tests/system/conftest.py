@@ -13,11 +13,15 @@ import os
 import pathlib
 import signal
 import subprocess
-import time
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+
+from waiting import until, wait_for  # noqa: E402,F401
+
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
 INIT = BUILD / "src" / "init" / "init"
 INITCTL = BUILD / "src" / "initctl" / "initctl"
@@ -25,17 +29,6 @@ LIMIT = 30  # seconds until something counts as hung
 
 MANAGER = "com.ubuntu.Upstart0_6"
 INSTANCE = "com.ubuntu.Upstart0_6.Instance"
-
-
-def wait_for(condition, what="condition", limit=LIMIT):
-    """Call `condition` until it gives something true, and return that. `what` it is may be said by a function, in the end."""
-    deadline = time.monotonic() + limit
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {limit} s for {what() if callable(what) else what}"
-        time.sleep(0.01)
 
 
 def process_state(pid):

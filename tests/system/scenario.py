@@ -36,7 +36,6 @@ import dataclasses
 import pathlib
 import re
 import subprocess
-import time
 
 from conftest import BUILD, is_alive, wait_for
 
@@ -308,14 +307,9 @@ class Player:
 
     def do_events(self, step):
         self.start()
-        deadline = time.monotonic() + LIMIT
         wanted = repeated([self.fill(line) for line in step.body])
-        while True:
-            why = difference(wanted, self.events())
-            if not why:
-                break
-            assert time.monotonic() < deadline, f"{step.place}: {why}\n" + "\n".join(self.events())
-            time.sleep(0.05)
+        wait_for(lambda: not difference(wanted, self.events()),
+                 lambda: f"{step.place}: {difference(wanted, self.events())}\n" + "\n".join(self.events()), LIMIT, self.record)
         done = subprocess.run([REPLAY, "--check", "--quiet", self.record], capture_output=True, text=True, timeout=120)
         assert (done.returncode, done.stderr) == (0, ""), step.place
 

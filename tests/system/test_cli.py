@@ -22,9 +22,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 import pytest
+
+from conftest import until, wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
@@ -172,10 +173,7 @@ class Rig:
         self.inside = ["nsenter", "--all", "--target", children.read_text().split()[0]]
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + LIMIT
-        while not condition():
-            assert time.monotonic() < deadline, self.init_log()
-            time.sleep(0.02)
+        wait_for(condition, self.init_log, LIMIT)
 
     def init_log(self):
         return (self.scratch / "init.log").read_text(errors="replace")
@@ -193,15 +191,14 @@ class Rig:
         return status, *texts
 
     def check(self, case):
-        deadline = time.monotonic() + PATIENCE
-        while True:
+        def ask():
+            nonlocal status, out, err
             status, out, err = self.run(case.command)
-            right = (status == case.status and re.fullmatch(pattern(case.out, self.scratch), out) and
-                     re.fullmatch(pattern(case.err, self.scratch), err))
-            if right or not case.is_question or time.monotonic() > deadline:
-                break
-            time.sleep(0.1)
-        if right:
+            return (status == case.status and re.fullmatch(pattern(case.out, self.scratch), out) and
+                    re.fullmatch(pattern(case.err, self.scratch), err))
+
+        status = out = err = None
+        if until(ask, PATIENCE if case.is_question else 0):
             return None
         return "%s %s\n$ %s\n-> %d (should be %d)\nout %r\n    %r\nerr %r\n    %r" % (
             case.id, case.about, case.command, status, case.status, out, "\n".join(case.out), err, "\n".join(case.err))

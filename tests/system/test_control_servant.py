@@ -15,13 +15,13 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
 dbus = pytest.importorskip("dbus")
 msgpack = pytest.importorskip("msgpack")
 import dbus.connection  # noqa: E402
+from conftest import wait_for  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
@@ -46,16 +46,6 @@ ACTIONS = [n for n in re.findall(r"^\s*(REQUEST_\w+)", HEADER.split("enum reques
 NOTICES = re.findall(r"\b(NOTIFY_\w+),", HEADER.split("enum notify_type {")[1].split("};")[0])
 PACKET = struct.Struct("=IIQQII")
 MAGIC = 0x55324950
-
-
-def wait_for(condition, what="condition"):
-    deadline = time.monotonic() + LIMIT
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited {LIMIT} s for {what}"
-        time.sleep(0.01)
 
 
 class FakeInit(threading.Thread):

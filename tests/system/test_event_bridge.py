@@ -9,13 +9,13 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 ROOT_DIR = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT_DIR / "tests" / "helpers"))
 
+import waiting  # noqa: E402
 from fake_init import ERROR, MANAGER, ROOT, Drop, FakeInit, Failure, Job, Silence  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT_DIR / "build")).resolve()
@@ -33,13 +33,7 @@ TRY = "Try `upstart-event-bridge --help' for more information.\n"
 
 
 def wait_for(condition, what="it"):
-    deadline = time.monotonic() + LIMIT
-    while True:
-        got = condition()
-        if got:
-            return got
-        assert time.monotonic() < deadline, "waited in vain for " + what
-        time.sleep(0.01)
+    return waiting.wait_for(condition, what, LIMIT)
 
 
 class Bridge:

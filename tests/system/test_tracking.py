@@ -269,16 +269,20 @@ def test_stop_right_after_readiness(session):
         assert not is_alive(pid)
 
 
-def test_daemon_that_dies_is_started_again(session):
-    folder = job(session, "j", "daemon", "fsfmw", "respawn\n")
-    start(session, "j")
+def check_daemon_that_dies(where):
+    folder = job(where, "j", "daemon", "fsfmw", "respawn\n")
+    start(where, "j")
     for i in range(3):
         pid = wait_for(lambda: len(noted(folder, "main")) == i + 1 and noted(folder, "main")[-1], "a life")
-        wait_main(session, "j", pid)
-        session.wait_status("j", "start/running")
+        wait_main(where, "j", pid)
+        where.wait_status("j", "start/running")
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: len(noted(folder, "main")) == 4, "the last life")
-    session.ctl("stop", "j")
+    where.ctl("stop", "j")
+
+
+def test_daemon_that_dies_is_started_again(session):
+    check_daemon_that_dies(session)
 
 
 def test_one_that_dies_before_readiness_respawns_until_it_is_too_often(session):

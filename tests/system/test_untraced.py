@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from conftest import BUILD, INIT, ROOT, WATCHES, is_alive, wait_for
-from test_tracking import DAEMONISER, SHAPES, STAYS, daemon_of, job, noted, start, wait_main
+from test_tracking import DAEMONISER, SHAPES, STAYS, check_daemon_that_dies, daemon_of, job, noted, start, wait_main
 
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 from faults import Faults
@@ -89,15 +89,7 @@ def test_a_main_that_ends_early_fails_the_start(untraced, expect):
 
 
 def test_the_end_of_a_daemon_is_noticed_and_it_is_started_again(untraced):
-    folder = job(untraced, "j", "daemon", "fsfmw", "respawn\n")
-    start(untraced, "j")
-    for i in range(3):
-        pid = wait_for(lambda: len(noted(folder, "main")) == i + 1 and noted(folder, "main")[-1], "a life")
-        wait_main(untraced, "j", pid)
-        untraced.wait_status("j", "start/running")
-        os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: len(noted(folder, "main")) == 4, "the last life")
-    untraced.ctl("stop", "j")
+    check_daemon_that_dies(untraced)
 
 
 def test_what_an_earlier_life_has_left_is_not_taken_for_the_daemon(untraced):
