@@ -205,7 +205,7 @@ look_until_quiet(struct leaver *l)
 static int
 leaver_find(struct leaver *l, pid_t pid)
 {
-	struct trace_brief brief;
+	struct trace_brief brief = { 0 };
 	struct trace_task task;
 	int r;
 

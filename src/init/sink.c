@@ -269,20 +269,20 @@ void
 sink_write(enum log_level level, const char *text, void *data)
 {
 	static const char priorities[LOG_LEVEL_COUNT] = { '7', '6', '5', '4', '3', '2' };
+	char priority = level < LOG_LEVEL_COUNT ? priorities[level] : '4';
 	struct sink *sink = data;
 	char line[LINE_MAX_BYTES];
 	int saved = errno;
 
 	if (sink->to_file)
-		(void) snprintf(line, sizeof(line) - 1, "<%c>%s: %s", level < LOG_LEVEL_COUNT ? priorities[level] : '4',
-				sink->program, text);
+		(void) snprintf(line, sizeof(line) - 1, "<%c>%s: %s", priority, sink->program, text);
 	else if (level <= LOG_LEVEL_MESSAGE && !sink->to_err)
 		(void) snprintf(line, sizeof(line) - 1, "%s", text);
 	else
 		sink_prefix(sink->program, text, line, sizeof(line) - 1);
 	(void) strcat(line, "\n");
 	outlet_add(sink->to_file || (level <= LOG_LEVEL_MESSAGE && !sink->to_err) ? &sink->out : &sink->err, line, strlen(line));
-	if (sink->to_console && level >= LOG_LEVEL_MESSAGE && !kernel_shows(priorities[level])) {
+	if (sink->to_console && level >= LOG_LEVEL_MESSAGE && !kernel_shows(priority)) {
 		sink_prefix(sink->program, text, line, sizeof(line) - 1);
 		(void) strcat(line, "\n");
 		outlet_add(&sink->console, line, strlen(line));

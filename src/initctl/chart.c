@@ -167,10 +167,14 @@ show_text(const struct initctl *ctl, const struct timeline *t)
 
 /* -- who took longest ------------------------------------------------------------------ */
 
+struct blamed {
+	const struct run *run;
+};
+
 static int
 compare_took(const void *a, const void *b)
 {
-	const struct run *x = *(const struct run *const *) a, *y = *(const struct run *const *) b;
+	const struct run *x = ((const struct blamed *) a)->run, *y = ((const struct blamed *) b)->run;
 	double p = x->done - x->begun, q = y->done - y->begun;
 
 	if (p > q || p < q)
@@ -182,21 +186,19 @@ compare_took(const void *a, const void *b)
 static int
 show_blame(const struct initctl *ctl, const struct timeline *t)
 {
-	const struct run **list = calloc(t->n + 1, sizeof(*list));
+	struct blamed *list auto_free = tool_array(t->n, sizeof(*list));
 	size_t n = 0;
 
-	if (list == NULL)
-		tool_nomem();
 	for (size_t i = 0; i < t->n; i++)
 		if (t->runs[i].done >= 0 && t->runs[i].begun >= 0 && (ctl->all || t->runs[i].boot))
-			list[n++] = &t->runs[i];
+			list[n++].run = &t->runs[i];
 	qsort(list, n, sizeof(*list), compare_took);
 	for (size_t i = 0; i < n; i++) {
-		char *name auto_free = run_name(list[i]);
+		const struct run *run = list[i].run;
+		char *name auto_free = run_name(run);
 
-		tool_print(&ctl->tool, "%9.3f s  %s\n", list[i]->done - list[i]->begun, name);
+		tool_print(&ctl->tool, "%9.3f s  %s\n", run->done - run->begun, name);
 	}
-	free(list);
 	return EXIT_SUCCESS;
 }
 
@@ -207,10 +209,8 @@ show_svg(const struct initctl *ctl, const struct timeline *t)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = tool_open_text(&text, &size);
 
-	if (!out)
-		tool_nomem();
 	chart_svg_write(out, t, ctl->all, true);
 	if (fclose(out) != 0)
 		tool_nomem();

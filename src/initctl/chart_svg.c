@@ -102,8 +102,9 @@ static double
 tick(double span)
 {
 	static const double steps[] = { 1, 2, 5 };
+	double power = 1e-6;
 
-	for (double power = 1e-6; power < 1e12; power *= 10)
+	for (int digits = -6; digits < 12; digits++, power *= 10)
 		for (size_t i = 0; i < 3; i++)
 			if (span / (steps[i] * power) <= TICKS)
 				return steps[i] * power;

@@ -104,23 +104,12 @@ show_json(const struct drawing *d)
 	return json_show(&d->ctl->tool, object);
 }
 
-/* A stream that writes to *text. */
-static FILE *
-open_text(char **text, size_t *size)
-{
-	FILE *out = open_memstream(text, size);
-
-	if (!out)
-		tool_nomem();
-	return out;
-}
-
 static int
 show_svg(const struct drawing *d)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_text(&text, &size);
+	FILE *out = tool_open_text(&text, &size);
 
 	svg_write(out, &d->relations, d->wanted, d->standing, true);
 	if (fclose(out) != 0)
@@ -170,7 +159,7 @@ show_dot(const struct drawing *d, char *const *only)
 	struct listing listing auto_listing = LISTING_INIT;
 	char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_text(&text, &size);
+	FILE *out = tool_open_text(&text, &size);
 
 	fill_listing(&listing, &d->relations);
 	if (dot_write(out, &listing, *only ? only : NULL, &colours) < 0 || fclose(out) != 0)

@@ -209,10 +209,8 @@ make_html(const struct report *r)
 {
 	char *text = NULL;
 	size_t size = 0;
-	FILE *out = open_memstream(&text, &size);
+	FILE *out = tool_open_text(&text, &size);
 
-	if (!out)
-		tool_nomem();
 	report_html_write(out, r);
 	if (fclose(out) != 0)
 		tool_nomem();

@@ -52,6 +52,16 @@ tool_array(size_t n, size_t size)
 	return p;
 }
 
+FILE *
+tool_open_text(char **text, size_t *size)
+{
+	FILE *out = open_memstream(text, size);
+
+	if (!out)
+		tool_nomem();
+	return out;
+}
+
 void
 tool_init(struct tool *tool, const char *argv0)
 {

@@ -7,6 +7,7 @@
  */
 
 #include <libintl.h>
+#include <stdio.h>
 
 #include "common/str.h"
 #include "initctl/options.h"
@@ -67,3 +68,5 @@ void tool_undo_at_nomem(void (*undo)(void));
 char *tool_must(char *text);
 /* n members of nothing, and one for the end; owned. Does not return when there is no memory. */
 void *tool_array(size_t n, size_t size);
+/* A stream that writes to *text, which is owned and whole when it is closed. Does not return when there is no memory. */
+FILE *tool_open_text(char **text, size_t *size);
