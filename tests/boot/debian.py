@@ -2,16 +2,15 @@
 """A Debian in QEMU with our init, from a disk.
 
 The disk is made of the cached root (tools/make-debian-root), the kernel's modules, what is installed in the build folder, and the
-jobs of a whole machine. UPSTART_TEST_DEBIAN names the archive of that root; when it is missing it is made only if
-UPSTART_TEST_LONG is set, which takes minutes.
+jobs of a whole machine.
 """
 
 import os
-import pathlib
 import re
 import subprocess
 
-from conftest import AGENT, BUILD, ROOT, Archive, Machine
+from conftest import AGENT, BUILD, Archive, Machine
+from debianroot import cached_root
 
 # What the kernel must be told before it finds its disk.
 FIRST = """#!/bin/busybox sh
@@ -48,19 +47,6 @@ auto eth0
 iface eth0 inet static
     address 192.0.2.15/24
 """
-
-
-def cached_root():
-    """The archive of the root, and why there is none."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-    root = pathlib.Path(os.environ.get("UPSTART_TEST_DEBIAN", cache / "upstart" / "debian.tar"))
-    if os.geteuid() != 0:
-        return None, "only root can make the disk of a Debian"
-    if os.environ.get("UPSTART_TEST_LONG"):
-        done = subprocess.run([ROOT / "tools" / "make-debian-root", root], capture_output=True, text=True, timeout=3000)
-        if done.returncode != 0:
-            return None, done.stderr.strip()
-    return (root, "") if root.exists() else (None, f"there is no {root}: tools/make-debian-root makes it, or make check-long")
 
 
 def make_disk(path, kernel):
