@@ -21,10 +21,12 @@
 #include "init/definitions.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/own.h"
 #include "init/servants.h"
 #include "init/sources.h"
 #include "init/spawn.h"
 #include "init/state.h"
+#include "init/strays.h"
 #include "init/timers.h"
 #include "job/parse.h"
 
@@ -53,9 +55,10 @@ start(struct init *init)
 	*init = (struct init){ .mode = MODE_USER, .level = LOG_LEVEL_ERROR };
 	init->listen_fd = init->ring_fd = init->signal_fd = -1;
 	init->loop = loop_new();
-	need(init->loop != NULL && brain_init(init) == 0 && timers_init(init) == 0 && fdtable_init(init) == 0);
-	need(spawns_init(init) == 0 && logs_init(init) == 0 && servants_init(init) == 0 && clients_init(init) == 0 &&
-	     sources_init(init) == 0);
+	init->options.no_cgroups = true;
+	need(init->loop != NULL && brain_init(init) == 0 && own_init(init) == 0 && timers_init(init) == 0);
+	need(fdtable_init(init) == 0 && strays_init(init) == 0 && spawns_init(init) == 0 && logs_init(init) == 0);
+	need(servants_init(init) == 0 && clients_init(init) == 0 && sources_init(init) == 0);
 	init->definitions = definitions_new();
 	config = state_core_config(init);
 	init->core = core_new(&config);
@@ -70,8 +73,10 @@ stop(struct init *init)
 	servants_deinit(init);
 	logs_deinit(init);
 	spawns_deinit(init);
+	strays_deinit(init);
 	fdtable_deinit(init);
 	timers_deinit(init);
+	own_deinit(init);
 	brain_deinit(init);
 	init->core = core_free(init->core);
 	init->definitions = definitions_free(init->definitions);
