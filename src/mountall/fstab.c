@@ -168,6 +168,18 @@ udev_name(const char *source)
 	return NULL;
 }
 
+int
+fstab_look(const struct mount_entry *e)
+{
+	auto_free char *name = udev_name(e->source);
+	const char *path = name != NULL ? name : e->source;
+	struct stat st;
+
+	if (strncmp(path, "/dev/", 5) != 0 || stat(path, &st) == 0)
+		return 1;
+	return name != NULL ? -EAGAIN : 0;
+}
+
 char *
 fstab_find_source(const struct mount_entry *e)
 {

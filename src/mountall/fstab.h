@@ -14,5 +14,14 @@ int must_check fstab_read(struct mounts *m, const char *path, struct error *err)
 /* Is something mounted just there, or that swap space in use? */
 bool fstab_is_mounted(const struct mount_entry *e);
 
-/* The device or path that a source names, owned; NULL: it is not there (yet). A word that is no name is returned as it is. */
+/*
+ * Is what it is made of there, as far as names tell? No disk is read, so that a dead one holds nobody up. 1: yes; 0: no; -EAGAIN:
+ * it has no name yet, and only the disks themselves know.
+ */
+int fstab_look(const struct mount_entry *e);
+
+/*
+ * The device or path that a source names, owned; NULL: it is not there (yet). A word that is no name is returned as it is. Reads
+ * disks, and may wait for one that is dead.
+ */
 char *fstab_find_source(const struct mount_entry *e);

@@ -34,10 +34,13 @@
 
 /* What belongs to an entry while we run; same number. */
 struct progress {
-	pid_t pid;   /* of the worker; 0: none */
-	usec_t since; /* waits for its device; 0: does not */
-	bool said;   /* that it waits */
-	bool held;   /* tried in vain: the next sign of the network is waited for */
+	pid_t pid;	/* of the worker; 0: none */
+	pid_t probe;	/* of who asks the disks for its device; 0: nobody does */
+	unsigned asked; /* the state of the devices when they were asked last */
+	bool found;	/* they have it */
+	usec_t since;	/* waits for its device; 0: does not */
+	bool said;	/* that it waits */
+	bool held;	/* tried in vain: the next sign of the network is waited for */
 };
 
 struct mountall {
@@ -50,6 +53,7 @@ struct mountall {
 	struct progress *progress; /* owned */
 	struct tell *tell;	   /* owned */
 	int signals, devices;	   /* owned descriptors */
+	unsigned changes;	   /* of devices, counted from 1 */
 	usec_t limit;		   /* how long a device is waited for */
 	pid_t maintenance;	   /* the shell; 0: none */
 	bool told_all;
@@ -234,6 +238,14 @@ reboot_now(void)
 	log_error("Unable to reboot: %s", strerror(errno));
 }
 
+/* What says no may say yes when another device has come. */
+static void
+probe_ended(struct progress *p, int status)
+{
+	p->probe = 0;
+	p->found = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE;
+}
+
 static void
 worker_ended(struct mountall *all, struct mount_entry *e, int status)
 {
@@ -268,8 +280,26 @@ reap(struct mountall *all)
 		for (size_t i = 0; i < all->mounts.count; i++) {
 			if (all->progress[i].pid == pid)
 				worker_ended(all, &all->mounts.entries[i], status);
+			else if (all->progress[i].probe == pid)
+				probe_ended(&all->progress[i], status);
 		}
 	}
+}
+
+/* How long its device is waited for. Disks that are being asked get the time to answer, unless they are dead. */
+static usec_t
+limit_of(const struct mountall *all, const struct progress *p)
+{
+	return p->probe != 0 && all->limit < PATIENCE ? PATIENCE : all->limit;
+}
+
+/* It may stand before a disk that does not answer: it is not waited for. */
+static void
+drop_probe(struct progress *p)
+{
+	if (p->probe > 0)
+		(void) kill(p->probe, SIGKILL);
+	p->probe = 0;
 }
 
 static void
@@ -285,23 +315,48 @@ wait_for_device(struct mountall *all, struct mount_entry *e)
 			    (unsigned long long) (all->limit / USEC_PER_SEC));
 		p->said = true;
 	}
-	if (t - p->since < all->limit)
+	if (t - p->since < limit_of(all, p))
 		return;
 	log_error("%s: %s did not come within %llu s", name_of(e), e->source, (unsigned long long) (all->limit / USEC_PER_SEC));
+	drop_probe(p);
 	p->since = 0;
 	give_up(all, e);
+}
+
+/* A device without the name that udev gives it: another process asks the disks, once for each change of them. */
+static bool
+have_disks(struct mountall *all, const struct mount_entry *e)
+{
+	struct progress *p = progress_of(all, e);
+
+	if (!p->found && p->probe == 0 && p->asked != all->changes) {
+		p->probe = worker_probe(e);
+		if (p->probe < 0)
+			p->probe = 0;
+		else
+			p->asked = all->changes;
+	}
+	return p->found;
+}
+
+static bool
+has_device(struct mountall *all, const struct mount_entry *e)
+{
+	int r = fstab_look(e);
+
+	return r == -EAGAIN ? have_disks(all, e) : r > 0;
 }
 
 static void
 begin(struct mountall *all, struct mount_entry *e)
 {
-	auto_free char *source = fstab_find_source(e);
 	pid_t pid;
 
-	if (source == NULL) {
+	if (!has_device(all, e)) {
 		wait_for_device(all, e);
 		return;
 	}
+	drop_probe(progress_of(all, e));
 	pid = worker_start(e, &all->worker);
 	if (pid < 0) {
 		log_error("%s: %s", name_of(e), strerror((int) -pid));
@@ -377,7 +432,7 @@ until_next(const struct mountall *all)
 
 	for (size_t i = 0; i < all->mounts.count; i++) {
 		const struct progress *p = &all->progress[i];
-		usec_t due = p->since + (p->said ? all->limit : PATIENCE < all->limit ? PATIENCE : all->limit);
+		usec_t limit = limit_of(all, p), due = p->since + (p->said || limit < PATIENCE ? limit : PATIENCE);
 
 		if (p->since != 0 && (next == 0 || due < next))
 			next = due;
@@ -409,9 +464,14 @@ wait_for_more(struct mountall *all)
 		{ .fd = all->devices, .events = POLLIN },
 		{ .fd = -1 },
 	};
+	int r;
 
 	fds[2].fd = tell_fd(all->tell, &fds[2].events);
-	if (poll(fds, ARRAY_SIZE(fds), until_next(all)) <= 0)
+	r = poll(fds, ARRAY_SIZE(fds), until_next(all));
+	/* Also when nobody told of any change: what is on a disk may be new. */
+	if (r == 0 || fds[1].revents != 0)
+		all->changes++;
+	if (r <= 0)
 		return;
 	if (fds[0].revents != 0)
 		read_signals(all);
@@ -545,7 +605,7 @@ run(struct mountall *all)
 int
 main(int argc, char **argv)
 {
-	struct mountall all = { .fstab = "/etc/fstab", .shell = "/sbin/sulogin", .signals = -1, .devices = -1 };
+	struct mountall all = { .fstab = "/etc/fstab", .shell = "/sbin/sulogin", .signals = -1, .devices = -1, .changes = 1 };
 	struct options_scan scan;
 	enum options_result r;
 	const char *word;

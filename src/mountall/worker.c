@@ -169,6 +169,9 @@ mount_it(const struct worker *w, const char *source, bool again)
 	if (r == 0) {
 		r = mnt_context_mount(context);
 		r = mnt_context_get_excode(context, r, why, sizeof(why));
+		/* With nofail the library also calls it a success when there is no such device. */
+		if (r == 0 && mnt_context_get_status(context) != 1)
+			r = mnt_context_get_syscall_errno(context) > 0 ? -mnt_context_get_syscall_errno(context) : -ENXIO;
 	}
 	mnt_free_context(context);
 	if (r == 0)
@@ -236,6 +239,28 @@ child(const struct mount_entry *e, const struct worker_options *options)
 	end = work(&w);
 	upstart_free(w.conn);
 	return (int) end;
+}
+
+static int
+look_for(const struct mount_entry *e)
+{
+	auto_free char *source = NULL;
+	sigset_t none;
+
+	(void) sigemptyset(&none);
+	(void) sigprocmask(SIG_SETMASK, &none, NULL);
+	source = fstab_find_source(e);
+	return source != NULL ? WORKER_DONE : WORKER_FAILED;
+}
+
+pid_t
+worker_probe(const struct mount_entry *e)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(look_for(e));
+	return pid < 0 ? -errno : pid;
 }
 
 pid_t

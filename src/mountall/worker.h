@@ -24,5 +24,11 @@ struct worker_options {
 	bool yes;	/* mend whatever can be mended */
 };
 
+/*
+ * Ask the disks whether what it is made of is there. The process ends with WORKER_DONE if so, else with WORKER_FAILED. Its id, or a
+ * negative errno.
+ */
+pid_t worker_probe(const struct mount_entry *e);
+
 /* Begin. The process ends with a worker_end as its status. Its id, or a negative errno. */
 pid_t worker_start(const struct mount_entry *e, const struct worker_options *options);

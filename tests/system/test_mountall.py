@@ -97,8 +97,9 @@ def test_somebody_is_called_once_and_then_it_is_tried_again(machine):
     shell = machine.place / "shell"
     # It stays until both have failed: who fails after it has ended needs somebody again.
     log = machine.log / "mountall.log"
-    shell.write_text(f"#!/bin/sh\necho called >>{machine.place}/calls\nmkdir {machine.place}/source\n"
-                     f"until [ $(grep -c 'Unable to mount' {log}) = 2 ] && ! pgrep -P $PPID mountall >/dev/null; do sleep 0.05; done\n")
+    shell.write_text(f"#!/bin/sh\necho called >>{machine.place}/calls\n"
+                     f"until [ $(grep -c 'Unable to mount' {log}) = 2 ] && ! pgrep -P $PPID mountall >/dev/null; do sleep 0.05; done\n"
+                     f"mkdir {machine.place}/source\n")
     shell.chmod(0o755)
     machine.mountall("@/source @/x none bind 0 0\n@/never @/y none bind 0 0\n", shell=shell)
     wait_event(machine, "filesystem  ")
@@ -116,6 +117,30 @@ def test_without_fsck_nothing_is_checked_and_nobody_called(machine):
     assert "@/x: @/disk is not checked, as there is no fsck" in log
     assert "could not be checked" not in log
     assert "Unable to mount @/disk on @/x" in log  # it went on
+
+
+def test_a_disk_that_is_not_there_is_not_called_mounted(machine):
+    os.mknod(machine.place / "disk", 0o600 | stat.S_IFBLK, os.makedev(120, 0))  # no driver has that
+    machine.mountall("@/disk @/x ext4 nofail 0 0\ntmpfs @/x/on tmpfs nofail 0 0\n")
+    wait_event(machine, "filesystem  ")
+    machine.wait_status("mountall", "mountall stop/waiting")
+    wait_for(lambda: "/x/on is left out" in machine.log_of("mountall"), "what it says")
+    assert "mounted @/x ext4" not in machine.events()
+    log = machine.log_of("mountall").replace(str(machine.place), "@")
+    assert "Unable to mount @/disk on @/x: No such device or address" in log
+    assert "@/x is left out" in log and "@/x/on is left out, as @/x is not there" in log
+
+
+def test_disks_that_do_not_answer_hold_up_nothing_else(machine):
+    # Who looks for a label reads that file first, and so waits for ever, as before a dead disk.
+    os.mkfifo(machine.place / "dead")
+    machine.mountall("LABEL=nowhere @/x ext4 nofail 0 0\ntmpfs @/y tmpfs defaults 0 0\n", "--device-timeout=0",
+                     env=f"env BLKID_FILE={machine.place}/dead")
+    wait_event(machine, "mounted @/y tmpfs")
+    wait_event(machine, "filesystem  ")
+    machine.wait_status("mountall", "mountall stop/waiting")
+    wait_for(lambda: "/x is left out" in machine.log_of("mountall"), "what it says")
+    assert "/x: LABEL=nowhere did not come" in machine.log_of("mountall")
 
 
 def test_what_is_mounted_by_another_way_is_not_mounted_again(machine):
