@@ -54,7 +54,7 @@ struct trace_task {
 	pid_t parent;	      /* the process that made it, or the one that has adopted it */
 	pid_t tracer;	      /* 0: nobody follows it */
 	pid_t session, group; /* 0: not known */
-	bool dead;	      /* it has ended, and is not reaped */
+	bool dead;	      /* it has ended with all its threads, and is not reaped */
 };
 
 /* Look at a process or thread that has not been reaped. 0, -ESRCH, or another negative errno. */
@@ -64,7 +64,7 @@ int must_check trace_look(pid_t pid, struct trace_task *task);
 struct trace_brief {
 	pid_t parent, session;
 	uint64_t began; /* in the kernel's ticks since boot: with the number that is who it is */
-	bool dead;	/* it has ended, and is not reaped */
+	bool dead;	/* it has ended with all its threads, and is not reaped */
 };
 
 /*

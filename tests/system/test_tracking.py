@@ -45,6 +45,7 @@ SHAPES = [
     ("fork", "zmw", "main", None),
     ("fork", "tmw", "main", None),
     ("fork", "Ttmw", "main", None),
+    ("fork", "lmw", "main", None),
     ("fork", "fTmw", "main", None),
     ("fork", "TkTxfTmw", "main", None),
     ("daemon", "ffmw", "main", None),
@@ -62,6 +63,7 @@ SHAPES = [
     ("daemon", "fsFsmw", "main", STAYS),
     ("daemon", "ttmw", "main", None),
     ("daemon", "TtTtTmw", "main", None),
+    ("daemon", "llmw", "main", None),
     ("daemon", "zzmw", "main", None),
     ("exit", "fmw", "main", None),
     ("exit", "fsfmw", "main", None),
@@ -121,14 +123,19 @@ def wait_main(where, name, pid):
 
 
 def wait_released(pid):
-    def tracer():
-        try:
-            status = pathlib.Path(f"/proc/{pid}/status").read_text()
-        except OSError:
-            return None
-        return next(line.split()[1] for line in status.splitlines() if line.startswith("TracerPid:"))
+    """None of its threads is traced. A first thread that has ended before others can't be let go."""
+    def tracers():
+        found = set()
+        for status in pathlib.Path(f"/proc/{pid}/task").glob("*/status"):
+            try:
+                fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines())
+            except OSError:  # it ends
+                continue
+            if fields["State"][0] != "Z":
+                found.add(fields["TracerPid"])
+        return found
 
-    wait_for(lambda: tracer() == "0", f"process {pid} not to be traced")
+    wait_for(lambda: tracers() == {"0"}, f"process {pid} not to be traced")
 
 
 def stop_all(where, count):

@@ -21,6 +21,7 @@
 #define STATE_FIELD 3	 /* of stat, as proc(5) numbers them */
 #define PARENT_FIELD 4
 #define SESSION_FIELD 6
+#define THREADS_FIELD 20
 #define BEGAN_FIELD 22
 
 static int
@@ -69,6 +70,13 @@ trace_look_groups(pid_t pid, pid_t *session, pid_t *group)
 	return *group < 0 ? -errno : 0;
 }
 
+/* A process whose first thread has ended looks dead, but is not as long as it has others. */
+static bool
+is_dead(const char *state, long threads)
+{
+	return (*state == 'Z' || *state == 'X') && threads <= 1;
+}
+
 int
 trace_look(pid_t pid, struct trace_task *task)
 {
@@ -88,7 +96,7 @@ trace_look(pid_t pid, struct trace_task *task)
 	if (trace_look_groups(pid, &task->session, &task->group) < 0)
 		task->session = task->group = 0;
 	state = strstr(status, "\nState:\t");
-	task->dead = state != NULL && strchr("ZX", state[strlen("\nState:\t")]) != NULL;
+	task->dead = state != NULL && is_dead(state + strlen("\nState:\t"), number_of(status, "\nThreads:"));
 	return task->process > 0 ? 0 : -EIO;
 }
 
@@ -107,7 +115,7 @@ int
 trace_look_briefly(pid_t pid, struct trace_brief *brief)
 {
 	char path[64], stat[STATUS_SIZE];
-	const char *state, *parent, *session, *began;
+	const char *state, *parent, *session, *threads, *began;
 	int r;
 
 	(void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
@@ -118,6 +126,7 @@ trace_look_briefly(pid_t pid, struct trace_brief *brief)
 	state = word_at(strrchr(stat, ')'), 1);
 	parent = word_at(state, PARENT_FIELD - STATE_FIELD);
 	session = word_at(state, SESSION_FIELD - STATE_FIELD);
+	threads = word_at(state, THREADS_FIELD - STATE_FIELD);
 	began = word_at(state, BEGAN_FIELD - STATE_FIELD);
 	if (began == NULL)
 		return -EIO;
@@ -125,7 +134,7 @@ trace_look_briefly(pid_t pid, struct trace_brief *brief)
 		.parent = (pid_t) strtol(parent, NULL, 10),
 		.session = (pid_t) strtol(session, NULL, 10),
 		.began = strtoull(began, NULL, 10),
-		.dead = *state == 'Z' || *state == 'X',
+		.dead = is_dead(state, strtol(threads, NULL, 10)),
 	};
 	return 0;
 }

@@ -10,6 +10,7 @@
  *   F	fork; the parent stays			h	fork a helper that stays
  *   t	fork in a thread; the parent ends	H	the same, in a session of its own
  *   z	clone without a signal at the end; the parent ends
+ *   l	fork; the child goes on in a thread when its first thread has ended; then the parent ends
  *   v	vfork and execute `true`; wait for it	T	have three threads
  *   x	execute this program with the rest	V	vfork, and execute this program with the rest; the parent ends
  *   s	setsid()				g	setpgid()
@@ -184,14 +185,62 @@ vfork_rest(const char *steps)
 	_exit(pid > 0 ? 0 : 97);
 }
 
-static void
-end_in_thread(const char *steps)
+/* What a thread goes on with: a copy, for the steps may be of a thread that ends. */
+static char *
+keep(const char *steps)
 {
 	static char rest[128];
 
-	(void) snprintf(rest, sizeof(rest), "%s", steps);
-	have_thread(fork_here, rest);
+	(void) memmove(rest, steps, strlen(steps) + 1);
+	return rest;
+}
+
+static void
+end_in_thread(const char *steps)
+{
+	have_thread(fork_here, keep(steps));
 	stay();
+}
+
+static void
+wait_for_leader_to_end(pid_t pid)
+{
+	char path[64], text[512];
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+	for (;;) {
+		FILE *file = fopen(path, "re");
+		const char *end = file != NULL && fgets(text, sizeof(text), file) != NULL ? strrchr(text, ')') : NULL;
+
+		if (file != NULL)
+			(void) fclose(file);
+		if (end != NULL && strncmp(end, ") Z", 3) == 0)
+			return;
+		(void) usleep(1000);
+	}
+}
+
+static void *
+go_on_without_leader(void *data)
+{
+	wait_for_leader_to_end(getpid());
+	run(data);
+	return NULL;
+}
+
+static void
+lose_leader(const char *steps)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(97);
+	if (pid > 0) {
+		wait_for_leader_to_end(pid);
+		_exit(0);
+	}
+	have_thread(go_on_without_leader, keep(steps));
+	pthread_exit(NULL);
 }
 
 static void
@@ -217,6 +266,9 @@ run(const char *steps)
 			break;
 		case 'z':
 			split_without_signal();
+			break;
+		case 'l':
+			lose_leader(steps + 1);
 			break;
 		case 'v':
 			vfork_helper();
