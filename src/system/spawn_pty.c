@@ -40,7 +40,8 @@ spawn_pty_open_slave(int master, enum spawn_step *step)
 	*step = SPAWN_OPENPT_SLAVE;
 	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0 && tcgetattr(fd, &mode) == 0) {
-		mode.c_oflag &= ~(tcflag_t) ONLCR;
+		/* What is printed is logged as it is; and the kernel takes whole pieces then, not a line at a time. */
+		mode.c_oflag &= ~(tcflag_t) (ONLCR | OPOST);
 		(void) tcsetattr(fd, TCSANOW, &mode);
 	}
 	return fd;

@@ -28,7 +28,7 @@ tty_open(void)
 	t.slave = open(ptsname(t.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	assert_true(t.slave >= 0);
 	assert_int_equal(tcgetattr(t.slave, &io), 0);
-	io.c_oflag &= ~(tcflag_t) ONLCR;
+	io.c_oflag &= ~(tcflag_t) (ONLCR | OPOST);
 	assert_int_equal(tcsetattr(t.slave, TCSANOW, &io), 0);
 	return t;
 }

@@ -110,7 +110,7 @@ print_terminal(void)
 	if (fd >= 0)
 		close(fd);
 	if (tcgetattr(1, &mode) == 0)
-		fprintf(out, "onlcr=%d\n", (mode.c_oflag & ONLCR) != 0);
+		fprintf(out, "onlcr=%d\n", (mode.c_oflag & (OPOST | ONLCR)) != 0);
 }
 
 static void
