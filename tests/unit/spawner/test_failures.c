@@ -253,6 +253,76 @@ test_descriptor_number_that_is_taken(void **state)
 	world_stop(&w);
 }
 
+/* -- calls that fail, where nothing outside can make them (of a process that is made here: see meson.build) -- */
+
+static enum { CALL_NONE, CALL_UNLOCKPT, CALL_PTSNAME, CALL_SIGNAL, CALL_STRV_DUP } failing;
+
+int __real_unlockpt(int fd);
+char *__real_ptsname(int fd);
+void (*__real_signal(int number, void (*handler)(int)))(int);
+int __real_strv_dup(char ***to, char *const *from);
+int __wrap_unlockpt(int fd);
+char *__wrap_ptsname(int fd);
+void (*__wrap_signal(int number, void (*handler)(int)))(int);
+int __wrap_strv_dup(char ***to, char *const *from);
+
+int
+__wrap_unlockpt(int fd)
+{
+	if (failing != CALL_UNLOCKPT)
+		return __real_unlockpt(fd);
+	errno = EIO;
+	return -1;
+}
+
+char *
+__wrap_ptsname(int fd)
+{
+	if (failing != CALL_PTSNAME)
+		return __real_ptsname(fd);
+	errno = ENOTTY;
+	return NULL;
+}
+
+void (*__wrap_signal(int number, void (*handler)(int)))(int)
+{
+	if (failing != CALL_SIGNAL || number != SIGPIPE || handler != SIG_DFL)
+		return __real_signal(number, handler);
+	errno = EINVAL;
+	return SIG_ERR;
+}
+
+int
+__wrap_strv_dup(char ***to, char *const *from)
+{
+	return failing == CALL_STRV_DUP ? -ENOMEM : __real_strv_dup(to, from);
+}
+
+static void
+test_calls_that_fail(void **state)
+{
+	struct msg_spawn request = request_to_run();
+	struct world w;
+
+	(void) state;
+	assert_true(world_start(&w, WORLD_LOCAL, NULL));
+	failing = CALL_SIGNAL;
+	expect_failure(&w, &request, SPAWN_SIGNAL, "unable to modify signal handler: Invalid argument");
+	failing = CALL_STRV_DUP;
+	request.flags = SPAWN_FLAG_USER_ENV;
+	expect_failure(&w, &request, SPAWN_ALLOC, "unable to allocate memory: Cannot allocate memory");
+	request.flags = SPAWN_FLAG_WATCHDOG;
+	expect_failure(&w, &request, SPAWN_ALLOC, "unable to allocate memory: Cannot allocate memory");
+	request.flags = 0;
+	request.console = CONSOLE_LOG;
+	failing = CALL_UNLOCKPT;
+	expect_failure(&w, &request, SPAWN_UNLOCKPT, "unable to unlockpt: Input/output error");
+	failing = CALL_PTSNAME;
+	expect_failure(&w, &request, SPAWN_PTSNAME, "unable to get ptsname: Inappropriate ioctl for device");
+	failing = CALL_NONE;
+	world_stop(&w);
+}
+
 /* -- surroundings that make a step fail -- */
 
 static bool
@@ -547,6 +617,7 @@ main(void)
 		cmocka_unit_test(test_failures_to_look_up),
 		cmocka_unit_test(test_child_that_is_killed_in_setup),
 		cmocka_unit_test(test_failures_of_a_user),
+		cmocka_unit_test(test_calls_that_fail),
 		cmocka_unit_test(test_descriptor_number_out_of_range),
 		cmocka_unit_test(test_descriptor_number_that_is_taken),
 		cmocka_unit_test(test_console_owner_needs_a_console),
