@@ -146,7 +146,11 @@ static void
 tell_exited(struct world *w, struct proc *p)
 {
 	struct input in = { .type = INPUT_EXITED };
+	int32_t pid = p->pid;
 
+	if (!p->ended)
+		kin_before_exit(w, p, NULL);
+	p = world_proc_by_pid(w, pid); /* that may have moved it */
 	p->reaped = true;
 	in.exited.pid = p->pid;
 	in.exited.status = p->status;
@@ -194,6 +198,8 @@ made_or_not(struct world *w, struct proc *p)
 static void
 executed_or_not(struct world *w, struct proc *p)
 {
+	if (chance(w, 70) && kin_begin(w, p))
+		return;
 	if (p->dead && !p->reaped && chance(w, 50))
 		tell_failed(w, p, SPAWN_SETUP);
 	else if (p->dead && !p->reaped && chance(w, 20))
@@ -223,6 +229,8 @@ run_on(struct world *w, struct proc *p)
 		tell_exited(w, p);
 		return true;
 	}
+	if (kin_begin(w, p))
+		return true;
 	if (kin_is_expected(w, p) && (w->calm || !chance(w, 5)))
 		return kin_run(w, p);
 	if (p->kind == PROCESS_MAIN && cls->expect == EXPECT_STOP && !p->stopped && (w->calm || chance(w, 70))) {

@@ -110,6 +110,8 @@ take_kill(struct world *w, const struct effect_kill *k)
 		world_fault(w, "a signal is sent to pid %d, which is none of its processes", k->pid);
 		return;
 	}
+	if (p->adopted && kin != NULL && !kin->told)
+		world_fault(w, "a signal is sent to pid %d, of which nobody has told", k->pid);
 	if (k->signal <= 0 || k->signal > 64)
 		world_fault(w, "signal %d is sent", k->signal);
 	if (kin != NULL) {
@@ -147,13 +149,17 @@ static void
 take_main(struct world *w, const struct effect_main *e)
 {
 	struct proc *p = proc_by_id(w, e->process);
+	const struct kin *kin = p != NULL ? kin_by_pid(p, e->pid) : NULL;
 
-	if (p == NULL || p->ended || (p->pid == e->pid ? p->reaped : kin_by_pid(p, e->pid) == NULL))
+	if (p == NULL || p->ended || (p->pid == e->pid ? p->reaped : kin == NULL))
 		world_fault(w, "process %d is said to be main, and is not there", e->pid);
+	else if (p->adopted && kin != NULL && (!kin->told || !p->dead))
+		world_fault(w, "process %d is said to be main, and is not adopted, or the first lives", e->pid);
 	else if (p->head == e->pid)
 		world_fault(w, "process %d is said to be main, and was", e->pid);
 	else
 		p->head = e->pid;
+	w->totals->adopted += p != NULL && p->adopted && kin != NULL ? 1 : 0;
 }
 
 /* Nobody hears of them again. */

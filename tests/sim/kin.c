@@ -2,6 +2,9 @@
 /*
  * Main processes that fork, in a simulated world: the family of a process (struct proc.kin), and what it does by
  * chance. When all is calm they behave as their job says, so that it comes up.
+ *
+ * In some worlds nobody may be traced. Of a family the core hears there what init/adoption.c would find: before somebody
+ * whom it knows is reaped, those that are orphans then.
  */
 #include "world.h"
 
@@ -19,14 +22,27 @@ kin_by_pid(struct proc *p, int32_t pid)
 	return NULL;
 }
 
-bool
-kin_is_expected(const struct world *w, const struct proc *p)
+/* Will it be said who is main? */
+static bool
+is_told(const struct job_class *cls)
+{
+	return cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN;
+}
+
+static bool
+has_family(const struct world *w, const struct proc *p)
 {
 	const struct job_class *cls = store_get(&w->store, p->class_id);
 
-	return p->kind == PROCESS_MAIN &&
-	       (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT ||
-		cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN);
+	return p->kind == PROCESS_MAIN && (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON ||
+					   cls->expect == EXPECT_EXIT || is_told(cls));
+}
+
+bool
+kin_is_expected(const struct world *w, const struct proc *p)
+{
+	/* Whom a file names is not known where nobody is traced. */
+	return has_family(w, p) && !(p->adopted && is_told(store_get(&w->store, p->class_id)));
 }
 
 static int
@@ -61,8 +77,67 @@ fork_one(struct world *w, struct proc *p, int32_t parent, unsigned depth)
 	bool known = w->calm || !rng_chance(&w->rng, 10);
 	struct kin *k = &p->kin[p->n_kin++];
 
-	*k = (struct kin){ .pid = world_new_pid(w), .depth = known ? depth : 2 };
-	tell(w, p, FAMILY_NEWS_FORKED, known ? parent : 0, k->pid);
+	*k = (struct kin){ .pid = world_new_pid(w), .depth = known ? depth : 2, .parent = parent };
+	if (!p->adopted)
+		tell(w, p, FAMILY_NEWS_FORKED, known ? parent : 0, k->pid);
+}
+
+/* -- where nobody is traced ---------------------------------------------------------------- */
+
+static bool
+is_orphan(const struct proc *p, const struct kin *k)
+{
+	if (k->parent == p->pid)
+		return p->dead;
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (p->kin[i].pid == k->parent && !p->kin[i].dead)
+			return false;
+	return true;
+}
+
+bool
+kin_begin(struct world *w, struct proc *p)
+{
+	if (!w->untraced || p->adopted || !has_family(w, p))
+		return false;
+	p->adopted = true;
+	tell(w, p, FAMILY_NEWS_ADOPTED, 0, 0);
+	return true;
+}
+
+void
+kin_before_exit(struct world *w, struct proc *p, const struct kin *k)
+{
+	uint64_t id = p->id;
+	int32_t heirs[ARRAY_SIZE(p->kin)];
+	size_t n = 0;
+
+	if (!p->adopted || (k != NULL && !k->told))
+		return;
+	for (size_t i = 0; i < p->n_kin; i++)
+		if (!p->kin[i].dead && !p->kin[i].told && is_orphan(p, &p->kin[i])) {
+			p->kin[i].told = true;
+			heirs[n++] = p->kin[i].pid;
+		}
+	for (size_t i = 0; i < n; i++) {
+		struct input in = { .type = INPUT_FAMILY };
+
+		in.family.process = id;
+		in.family.what = FAMILY_NEWS_FORKED;
+		in.family.other = heirs[i];
+		in.family.session = in.family.group = rng_chance(&w->rng, 50) ? heirs[i] : 0;
+		(void) apply(w, &in);
+	}
+}
+
+/* One of whom the core does not know: init, or whoever made it, takes no notice. */
+static bool
+ends_unseen(const struct proc *p, struct kin *k)
+{
+	if (!p->adopted || k == NULL || k->told)
+		return false;
+	k->dead = k->reaped = true;
+	return true;
 }
 
 static void
@@ -73,11 +148,21 @@ end_one(struct world *w, struct proc *p, struct kin *k, int32_t status)
 	in.exited.pid = k != NULL ? k->pid : p->pid;
 	in.exited.status = status;
 	if (k != NULL) {
-		k->dead = k->reaped = true;
+		k->dead = true;
 	} else {
-		p->dead = p->reaped = true;
+		p->dead = true;
 		p->status = status;
 	}
+	if (ends_unseen(p, k))
+		return;
+	kin_before_exit(w, p, k);
+	/* That may have moved it. */
+	p = world_proc_by_pid(w, in.exited.pid);
+	k = kin_by_pid(p, in.exited.pid);
+	if (k != NULL)
+		k->reaped = true;
+	else
+		p->reaped = true;
 	(void) apply(w, &in);
 }
 
@@ -85,13 +170,6 @@ static bool
 has_room(const struct world *w, const struct proc *p)
 {
 	return p->n_kin < (w->calm ? ARRAY_SIZE(p->kin) : KIN_MAX);
-}
-
-/* Will it be said who is main? */
-static bool
-is_told(const struct job_class *cls)
-{
-	return cls->expect == EXPECT_PIDFILE || cls->expect == EXPECT_LISTEN;
 }
 
 /* Its file names that one, who may be nobody. */
@@ -154,6 +232,8 @@ kin_run(struct world *w, struct proc *p)
 {
 	struct kin *k = p->n_kin > 0 && (p->dead || rng_chance(&w->rng, 60)) ? some_kin(w, p) : NULL;
 
+	if (kin_begin(w, p))
+		return true;
 	for (size_t i = 0; i < p->n_kin; i++)
 		if (p->kin[i].dead && !p->kin[i].reaped) {
 			end_one(w, p, &p->kin[i], p->kin[i].status);
@@ -176,13 +256,17 @@ kin_run(struct world *w, struct proc *p)
 		fork_one(w, p, k != NULL ? k->pid : p->pid, k != NULL ? k->depth + 1 : 1);
 		return true;
 	case 3:
+		if (p->adopted)
+			return false;
 		tell(w, p, FAMILY_NEWS_EXECUTED, k != NULL ? k->pid : p->pid, 0);
 		return true;
 	case 4:
+		if (p->adopted && k != NULL && !k->told)
+			return false;
 		tell(w, p, FAMILY_NEWS_GROUPED, k != NULL ? k->pid : p->pid, 0);
 		return true;
 	case 5:
-		if (!rng_chance(&w->rng, 3))
+		if (p->adopted || !rng_chance(&w->rng, 3))
 			return false;
 		tell(w, p, rng_chance(&w->rng, 50) ? FAMILY_NEWS_UNTRACED : FAMILY_NEWS_ADOPTED, 0, 0);
 		return true;

@@ -170,6 +170,10 @@ check_kinds(const struct totals *totals)
 			(void) printf("no effect %s\n", effect_type_name(i));
 			all = false;
 		}
+	if (totals->adopted == 0) {
+		(void) printf("no daemon was adopted\n");
+		all = false;
+	}
 	for (unsigned i = 0; i < TOLD_COUNT; i++)
 		if (totals->told[i] == 0) {
 			(void) printf("no line with \"%s\"\n", told_texts[i]);

@@ -92,6 +92,7 @@ world_init(struct world *w, const struct world_options *options, struct totals *
 	w->plan.loops = rng_chance(&w->rng, 5);
 	w->plan.condemns = rng_chance(&w->rng, 25);
 	w->session = rng_chance(&w->rng, 40);
+	w->untraced = rng_chance(&w->rng, 15);
 	w->now = rng_next(&w->rng) % (USEC_PER_SEC * 1000);
 	w->last_pid = 100;
 	w->config = (struct core_config) {

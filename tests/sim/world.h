@@ -42,6 +42,7 @@ struct totals {
 	uint64_t inputs[INPUT_TYPE_COUNT], made[EFFECT_TYPE_COUNT];
 	uint64_t states[JOB_STATE_COUNT];
 	uint64_t told[TOLD_COUNT];
+	uint64_t adopted; /* main processes that were, where nobody may be traced */
 	uint64_t largest; /* jobs in one world */
 	uint64_t moves[JOB_STATE_COUNT][JOB_GOAL_COUNT][JOB_STATE_COUNT];
 };
@@ -54,6 +55,9 @@ struct kin {
 	unsigned depth; /* at least */
 	int32_t status;
 	bool dead, reaped;
+	/* where nobody may be traced: */
+	int32_t parent; /* who made it */
+	bool told;	/* init has adopted it, and the core knows */
 };
 
 /* One process, from the moment it is asked for until the core and the world are both done with it. */
@@ -75,6 +79,7 @@ struct proc {
 	int32_t head;		     /* pid of the main one, as the core says */
 	struct kin kin[KIN_MAX + 4]; /* some only when all is calm */
 	size_t n_kin;
+	bool adopted; /* the core was told that init adopts its family */
 };
 
 struct timer {
@@ -133,6 +138,7 @@ struct world {
 	bool ending;   /* the session, or all, was asked to end */
 	bool finished; /* the core says so */
 	bool calm;     /* nobody dies or fails unasked */
+	bool untraced; /* ptrace is refused here (init/adoption.c) */
 
 	struct pending *pending; /* what the outbox must hold, in order */
 	size_t n_pending;
@@ -186,10 +192,12 @@ struct proc *world_proc_by_pid(struct world *w, int32_t pid);
 void world_forget_procs(struct world *w);
 int32_t world_new_pid(struct world *w); /* one that nobody has */
 
-/* kin.c: main processes that fork. */
+/* kin.c: main processes that fork. Where they can't be traced the core hears only of those that init adopts. */
 bool kin_is_expected(const struct world *w, const struct proc *p);
 struct kin *kin_by_pid(struct proc *p, int32_t pid); /* NULL: none that lives, or was not reaped */
 bool kin_run(struct world *w, struct proc *p);	     /* one step of a family; false: nothing happened */
+bool kin_begin(struct world *w, struct proc *p);     /* it is made: can it be followed? true: something was told */
+void kin_before_exit(struct world *w, struct proc *p, const struct kin *k); /* k (NULL: the first) has died, and is not reaped */
 void kin_says(struct world *w, struct proc *p, bool ready); /* of itself, at random */
 
 /* By chance, in so many of a hundred cases. */
