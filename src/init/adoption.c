@@ -9,21 +9,23 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/error.h"
 #include "common/scope.h"
 #include "init/brain.h"
 #include "init/brood.h"
+#include "init/hook_leavings.h"
 #include "init/proc.h"
 #include "init/servants.h"
+#include "system/clock.h"
 #include "system/process.h"
-#include "system/procfile.h"
+#include "system/started_with.h"
 #include "system/trace.h"
 
-#define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
-#define DOUBTS_MAX 5			  /* times, a RETRY of the reaper apart */
-#define LOOKS_MAX 3			  /* each time */
+#define PATIENCE (500 * USEC_PER_MSEC) /* with one that has ended, while something about others is not clear */
+#define DOUBTS_MAX 5		       /* of one family that were not cleared in that time; then there is no more */
+#define LOOKS_MAX 3		       /* each time */
+#define AT_ONCE 16		       /* children that look for us */
 
 struct leaver {
 	struct init *init;
@@ -31,11 +33,114 @@ struct leaver {
 	uint64_t began;
 	uid_t uid;
 	bool has_uid;
-	bool in_doubt; /* about somebody without an environment: he may have one soon, or be about to end */
+	bool in_doubt; /* about somebody: it is not told yet whose he is, or he is about to execute a program */
 	int ended;     /* how many of the family have ended meanwhile */
 };
 
 /* -- by the environment ---------------------------------------------------------------------- */
+
+/* Who was asked about: rows of these in adoption.asked. */
+enum { ROW_PID, ROW_BEGAN, ROW_CHILD, ROW_ANSWER, ROW_WORDS };
+
+static void
+set_answer(uint64_t *row, enum started_with answer)
+{
+	row[ROW_ANSWER] = answer;
+	if (answer != STARTED_NOT_TOLD)
+		row[ROW_CHILD] = 0;
+}
+
+bool
+adoption_exited(struct init *init, pid_t pid, int status)
+{
+	struct u64v *asked = &init->adoption.asked;
+
+	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
+		if (asked->p[i + ROW_CHILD] == (uint64_t) pid) {
+			set_answer(asked->p + i, started_with_status(status));
+			return true;
+		}
+	return false;
+}
+
+/* Begin anew, with somebody else or nobody. */
+static void
+forget(struct init *init)
+{
+	struct u64v *asked = &init->adoption.asked;
+
+	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
+		if (asked->p[i + ROW_CHILD] != 0)
+			started_with_drop((pid_t) asked->p[i + ROW_CHILD]);
+	u64v_deinit(asked);
+	init->adoption.leaver = 0;
+}
+
+void
+adoption_deinit(struct init *init)
+{
+	forget(init);
+}
+
+static uint64_t *
+find_row(struct u64v *asked, pid_t pid, uint64_t began)
+{
+	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
+		if (asked->p[i + ROW_PID] == (uint64_t) pid && asked->p[i + ROW_BEGAN] == began)
+			return asked->p + i;
+	return NULL;
+}
+
+/* *row: a new one, not asked about. 0 or -ENOMEM. */
+static int
+add_row(struct u64v *asked, pid_t pid, uint64_t began, uint64_t **row)
+{
+	const uint64_t words[ROW_WORDS] = { (uint64_t) pid, began, 0, STARTED_UNKNOWN };
+	size_t before = asked->n;
+
+	for (size_t i = 0; i < ROW_WORDS; i++)
+		if (u64v_add(asked, words[i]) < 0) {
+			asked->n = before;
+			return -ENOMEM;
+		}
+	*row = asked->p + before;
+	return 0;
+}
+
+static size_t
+count_children(const struct u64v *asked)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
+		n += asked->p[i + ROW_CHILD] != 0 ? 1 : 0;
+	return n;
+}
+
+/* Ask, unless that has been done, or too many are at it. 0, or a negative errno that is a want. */
+static int
+ask(struct leaver *l, uint64_t *row)
+{
+	struct core_process_job owner;
+	pid_t child;
+
+	if (row[ROW_CHILD] != 0)
+		set_answer(row, started_with_answer((pid_t) row[ROW_CHILD]));
+	if (row[ROW_ANSWER] != STARTED_UNKNOWN || count_children(&l->init->adoption.asked) >= AT_ONCE)
+		return 0;
+	if (core_process_job_of(l->init->core, l->p->id, &owner) < 0) {
+		row[ROW_ANSWER] = STARTED_WITHOUT;
+		return 0;
+	}
+	const struct started_variable variables[] = { { "UPSTART_JOB", scope_plain(owner.job) },
+						      { "UPSTART_INSTANCE", owner.instance } };
+	child = started_with_ask((pid_t) row[ROW_PID], variables, ARRAY_SIZE(variables));
+	if (child < 0)
+		return error_is_want(child) ? child : 0;
+	row[ROW_CHILD] = (uint64_t) child;
+	row[ROW_ANSWER] = STARTED_NOT_TOLD;
+	return 0;
+}
 
 /* Is that one of the user of the leaver? 1, 0, or a negative errno that is a want. */
 static int
@@ -47,25 +152,21 @@ has_user(const struct leaver *l, pid_t pid)
 	return r == 0 ? uid == l->uid : error_is_want(r) ? r : 0;
 }
 
-/* 1, 0, or a negative errno that is a want. */
+/* 1, 0 (which is in doubt as long as it is not known), or a negative errno that is a want. */
 static int
-has_environment(struct leaver *l, pid_t pid)
+has_environment(struct leaver *l, pid_t pid, uint64_t began)
 {
-	auto_free char *text = NULL;
-	struct core_process_job owner;
-	int r = has_user(l, pid);
-	ssize_t n;
+	struct u64v *asked = &l->init->adoption.asked;
+	uint64_t *row = find_row(asked, pid, began);
+	int r = row == NULL ? has_user(l, pid) : 1;
 
-	if (r <= 0 || core_process_job_of(l->init->core, l->p->id, &owner) < 0)
-		return r < 0 ? r : 0;
-	text = malloc(ENVIRON_MAX);
-	if (text == NULL)
-		return -ENOMEM;
-	/* This may wait for that process: so nobody is asked who can be told by group or session. */
-	n = procfile_read(pid, "environ", text, ENVIRON_MAX);
-	l->in_doubt = l->in_doubt || n <= 0;
-	return n > 0 && procfile_has_variable(text, (size_t) n, "UPSTART_JOB", scope_plain(owner.job)) &&
-	       procfile_has_variable(text, (size_t) n, "UPSTART_INSTANCE", owner.instance);
+	if (r == 1 && row == NULL)
+		r = add_row(asked, pid, began, &row) == 0 ? 1 : -ENOMEM;
+	if (r <= 0)
+		return r;
+	r = ask(l, row);
+	l->in_doubt = l->in_doubt || row[ROW_ANSWER] == STARTED_UNKNOWN || row[ROW_ANSWER] == STARTED_NOT_TOLD;
+	return r < 0 ? r : row[ROW_ANSWER] == STARTED_WITH;
 }
 
 /* -- by the session ---------------------------------------------------------------------------- */
@@ -96,25 +197,37 @@ has_session(const struct leaver *l, pid_t session)
 
 /* -- all in all ---------------------------------------------------------------------------------- */
 
+/* One of init's own helpers? */
+static bool
+is_helper(const struct init *init, pid_t pid)
+{
+	const struct u64v *asked = &init->adoption.asked;
+
+	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
+		if (asked->p[i + ROW_CHILD] == (uint64_t) pid)
+			return true;
+	return servants_has(init, pid) || pid == init->report_pid || pid == init->last.pid;
+}
+
 /*
- * May that child of init's have come from the one that has ended? What an earlier life has left behind began before it.
- * 1, 0, or a negative errno that is a want.
+ * May that child of init's have come from the one that has ended? What an earlier life has left behind began before it,
+ * and what hooks have left is known. *began is when he did. 1, 0, or a negative errno that is a want.
  */
 static int
-may_be_left(const struct leaver *l, pid_t pid)
+may_be_left(const struct leaver *l, pid_t pid, uint64_t *began)
 {
 	struct trace_brief brief;
-	int r;
+	int r = trace_look_briefly(pid, &brief);
 
-	if (servants_has(l->init, pid) || core_process_of_pid(l->init->core, pid) != 0)
-		return 0;
-	r = trace_look_briefly(pid, &brief);
-	return r == 0 ? brief.began >= l->began : error_is_want(r) ? r : 0;
+	if (r < 0)
+		return error_is_want(r) ? r : 0;
+	*began = brief.began;
+	return brief.began >= l->began && !hook_leavings_has(l->init, l->p->id, pid, brief.began);
 }
 
 /* 1, 0, or a negative errno that is a want. One that has ended has no environment any more: its user has to do. */
 static int
-was_left(struct leaver *l, pid_t pid, const struct trace_task *task)
+was_left(struct leaver *l, pid_t pid, uint64_t began, const struct trace_task *task)
 {
 	const struct brood *b = l->p->brood;
 
@@ -122,7 +235,7 @@ was_left(struct leaver *l, pid_t pid, const struct trace_task *task)
 		return brood_has_in_group(l->init, b, pid);
 	if (has_session(l, task->session))
 		return 1;
-	return task->dead ? has_user(l, pid) : has_environment(l, pid);
+	return task->dead ? has_user(l, pid) : has_environment(l, pid, began);
 }
 
 static int
@@ -143,15 +256,19 @@ static int
 look_at(struct leaver *l, pid_t pid)
 {
 	struct trace_task task;
-	int r = trace_look(pid, &task);
+	uint64_t began;
+	int r;
 
+	if (core_process_of_pid(l->init->core, pid) != 0 || is_helper(l->init, pid))
+		return 0;
+	r = trace_look(pid, &task);
 	if (r < 0)
 		return error_is_want(r) ? r : 0;
 	if (task.parent != getpid())
 		return 0;
-	r = may_be_left(l, pid);
+	r = may_be_left(l, pid, &began);
 	if (r == 1)
-		r = was_left(l, pid, &task);
+		r = was_left(l, pid, began, &task);
 	if (r <= 0)
 		return r;
 	if (!task.dead)
@@ -160,25 +277,42 @@ look_at(struct leaver *l, pid_t pid)
 	return 0;
 }
 
-/* 0 or a negative errno. */
+/* Append all that may be children of ours. 0 or a negative errno. */
 static int
-look_for_left(struct leaver *l)
+list_children(struct u64v *pids)
 {
-	int r = 0;
-	DIR *dir = opendir("/proc");
 	const struct dirent *e;
+	int r = process_children(pids);
+	DIR *dir;
 
+	if (r != -ENOSYS)
+		return r;
+	dir = opendir("/proc");
 	if (dir == NULL)
 		return -errno;
-	l->in_doubt = false;
-	l->ended = 0;
+	r = 0;
 	while (r == 0 && (e = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
 
 		if (pid > 1)
-			r = look_at(l, pid);
+			r = u64v_add(pids, (uint64_t) pid);
 	}
 	(void) closedir(dir);
+	return r;
+}
+
+/* 0 or a negative errno. */
+static int
+look_for_left(struct leaver *l)
+{
+	struct u64v pids = { 0 };
+	int r = list_children(&pids);
+
+	l->in_doubt = false;
+	l->ended = 0;
+	for (size_t i = 0; r == 0 && i < pids.n; i++)
+		r = look_at(l, (pid_t) pids.p[i]);
+	u64v_deinit(&pids);
 	return r;
 }
 
@@ -234,9 +368,17 @@ adoption_before_end(struct init *init, pid_t pid)
 
 	if (r <= 0)
 		return r;
+	if (init->adoption.leaver != pid || init->adoption.began != l.began) {
+		forget(init);
+		init->adoption.leaver = pid;
+		init->adoption.began = l.began;
+		init->adoption.until = clock_now() + (l.p->doubts < DOUBTS_MAX ? PATIENCE : 0);
+	}
 	r = look_until_quiet(&l);
-	if (r < 0 || !l.in_doubt || l.p->doubts >= DOUBTS_MAX)
-		return r;
-	l.p->doubts++;
-	return -EAGAIN;
+	if (r == 0 && l.in_doubt && clock_now() < init->adoption.until)
+		return -EAGAIN;
+	l.p->doubts += r == 0 && l.in_doubt ? 1 : 0;
+	if (r == 0)
+		forget(init);
+	return r;
 }

@@ -10,3 +10,6 @@
 
 /* One of such a family has ended, and is not reaped. 0, or a negative errno: look again later. */
 int must_check adoption_before_end(struct init *init, pid_t pid);
+/* A child has ended, with that exit code, or signal << 8: was it one that looked for us? */
+bool adoption_exited(struct init *init, pid_t pid, int status);
+void adoption_deinit(struct init *init);

@@ -19,7 +19,7 @@
  *   servants.c    the three servants: links, supervision
  *   fdtable.c     descriptors that came with events
  *   reaper.c      children that end, stop or continue
- *   tracer.c      families of main processes
+ *   tracer.c      families of main processes; adoption.c: where they can't be traced; hook_leavings.c: who is none of them
  *   strays.c      what comes from a job and is none of its own; brood.c: who that is
  *   sources.c     configuration directories; told.c: which file counts; definitions.c: what they defined; faults.c: what is wrong in them
  *   scopes.c      chroot sessions
@@ -181,6 +181,13 @@ struct init {
 	struct logs *logs;
 	struct fdtable *fdtable;
 	struct clients *clients;
+	struct {
+		pid_t leaver; /* who has ended and is looked at; 0: nobody */
+		uint64_t began; /* and when it began */
+		usec_t until;	/* so long what is not clear is waited for */
+		struct u64v asked; /* adoption.c's */
+	} adoption;
+	struct hook_leaving *hook_leavings; /* owned */
 	pid_t report_pid;		/* who writes a crash report; 0: nobody */
 	struct owed *owed;
 	struct {

@@ -210,6 +210,14 @@ proc_pidfd(const struct init *init, uint64_t process, pid_t pid)
 }
 
 bool
+proc_is_hook(const struct proc *p)
+{
+	const char *kind = p->name != NULL ? strrchr(p->name, ' ') : NULL;
+
+	return kind != NULL && strcmp(kind + 1, process_kind_name(PROCESS_MAIN)) != 0;
+}
+
+bool
 proc_is_known(const struct init *init, uint64_t process)
 {
 	return map_get_id(&init->spawns->by_id, process) != NULL;

@@ -43,7 +43,7 @@ struct proc {
 	struct loop_fd *end;	/* owned; of pidfd, where that alone tells of its end */
 	bool untold;		/* its end is to be watched again */
 	bool untraced;		/* the core is to be told that it can't be followed */
-	unsigned doubts;	/* how often it was not clear whether somebody comes from it */
+	unsigned doubts;	/* how often it did not get clear in time whether somebody comes from it */
 	bool local;		/* made here, not by the spawner */
 	bool suspect;		/* a spawner died that had been asked for this and others */
 	unsigned killed;	/* how often one died that had been asked for this alone */
@@ -91,6 +91,7 @@ void proc_become(struct init *init, uint64_t process, pid_t pid);
 void proc_watch_end(struct proc *p);
 
 int proc_pidfd(const struct init *init, uint64_t process, pid_t pid); /* borrowed; -1: none of that pid */
+bool proc_is_hook(const struct proc *p); /* and not a main process */
 bool proc_is_known(const struct init *init, uint64_t process);
 const char *proc_name(const struct init *init, uint64_t process);     /* "web main", or "?" */
 

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "init/adoption.h"
 #include "init/brain.h"
 #include "init/down.h"
+#include "init/hook_leavings.h"
 #include "init/last.h"
 #include "init/report.h"
 #include "init/servants.h"
@@ -38,6 +40,8 @@ reaper_init(struct init *init)
 void
 reaper_deinit(struct init *init)
 {
+	adoption_deinit(init);
+	hook_leavings_deinit(init);
 	init->children_retry = loop_timer_free(init->children_retry);
 }
 
@@ -49,7 +53,7 @@ ended(struct init *init, const struct child_event *c)
 	int r;
 
 	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status) ||
-	    last_exited(init, c->pid) || down_exited(init, c->pid))
+	    last_exited(init, c->pid) || down_exited(init, c->pid) || adoption_exited(init, c->pid, c->status))
 		return 0;
 	/* That it ran its program is known before that it ended. */
 	r = spawn_before_exit(init, c->pid);
@@ -59,6 +63,8 @@ ended(struct init *init, const struct child_event *c)
 		r = word_before_end(init, c->pid);
 	if (r == 0)
 		r = tracer_before_end(init, c->pid);
+	if (r == 0)
+		r = hook_leavings_before_end(init, c->pid);
 	if (r < 0)
 		return r;
 	/* A stranger is nobody's business, unless it may be one whose pid has not been told yet. */

@@ -594,22 +594,13 @@ strays_before_end(struct init *init, pid_t pid)
 	return r;
 }
 
-/* "web pre-start": is that a hook? */
-static bool
-is_hook(const char *name)
-{
-	const char *kind = name != NULL ? strrchr(name, ' ') : NULL;
-
-	return kind != NULL && strcmp(kind + 1, process_kind_name(PROCESS_MAIN)) != 0;
-}
-
 void
 strays_ended(struct proc *p)
 {
 	struct brood *b = p->brood;
 	auto_free char *who = NULL;
 
-	if (b == NULL || b->procs != p || p->brood_next != NULL || b->leaf == NULL || p->pid <= 0 || !is_hook(p->name) ||
+	if (b == NULL || b->procs != p || p->brood_next != NULL || b->leaf == NULL || p->pid <= 0 || !proc_is_hook(p) ||
 	    cgroup_is_populated(p->init->strays->base, b->leaf) <= 0)
 		return;
 	who = str_printf("%s process (%d)", p->name, (int) p->pid);

@@ -12,12 +12,14 @@
 
 #include "system/procfile.h"
 #include "system/spawn.h"
+#include "system/started_with.h"
 
 #define CAP_FIRST 64
 #define STAT_SIZE 1024	   /* bytes; a stat line is shorter */
-#define ENVIRON_SIZE 65536 /* how much of an environment is searched */
-#define ENVIRON_TRIES 20
-#define ENVIRON_WAIT_MS 1
+#define EXEC_TRIES 20
+#define EXEC_WAIT_MS 1
+#define ANSWER_TRIES 100
+#define ANSWER_WAIT_MS 1
 
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
@@ -135,27 +137,38 @@ is_servant(const struct facts *f)
 	return false;
 }
 
-/* In the middle of an exec a process has no environment: look again, for a while. */
-static ssize_t
-read_environ(pid_t pid, char *buf, size_t size)
+/* How that process began, or STARTED_NOT_TOLD: nobody could say in time. */
+static enum started_with
+ask(pid_t pid)
 {
-	ssize_t n = 0;
+	static const struct started_variable variable = { "UPSTART_JOB", NULL };
+	enum started_with answer = STARTED_NOT_TOLD;
+	pid_t child = started_with_ask(pid, &variable, 1);
 
-	for (int i = 0; n == 0 && i < ENVIRON_TRIES; i++) {
+	if (child < 0)
+		return STARTED_UNKNOWN;
+	for (int i = 0; answer == STARTED_NOT_TOLD && i < ANSWER_TRIES; i++) {
 		if (i > 0)
-			(void) poll(NULL, 0, ENVIRON_WAIT_MS);
-		n = procfile_read(pid, "environ", buf, size);
+			(void) poll(NULL, 0, ANSWER_WAIT_MS);
+		answer = started_with_answer(child);
 	}
-	return n;
+	if (answer == STARTED_NOT_TOLD)
+		started_with_drop(child); /* its remains lie here as long as we live */
+	return answer;
 }
 
+/* In the middle of an exec a process has no environment: look again, for a while. */
 static bool
 was_started_as_job(pid_t pid)
 {
-	auto_free char *text = malloc(ENVIRON_SIZE);
-	ssize_t n = text != NULL ? read_environ(pid, text, ENVIRON_SIZE) : -ENOMEM;
+	enum started_with answer = STARTED_UNKNOWN;
 
-	return n > 0 && procfile_has_variable(text, (size_t) n, "UPSTART_JOB", NULL);
+	for (int i = 0; answer == STARTED_UNKNOWN && i < EXEC_TRIES; i++) {
+		if (i > 0)
+			(void) poll(NULL, 0, EXEC_WAIT_MS);
+		answer = ask(pid);
+	}
+	return answer == STARTED_WITH;
 }
 
 int

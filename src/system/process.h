@@ -10,12 +10,19 @@
 #include <sys/types.h>
 
 #include "common/macros.h"
+#include "common/wire.h"
 
 /* Become the parent of orphans below. 0 or a negative errno (-ENOSYS where there is no such thing). */
 int must_check process_become_subreaper(void);
 
 /* Send a signal to the process of that pid, by its pidfd if it is not -1. 0 or a negative errno. */
 int must_check process_signal(pid_t pid, int pidfd, int signal);
+
+/*
+ * Append the pids of our children, the dead among them, in the order in which they became that. 0; -ENOSYS: nobody can
+ * tell; or another negative errno. For a process that has one thread.
+ */
+int must_check process_children(struct u64v *pids);
 
 /* Whose process it is (its real user). 0 or a negative errno (-ESRCH; -ENOSYS where nobody can tell). */
 int must_check process_user(pid_t pid, uid_t *uid);

@@ -286,10 +286,11 @@ class Machine(Init):
     """init as process 1 of PID, mount and network namespaces, with a /dev of its own."""
 
     program = INIT
+    wrapper = None  # what executes it; None: nothing does
 
     def start(self, *options, startup=False, confdir=True, env=None):
         (self.path / "dev").mkdir(exist_ok=True)
-        words = [self.program, "--logdir", self.log, *(["--confdir", self.conf] if confdir else []), *([] if startup else ["--no-startup-event"])]
+        words = [self.wrapper or self.program, "--logdir", self.log, *(["--confdir", self.conf] if confdir else []), *([] if startup else ["--no-startup-event"])]
         with open(self.out, "ab") as out:
             self.shell = subprocess.Popen(
                 ["unshare", "--fork", "--pid", "--mount", "--net", "--mount-proc", "--kill-child", "sh", "-c", PREPARE, "sh", *words,

@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import BUILD, INIT, ROOT, WATCHES, is_alive, wait_for
+from conftest import BUILD, INIT, ROOT, WATCHES, Machine, is_alive, wait_for
 from test_tracking import DAEMONISER, SHAPES, STAYS, check_daemon_that_dies, daemon_of, job, noted, start, wait_main
 
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
@@ -30,7 +30,10 @@ def refuse(where):
     wrapper = where.path / "init"
     wrapper.write_text(f"#!/bin/sh\nexec {REFUSER} ptrace {INIT} \"$@\"\n")
     wrapper.chmod(0o755)
-    where.program = wrapper
+    if isinstance(where, Machine):
+        where.wrapper = wrapper
+    else:
+        where.program = wrapper
     return where
 
 
@@ -135,6 +138,61 @@ def test_a_stranger_with_the_environment_of_the_job_is_not_taken_for_it(make_ses
     assert starting.returncode == 1
     assert session.status("j") == "j stop/waiting" and is_alive(liar)
     os.kill(liar, signal.SIGKILL)
+
+
+def test_an_orphan_whose_environment_can_not_be_read_holds_up_nobody(make_pid1):
+    """Whoever opens it waits for ever, as for one who holds the lock of his own memory."""
+    machine = refuse(make_pid1()).start("--no-cgroups")
+    machine.job("other", "task\nconsole none\nexec setsid -f sleep 1000\n")
+    folder = job(machine, "j", "daemon", "Wfsfmw")
+    machine.wait_job("other")
+    starting = machine.background("start", "j")
+    machine.wait_status("j", "start/spawned, process")
+    machine.ctl("start", "other")
+
+    def sleepers():
+        return machine.command("pgrep", "-x", "sleep").stdout.split()
+
+    hanging = wait_for(sleepers, "init to adopt it")[0]
+    assert machine.command("mkfifo", machine.path / "fifo").returncode == 0
+    mounted = machine.command("mount", "--bind", machine.path / "fifo", f"/proc/{hanging}/environ")
+    if mounted.returncode != 0:
+        pytest.skip("nothing is mounted there: " + mounted.stderr)
+    (folder / "go").touch()
+    # Its first process ends, and the daemon is found nevertheless.
+    _, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    inner = machine.command("pgrep", "-f", "daemoniser").stdout.split()
+    assert machine.status("j").split()[-1] in inner
+    machine.ctl("stop", "j")
+    assert sleepers() == [hanging]
+    # Nobody is left who looked.
+    wait_for(lambda: len(machine.children()) == len(machine.servants()) + 1, lambda: f"only servants and that one: {machine.children()}")
+
+
+@pytest.mark.parametrize("hook", ["pre-start", "post-start"])
+def test_what_a_hook_leaves_is_not_taken_for_the_daemon(untraced, hook):
+    """It began later than the main process, and is an orphan as a daemon is."""
+    folder = untraced.path / "j"
+    (folder / "left").mkdir(parents=True)
+    leave = f"cd left; exec {DAEMONISER} fWfmw"
+    steps = "Wne0" if hook == "pre-start" else "fmWe0"
+    untraced.job("j", f"expect fork\nexpect timeout 20\nchdir {folder}\n{hook} script\n  {leave}\nend script\nexec {DAEMONISER} {steps}\n")
+    untraced.wait_job("j")
+    if hook == "pre-start":
+        starting = untraced.background("start", "j")
+        untraced.wait_status("j", "start/spawned, process")
+    else:
+        start(untraced, "j")
+    (folder / "left/go").touch()
+    left = daemon_of(folder / "left")
+    (folder / "go").touch()
+    if hook == "pre-start":
+        _, err = starting.communicate(timeout=60)
+        assert (starting.returncode, err) == (1, "initctl: Job failed to start\n")
+    wait_for(lambda: untraced.status("j") == "j stop/waiting", lambda: f"it to be over: {untraced.status('j')}")
+    assert is_alive(left)
+    os.kill(left, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("expect,steps", [("fork", "Wfmw"), ("daemon", "fsWfmw"), ("exit", "kWfmw")])

@@ -56,6 +56,41 @@ read_once(const char *path, char *buf, size_t size)
 	return n < 0 ? -errno : n;
 }
 
+/* More of a list of numbers with a blank behind each; one may be cut. 0 or -ENOMEM. */
+static int
+add_numbers(struct u64v *numbers, uint64_t *begun, const char *text, ssize_t n)
+{
+	for (ssize_t i = 0; i < n; i++) {
+		if (text[i] >= '0' && text[i] <= '9') {
+			*begun = *begun * 10 + (uint64_t) (text[i] - '0');
+			continue;
+		}
+		if (*begun != 0 && u64v_add(numbers, *begun) < 0)
+			return -ENOMEM;
+		*begun = 0;
+	}
+	return 0;
+}
+
+int
+process_children(struct u64v *pids)
+{
+	char path[64], text[4096];
+	uint64_t begun = 0;
+	ssize_t n;
+
+	(void) snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int) getpid());
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOSYS : -errno;
+	do {
+		n = read(fd, text, sizeof(text));
+		if (add_numbers(pids, &begun, text, n) < 0)
+			return -ENOMEM;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
+}
+
 int
 process_user(pid_t pid, uid_t *uid)
 {

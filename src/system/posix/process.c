@@ -34,6 +34,13 @@ process_inner_pid(pid_t pid)
 }
 
 int
+process_children(struct u64v *pids)
+{
+	(void) pids;
+	return -ENOSYS;
+}
+
+int
 process_user(pid_t pid, uid_t *uid)
 {
 	(void) pid;

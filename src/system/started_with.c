@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "system/started_with.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "system/process.h"
+#include "system/procfile.h"
+#include "system/signals.h"
+#include "system/spawn_fds.h"
+
+#define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
+#define PATIENCE 1			  /* seconds */
+
+/* Is it between two programs? Then it has no arguments either, and others that have no environment have some. */
+static bool
+is_executing(pid_t pid)
+{
+	char text[2];
+
+	return procfile_read(pid, "cmdline", text, sizeof(text)) == 0;
+}
+
+static enum started_with
+look(pid_t pid, const struct started_variable *variables, size_t n)
+{
+	char *text = malloc(ENVIRON_MAX);
+	ssize_t size = text != NULL ? procfile_read(pid, "environ", text, ENVIRON_MAX) : -ENOMEM;
+
+	if (size == -ENOMEM || (size == 0 && is_executing(pid)))
+		return STARTED_UNKNOWN;
+	for (size_t i = 0; i < n; i++)
+		if (size <= 0 || !procfile_has_variable(text, (size_t) size, variables[i].name, variables[i].value))
+			return STARTED_WITHOUT;
+	return STARTED_WITH;
+}
+
+pid_t
+started_with_ask(pid_t pid, const struct started_variable *variables, size_t n)
+{
+	pid_t child = process_fork();
+
+	if (child != 0)
+		return child > 0 ? child : -errno;
+	/* Copies of links and pipes would hide the ends of others from those who wait for them. */
+	spawn_fds_close_others(NULL, 0);
+	signals_reset();
+	(void) alarm(PATIENCE);
+	_exit((int) look(pid, variables, n));
+}
+
+enum started_with
+started_with_status(int status)
+{
+	return status == STARTED_WITH || status == STARTED_UNKNOWN ? (enum started_with) status : STARTED_WITHOUT;
+}
+
+enum started_with
+started_with_answer(pid_t child)
+{
+	int status;
+	pid_t r;
+
+	do
+		r = waitpid(child, &status, WNOHANG);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return STARTED_NOT_TOLD;
+	return r == child && WIFEXITED(status) ? started_with_status(WEXITSTATUS(status)) : STARTED_WITHOUT;
+}
+
+void
+started_with_drop(pid_t child)
+{
+	(void) kill(child, SIGKILL);
+}
