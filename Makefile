@@ -24,7 +24,7 @@ all: $(BUILD)/build.ninja
 
 help:
 	@echo "make run            install what is missing, build, and show Upstart at work"
-	@echo "make check          unit, simulation and system tests"
+	@echo "make check          unit, simulation and system tests, and one boot in QEMU where its kernel is cached"
 	@echo "make check-long     the same for longer, and tests that boot machines"
 	@echo "make check-daemons  real daemons of Debian, unpacked into a scratch root (part of check-long)"
 	@echo "make bench          figures;  make bench-compare OLD NEW: of two commits, in turn"
@@ -51,7 +51,7 @@ run:
 check:
 	@tools/deps build test || echo "Going on without; what can't be tested is skipped."
 	@$(MAKE) --no-print-directory root
-	@tools/run-tests -C $(BUILD) -j $(JOBS) unit sim system
+	@UPSTART_TEST_BOOT=once tools/run-tests -C $(BUILD) -j $(JOBS) unit sim system boot
 
 check-long:
 	@tools/deps build test boot || echo "Going on without; what can't be tested is skipped."

@@ -2,11 +2,13 @@
 """A machine in QEMU whose process 1 is ours.
 
 UPSTART_BUILD names the build folder (default: build), with an installation in its root/. The kernel and a busybox are unpacked
-below it once (tools/fetch-kernel). The machine's root is an archive in memory: what is installed, its libraries, busybox, and
+into a cache once (tools/fetch-kernel). With UPSTART_TEST_BOOT=once, as in make check, one boot is all, and nothing is fetched for it. The machine's root is an archive in memory: what is installed, its libraries, busybox, and
 the job files of the test. A job of the test's (`agent`) runs a shell on the second serial line, over which the test gives
 commands; it is supervised like any other, so that it shows what survives.
 """
 
+import base64
+import gzip
 import json
 import os
 import pathlib
@@ -17,7 +19,9 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 
@@ -28,6 +32,10 @@ from waiting import wait_for  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
 LIMIT = 120  # seconds until something counts as hung; a loaded machine emulates slowly
+ONCE = os.environ.get("UPSTART_TEST_BOOT") == "once"
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "upstart"
+RECORD = "/run/boot.record"
+REPLAY = BUILD / "src" / "replay" / "upstart-replay"
 
 AGENT = """#!/bin/sh
 exec <>/dev/ttyS1 >&0 2>&1
@@ -37,6 +45,10 @@ while read -r line; do
 	printf '<%s>%s<%d>\\n' "$$" "$out" $?
 done
 """
+
+
+# Slow, but the same everywhere; kvm where somebody knows that it works.
+ACCELERATION = ["-accel", os.environ.get("UPSTART_TEST_ACCEL", "tcg")]
 
 
 class Archive:
@@ -103,15 +115,19 @@ class Machine:
     """One machine: give it job files, boot it, give it commands."""
 
     limit = LIMIT
+    kernel_console = "ttyS0"
 
-    def __init__(self, path, cache):
+    def __init__(self, path, cache, name):
         self.path = path
         self.cache = cache
+        self.name = name
+        self.boots = 0
         self.disk = path / "disk"
         self.jobs = {"agent": "start on startup\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n"}
         self.texts = {}
         self.programs = {}
-        self.process = self.line = self.monitor = None
+        self.drives = []  # files that it has as /dev/nvme1n1 and so on, or from 0 on without a disk for the root
+        self.process = self.line = self.monitor = self.keyboard = None
         self.agent = None  # pid of the shell that answered last
         self.read = b""
         self.asked = 0  # how often whether the agent is there
@@ -136,6 +152,12 @@ class Machine:
 
     def boot_disk(self, *words, mode="rw"):
         """The same with its root on a disk, which is there again the next time."""
+        self.start_disk(*words, mode=mode)
+        self.answers()
+        return self
+
+    def start_disk(self, *words, mode):
+        """Begin that, without waiting for the agent."""
         if not self.disk.exists():
             self._pack()
             root = self.path / "root"
@@ -146,8 +168,6 @@ class Machine:
             shutil.rmtree(root)
         device = ["-drive", f"if=none,id=disk,format=raw,file={self.disk}", "-device", "nvme,drive=disk,serial=1"]
         self.start(f"root=/dev/nvme0n1 rootwait {mode} init=/sbin/init", *words, extra=device, initrd=False)
-        self.answers()
-        return self
 
     def disk_state(self):
         """What the file system of the disk says of itself."""
@@ -182,19 +202,24 @@ class Machine:
 
     def start(self, *words, memory=256, extra=(), initrd=True):
         """Run QEMU with the archive root.cpio (unless told), `words` on the kernel's command line, and `extra` arguments."""
-        # A loaded machine emulates the timer too late for the check of the kernel, which would panic.
-        for name in ("line", "monitor", "console"):
+        for name in ("line", "monitor", "console", "keyboard"):
             (self.path / name).unlink(missing_ok=True)
         self.clean_up()
+        self.boots += 1
+        extra = [*extra]
+        for i, drive in enumerate(self.drives):
+            extra += ["-drive", f"if=none,id=drive{i},format=raw,file={drive}", "-device", f"nvme,drive=drive{i},serial=drive{i}"]
+        words = [*words, *([] if "--" in words else ["--"]), f"--record={RECORD}"]
         self.line = self._listen("line")
         self.monitor = self._listen("monitor")
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg", "-m", str(memory), "-display", "none", "-nodefaults",
+            ["qemu-system-x86_64", "-M", "pc", *ACCELERATION, "-m", str(memory), "-display", "none", "-nodefaults",
              "-no-user-config", "-no-reboot", "-kernel", self.cache / "vmlinuz",
              *(["-initrd", self.path / "root.cpio"] if initrd else []),
-             "-serial", f"file:{self.path}/console", "-serial", f"unix:{self.path}/line",
-             "-qmp", f"unix:{self.path}/monitor", *extra,
-             "-append", " ".join(("console=ttyS0 panic=-1 loglevel=4 random.trust_cpu=on no_timer_check", *words))],
+             "-chardev", f"socket,id=console,path={self.path}/keyboard,server=on,wait=off,logfile={self.path}/console",
+             "-serial", "chardev:console", "-serial", f"unix:{self.path}/line", "-qmp", f"unix:{self.path}/monitor", *extra,
+             # A loaded machine emulates the timer too late for the check of the kernel, which would panic.
+             "-append", " ".join((f"console={self.kernel_console} panic=-1 loglevel=4 random.trust_cpu=on no_timer_check printk.devkmsg=on", *words))],
             stdin=subprocess.DEVNULL)
         self.read = b""
         self.line = self._accept(self.line)
@@ -264,6 +289,47 @@ class Machine:
                 return out
             assert time.monotonic() < deadline, f"{command}: {out!r} is not {wanted!r}\n{self.console()}"
 
+    def folder(self):
+        """Where this boot leaves what it leaves."""
+        folder = BUILD / "boots" / f"{self.name}-{self.boots}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def fetch(self, command):
+        """The bytes that a shell command in the machine prints."""
+        return gzip.decompress(base64.b64decode(self.run(f"{{ {command}; }} | gzip | base64")))
+
+    def leave(self):
+        """What every boot leaves in the build folder, to be looked at: its chart, a report, and a record of all that init did."""
+        folder = self.folder()
+        for name, command in (("chart.txt", "initctl chart"), ("chart.svg", "initctl chart --svg"), ("chart.json", "initctl chart --json"),
+                              ("report.html", "initctl report --html"), ("record", f"cat {RECORD}")):
+            (folder / name).write_bytes(self.fetch(command))
+        told = json.loads((folder / "chart.json").read_text())
+        runs = {run["run"]: run for run in told["runs"]}
+        chain = [runs[step["run"]]["job"] for step in told["chain"]]
+        assert chain, told
+        text = (folder / "chart.txt").read_text()
+        picture = ElementTree.parse(folder / "chart.svg").getroot()
+        assert picture.tag.endswith("svg")
+        shown = "".join(picture.itertext())
+        for job in chain:
+            assert job in text and job in shown, (job, text)
+        report = (folder / "report.html").read_text()
+        assert "<svg" in report and "http://" not in re.sub(r'xmlns[:\w]*="[^"]*"', "", report)
+        replayed = subprocess.run([REPLAY, "--check", folder / "record"], capture_output=True, text=True)
+        assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+        return told
+
+    def type(self, text):
+        """Enter it at the console."""
+        if self.keyboard is None:
+            self.keyboard = socket.socket(socket.AF_UNIX)
+            self.keyboard.connect(str(self.path / "keyboard"))
+            # What it says is in its log; here it is only taken, so that it never has to wait.
+            threading.Thread(target=swallow, args=(self.keyboard,), daemon=True).start()
+        self.keyboard.sendall(text.encode())
+
     def press_ctrl_alt_delete(self):
         keys = [{"type": "qcode", "data": k} for k in ("ctrl", "alt", "delete")]
         self._control("send-key", keys=keys)
@@ -282,15 +348,36 @@ class Machine:
     def wait_off(self):
         """Wait until the machine is off."""
         self.process.wait(self.limit)
+        shutil.copy(self.path / "console", self.folder())
 
     def clean_up(self):
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait()
-        for s in (self.line, self.monitor):
+            self.wait_off()
+        for s in (self.line, self.monitor, self.keyboard):
             if s is not None:
                 s.close()
-        self.line = self.monitor = None
+        self.line = self.monitor = self.keyboard = None
+
+
+def swallow(connection):
+    try:
+        while connection.recv(65536):
+            pass
+    except OSError:
+        pass
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "once: the boot that is done where there is time for one")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not ONCE:
+        return
+    others = [item for item in items if item.get_closest_marker("once") is None]
+    items[:] = [item for item in items if item not in others]
+    config.hook.pytest_deselected(items=others)
 
 
 @pytest.fixture(scope="session")
@@ -298,7 +385,9 @@ def kernel():
     """The folder with the kernel and busybox."""
     if shutil.which("qemu-system-x86_64") is None:
         pytest.skip("there is no qemu-system-x86_64")
-    cache = pathlib.Path(os.environ.get("UPSTART_TEST_KERNEL", BUILD / "boot"))
+    cache = pathlib.Path(os.environ.get("UPSTART_TEST_KERNEL", CACHE / "kernel"))
+    if ONCE and not (cache / "modules").exists():
+        pytest.skip(f"there is no kernel in {cache}: tools/fetch-kernel fetches it, or make check-long")
     done = subprocess.run([ROOT / "tools" / "fetch-kernel", cache], capture_output=True, text=True, timeout=300)
     if done.returncode != 0:
         pytest.skip(done.stderr.strip())
@@ -306,7 +395,7 @@ def kernel():
 
 
 @pytest.fixture
-def machine(kernel, tmp_path):
-    made = Machine(tmp_path, kernel)
+def machine(kernel, tmp_path, request):
+    made = Machine(tmp_path, kernel, re.sub(r"\W+", "-", request.node.name).strip("-"))
     yield made
     made.clean_up()

@@ -7,6 +7,7 @@ jobs of a whole machine.
 
 import os
 import re
+import shutil
 import subprocess
 
 from conftest import AGENT, BUILD, Archive, Machine
@@ -72,11 +73,19 @@ def make_disk(path, kernel):
     texts = {
         "etc/fstab": FSTAB, "etc/hostname": "oak\n", "etc/network/interfaces": INTERFACES, "etc/init/witness.conf": WITNESS,
         "etc/init/agent.conf": "start on startup\nstop on never\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n", "bin/agent": AGENT,
-        "etc/inittab": "id:2:initdefault:\n",
+        "etc/inittab": "id:2:initdefault:\n", "etc/cron.d/minute": "* * * * * root date +\\%s >>/run/cron-was-here\n",
+        "etc/rc.local": "#!/bin/sh\n# The last script of a runlevel: what was started before it?\npgrep -x atd >/run/before-rc.local\n",
     }
     for name, text in texts.items():
         (tree / name).write_text(text)
-    (tree / "bin/agent").chmod(0o755)
+    for name in ("bin/agent", "etc/rc.local"):
+        (tree / name).chmod(0o755)
+    # Root may log in on the console without a password, and from the machine itself with a key.
+    shadow = (tree / "etc/shadow").read_text()
+    (tree / "etc/shadow").write_text(re.sub(r"^root:[^:]*:", "root::", shadow, flags=re.M))
+    (tree / "root/.ssh").mkdir(0o700)
+    subprocess.run(["chroot", tree, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519"], check=True)
+    shutil.copy(tree / "root/.ssh/id_ed25519.pub", tree / "root/.ssh/authorized_keys")
     for folder in ("srv/data", "mnt/bound", "mnt/never", "var/log/upstart"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
     disk = path / "disk"
@@ -100,8 +109,8 @@ class Debian(Machine):
 
     limit = 900  # it starts many times the programs of the machines that boot from memory
 
-    def __init__(self, path, kernel, disk):
-        super().__init__(path, kernel)
+    def __init__(self, path, kernel, name, disk):
+        super().__init__(path, kernel, name)
         self.modules = (disk.parent / "modules").read_text().split()
         self.disk = path / "disk"
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", disk, self.disk], check=True)

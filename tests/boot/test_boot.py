@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A machine boots, works, survives the crash and the replacement of its init, and goes down."""
 
+import pytest
+
 SLEEP = "exec sleep 100000\n"
 
 
+@pytest.mark.once
 def test_life_of_a_machine(machine):
     machine.job("service", "start on startup\nrespawn\n" + SLEEP)
     machine.job("first", "start on startup\ntask\nscript\n\techo first >/run/order\nend script\n")
@@ -51,6 +54,8 @@ def test_life_of_a_machine(machine):
     machine.run("test -e /run/late")
     machine.run("rm /etc/init/late.conf")
     machine.wait("initctl status late", "Unknown job")
+
+    machine.leave()
 
     # The keys are an event, no reboot.
     machine.press_ctrl_alt_delete()
