@@ -37,6 +37,31 @@ KINDS = {
 }
 
 
+# Who starts init may have left open whatever there is.
+HEIR = """#!/usr/bin/python3 -I
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+signals = (ctypes.c_ulong * 16)()
+made = [libc.eventfd(0, 0), libc.epoll_create1(0), libc.inotify_init1(0), libc.timerfd_create(1, 0), libc.signalfd(-1, signals, 0),
+        os.memfd_create("heirloom", 0), *os.pipe(), os.open("/", os.O_PATH)]
+for fd in made:
+    os.set_inheritable(fd, True)
+open(sys.argv[0] + ".made", "w").write("\\n".join(os.readlink(f"/proc/self/fd/{fd}") for fd in made))
+os.execv("{init}", sys.argv)
+"""
+HEIRLOOMS = ("anon_inode:[eventfd]", "anon_inode:[eventpoll]", "anon_inode:inotify", "anon_inode:[timerfd]", "anon_inode:[signalfd]",
+             "/memfd:heirloom", "pipe:[")
+
+
+def links_of(pid):
+    """What the descriptors of a process lead to, from the third on."""
+    found = []
+    for entry in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found += [os.readlink(entry)] if int(entry.name) > 2 else []
+    return found
+
+
 def memory_of(pid):
     """All that the process can read of its memory."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
@@ -60,6 +85,11 @@ def beside_a_secret(request, tmp_path_factory):
     where = (Session if request.param == "session" else Machine)(tmp_path_factory.mktemp(request.param))
     try:
         (where.path / "said").mkdir()
+        heir = where.path / "heir"
+        heir.write_text(HEIR.replace("{init}", str(INIT)))
+        heir.chmod(0o755)
+        if WATCHES:
+            setattr(where, "program" if request.param == "session" else "wrapper", heir)
         where.start()
         for i, more in enumerate(("console log\nexpect notify\n", "console none\n", "expect fd 5\n")):
             where.job(f"secret{i}", f"env TOKEN={SECRET}\n{more}script\n  # {SECRET}\n  exec sleep 1000\nend script\n")
@@ -101,6 +131,16 @@ def test_process_has_what_is_meant_for_it_and_nothing_else(beside_a_secret, name
     files = {line.split()[5] for line in said.with_suffix(".maps").read_text().splitlines() if len(line.split()) > 5}
     assert not any("upstart" in file or "memfd" in file or "init" in file for file in files), files
     assert all(file.startswith(("/usr/", "/lib", "/bin/", "[")) for file in files), files
+
+
+@pytest.mark.skipif(not WATCHES, reason="not all of these on this platform")
+def test_neither_init_nor_its_servants_keep_what_they_inherit(beside_a_secret):
+    made = (beside_a_secret.path / "heir.made").read_text()
+    assert all(heirloom in made for heirloom in HEIRLOOMS), made
+    for name, pid in [("init", beside_a_secret.pid), *beside_a_secret.servants().items()]:
+        links = links_of(pid)
+        assert not any("heirloom" in link or link in ("/", "anon_inode:[eventfd]") for link in links), (name, links)
+        assert not any(link in made for link in links if link.startswith("pipe:")), (name, links)
 
 
 @pytest.mark.skipif(not WATCHES, reason="no spawner on this platform")
