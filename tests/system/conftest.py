@@ -207,7 +207,8 @@ class Session(Init):
     user = None  # number of another than ours
 
     def start(self, *options, inherit=False, startup=False, confdir=True, env=None):
-        words = [self.program, "--user", "--logdir", self.log]
+        words = [self.program, "--user"]
+        words += ["--logdir", self.log] if self.log else []
         words += ["--confdir", self.conf] if confdir else []
         words += [] if inherit else ["--no-inherit-env"]
         words += [] if startup else ["--no-startup-event"]

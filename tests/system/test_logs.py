@@ -36,6 +36,22 @@ def old_logs(init, name):
     return sorted(path.name for path in init.log.iterdir() if path.name.startswith(f"{name}.log."))
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_logs_of_a_session_lie_in_the_cache_of_its_user(make_session, named):
+    session = make_session()
+    cache = pathlib.Path(session.env["XDG_CACHE_HOME"]) if named else pathlib.Path(session.env["HOME"]) / ".cache"
+    if not named:
+        del session.env["XDG_CACHE_HOME"]
+    session.log = None
+    session.start()
+    session.job("net/job", "task\ninstance $N\nexec echo said\n")
+    session.wait_job("net/job")
+    session.ctl("start", "net/job", "N=a/b")
+    log = cache / "upstart" / "net_job-a_b.log"
+    wait_for(lambda: log.exists() and log.read_text() == "said\n", lambda: f"the log: {list(cache.rglob('*'))}")
+    assert log.stat().st_mode & 0o7777 == 0o640 and log.parent.stat().st_mode & 0o7777 == 0o700
+
+
 def test_rotation_by_size(session):
     talker = Talker(session, "job", "log max-size 1K\nlog keep 100\nlog compress none\n")
     lines = [f"line {i:05}\n" for i in range(1000)]

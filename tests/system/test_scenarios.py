@@ -102,6 +102,7 @@ def test_all_scenarios_have_names_of_their_own():
 DEFECTS = [
     ("system/runtime-defects.md", [f"R{n}" for n in range(1, 40) if n not in (16, 17)]),
     ("unit/job/language-defects.md", [f"D{n}" for n in range(1, 43)]),
+    ("system/process-clauses.md", [f"P{n}" for n in range(1, 48)]),
     ("system/sysv-defects.md", [f"D{n}" for n in (20, 21, 22, 23, 24, 25, 32, 33, 34, 37)]),
 ]
 
@@ -116,7 +117,7 @@ def test_every_defect_is_tested_where_the_table_says(table, numbers):
     cases = {s.name for s in SCENARIOS}
     for path in (tests / "system" / "cli").glob("*.txt"):
         cases |= {word for title in re.findall(r"^== (.*)$", path.read_text(), re.M) for word in title.split()[:2]}
-    rows = re.findall(r"^\| ([RD]\d+) \|.*\| (.*) \|$", (tests / table).read_text(), re.M)
+    rows = re.findall(r"^\| ([RDP]\d+) \|.*\| (.*) \|$", (tests / table).read_text(), re.M)
     assert [row[0] for row in rows] == numbers
     for defect, cell in rows:
         named = re.findall(r"`([^`]+)`", cell)
