@@ -502,6 +502,15 @@ follow_want(struct core *core, struct slot *slot, struct want *want, struct orig
 	want->fell = false;
 }
 
+/* On the way down: when that is called off it is to be looked at again. */
+static void
+hold_back(struct core *core, struct slot *slot)
+{
+	if (core->going_down && !slot->in_held)
+		DL_APPEND2(core->held, slot, held_prev, held_next);
+	slot->in_held = slot->in_held || core->going_down;
+}
+
 static void
 look(struct core *core, struct slot *slot)
 {
@@ -522,6 +531,7 @@ look(struct core *core, struct slot *slot)
 		return;
 	}
 	core_visit(core);
+	hold_back(core, slot);
 	drop_wants(slot);
 	find_bindings(core, slot);
 	/* Nothing that is done about a job removes a want, or its slot, at once: instances end in the event queue. */
@@ -613,16 +623,16 @@ follow_environment_changed(struct core *core)
 }
 
 void
-follow_all(struct core *core)
+follow_held(struct core *core)
 {
-	const struct topic *topic;
-	struct follower *f;
+	while (core->held != NULL) {
+		struct slot *slot = core->held;
 
-	DL_FOREACH(core->topic_list, topic)
-		DL_FOREACH(topic->followers, f) {
-			core_visit(core);
-			put_in_list(core, f->slot);
-		}
+		core_visit(core);
+		DL_DELETE2(core->held, slot, held_prev, held_next);
+		slot->in_held = false;
+		put_in_list(core, slot);
+	}
 	follow_run(core);
 }
 
@@ -649,10 +659,12 @@ follow_awake(struct core *core)
 }
 
 int
-follow_restore(struct core *core, struct slot *slot, bool in_list)
+follow_restore(struct core *core, struct slot *slot, const struct slot *flat)
 {
-	if (in_list)
+	if (flat->in_list)
 		put_in_list(core, slot);
+	if (flat->in_held)
+		hold_back(core, slot);
 	return listen(core, slot, while_of(slot));
 }
 
@@ -673,9 +685,11 @@ follow_forget(struct core *core, struct slot *slot)
 	struct want *want, *next;
 
 	unlisten(core, slot);
+	if (slot->in_held)
+		DL_DELETE2(core->held, slot, held_prev, held_next);
 	if (slot->in_list)
 		DL_DELETE2(core->to_look, slot, look_prev, look_next);
-	slot->in_list = false;
+	slot->in_held = slot->in_list = false;
 	u64v_deinit(&slot->look_events);
 	DL_FOREACH_SAFE(slot->wants, want, next)
 		want_free(slot, want);
@@ -716,6 +730,7 @@ follow_arm(struct core *core, struct slot *slot, const char *name, char *const *
 	if (anew)
 		want->spent = false;
 	want->seen = false;
+	hold_back(core, slot);
 	find_for(core, slot, want);
 	take_binding(want);
 	/* With what it is armed with now it may not be bound, though it runs. */

@@ -188,8 +188,8 @@ struct slot {
 	struct map wants_by_name;
 	size_t n_wants;
 	uint32_t wants_kept; /* so many were left when those that say nothing were dropped last */
-	struct slot *look_prev, *look_next; /* core.to_look, */
-	bool in_list;			    /* if it is in it, */
+	struct slot *look_prev, *look_next, *held_prev, *held_next; /* core.to_look, core.held, */
+	bool in_list, in_held;		    /* if it is in them, */
 	struct u64v look_events;	    /* with the events that wait for what falls */
 	uint64_t look_cause;		    /* and what the change goes back to, */
 	struct lineage look_lineage;	    /* in two ways, */
@@ -373,7 +373,7 @@ struct core {
 
 	struct map topics; /* name of a state -> topic */
 	struct topic *topic_list;
-	struct slot *to_look; /* those whose `while` may have changed */
+	struct slot *to_look, *held; /* those whose `while` may have changed; those it may start when no way down forbids */
 	struct want *awaited; /* those that calls wait for */
 	bool looking;
 	struct job *followed; /* those whose main process has a family that is followed */
@@ -694,8 +694,8 @@ int must_check foreign_get(struct core *core, struct wire_in *in); /* 0, -EBADMS
 bool follow_is_following(const struct slot *slot); /* has it a `while`? */
 /* The class of the slot is new, or has a successor. 0 or -ENOMEM. */
 int follow_class(struct core *core, struct slot *slot);
-/* After loading; `in_list`: it was to be looked at. 0 or -ENOMEM. */
-int must_check follow_restore(struct core *core, struct slot *slot, bool in_list);
+/* After loading; `flat`: whether it was in the lists. 0 or -ENOMEM. */
+int must_check follow_restore(struct core *core, struct slot *slot, const struct slot *flat);
 void follow_forget(struct core *core, struct slot *slot); /* the slot goes */
 /* States of that name have changed; `event` waits for those that fall by it. */
 void follow_changed(struct core *core, const char *name, struct origin from, const struct event *event);
@@ -703,8 +703,8 @@ void follow_mark(struct core *core, const char *name, struct origin from, const 
 /* What the instance's own `while` is marked for goes back to the instance. */
 void follow_own(const struct job *job);
 void follow_environment_changed(struct core *core); /* of all jobs: those look that speak of variables */
-void follow_all(struct core *core);  /* something else that decides who may run has changed: who runs, and who might */
-void follow_live(struct core *core); /* the same where nobody can rise by it */
+void follow_held(struct core *core); /* a way down is called off: who might have run but for it */
+void follow_live(struct core *core); /* something else that decides who may run has changed, and nobody can rise by it */
 void follow_awake(struct core *core); /* the system has started */
 void follow_run(struct core *core);   /* look at what has changed */
 struct want *want_get(const struct slot *slot, const char *name);

@@ -46,7 +46,7 @@ static const struct wire_field slot_fields[] = {
 	F(U64, slot, order),
 	F(STR, slot, name),
 	F(BOOL, slot, has_successor),
-	F(BOOL, slot, in_list),      F(U64, slot, look_cause), F(U64V, slot, look_events),
+	F(BOOL, slot, in_list),      F(BOOL, slot, in_held),  F(U64, slot, look_cause), F(U64V, slot, look_events),
 	LINEAGE(slot, look_lineage), F(U32, slot, wants_kept), F(U64, slot, look_run),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
@@ -504,7 +504,7 @@ get_slot(struct core *core, struct wire_in *in)
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_job(core, in, slot);
 	if (r == 0 && !in->bad)
-		r = follow_restore(core, slot, flat.in_list);
+		r = follow_restore(core, slot, &flat);
 	if (r == 0 && !in->bad)
 		r = get_following(core, in, slot, parts - SLOT_PARTS_MIN);
 	return in->bad ? -EBADMSG : r;

@@ -256,6 +256,22 @@ enter_rest(struct core *core)
 	quarantine_reset_all(core);
 }
 
+/* Is the event one of those that have started the job? Their names, with a blank between each two. */
+static bool
+is_started_by(const struct job *job, const char *name)
+{
+	const char *p = env_get(job->env, "UPSTART_EVENTS");
+
+	while (p != NULL && *p != '\0') {
+		struct span word = { p, strcspn(p, " ") };
+
+		if (span_is(word, name))
+			return true;
+		p += word.n + (p[word.n] == ' ');
+	}
+	return false;
+}
+
 /*
  * A machine may be ended by a job that the runlevel started and that is no task: the event is over as soon as it runs.
  * Those are the youngest, so the search is short.
@@ -266,12 +282,11 @@ is_at_work(struct core *core)
 	const struct job *job = core->down_assist && core->live != NULL ? core->live->live_prev : NULL;
 
 	for (; job != NULL; job = job != core->live ? job->live_prev : NULL) {
-		const char *events = env_get(job->env, "UPSTART_EVENTS");
 		const char *level = env_get(job->env, "RUNLEVEL");
 
 		core_visit(core);
-		if (job->goal == GOAL_START && events != NULL && level != NULL && core->down_level != NULL &&
-		    strstr(events, "runlevel") != NULL && strcmp(level, core->down_level) == 0)
+		if (job->goal == GOAL_START && level != NULL && core->down_level != NULL &&
+		    strcmp(level, core->down_level) == 0 && is_started_by(job, "runlevel"))
 			return true;
 	}
 	return false;

@@ -301,7 +301,7 @@ state_runlevel(struct core *core, const struct event *event)
 			await_no_more(core);
 			follow_live(core);
 		} else {
-			follow_all(core);
+			follow_held(core);
 		}
 	}
 	shutdown_runlevel(core, event);

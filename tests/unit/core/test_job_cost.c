@@ -237,6 +237,15 @@ do_variable_of_all_jobs(struct rig *r)
 	(void) rig_apply(r, &in);
 }
 
+static void
+do_way_down_that_is_called_off(struct rig *r)
+{
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=2 PREVLEVEL=0");
+	rig_settle(r);
+}
+
 /* From the word that it goes down, over a job that takes its time and is told of each second, to the end. */
 static void
 do_machine_that_goes_down(struct rig *r)
@@ -273,6 +282,7 @@ static const struct deed {
 	{ "the exit of a process that is no job's", do_exit_of_a_stranger },
 	{ "a control that is replaced", do_control_that_is_replaced },
 	{ "a variable of all jobs", do_variable_of_all_jobs },
+	{ "a way down that is called off", do_way_down_that_is_called_off },
 	{ "a machine that goes down", do_machine_that_goes_down }, /* the last: nothing is left */
 };
 

@@ -207,6 +207,45 @@ test_shutdown_another_runlevel_calls_it_off(void **state)
 	assert_int_equal(r->n_timers, 0);
 }
 
+/* What the way down has kept from running runs then: what it has stopped, and what has come to be wanted meanwhile. */
+static void
+test_shutdown_called_off_lets_rise_what_it_has_held(void **state)
+{
+	struct rig *r = *state;
+	struct strbuf b = STRBUF_INIT;
+	struct core *again;
+
+	(void) rig_define(r, "save", "start on runlevel 0;task;exec save");
+	(void) rig_define(r, "base", "exec base");
+	(void) rig_define(r, "fell", "while base;exec fell");
+	(void) rig_define(r, "armed", "start on go;while base;exec armed");
+	(void) rig_define(r, "late", "while other;stop on never;exec late");
+	(void) rig_define(r, "other", "exec other");
+	rig_rule(r, "save", "main", "waits", false);
+	(void) rig_emit(r, "startup", NULL);
+	(void) rig_start(r, "base", NULL);
+	rig_settle(r);
+	rig_assert_state(r, "fell", "start/running");
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	rig_assert_state(r, "fell", "none");
+	(void) rig_emit(r, "go", NULL);
+	(void) rig_start(r, "other", NULL);
+	rig_settle(r);
+	rig_assert_state(r, "armed", "none");
+	rig_assert_state(r, "late", "none");
+	core_save(r->core, &b);
+	assert_int_equal(core_load(b.p, b.len, &r->config, &again), 0);
+	strbuf_deinit(&b);
+	r->core = core_free(r->core);
+	r->core = again;
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=2 PREVLEVEL=0");
+	rig_settle(r);
+	rig_assert_state(r, "fell", "start/running");
+	rig_assert_state(r, "armed", "start/running");
+	rig_assert_state(r, "late", "start/running");
+}
+
 /* What a stop starts is stopped, too; circles have an end. */
 static void
 test_shutdown_nothing_rises_any_more(void **state)
@@ -282,6 +321,23 @@ test_shutdown_of_a_machine_lets_services_of_the_runlevel_work(void **state)
 	rig_exit(r, "halt", "main", 0);
 	rig_exit(r, "up", "main", 0);
 	rig_expect(r, "finished 0 level 0\n");
+}
+
+/* Names that only begin or end in `runlevel` are other events, whatever variables they bring. */
+static void
+test_shutdown_of_a_machine_knows_the_event_by_its_whole_name(void **state)
+{
+	struct rig *r = *state;
+
+	assist(r);
+	(void) rig_define(r, "early", "start on pre-runlevel;exec early");
+	(void) rig_define(r, "late", "start on runlevel-changed;exec late");
+	(void) rig_emit(r, "pre-runlevel", "RUNLEVEL=0");
+	(void) rig_emit(r, "runlevel-changed", "RUNLEVEL=0");
+	rig_settle(r);
+	rig_show(r, 1u << EFFECT_KILL);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_expect(r, "kill late main TERM\nkill late main CONT\nkill early main TERM\nkill early main CONT\n");
 }
 
 /* Its jobs have half of the time, then all is stopped; what is left at the limit is killed. */
@@ -559,9 +615,11 @@ main(void)
 		T(test_shutdown_asked_for_again_skips),
 		T(test_shutdown_ends_at_its_limit),
 		T(test_shutdown_another_runlevel_calls_it_off),
+		T(test_shutdown_called_off_lets_rise_what_it_has_held),
 		T(test_shutdown_nothing_rises_any_more),
 		T(test_shutdown_of_a_machine_lets_its_jobs_work),
 		T(test_shutdown_of_a_machine_lets_services_of_the_runlevel_work),
+		T(test_shutdown_of_a_machine_knows_the_event_by_its_whole_name),
 		T(test_shutdown_of_a_machine_has_a_limit),
 		T(test_shutdown_when_its_job_ends),
 		T(test_shutdown_with_the_status_of_its_job),
