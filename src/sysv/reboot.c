@@ -11,14 +11,11 @@
 
 #include "common/str.h"
 #include "initctl/tool.h"
+#include "sysv/argument.h"
 #include "sysv/change.h"
 #include "sysv/power.h"
 
-/* Where the argument of an orderly reboot waits for the forced one at its end. */
-#define ARGUMENT_FOLDER "/run/upstart"
-#define ARGUMENT_FILE ARGUMENT_FOLDER "/reboot-argument"
 #define SHUTDOWN UPSTART_SBINDIR "/shutdown"
-#define ARGUMENT_MAX 256 /* what the kernel takes */
 
 struct reboot {
 	struct tool tool;
@@ -55,43 +52,10 @@ static const struct tool_help help = {
 	.tables = tables,
 };
 
-/* The argument is put where the forced reboot that comes last finds it, or an older one there is removed. */
-static int
-leave_argument(const char *argument)
-{
-	int fd auto_close = -1;
-	size_t length;
-
-	if (unlink(ARGUMENT_FILE) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return -errno;
-	if (!argument)
-		return 0;
-	if (mkdir(ARGUMENT_FOLDER, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	fd = open(ARGUMENT_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	length = strlen(argument);
-	return write(fd, argument, length) == (ssize_t) length ? 0 : -EIO;
-}
-
-/* Into `buffer`; NULL when none was left. */
-static const char *
-left_argument(char buffer[ARGUMENT_MAX])
-{
-	int fd auto_close = open(ARGUMENT_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, buffer, ARGUMENT_MAX - 1);
-
-	if (n <= 0)
-		return NULL;
-	buffer[n] = '\0';
-	return buffer;
-}
-
 static int
 orderly(const struct reboot *reboot)
 {
-	int r = leave_argument(reboot->power == POWER_REBOOT ? reboot->argument : NULL);
+	int r = argument_leave(reboot->power == POWER_REBOOT ? reboot->argument : NULL);
 
 	if (r < 0 && reboot->argument) {
 		tool_error(&reboot->tool, _("Unable to write %s: %s"), ARGUMENT_FILE, strerror(-r));
@@ -100,7 +64,7 @@ orderly(const struct reboot *reboot)
 	tool_verbose(&reboot->tool, _("Calling shutdown\n"));
 	(void) fflush(stdout);
 	if (reboot->power == POWER_REBOOT)
-		(void) execl(SHUTDOWN, "shutdown", "-r", "now", (char *) NULL);
+		(void) execl(SHUTDOWN, "shutdown", reboot->argument ? "--keep-argument" : "-r", "-r", "now", (char *) NULL);
 	else
 		(void) execl(SHUTDOWN, "shutdown", "-h", reboot->power == POWER_OFF ? "-P" : "-H", "now", (char *) NULL);
 	tool_error(&reboot->tool, _("Unable to execute shutdown: %m"));
@@ -111,7 +75,7 @@ static int
 forced(const struct reboot *reboot, const struct record_files *files)
 {
 	char left[ARGUMENT_MAX];
-	const char *argument = reboot->argument ? reboot->argument : left_argument(left);
+	const char *argument = reboot->argument ? reboot->argument : argument_left(left);
 	int r;
 
 	(void) record_shutdown_utmp(files->utmp);

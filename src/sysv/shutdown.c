@@ -12,6 +12,7 @@
 
 #include "common/str.h"
 #include "initctl/tool.h"
+#include "sysv/argument.h"
 #include "sysv/change.h"
 #include "sysv/countdown.h"
 #include "sysv/oldinit.h"
@@ -27,6 +28,7 @@ struct shutdown {
 	const char *time_option;
 	bool cancel;
 	bool warn_only;
+	bool keep_argument; /* what reboot has left for the end is of this shutdown */
 
 	char level;
 	const char *halt;	/* what INIT_HALT says; NULL: nothing */
@@ -48,6 +50,7 @@ static const struct option_spec options[] = {
 	{ 'k', NULL, NULL, N_("only send the warning"), OPTION_FLAG, offsetof(struct shutdown, warn_only) },
 	{ 'g', NULL, "TIME", N_("the time; all operands are the message then"), OPTION_VALUE,
 	  offsetof(struct shutdown, time_option) },
+	{ 0, "keep-argument", NULL, NULL, OPTION_FLAG, offsetof(struct shutdown, keep_argument) },
 	{ 'a', NULL, NULL, NULL, OPTION_IGNORE, 0 },
 	{ 'n', NULL, NULL, NULL, OPTION_IGNORE, 0 },
 	{ 'f', NULL, NULL, NULL, OPTION_IGNORE, 0 },
@@ -153,8 +156,11 @@ act(struct shutdown *s)
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	char *halt auto_free = s->halt ? tool_must(str_printf("INIT_HALT=%s", s->halt)) : NULL;
 	char *extra[] = { halt, NULL };
-	int r = change_level(&s->files, s->level, extra, &err);
+	int r;
 
+	if (!s->keep_argument)
+		argument_forget();
+	r = change_level(&s->files, s->level, extra, &err);
 	if (r == -ENOTCONN) {
 		r = oldinit_change_level(s->level);
 		if (r < 0)

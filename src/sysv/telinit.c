@@ -8,6 +8,7 @@
 
 #include "common/str.h"
 #include "initctl/tool.h"
+#include "sysv/argument.h"
 #include "sysv/change.h"
 
 #define RECONNECT_PAUSE_NS 100000000L
@@ -109,6 +110,7 @@ change(const struct telinit *telinit, const struct record_files *files, char lev
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
 
+	argument_forget();
 	return change_level(files, level, telinit->env, &err) < 0 ? failed(telinit, &err) : EXIT_SUCCESS;
 }
 
