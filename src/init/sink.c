@@ -9,13 +9,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "common/backoff.h"
 #include "common/str.h"
 #include "system/clock.h"
 
 #define RING_SIZE ((size_t) 32 * 1024)
 #define LINE_MAX_BYTES ((size_t) 2200)
 #define PIECE ((size_t) 512) /* what a line with room for anything takes without waiting */
-#define RETRY (50 * USEC_PER_MSEC)
+#define RETRY (50 * USEC_PER_MSEC) /* first, then doubling */
+#define RETRY_MAX (1 * USEC_PER_SEC)
+#define TRIES_MAX 30u /* of a file that can't be opened; then the next message tries it */
 
 enum outlet_kind {
 	OUTLET_CLOSED,
@@ -44,6 +47,8 @@ struct sink {
 	bool to_console; /* from level message on, too */
 	struct outlet console;
 	struct loop_timer *retry;
+	usec_t delay;	/* before the next try */
+	unsigned tries; /* in vain, one after the other */
 };
 
 void
@@ -239,20 +244,39 @@ sink_use_console(struct sink *sink, bool use)
 	sink->to_console = use && sink->to_file;
 }
 
+/* Does anything wait for a reader, who may come back, and not for a file that is not there? */
+static bool
+has_reader(const struct outlet *o)
+{
+	return o->len > 0 && (o->path == NULL || o->kind != OUTLET_CLOSED);
+}
+
 static void
 drain(struct sink *sink)
 {
+	size_t before = sink->out.len + sink->err.len + sink->console.len, left;
+
 	outlet_drain(&sink->out);
 	outlet_drain(&sink->err);
 	outlet_drain(&sink->console);
-	if (sink->out.len + sink->err.len + sink->console.len > 0 && sink->retry != NULL && !loop_timer_is_set(sink->retry))
-		loop_timer_set(sink->retry, clock_now() + RETRY);
+	left = sink->out.len + sink->err.len + sink->console.len;
+	if (left < before)
+		sink->delay = sink->tries = 0;
+	if (left == 0 || sink->retry == NULL || loop_timer_is_set(sink->retry))
+		return;
+	if (sink->tries >= TRIES_MAX && !has_reader(&sink->out) && !has_reader(&sink->err) && !has_reader(&sink->console))
+		return;
+	sink->delay = backoff_next(sink->delay, RETRY, RETRY_MAX);
+	loop_timer_set(sink->retry, clock_now() + sink->delay);
 }
 
 static void
 retry_cb(void *data)
 {
-	drain(data);
+	struct sink *sink = data;
+
+	sink->tries++;
+	drain(sink);
 }
 
 int

@@ -29,7 +29,10 @@ void sink_use_stderr(struct sink *sink);
  */
 void sink_use_console(struct sink *sink, bool use);
 
-/* Lines that could not be written at once are tried again by this loop. 0 or -ENOMEM. */
+/*
+ * Lines that could not be written at once are tried again by this loop, after a delay that doubles up to a second. A file
+ * that can't be opened is tried for half a minute, then with each new line. 0 or -ENOMEM.
+ */
 int must_check sink_attach(struct sink *sink, struct loop *loop);
 
 /* A log_sink_fn; `data` is the sink. */
