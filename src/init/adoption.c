@@ -91,9 +91,9 @@ find_row(struct u64v *asked, pid_t pid, uint64_t began)
 	return NULL;
 }
 
-/* *row: a new one, not asked about. 0 or -ENOMEM. */
-static int
-add_row(struct u64v *asked, pid_t pid, uint64_t began, uint64_t **row)
+/* A new one, not asked about; NULL: out of memory. */
+static uint64_t *
+add_row(struct u64v *asked, pid_t pid, uint64_t began)
 {
 	const uint64_t words[ROW_WORDS] = { (uint64_t) pid, began, 0, STARTED_UNKNOWN };
 	size_t before = asked->n;
@@ -101,10 +101,9 @@ add_row(struct u64v *asked, pid_t pid, uint64_t began, uint64_t **row)
 	for (size_t i = 0; i < ROW_WORDS; i++)
 		if (u64v_add(asked, words[i]) < 0) {
 			asked->n = before;
-			return -ENOMEM;
+			return NULL;
 		}
-	*row = asked->p + before;
-	return 0;
+	return asked->p + before;
 }
 
 static size_t
@@ -158,12 +157,16 @@ has_environment(struct leaver *l, pid_t pid, uint64_t began)
 {
 	struct u64v *asked = &l->init->adoption.asked;
 	uint64_t *row = find_row(asked, pid, began);
-	int r = row == NULL ? has_user(l, pid) : 1;
+	int r;
 
-	if (r == 1 && row == NULL)
-		r = add_row(asked, pid, began, &row) == 0 ? 1 : -ENOMEM;
-	if (r <= 0)
-		return r;
+	if (row == NULL) {
+		r = has_user(l, pid);
+		if (r <= 0)
+			return r;
+		row = add_row(asked, pid, began);
+		if (row == NULL)
+			return -ENOMEM;
+	}
 	r = ask(l, row);
 	l->in_doubt = l->in_doubt || row[ROW_ANSWER] == STARTED_UNKNOWN || row[ROW_ANSWER] == STARTED_NOT_TOLD;
 	return r < 0 ? r : row[ROW_ANSWER] == STARTED_WITH;

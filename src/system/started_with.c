@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/error.h"
 #include "system/process.h"
 #include "system/procfile.h"
 #include "system/signals.h"
@@ -30,7 +31,7 @@ look(pid_t pid, const struct started_variable *variables, size_t n)
 	char *text = malloc(ENVIRON_MAX);
 	ssize_t size = text != NULL ? procfile_read(pid, "environ", text, ENVIRON_MAX) : -ENOMEM;
 
-	if (size == -ENOMEM || (size == 0 && is_executing(pid)))
+	if ((size < 0 && error_is_want((int) size)) || (size == 0 && is_executing(pid)))
 		return STARTED_UNKNOWN;
 	for (size_t i = 0; i < n; i++)
 		if (size <= 0 || !procfile_has_variable(text, (size_t) size, variables[i].name, variables[i].value))

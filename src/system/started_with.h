@@ -13,7 +13,7 @@
 enum started_with {
 	STARTED_WITHOUT,  /* also: it is gone, or nobody may know, or the child was killed */
 	STARTED_WITH,
-	STARTED_UNKNOWN,  /* it is about to execute a program, and has no environment now */
+	STARTED_UNKNOWN,  /* it is about to execute a program, and has no environment now; or the child was short of something */
 	STARTED_NOT_TOLD, /* the child is at it */
 };
 
