@@ -155,29 +155,26 @@ await_none(struct core *core, struct slot *slot, const char *error, const char *
 		await_in_vain(core, want, error, text);
 }
 
-/* Does the first call of a wait for `a` come before that for `b`? */
-static bool
-is_earlier(const struct want *a, const struct want *b)
+/* In the order of their first calls: none in the list is without one. */
+static int
+compare_first(const struct want *a, const struct want *b)
 {
 	const uint64_t *x = a->awaiting.p, *y = b->awaiting.p;
 
-	if (x == NULL || y == NULL) /* none in the list is without a call */
-		return y == NULL && x != NULL;
-	return x[AWAIT_REQUEST] != y[AWAIT_REQUEST] ? x[AWAIT_REQUEST] < y[AWAIT_REQUEST] : x[AWAIT_TOKEN] < y[AWAIT_TOKEN];
+	if (x == NULL || y == NULL)
+		return (y == NULL) - (x == NULL);
+	if (x[AWAIT_REQUEST] != y[AWAIT_REQUEST])
+		return x[AWAIT_REQUEST] < y[AWAIT_REQUEST] ? -1 : 1;
+	return (x[AWAIT_TOKEN] > y[AWAIT_TOKEN]) - (x[AWAIT_TOKEN] < y[AWAIT_TOKEN]);
 }
 
 void
 await_no_more(struct core *core)
 {
-	/* In the order of the calls: that of the list is another one after a snapshot. */
-	while (core->awaited != NULL) {
-		struct want *want, *first = core->awaited;
-
-		DL_FOREACH2(core->awaited, want, await_next)
-			if (is_earlier(want, first))
-				first = want;
-		await_in_vain(core, first, ERR_CONDITION_NOT_MET, "The way down began before its 'while' held");
-	}
+	/* The order of the list is another one after a snapshot. */
+	DL_SORT2(core->awaited, compare_first, await_prev, await_next);
+	while (core->awaited != NULL)
+		await_in_vain(core, core->awaited, ERR_CONDITION_NOT_MET, "The way down began before its 'while' held");
 }
 
 size_t
