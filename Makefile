@@ -54,7 +54,7 @@ check:
 	@UPSTART_TEST_BOOT=once tools/run-tests -C $(BUILD) -j $(JOBS) unit sim bench-smoke system boot
 
 check-long:
-	@tools/deps build test boot || echo "Going on without; what can't be tested is skipped."
+	@tools/deps build test boot long || echo "Going on without; what can't be tested is skipped."
 	@$(MAKE) --no-print-directory root
 	@UPSTART_TEST_LONG=1 tools/run-tests -C $(BUILD) -j $(JOBS) --timeout-factor 20 --file-timeout 7200 unit sim sim-long bench-smoke system boot daemons
 

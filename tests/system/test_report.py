@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """initctl report: one page with all that is known, in which what others wrote is text and nothing else."""
 
+import collections
 import html.parser
 import json
 import os
@@ -8,7 +9,10 @@ import re
 import shutil
 import signal
 import stat
+import struct
 import subprocess
+import tempfile
+import zlib
 
 import pytest
 
@@ -198,21 +202,55 @@ def test_nothing_is_wrong(session):
     assert session.ctl("version").strip() in page.section("versions")
 
 
+def pixels(path):
+    """The colours of a picture of Chromium's (PNG, 8 bits, not interlaced), and how many pixels have each."""
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG")
+    width, height, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    size = {2: 3, 6: 4}[kind]
+    assert (depth, interlaced) == (8, 0)
+    packed, at = b"", 8
+    while at < len(data):
+        length, name = struct.unpack(">I4s", data[at:at + 8])
+        packed += data[at + 8:at + 8 + length] if name == b"IDAT" else b""
+        at += length + 12
+    raw, stride = zlib.decompress(packed), width * size
+    above, found = bytes(stride), collections.Counter()
+    for y in range(height):
+        line = bytearray(raw[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        how = raw[y * (stride + 1)]
+        for i in range(stride) if how else ():
+            left, corner = (line[i - size], above[i - size]) if i >= size else (0, 0)
+            near = left + above[i] - corner
+            paeth = min((left, above[i], corner), key=lambda v: abs(near - v))
+            line[i] = line[i] + (0, left, above[i], (left + above[i]) // 2, paeth)[how] & 0xff
+        found.update(bytes(line[i:i + 3]).hex() for i in range(0, stride, size))
+        above = line
+    return found
+
+
 @pytest.mark.skipif(not CHROMIUM, reason="chromium is missing")
 @pytest.mark.skipif("UPSTART_TEST_LONG" not in os.environ, reason="a browser takes a while: UPSTART_TEST_LONG")
 def test_browser_shows_it(failing, tmp_path):
     target = failing.path / "page.html"
     failing.ctl("report", "--html", "-o", str(target))
-    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                           f"--user-data-dir={tmp_path}/browser", "--window-size=1400,1800", f"--screenshot={tmp_path}/page.png",
-                           f"file://{target}"], capture_output=True, text=True, timeout=4 * LIMIT, cwd=tmp_path)
-    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG"), done.stderr
-    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                           f"--user-data-dir={tmp_path}/browser2", "--dump-dom", f"file://{target}"],
-                          capture_output=True, text=True, timeout=4 * LIMIT, cwd=tmp_path)
+
+    def browser(*words):
+        done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+                               "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                               "--enable-logging=stderr", f"--user-data-dir={tempfile.mkdtemp(dir=tmp_path)}", *words, f"file://{target}"],
+                              capture_output=True, text=True, timeout=4 * LIMIT, cwd=tmp_path)
+        assert "CONSOLE" not in done.stderr, done.stderr
+        return done.stdout
+    picture = tmp_path / "page.png"
+    browser("--window-size=1400,1800", "--force-color-profile=srgb", f"--screenshot={picture}")
+    seen = pixels(picture)
+    # Bars of the chart, its critical chain, boxes of jobs that run; the list of what failed.
+    style = target.read_text()
+    for rule in (r"\.chart \.run { fill: #(\w{6}) }", r"\.chart \.chain { [^}]*stroke: #(\w{6});", r"\.graph \.up rect { fill: #(\w{6}) }", r"--bad: #(\w{6})"):
+        colour = re.search(rule, style)
+        assert colour, rule
+        assert seen[colour[1]] > 100, (rule, seen.most_common(20))
     # A browser mends what is not sound: what it has made of it is what was written.
-    ours, seen = Page(target.read_text()), Page(done.stdout)
-    assert [one["tag"] for one in seen.elements if one["tag"] != "tbody"] == [one["tag"] for one in ours.elements]
-    assert "CONSOLE" not in done.stderr
+    ours, made = Page(style), Page(browser("--dump-dom"))
+    assert [one["tag"] for one in made.elements if one["tag"] != "tbody"] == [one["tag"] for one in ours.elements]
