@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads are made one at a time, when work is there and all others are busy. They share one lock, which is never held
- * while work is done. Signals are the main thread's.
+ * while work is done, nor while others are woken: they would only wait for it again. Signals are the main thread's.
  */
 #include "logger/workers.h"
 
@@ -65,20 +65,18 @@ workers_fd(const struct workers *ws)
 
 /* -- threads ------------------------------------------------------------------ */
 
-/* A piece has been done; with the lock held. */
+/* A piece has been done; with the lock held. Then those who wait for `ended` are to be told. */
 static void
 work_ended(struct workers *ws, struct work *w)
 {
-	if (w->state == WORK_WAITED) {
-		w->state = WORK_DONE;
-		(void) pthread_cond_broadcast(&ws->ended);
-		return;
-	}
+	bool waited = w->state == WORK_WAITED;
+
 	w->state = WORK_DONE;
+	if (waited)
+		return;
 	LL_APPEND(ws->done, w);
 	if (!ws->told)
 		ws->told = write(ws->pipe[1], "", 1) == 1;
-	(void) pthread_cond_broadcast(&ws->ended);
 }
 
 static void *
@@ -104,6 +102,9 @@ thread_main(void *data)
 		w->run(w);
 		(void) pthread_mutex_lock(&ws->lock);
 		work_ended(ws, w);
+		(void) pthread_mutex_unlock(&ws->lock);
+		(void) pthread_cond_broadcast(&ws->ended);
+		(void) pthread_mutex_lock(&ws->lock);
 	}
 	ws->threads--;
 	(void) pthread_cond_broadcast(&ws->ended);
@@ -133,7 +134,10 @@ thread_new(struct workers *ws)
 
 /* -- work --------------------------------------------------------------------- */
 
-/* Put it into the queue; with the lock held. False: there is no thread to do it, and there will be none. */
+/*
+ * Put it into the queue; with the lock held. False: there is no thread to do it, and there will be none; else one of those
+ * who wait for `wanted` is to be told.
+ */
 static bool
 enqueue(struct workers *ws, struct work *w)
 {
@@ -145,7 +149,6 @@ enqueue(struct workers *ws, struct work *w)
 	LL_APPEND(ws->queue, w);
 	ws->queued++;
 	ws->out++;
-	(void) pthread_cond_signal(&ws->wanted);
 	return true;
 }
 
@@ -176,6 +179,9 @@ workers_run(struct workers *ws, struct work *w)
 		w->state = WORK_NONE;
 		return true;
 	}
+	(void) pthread_mutex_unlock(&ws->lock);
+	(void) pthread_cond_signal(&ws->wanted);
+	(void) pthread_mutex_lock(&ws->lock);
 	while (w->state == WORK_WAITED && pthread_cond_timedwait(&ws->ended, &ws->lock, &deadline) == 0)
 		continue;
 	done = w->state == WORK_DONE;
@@ -197,13 +203,16 @@ workers_start(struct workers *ws, struct work *w)
 	w->late = false;
 	taken = enqueue(ws, w);
 	(void) pthread_mutex_unlock(&ws->lock);
-	if (taken)
+	if (taken) {
+		(void) pthread_cond_signal(&ws->wanted);
 		return;
+	}
 	w->run(w);
 	(void) pthread_mutex_lock(&ws->lock);
 	ws->out++;
 	work_ended(ws, w);
 	(void) pthread_mutex_unlock(&ws->lock);
+	(void) pthread_cond_broadcast(&ws->ended);
 }
 
 void
