@@ -293,6 +293,7 @@ struct msg_bus {
 
 #define SHUTDOWN_END 0u     /* finish and exit */
 #define SHUTDOWN_CLOSE 2u   /* logger only: keep no file open from now on when nothing is written */
+#define SHUTDOWN_OPEN 3u    /* logger only: that is over */
 #define SHUTDOWN_RELEASE 1u /* logger only: write, close all files (their disks are about to go), then only buffer */
 
 struct msg_shutdown {

@@ -13,7 +13,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "init/down.h"
+#include "init/shutdown.h"
 #include "init/state.h"
+#include "system/boot.h"
 #include "system/clock.h"
 #include "system/spawn_fds.h"
 #include "system/trace.h"
@@ -27,6 +30,8 @@
 #define FD_GAP 1024	/* so many closed ones in a row: there are no more above */
 #define EXIT_CRASHED 70
 #define WANT_PAUSE (100 * 1000) /* microseconds, longer each time */
+#define SYNC_LOOK (100 * 1000 * 1000) /* nanoseconds */
+#define SYNC_LOOKS 100
 
 extern char **environ;
 
@@ -50,6 +55,8 @@ static struct {
 	volatile uint64_t in_hand;
 	volatile sig_atomic_t signal_in_hand;
 	bool pid1, installed;
+	bool ends; /* process 1 of a machine that is on its way down, to end */
+	enum boot_end how;
 	/* What the last image said. */
 	unsigned count;	  /* crashes in a row, without progress between them */
 	uint64_t suspect; /* what was in hand */
@@ -151,6 +158,22 @@ describe(char *p, unsigned count, uint64_t record, int number)
 	*p = '\0';
 }
 
+/* The last step of a machine on its way down. Returns only if the kernel refuses. */
+static void
+end_machine(void)
+{
+	static const struct timespec look = { 0, SYNC_LOOK };
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sync();
+		_exit(0);
+	}
+	for (int i = 0; pid > 0 && i < SYNC_LOOKS && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		(void) nanosleep(&look, NULL);
+	(void) boot_end(crash.how, NULL);
+}
+
 static void
 say(const char *text)
 {
@@ -201,6 +224,8 @@ handler(int number, siginfo_t *info, void *context)
 	}
 	if (count <= TRIES)
 		execute(crash.stateless);
+	if (crash.ends)
+		end_machine();
 	if (crash.pid1) {
 		execute(crash.rescue);
 		crash_rescue();
@@ -225,7 +250,8 @@ arguments(const struct init *init, int journal, char **word)
 
 	memset(room, '0', sizeof(room));
 	room[sizeof(room) - 1] = '\0';
-	if (fd == NULL || strv_add(&first, "--restart") < 0 || settings_arguments(&init->settings, &first) < 0)
+	if (fd == NULL || strv_add(&first, "--restart") < 0 || settings_arguments(&init->settings, &first) < 0 ||
+	    shutdown_arguments(init, &first) < 0)
 		return NULL;
 	if (journal >= 0 && (strv_add(&first, "--state-fd") < 0 || strv_add(&first, fd) < 0))
 		return NULL;
@@ -237,22 +263,50 @@ arguments(const struct init *init, int journal, char **word)
 	return argv;
 }
 
+/* The arguments of an image after a crash become these. */
+static int
+replace(char ***where, char **word_at, char **argv, char *word)
+{
+	if (argv == NULL)
+		return -ENOMEM;
+	/* A crash between these lines finds one or the other, both whole. */
+	*word_at = word;
+	argv = (char **) __atomic_exchange_n(where, argv, __ATOMIC_SEQ_CST);
+	(void) strv_free(argv);
+	return 0;
+}
+
 void
 crash_set_journal(struct init *init)
 {
-	char **argv, *word;
+	char *word = NULL;
+	char **argv;
 
 	if (!crash.installed)
 		return;
 	argv = arguments(init, journal_fd(init->state.journal), &word);
-	if (argv == NULL) {
+	if (replace(&crash.argv, &crash.words[0], argv, word) < 0)
 		log_error("Out of memory: a crash would lose the state");
-		return;
-	}
-	/* A crash between these lines finds one or the other, both whole. */
-	crash.words[0] = word;
-	argv = (char **) __atomic_exchange_n(&crash.argv, argv, __ATOMIC_SEQ_CST);
-	(void) strv_free(argv);
+}
+
+int
+crash_set_next(struct init *init)
+{
+	const char *level, *halt;
+	char *word = NULL;
+	char **argv;
+
+	if (!crash.installed)
+		return 0;
+	crash.how = down_how(init);
+	crash.ends = init_is_machine(init) && shutdown_aim(init, &level, &halt);
+	argv = arguments(init, -1, &word);
+	if (replace(&crash.stateless, &crash.words[1], argv, word) < 0)
+		return -ENOMEM;
+	if (init->state.journal == NULL)
+		return 0;
+	argv = arguments(init, journal_fd(init->state.journal), &word);
+	return replace(&crash.argv, &crash.words[0], argv, word);
 }
 
 static struct condemned *

@@ -10,6 +10,8 @@
  * a rescuer: it reaps, and runs a shell on the console. A session or a container ends. An image gets somewhere when
  * after its first turn it carries through some inputs, did without what had crashed the ones before it, lives for a
  * minute, or is hit by a signal from outside: that says nothing about its state.
+ *
+ * On the way down nobody needs a shell: instead of becoming a rescuer init writes what is in memory, and the machine ends.
  */
 
 #include "init/init.h"
@@ -20,6 +22,8 @@ void crash_begin(const struct init *init);
 int must_check crash_install(struct init *init);
 /* The journal has another descriptor. */
 void crash_set_journal(struct init *init);
+/* What the next image is to know of the way down has changed (shutdown_arguments()). 0 or -ENOMEM: it knows the old. */
+int must_check crash_set_next(struct init *init);
 
 /*
  * Memory or descriptors were lacking when this image read the state: after a pause it executes itself once more, as after a

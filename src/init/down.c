@@ -2,6 +2,9 @@
 /*
  * The child is a copy of init: it executes nothing, so that nothing holds a file system that is not init itself.
  * In a PID namespace file systems and swap are the machine's, and nothing is done to them.
+ *
+ * What may hang is done by the copy's own children (system/unmount.h), never here. A copy that fails is replaced, which
+ * goes on with what is still mounted; the last one only writes what is in memory. Then the machine ends, whatever is left.
  */
 #include "init/down.h"
 
@@ -13,7 +16,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "init/crash.h"
 #include "init/last.h"
+#include "init/shutdown.h"
+#include "job/class.h"
+#include "job/signals.h"
 #include "system/boot.h"
 #include "system/clock.h"
 #include "system/process.h"
@@ -23,6 +30,8 @@
 
 #define LIMIT (120 * USEC_PER_SEC) /* for all disks together */
 #define RESERVE (40 * USEC_PER_SEC) /* of it for the root and the last writes */
+#define TRIES 3u		    /* copies that unmount, one after the other */
+#define LIMIT_BRIEF (20 * USEC_PER_SEC) /* beyond that, for the copy that only writes */
 #define TICK USEC_PER_SEC
 #define AGAIN (10 * USEC_PER_SEC) /* the kernel has refused */
 #define PAUSE (10 * 1000) /* microseconds */
@@ -31,10 +40,14 @@
 #define ARGUMENT_MAX 256
 #define HALT_PROGRAM UPSTART_SBINDIR "/halt"
 
+enum stage { UNMOUNT, WRITE, OVER };
+
 struct down {
 	pid_t child; /* who unmounts; 0: nobody */
 	struct loop_timer *timer; /* owned */
-	usec_t until;
+	enum stage stage;
+	unsigned tries; /* in this stage */
+	usec_t until;	/* … its end */
 	enum boot_end how;
 	char argument[ARGUMENT_MAX]; /* "": none */
 };
@@ -81,14 +94,23 @@ do_write(const void *arg)
 	return last_write(record->dir, record->text);
 }
 
-static void
-write_record(struct init *init, struct unmount *u, bool ended)
+/* Where the record's own disk has gone the empty folder below it is none of ours. */
+static int
+do_write_again(const void *arg)
 {
-	auto_free char *text = last_text(init, u->left, ended);
+	const struct record *record = arg;
+
+	return last_write_again(record->dir, record->text);
+}
+
+static void
+write_record(struct init *init, struct unmount *u, int (*write)(const void *arg))
+{
+	auto_free char *text = last_text(init, u->left, true);
 	const struct record record = { last_folder(init), text };
 
 	if (text != NULL)
-		(void) unmount_attempt(u, "the record of the shutdown", WRITE_LIMIT, do_write, &record);
+		(void) unmount_attempt(u, "the record of the shutdown", WRITE_LIMIT, write, &record);
 }
 
 /* The login records say that the machine went down. */
@@ -101,29 +123,38 @@ do_login_record(const void *arg)
 }
 
 static void
+unmount(struct init *init, struct unmount *u)
+{
+	if (!boot_owns_machine())
+		return;
+	unmount_all(u);
+	if (u->left != NULL && last_is_wanted(init)) /* what was left is known now */
+		write_record(init, u, do_write_again);
+	unmount_root(u);
+}
+
+static void
 child(struct init *init)
 {
 	struct unmount u = { .say = say, .skip = &skipped, .until = init->down->until - RESERVE };
-	struct stat before, now;
-	bool known;
+	bool brief = init->down->stage == WRITE;
 
 	spawn_fds_close_others(NULL, 0);
 	(void) setsid();
 	(void) signal(SIGINT, SIG_IGN); /* one that is pending would end us */
 	signals_reset();
 	(void) signal(SIGINT, skip_cb);
-	if (boot_owns_machine())
+	if (brief)
+		u.until = init->down->until;
+	if (boot_owns_machine() && init->down->tries == 1 && !brief)
 		(void) unmount_attempt(&u, "the login records", WRITE_LIMIT, do_login_record, NULL);
 	if (last_is_wanted(init))
-		write_record(init, &u, true);
-	known = stat(last_folder(init), &before) == 0;
-	if (boot_owns_machine()) {
-		unmount_all(&u);
-		/* What was left is known now. Where the record's own disk has gone the empty folder below it is none of ours. */
-		if (u.left != NULL && known && stat(last_folder(init), &now) == 0 && before.st_dev == now.st_dev)
-			write_record(init, &u, true);
+		write_record(init, &u, init->down->tries == 1 && !brief ? do_write : do_write_again);
+	crash_at("UNMOUNT");
+	if (!brief)
+		unmount(init, &u);
+	else if (boot_owns_machine())
 		unmount_root(&u);
-	}
 	for (size_t i = 0; u.left != NULL && u.left[i] != NULL; i++) {
 		auto_free char *text = str_printf("Not unmounted: %s", u.left[i]);
 
@@ -135,12 +166,16 @@ child(struct init *init)
 
 /* -- in init ------------------------------------------------------------------------------------- */
 
-static enum boot_end
-choose(const struct shutdown_view *view)
+enum boot_end
+down_how(const struct init *init)
 {
-	if (view->level != NULL && strcmp(view->level, "6") == 0)
+	const char *level, *halt;
+
+	if (!shutdown_aim(init, &level, &halt))
+		return BOOT_END_POWER_OFF;
+	if (strcmp(level, "6") == 0)
 		return BOOT_END_RESTART;
-	return view->halt != NULL && strcmp(view->halt, "HALT") == 0 ? BOOT_END_HALT : BOOT_END_POWER_OFF;
+	return halt != NULL && strcmp(halt, "HALT") == 0 ? BOOT_END_HALT : BOOT_END_POWER_OFF;
 }
 
 /* What `reboot ARGUMENT` has left for the end. */
@@ -178,26 +213,6 @@ end(struct init *init)
 	}
 }
 
-static void
-timer_cb(void *data)
-{
-	struct init *init = data;
-	struct down *down = init->down;
-	usec_t now = clock_now();
-
-	init->children_due = true;
-	if (down->child != 0 && now < down->until) {
-		loop_timer_set(down->timer, now + TICK);
-		return;
-	}
-	if (down->child != 0) {
-		log_error("The disks take too long: some may not be unmounted");
-		(void) kill(down->child, SIGKILL);
-		down->child = 0;
-	}
-	end(init);
-}
-
 static pid_t
 start_child(struct init *init)
 {
@@ -208,45 +223,130 @@ start_child(struct init *init)
 	return pid;
 }
 
+/* The copy of init has not done its work: that is told, now and after the next boot. */
+static void
+note_failure(struct init *init, const char *why)
+{
+	log_error("Unmounting: the copy of init %s", why);
+	(void) !strv_take(&init->last.failed, str_printf("unmounting: the copy of init %s", why));
+}
+
+static void
+enter(struct down *down, enum stage stage, usec_t limit)
+{
+	down->stage = stage;
+	down->tries = 0;
+	down->until = clock_now() + limit;
+}
+
+/* Nobody is at work: who is next? */
+static void
+next(struct init *init)
+{
+	struct down *down = init->down;
+	bool late = clock_now() >= down->until;
+
+	if (down->stage == UNMOUNT && (late || down->tries == TRIES))
+		enter(down, WRITE, LIMIT_BRIEF);
+	else if (down->stage == WRITE && (late || down->tries > 0))
+		down->stage = OVER;
+	if (down->stage == OVER)
+		return;
+	down->tries++;
+	down->child = start_child(init);
+	if (down->child > 0)
+		return;
+	/* The kernel may have room for it a moment later. Meanwhile it writes what is in memory, as it always does. */
+	if (down->tries == 1)
+		log_error("Nothing can be unmounted: %s", strerror(errno));
+	down->child = 0;
+	down->tries--;
+}
+
+/* Look after who is at work. True: it is over. */
+static bool
+step(struct init *init)
+{
+	struct down *down = init->down;
+	char why[64];
+
+	if (down->child != 0 && clock_now() >= down->until) {
+		(void) snprintf(why, sizeof(why), "takes longer than %u s",
+				(unsigned) ((down->stage == UNMOUNT ? LIMIT : LIMIT_BRIEF) / USEC_PER_SEC));
+		note_failure(init, why);
+		(void) kill(down->child, SIGKILL);
+		down->child = 0;
+	}
+	if (down->child == 0)
+		next(init);
+	return down->stage == OVER;
+}
+
+static void
+timer_cb(void *data)
+{
+	struct init *init = data;
+
+	init->children_due = true;
+	if (step(init))
+		end(init);
+	else
+		loop_timer_set(init->down->timer, clock_now() + TICK);
+}
+
 void
 down_begin(struct init *init)
 {
 	static struct down down; /* what must be done needs no memory */
-	struct shutdown_view view;
 
 	init->phase = PHASE_DOWN;
 	init->down = &down;
 	for (int i = 0; i < SERVANT_COUNT; i++)
 		if (init->servants[i].pid > 0)
 			(void) kill(init->servants[i].pid, SIGKILL);
-	(void) shutdown_look_at(init->core, &view);
-	down.how = choose(&view);
+	down.how = down_how(init);
+	last_begin(init);
 	read_argument(&down);
-	down.until = clock_now() + LIMIT;
+	enter(&down, UNMOUNT, LIMIT);
 	down.timer = loop_timer_new(init->loop, timer_cb, init);
-	down.child = start_child(init);
-	if (down.child < 0) {
-		log_error("Nothing can be unmounted: %s", strerror(errno));
-		down.child = 0;
-		sync();
-	}
-	if (down.timer != NULL && down.child != 0) {
-		loop_timer_set(down.timer, clock_now() + TICK);
+	if (down.timer != NULL) {
+		timer_cb(init);
 		return;
 	}
 	/* There is no memory for a timer, and nothing else to do. */
-	while (down.child != 0 && clock_now() < down.until && waitpid(down.child, NULL, WNOHANG) == 0)
+	while (!step(init)) {
+		int status;
+
 		(void) usleep(PAUSE);
+		if (down.child > 0 && waitpid(down.child, &status, WNOHANG) == down.child)
+			(void) down_exited(init, down.child,
+					   WIFEXITED(status) ? WEXITSTATUS(status) : JOB_EXIT_SIGNAL(WTERMSIG(status)));
+	}
 	end(init);
 }
 
 bool
-down_exited(struct init *init, pid_t pid)
+down_exited(struct init *init, pid_t pid, int status)
 {
-	if (init->down == NULL || init->down->child == 0 || pid != init->down->child)
+	struct down *down = init->down;
+	char why[64];
+
+	if (down == NULL || down->child == 0 || pid != down->child)
 		return false;
-	init->down->child = 0;
-	loop_timer_set(init->down->timer, clock_now()); /* after its end has been taken */
+	down->child = 0;
+	if (status == 0) {
+		down->stage = OVER;
+	} else {
+		const char *name = status >= JOB_EXIT_SIGNAL(1) ? signal_name(status >> 8) : NULL;
+
+		if (status < JOB_EXIT_SIGNAL(1))
+			(void) snprintf(why, sizeof(why), "ended with status %d", status);
+		else
+			(void) snprintf(why, sizeof(why), "was killed by %s signal", name != NULL ? name : "a");
+		note_failure(init, why);
+	}
+	if (down->timer != NULL)
+		loop_timer_set(down->timer, clock_now()); /* after its end has been taken */
 	return true;
 }
 

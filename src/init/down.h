@@ -7,11 +7,14 @@
  */
 
 #include "init/init.h"
+#include "system/boot.h"
 
+/* What the way down leads to. */
+enum boot_end down_how(const struct init *init);
 /* Begin; the servants have gone, or are killed now. Does not come back from the machine's end. */
 void down_begin(struct init *init);
-/* A child ended: was it the one that unmounts? */
-bool down_exited(struct init *init, pid_t pid);
+/* A child ended, with a status as children_peek() has it: was it the one that unmounts? One that failed has a successor. */
+bool down_exited(struct init *init, pid_t pid, int status);
 /* What the child waits for is left. */
 void down_hurry(struct init *init);
 void down_deinit(struct init *init);

@@ -200,8 +200,13 @@ struct init {
 		pid_t pid;		/* who writes; 0: nobody */
 		char *text;		/* owned: what was written last */
 		char **killed;		/* owned: processes of no job that had to be */
+		char **failed;		/* owned: what of the last steps was in vain */
 		usec_t began;		/* wall clock, microseconds since 1970; 0: not yet */
-		uint64_t generation;	/* of the logger that knows */
+		usec_t since;		/* the same of the monotonic clock */
+		char *level, *halt;	/* owned: of a way down that the state was lost of; NULL: there is none */
+		char *handed_on;	/* owned: what the next image will know of it, whatever becomes of the state */
+		uint64_t generation;	/* of the logger that knows, */
+		bool closes;		/* or one before it: it keeps no file open */
 		uint64_t spared;	/* sum of those of the servants in sendsigs.omit.d */
 		bool continued;		/* this image began on the way down */
 	} last;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "init/shutdown.h"
 #include "system/boot.h"
 #include "system/clock.h"
 #include "system/process.h"
@@ -42,6 +43,16 @@ wall_now(void)
 }
 
 static void
+forget(struct init *init)
+{
+	free(init->last.text);
+	init->last.text = NULL;
+	init->last.killed = strv_free(init->last.killed);
+	init->last.failed = strv_free(init->last.failed);
+	init->last.began = init->last.since = 0;
+}
+
+static void
 add_lines(struct strbuf *b, const char *word, char *const *texts)
 {
 	for (size_t i = 0; texts != NULL && texts[i] != NULL; i++) {
@@ -52,24 +63,42 @@ add_lines(struct strbuf *b, const char *word, char *const *texts)
 	}
 }
 
+void
+last_begin(struct init *init)
+{
+	struct shutdown_view view;
+	const char *level, *halt;
+
+	if (!shutdown_aim(init, &level, &halt))
+		return;
+	if (!shutdown_look_at(init->core, &view))
+		view.since = init->last.since != 0 ? init->last.since : clock_now();
+	if (init->last.began != 0 && init->last.since == view.since)
+		return;
+	if (init->last.began != 0)
+		forget(init); /* it was called off, and there is another */
+	init->last.since = view.since;
+	init->last.began = wall_now() - (clock_now() - view.since);
+}
+
 char *
 last_text(struct init *init, char *const *left, bool ended)
 {
 	struct strbuf b = STRBUF_INIT;
 	struct shutdown_view view;
+	const char *level, *halt;
 	char *text;
 
-	if (!shutdown_look_at(init->core, &view))
+	if (!shutdown_aim(init, &level, &halt))
 		return NULL;
-	if (init->last.began == 0)
-		init->last.began = wall_now() - (clock_now() - view.since);
-	strbuf_addf(&b, "began %llu\nlevel %s\n", (unsigned long long) (init->last.began / USEC_PER_SEC),
-		    view.level != NULL ? view.level : "0");
-	if (view.halt != NULL)
-		strbuf_addf(&b, "halt %s\n", view.halt);
+	(void) shutdown_look_at(init->core, &view);
+	strbuf_addf(&b, "began %llu\nlevel %s\n", (unsigned long long) (init->last.began / USEC_PER_SEC), level);
+	if (halt != NULL)
+		strbuf_addf(&b, "halt %s\n", halt);
 	add_lines(&b, "slow", view.slow);
 	add_lines(&b, "killed", view.killed);
 	add_lines(&b, "killed", init->last.killed);
+	add_lines(&b, "failed", init->last.failed);
 	add_lines(&b, "left", left);
 	if (ended)
 		strbuf_addf(&b, "ended %llu\n", (unsigned long long) (wall_now() / USEC_PER_SEC));
@@ -102,6 +131,24 @@ last_write(const char *dir, const char *text)
 	return 0;
 }
 
+/* Is the first line of the record that lies there that of the text? It says when the way down began. */
+static bool
+is_there(const char *dir, const char *text)
+{
+	char there[64];
+	size_t n = strcspn(text, "\n") + 1;
+	auto_close int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_close int fd = folder >= 0 ? openat(folder, NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+
+	return fd >= 0 && n <= sizeof(there) && read(fd, there, n) == (ssize_t) n && memcmp(there, text, n) == 0;
+}
+
+int
+last_write_again(const char *dir, const char *text)
+{
+	return is_there(dir, text) ? last_write(dir, text) : -ENOENT;
+}
+
 static void
 child(const char *dir, const char *text)
 {
@@ -112,8 +159,8 @@ child(const char *dir, const char *text)
 	_exit(last_write(dir, text) < 0);
 }
 
-/* Begin to write it; `text` goes to us. */
-static void
+/* Begin to write it; `text` goes to us. False: the next turn tries again. */
+static bool
 begin(struct init *init, char *text)
 {
 	pid_t pid = process_fork();
@@ -121,29 +168,48 @@ begin(struct init *init, char *text)
 	if (pid == 0)
 		child(last_folder(init), text);
 	if (pid < 0) {
-		free(text); /* the next turn tries again */
-		return;
+		free(text);
+		return false;
 	}
 	init->last.pid = pid;
 	free(init->last.text);
 	init->last.text = text;
+	return true;
+}
+
+/* What the record said so far, and that it was called off. */
+static void
+call_off(struct init *init)
+{
+	char *text = NULL;
+
+	if (init->last.text != NULL) {
+		text = str_printf("%soff %llu\n", init->last.text, (unsigned long long) (wall_now() / USEC_PER_SEC));
+		if (text == NULL || !begin(init, text))
+			return;
+	}
+	forget(init);
 }
 
 void
 last_turn(struct init *init)
 {
-	struct shutdown_view view;
+	const char *level, *halt;
 	char *text;
 
-	if (!last_is_wanted(init) || !shutdown_look_at(init->core, &view) || init->phase != PHASE_RUNNING || init->shutdown != NULL)
+	if (!last_is_wanted(init) || init->phase != PHASE_RUNNING || init->shutdown != NULL || init->last.pid != 0)
 		return;
-	if (init->last.pid != 0)
+	if (!shutdown_aim(init, &level, &halt)) {
+		if (init->last.began != 0)
+			call_off(init);
 		return;
+	}
+	last_begin(init);
 	text = last_text(init, NULL, false);
 	if (text == NULL || (init->last.text != NULL && strcmp(text, init->last.text) == 0))
 		free(text);
 	else
-		begin(init, text);
+		(void) begin(init, text);
 }
 
 bool
@@ -175,7 +241,9 @@ last_note_stray(struct init *init, pid_t pid)
 void
 last_deinit(struct init *init)
 {
-	free(init->last.text);
-	init->last.text = NULL;
-	init->last.killed = strv_free(init->last.killed);
+	forget(init);
+	free(init->last.level);
+	free(init->last.halt);
+	free(init->last.handed_on);
+	init->last.level = init->last.halt = init->last.handed_on = NULL;
 }

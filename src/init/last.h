@@ -15,8 +15,10 @@
  * with the record of the machine.
  */
 bool last_is_wanted(const struct init *init);
-/* Each turn: is there more to tell? */
+/* Each turn: is there more to tell? Of a way down that is called off nothing is kept but that the record says so. */
 void last_turn(struct init *init);
+/* When the way down began is known from now on, if there is one. */
+void last_begin(struct init *init);
 /* A child ended: was it the one that writes? */
 bool last_exited(struct init *init, pid_t pid);
 /* A process of no job had to be killed. */
@@ -24,8 +26,10 @@ void last_note_stray(struct init *init, pid_t pid);
 
 /* The record so far, with what could not be unmounted; `ended`: it is over, as far as can be told. NULL: no memory. */
 char *last_text(struct init *init, char *const *left, bool ended);
-/* Put it on the disk, whole. For a child. 0 or a negative errno. */
+/* Put it on the disk, whole. For a child: it may hang. 0 or a negative errno. */
 int last_write(const char *dir, const char *text);
+/* The same if a record of the same way down is there; else -ENOENT: its disk may have been unmounted. */
+int last_write_again(const char *dir, const char *text);
 /* Where it belongs; borrowed. */
 const char *last_folder(const struct init *init);
 void last_deinit(struct init *init);

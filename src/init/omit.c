@@ -42,14 +42,29 @@ omit_write(const struct init *init)
 		log_debug("Unable to write %s: %s", OWN, strerror(errno));
 }
 
+/* Anything but a file of root's is nobody's word, and might never end or never be there. */
+static bool
+is_trusted(const struct stat *st, mode_t type)
+{
+	return (st->st_mode & S_IFMT) == type && st->st_uid == 0 && (st->st_mode & S_IWOTH) == 0;
+}
+
 static void
 read_file(int dir, const char *name, struct u64v *pids)
 {
-	auto_close int fd = openat(dir, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	auto_close int fd = -1;
 	char text[SIZE_MAX_READ + 1];
-	ssize_t n = fd >= 0 ? read(fd, text, SIZE_MAX_READ) : -1;
+	struct stat st;
+	ssize_t n;
 	char *p = text, *end;
 
+	/* Devices and the like are not even opened. */
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_trusted(&st, S_IFREG))
+		return;
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_trusted(&st, S_IFREG))
+		return;
+	n = read(fd, text, SIZE_MAX_READ);
 	if (n <= 0)
 		return;
 	text[n] = '\0';
@@ -65,12 +80,17 @@ read_file(int dir, const char *name, struct u64v *pids)
 void
 omit_read(struct u64v *pids)
 {
-	DIR *dir = opendir(FOLDER);
+	int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
+	struct stat st;
 
-	while (dir != NULL && (entry = readdir(dir)) != NULL)
+	if (dir == NULL) {
+		fd_close(&fd);
+		return;
+	}
+	while (fstat(fd, &st) == 0 && is_trusted(&st, S_IFDIR) && (entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] != '.')
-			read_file(dirfd(dir), entry->d_name, pids);
-	if (dir != NULL)
-		(void) closedir(dir);
+			read_file(fd, entry->d_name, pids);
+	(void) closedir(dir);
 }

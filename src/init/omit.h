@@ -11,5 +11,5 @@
 
 /* Write down who our servants are. Process 1 of a machine; else nothing. */
 void omit_write(const struct init *init);
-/* All numbers in there. */
+/* Add all numbers in there. Only files of root's count that nobody else may write: no links, no pipes. */
 void omit_read(struct u64v *pids);

@@ -34,6 +34,7 @@ static const struct option_row rows[] = {
 	{ 0, "default-console", TEXT, AT(console), false, "VALUE",
 	  "console of jobs that name none: none, log, output or owner" },
 	{ 0, "default-oom-score", TEXT, AT(oom_score), false, "N", "oom score of jobs that set none" },
+	{ 0, "down", TEXT, AT(down), true, NULL, NULL },
 	{ 0, "exit-with", TEXT, AT(exit_with), false, "JOB", "end with that job, and its status (containers)" },
 	{ 0, "fix", FLAG, AT(fix), true, NULL, "with --check: rewrite events that say `while' in other words" },
 	{ 0, "forks-across-exec", FLAG, AT(forks_across_exec), false, NULL,

@@ -32,6 +32,7 @@ struct options {
 	char *state_fd_text;
 	int state_fd; /* -1: none */
 	char *crash;  /* what an image that crashed says to its successor (crash.c) */
+	char *down;   /* the way down that the last image was on (shutdown.c); NULL: it was on none */
 	char *record;
 	char **extra; /* words that are no options: from the kernel's command line */
 };

@@ -53,7 +53,8 @@ ended(struct init *init, const struct child_event *c)
 	int r;
 
 	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status) ||
-	    last_exited(init, c->pid) || down_exited(init, c->pid) || adoption_exited(init, c->pid, c->status))
+	    last_exited(init, c->pid) || down_exited(init, c->pid, c->status) ||
+	    adoption_exited(init, c->pid, c->status))
 		return 0;
 	/* That it ran its program is known before that it ended. */
 	r = spawn_before_exit(init, c->pid);

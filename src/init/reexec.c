@@ -43,7 +43,7 @@ arguments(const struct init *init)
 
 	if (strv_add(&first, "--restart") < 0 || strv_add(&first, "--state-fd") < 0 ||
 	    strv_take(&first, str_printf("%d", journal_fd(init->state.journal))) < 0 ||
-	    settings_arguments(&init->settings, &first) < 0)
+	    settings_arguments(&init->settings, &first) < 0 || shutdown_arguments(init, &first) < 0)
 		return NULL;
 	return options_again(init->argv, first);
 }

@@ -74,6 +74,10 @@ session_announce(struct init *init)
 static void
 gone(struct init *init)
 {
+	if (init->phase != PHASE_LEAVING)
+		return;
+	if (init->phase_timer != NULL)
+		loop_timer_cancel(init->phase_timer);
 	if (init_is_machine(init))
 		down_begin(init);
 	else
@@ -83,7 +87,11 @@ gone(struct init *init)
 static void
 farewell_cb(void *data)
 {
-	gone(data);
+	struct init *init = data;
+
+	if (init_is_system(init))
+		log_warn("The servants take too long: they are ended");
+	gone(init);
 }
 
 void
@@ -105,6 +113,15 @@ session_leave(struct init *init, int status)
 		gone(init);
 	else
 		loop_timer_set(init->phase_timer, clock_now() + (init_is_system(init) ? FAREWELL_SYSTEM : FAREWELL));
+}
+
+void
+session_hurry(struct init *init)
+{
+	if (init->phase != PHASE_LEAVING || !init->shutdown_told)
+		return;
+	log_message("The servants are not waited for, as was asked for");
+	gone(init);
 }
 
 void

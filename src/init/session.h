@@ -11,5 +11,7 @@
 void session_announce(struct init *init);
 /* The session is over: servants finish, then init leaves its loop with that status. */
 void session_leave(struct init *init, int status);
+/* Somebody asks for the servants not to be waited for. */
+void session_hurry(struct init *init);
 /* At the end of each turn: leave when the servants have gone. */
 void session_turn(struct init *init);

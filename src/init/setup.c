@@ -574,6 +574,8 @@ setup_work(struct init *init)
 	sources_load(init);
 	brain_deliver(init);
 	shutdown_continue(init);
+	if (!continued)
+		shutdown_resume(init);
 	if (continued)
 		log_info("Stateful re-exec completed");
 	if (no_reaper)

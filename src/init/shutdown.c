@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "init/crash.h"
 #include "init/down.h"
 #include "init/last.h"
 #include "init/omit.h"
@@ -25,9 +26,12 @@
 #define STRAY_LOOK (50 * USEC_PER_MSEC)
 #define STRAY_WAIT (5 * USEC_PER_SEC)
 #define STRAY_KILL (2 * USEC_PER_SEC) /* until the kernel has ended those that were killed */
+#define OMIT_LOOK USEC_PER_SEC	      /* what others say of whom to spare is read once in so long */
 
 struct shutdown {
 	struct loop_timer *timer; /* owned: the next look at strays */
+	struct u64v spared;	  /* owned: whom nobody shall kill, */
+	usec_t spared_at;	  /* as was said then */
 	usec_t since, until;
 	unsigned told; /* seconds */
 	bool asked; /* SIGTERM was sent */
@@ -69,6 +73,8 @@ shutdown_fill(const struct init *init, enum shutdown_action what, struct input_s
 void
 shutdown_rules(struct init *init)
 {
+	init->last.closes = shutdown_has_begun(init->core); /* the last image has told the logger */
+	(void) !str_copy(&init->last.handed_on, init->options.down);
 	if (init->options.exit_with != NULL && !init->container)
 		log_error("--exit-with is for containers: no machine ends with a job");
 	/* Process 1 of a bare namespace has no machine to end: it lives on after a runlevel 0, as ever, unless it is told how long. */
@@ -83,15 +89,44 @@ shutdown_begin(struct init *init)
 }
 
 bool
+shutdown_aim(const struct init *init, const char **level, const char **halt)
+{
+	struct shutdown_view view;
+
+	*level = init->last.level;
+	*halt = init->last.halt;
+	if (!shutdown_look_at(init->core, &view))
+		return *level != NULL;
+	*level = view.level != NULL ? view.level : "0";
+	*halt = view.halt;
+	return true;
+}
+
+/* All jobs are down, and whoever should go on from there does not, as after an exec that failed. */
+static void
+go_on(struct init *init)
+{
+	if (init->phase == PHASE_LEAVING)
+		session_hurry(init);
+	else if (init->phase == PHASE_RUNNING)
+		shutdown_continue(init);
+}
+
+bool
 shutdown_skip(struct init *init)
 {
-	if (!shutdown_has_begun(init->core))
+	struct shutdown_view view;
+	const char *level, *halt;
+
+	if (!shutdown_aim(init, &level, &halt))
 		return false;
 	if (init->down != NULL) {
 		down_hurry(init);
 	} else if (init->shutdown != NULL && init->shutdown->timer != NULL) {
 		init->shutdown->until = 0;
 		loop_timer_set(init->shutdown->timer, clock_now());
+	} else if (init->phase == PHASE_LEAVING || (shutdown_look_at(init->core, &view) && view.finished)) {
+		go_on(init);
 	} else {
 		own_shutdown(init, SHUTDOWN_SKIP);
 	}
@@ -107,6 +142,19 @@ is_own(const struct init *init, pid_t pid)
 	return servants_has(init, pid) || pid == init->last.pid;
 }
 
+/* Before anybody is killed, and now and then, since a file may come late. */
+static void
+look_whom_to_spare(struct init *init, bool now)
+{
+	struct shutdown *s = init->shutdown;
+
+	if (!init_is_machine(init) || (!now && s->spared_at != 0 && clock_now() - s->spared_at < OMIT_LOOK))
+		return;
+	s->spared_at = clock_now();
+	u64v_deinit(&s->spared);
+	omit_read(&s->spared);
+}
+
 /*
  * Send all processes a signal (0: none), but ours, the kernel's, and whom nobody shall kill. How many there are, or -1:
  * can't be told. `noted`: who they are is written down.
@@ -116,18 +164,16 @@ signal_strays(struct init *init, int number, bool noted)
 {
 	DIR *dir = opendir("/proc");
 	const struct dirent *entry;
-	struct u64v spared = { 0 };
 	int found = 0;
 
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : -1;
-	if (init_is_machine(init))
-		omit_read(&spared);
+	look_whom_to_spare(init, noted);
 	while ((entry = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t) strtol(entry->d_name, NULL, 10);
 
 		/* Kernel threads have no group of their own to be in. */
-		if (pid <= 1 || is_own(init, pid) || getpgid(pid) == 0 || u64v_has(&spared, (uint64_t) pid))
+		if (pid <= 1 || is_own(init, pid) || getpgid(pid) == 0 || u64v_has(&init->shutdown->spared, (uint64_t) pid))
 			continue;
 		if (kill(pid, 0) < 0)
 			continue;
@@ -140,7 +186,6 @@ signal_strays(struct init *init, int number, bool noted)
 		found++;
 	}
 	(void) closedir(dir);
-	u64v_deinit(&spared);
 	return found;
 }
 
@@ -243,6 +288,70 @@ shutdown_continue(struct init *init)
 	finish(init, view.status);
 }
 
+/* What --down says of the way down; owned; NULL: there is none. 0 or -ENOMEM. */
+static int
+describe(const struct init *init, char **text)
+{
+	const char *level, *halt;
+
+	*text = NULL;
+	if (!init_is_system(init) || !shutdown_aim(init, &level, &halt))
+		return 0;
+	*text = str_printf("%s%s%s", level, halt != NULL ? ":" : "", halt != NULL ? halt : "");
+	return *text != NULL ? 0 : -ENOMEM;
+}
+
+int
+shutdown_arguments(const struct init *init, char ***argv)
+{
+	auto_free char *text = NULL;
+	/* While nothing is read yet, and may not be: what the last image said. */
+	int r = init->core == NULL ? str_copy(&text, init->options.down) : describe(init, &text);
+
+	return r == 0 && text != NULL ? strv_take(argv, str_printf("--down=%s", text)) : r;
+}
+
+/* The next image shall go on with the way down whatever becomes of the state, or no longer do so. */
+static void
+hand_on(struct init *init)
+{
+	auto_free char *text = NULL;
+
+	if (describe(init, &text) < 0)
+		return;
+	if (text != NULL ? init->last.handed_on != NULL && strcmp(text, init->last.handed_on) == 0
+			 : init->last.handed_on == NULL)
+		return;
+	if (crash_set_next(init) < 0)
+		return;
+	free(init->last.handed_on);
+	init->last.handed_on = steal(&text);
+}
+
+/* "LEVEL" or "LEVEL:HALT". False: no memory. */
+static bool
+take_aim(struct init *init, const char *text)
+{
+	const char *colon = strchr(text, ':');
+	struct span level = { text, strcspn(text, ":") };
+
+	init->last.level = span_dup(level);
+	init->last.halt = colon != NULL ? strdup(colon + 1) : NULL;
+	return init->last.level != NULL && (colon == NULL || init->last.halt != NULL);
+}
+
+void
+shutdown_resume(struct init *init)
+{
+	if (!init_is_system(init) || !init->again || init->options.down == NULL || shutdown_has_begun(init->core))
+		return;
+	log_error("The state was lost on the way down: all that is left is ended");
+	if (!take_aim(init, init->options.down))
+		log_error("Out of memory: where the way down leads to is not known");
+	init->last.continued = true;
+	finish(init, 0);
+}
+
 /* Scripts that kill all others shall not kill ours, whichever of them are there. */
 static void
 spare_servants(struct init *init)
@@ -258,24 +367,36 @@ spare_servants(struct init *init)
 	omit_write(init);
 }
 
+/* On the way down whoever unmounts must find no file of the logger's open. */
+static void
+tell_logger(struct init *init, bool down)
+{
+	const struct msg_shutdown message = { .why = down ? SHUTDOWN_CLOSE : SHUTDOWN_OPEN };
+	struct servant *logger = &init->servants[SERVANT_LOGGER];
+	bool knows = down ? init->last.generation == logger->generation : !init->last.closes;
+
+	if (knows || !servants_present(init, SERVANT_LOGGER) ||
+	    servants_send(init, SERVANT_LOGGER, MSG_SHUTDOWN, 0, &message, NULL, 0) < 0)
+		return;
+	init->last.generation = down ? logger->generation : 0;
+	init->last.closes = down;
+}
+
 void
 shutdown_turn(struct init *init)
 {
-	const struct msg_shutdown close = { .why = SHUTDOWN_CLOSE };
-	struct servant *logger = &init->servants[SERVANT_LOGGER];
+	const char *level, *halt;
 	bool down;
 
+	if (!init_is_system(init))
+		return;
+	down = shutdown_aim(init, &level, &halt);
+	hand_on(init);
 	if (!init_is_machine(init))
 		return;
 	spare_servants(init);
-	down = shutdown_has_begun(init->core);
 	sink_use_console(init->sink, down);
-	if (!down)
-		return;
-	/* Whoever unmounts must find no file of ours open. */
-	if (init->last.generation != logger->generation && servants_present(init, SERVANT_LOGGER) &&
-	    servants_send(init, SERVANT_LOGGER, MSG_SHUTDOWN, 0, &close, NULL, 0) == 0)
-		init->last.generation = logger->generation;
+	tell_logger(init, down);
 	last_turn(init);
 }
 
@@ -285,6 +406,7 @@ shutdown_deinit(struct init *init)
 	if (init->shutdown == NULL)
 		return;
 	(void) loop_timer_free(init->shutdown->timer);
+	u64v_deinit(&init->shutdown->spared);
 	free(init->shutdown);
 	init->shutdown = NULL;
 }

@@ -15,9 +15,9 @@
 #define RECORD "/var/log/upstart/last-shutdown"
 
 struct record {
-	time_t began, ended; /* 0: not told */
-	char *level, *halt;  /* owned */
-	char **slow, **killed, **left; /* owned */
+	time_t began, ended, off; /* 0: not told */
+	char *level, *halt;	  /* owned */
+	char **slow, **killed, **failed, **left; /* owned */
 };
 
 static void
@@ -27,6 +27,7 @@ record_deinit(struct record *r)
 	free(r->halt);
 	r->slow = strv_free(r->slow);
 	r->killed = strv_free(r->killed);
+	r->failed = strv_free(r->failed);
 	r->left = strv_free(r->left);
 }
 
@@ -47,6 +48,8 @@ take(struct record *r, const char *word, const char *text)
 		r->began = (time_t) strtoll(text, NULL, 10);
 	else if (strcmp(word, "ended") == 0)
 		r->ended = (time_t) strtoll(text, NULL, 10);
+	else if (strcmp(word, "off") == 0)
+		r->off = (time_t) strtoll(text, NULL, 10);
 	else if (strcmp(word, "level") == 0)
 		keep(&r->level, text);
 	else if (strcmp(word, "halt") == 0)
@@ -55,6 +58,8 @@ take(struct record *r, const char *word, const char *text)
 		status = strv_add(&r->slow, text);
 	else if (strcmp(word, "killed") == 0)
 		status = strv_add(&r->killed, text);
+	else if (strcmp(word, "failed") == 0)
+		status = strv_add(&r->failed, text);
 	else if (strcmp(word, "left") == 0)
 		status = strv_add(&r->left, text);
 	if (status < 0)
@@ -144,16 +149,19 @@ static int
 show_json(const struct initctl *ctl, const struct record *r)
 {
 	json_t *object = json_object();
-	char began[64], ended[64];
+	char began[64], ended[64], off[64];
 
 	print_time(began, false, r->began);
 	print_time(ended, false, r->ended);
+	print_time(off, false, r->off);
 	json_put(object, "began", json_text(began));
 	json_put(object, "ended", r->ended > 0 ? json_text(ended) : json_null());
+	json_put(object, "called_off", r->off > 0 ? json_text(off) : json_null());
 	json_put(object, "runlevel", json_text(r->level ? r->level : "0"));
 	json_put(object, "action", json_text(what(r)));
 	json_put(object, "slow", pairs(r->slow, "what", "seconds"));
 	json_put(object, "killed", pairs(r->killed, "what", "why"));
+	json_put(object, "failed", pairs(r->failed, "what", "why"));
 	json_put(object, "left", pairs(r->left, "path", "why"));
 	return json_show(&ctl->tool, object);
 }
@@ -188,12 +196,16 @@ run(struct initctl *ctl, char *const *operands)
 		return r;
 	}
 	print_time(began, true, record.began);
-	if (record.ended > 0)
+	if (record.off > 0)
+		tool_print(&ctl->tool, _("%s: %s, called off after %lld s\n"), began, what(&record),
+			   (long long) (record.off - record.began));
+	else if (record.ended > 0)
 		tool_print(&ctl->tool, _("%s: %s, in %lld s\n"), began, what(&record), (long long) (record.ended - record.began));
 	else
 		tool_print(&ctl->tool, _("%s: %s, which init has not ended itself\n"), began, what(&record));
 	show_list(ctl, _("Waited for:"), record.slow);
 	show_list(ctl, _("Killed:"), record.killed);
+	show_list(ctl, _("Failed:"), record.failed);
 	show_list(ctl, _("Not unmounted:"), record.left);
 	record_deinit(&record);
 	return EXIT_SUCCESS;

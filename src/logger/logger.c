@@ -332,7 +332,9 @@ handle_shutdown(struct logger *lg, const void *body)
 	if (shutdown->why == SHUTDOWN_RELEASE)
 		sinks_release(&lg->sinks, now_usec());
 	else if (shutdown->why == SHUTDOWN_CLOSE)
-		sinks_close(&lg->sinks);
+		sinks_close(&lg->sinks, true);
+	else if (shutdown->why == SHUTDOWN_OPEN)
+		sinks_close(&lg->sinks, false);
 	else
 		logger_finish(lg);
 	return 0;

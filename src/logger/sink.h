@@ -91,8 +91,8 @@ bool sinks_wait(struct sinks *ss, usec_t now);
 
 /* No more than `max` files open at a time (at least 1). */
 void sinks_limit_open(struct sinks *ss, size_t max);
-/* From now on close each file as soon as nothing waits to be written to it. */
-void sinks_close(struct sinks *ss);
+/* From now on close each file as soon as nothing waits to be written to it, or no longer do so. */
+void sinks_close(struct sinks *ss, bool close);
 /* Write what can be written, close all files, compress no more, and only buffer from now on until the next
  * sinks_flush(). */
 void sinks_release(struct sinks *ss, usec_t now);

@@ -169,10 +169,10 @@ sinks_limit_open(struct sinks *ss, size_t max)
 }
 
 void
-sinks_close(struct sinks *ss)
+sinks_close(struct sinks *ss, bool close)
 {
-	ss->closes = true;
-	while (sinks_close_oldest(ss))
+	ss->closes = close;
+	while (close && sinks_close_oldest(ss))
 		continue;
 }
 

@@ -29,5 +29,8 @@ void unmount_all(struct unmount *u);
 void unmount_root(struct unmount *u);
 void unmount_deinit(struct unmount *u);
 
-/* Call `fn` in a child for at most `limit` seconds. What it returns (0, negative errno); -ETIMEDOUT. */
+/*
+ * Call `fn` in a child for at most `limit` seconds. What it returns (0, negative errno); -ETIMEDOUT: it was left, and may
+ * still be at it; -EINTR: it was killed; -EAGAIN: there was no child to be had in all that time.
+ */
 int unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(const void *arg), const void *arg);

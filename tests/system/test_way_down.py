@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from conftest import INITCTL, LIMIT, wait_for
+from conftest import INIT, INITCTL, LIMIT, wait_for
 
 SLEEP = "exec sleep 1000\n"
 STUBBORN = "kill timeout %d\nscript\n  trap '' TERM\n  echo there\n  while :; do sleep 1; done\nend script\n"
@@ -84,6 +84,101 @@ def test_who_waits_for_nobody_is_obeyed_at_any_time(pid1):
     assert "  db main: its end was not waited for, as was asked\n" in last(pid1)
 
 
+def stray(pid1, name="sh"):
+    """A process of no job that listens to nothing but SIGKILL; its pid in the namespace."""
+    ready = pid1.path / f"ready-{name}"
+    program = pid1.path / name
+    program.write_text(f"#!/bin/sh\nexec >/dev/null 2>&1\ntrap '' TERM HUP\necho $$ >{ready}.new\nmv {ready}.new {ready}\nwhile :; do sleep 1; done\n")
+    program.chmod(0o755)
+    pid1.command("setsid", "-f", program)
+    wait_for(ready.exists, f"the stray {name}")
+    return int(ready.read_text())
+
+
+def test_only_what_root_says_in_files_spares_anybody(pid1):
+    """Links, pipes and files that others own or may write name nobody; a pipe that nobody writes to holds nobody up."""
+    omit = pathlib.Path(f"/proc/{pid1.one}/root/run/sendsigs.omit.d")
+    omit.mkdir(exist_ok=True)
+    pids = {name: stray(pid1, name) for name in ("spared", "linked", "foreign", "writable")}
+    (omit / "spared").write_text(f"{pids['spared']}\n")
+    (pid1.path / "elsewhere").write_text(f"{pids['linked']}\n")
+    (omit / "linked").symlink_to(pid1.path / "elsewhere")
+    for name in "foreign", "writable":
+        (omit / name).write_text(f"{pids[name]}\n")
+    os.chown(omit / "foreign", 1, 1)
+    os.chmod(omit / "writable", 0o666)
+    os.mkfifo(omit / "pipe")
+    go_down(pid1, 0)
+    killed = re.findall(r"^  (\S+): process \d+ of no job", last(pid1), re.M)
+    assert set(killed) - {"sleep"} == {"foreign", "linked", "writable"}
+
+
+def test_servants_that_do_not_end_are_left_when_somebody_asks(pid1):
+    logger = pid1.wait_servants()["upstart-logger"]
+    os.kill(logger, signal.SIGSTOP)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
+    kmsg = open(f"/proc/{pid1.one}/root/dev/kmsg", errors="replace")
+    wait_for(lambda: set(pid1.servants()) <= {"upstart-logger"}, "the other servants to end")
+    os.kill(pid1.one, signal.SIGINT)
+    pid1.shell.wait(2 * LIMIT)
+    assert "The servants are not waited for, as was asked for" in kmsg.read()
+
+
+def journal(pid1):
+    """The path of the journal, where its text can be changed."""
+    for fd in pathlib.Path(f"/proc/{pid1.one}/fd").iterdir():
+        if "upstart-journal" in os.readlink(fd):
+            return fd
+    raise AssertionError("there is no journal")
+
+
+def test_a_state_that_is_lost_on_the_way_down_ends_it_all_the_same(pid1):
+    """What runs are processes of no job then; no job of the runlevel is run a second time."""
+    ran = pid1.path / "ran"
+    pid1.job("db", STUBBORN % 10000)
+    pid1.job("rc", f"start on runlevel [06]\ntask\nexec sh -c 'echo $RUNLEVEL >>{ran}; exec sleep 1000'\n")
+    pid1.wait_jobs(2)
+    pid1.ctl("start", "db")
+    wait_for(lambda: "there" in pid1.log_of("db"), "db to be ready")
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=6", "PREVLEVEL=2", "INIT_HALT=odd")
+    wait_for(ran.exists, "rc")
+    wait_for(lambda: (pid1.log / "last-shutdown").exists(), "the way down to be known")
+    kmsg = open(f"/proc/{pid1.one}/root/dev/kmsg", errors="replace")
+    with open(journal(pid1), "r+b", buffering=0) as file:
+        file.write(b"no journal at all")
+    os.kill(pid1.one, signal.SIGSEGV)
+    pid1.shell.wait(2 * LIMIT)
+    assert "The state was lost on the way down" in kmsg.read()
+    told = last(pid1)
+    assert re.match(r"\S+ \S+: reboot, in \d+ s\nKilled:\n", told)
+    assert re.search(r"^  sh: process \d+ of no job, still there", told, re.M)
+    assert ran.read_text() == "6\n"
+
+
+def test_unmounting_that_fails_is_told_tried_again_and_gone_past(make_pid1):
+    pid1 = make_pid1()
+    pid1.program = INIT.parent / "init-faulty"
+    pid1.start("--shutdown-timeout=300", env={"UPSTART_TEST_CRASH_AT": "UNMOUNT"})
+    kmsg = open(f"/proc/{pid1.one}/root/dev/kmsg", errors="replace")
+    go_down(pid1, 0)
+    why = "the copy of init was killed by ILL signal"
+    assert kmsg.read().count(f"Unmounting: {why}\n") == 4
+    # The last that was written is what the fourth copy knew.
+    assert last(pid1).endswith("Failed:\n" + 3 * f"  unmounting: {why}\n")
+
+
+def test_a_state_that_is_lost_at_another_time_ends_nothing(pid1):
+    pid1.job("web", SLEEP)
+    pid1.wait_job("web")
+    pid1.ctl("start", "web")
+    with open(journal(pid1), "r+b", buffering=0) as file:
+        file.write(b"no journal at all")
+    os.kill(pid1.one, signal.SIGSEGV)
+    wait_for(lambda: pid1.answers() and "web" in pid1.jobs() and pid1.status("web") == "web stop/waiting", "init to have forgotten")
+    pid1.ctl("start", "web")
+    pid1.wait_status("web", "start/running")
+
+
 def test_another_runlevel_calls_it_off(pid1):
     pid1.job("web", "stop on runlevel [016]\n" + SLEEP)
     pid1.job("rc", "start on runlevel 0\ntask\nexec sleep 1000\n")
@@ -95,6 +190,21 @@ def test_another_runlevel_calls_it_off(pid1):
     pid1.ctl("stop", "rc")
     pid1.ctl("start", "web")
     pid1.wait_status("web", "start/running")
+    # The record says so, and the logger keeps files open again.
+    record = pid1.log / "last-shutdown"
+    wait_for(lambda: record.exists() and "\noff " in record.read_text(), "the record to say so")
+    pid1.job("talker", "script\n  while :; do echo word; sleep 0.01; done\nend script\n")
+    pid1.wait_job("talker")
+    pid1.ctl("start", "talker")
+    log = pid1.log / "talker.log"
+    wait_for(lambda: any(os.path.realpath(fd) == str(log) for fd in pathlib.Path(f"/proc/{pid1.servants()['upstart-logger']}/fd").iterdir()),
+             "the log file to be open")
+    began = re.search(r"^began (\d+)$", record.read_text(), re.M)[1]
+    # The next way down begins anew, in the record too.
+    pid1.ctl("stop", "talker")
+    go_down(pid1, 6)
+    assert "called off" not in last(pid1)
+    assert int(re.search(r"^began (\d+)$", record.read_text(), re.M)[1]) >= int(began)
 
 
 def test_without_a_limit_it_lives_on(make_pid1):

@@ -21,6 +21,7 @@
 
 #define LIMIT_MOUNT 10u /* seconds */
 #define LIMIT_SWAP 60u
+#define LIMIT_LOOP 10u
 #define LIMIT_ROOT 30u
 #define LIMIT_SYNC 60u
 #define FIRM 5u /* seconds in which the root and the disks are not skipped */
@@ -28,6 +29,7 @@
 #define LOOK_SHORT (500l * 1000) /* nanoseconds */
 #define LOOK_LONG (10l * 1000 * 1000)
 #define IMPATIENT (20 * USEC_PER_MSEC)
+#define FORK_PAUSE (10l * 1000 * 1000)
 
 struct mounted {
 	char *path;
@@ -50,6 +52,28 @@ say_waiting(const struct unmount *u, const char *what, unsigned seconds, unsigne
 		u->say(text);
 }
 
+/* It is over, or nobody wants to wait any longer. */
+static bool
+is_late(const struct unmount *u, usec_t began, usec_t until)
+{
+	usec_t now = clock_now();
+
+	return (*u->skip && now - began >= u->firm * USEC_PER_SEC) || now >= until || (u->until != 0 && now >= u->until);
+}
+
+/* fork(). Nothing is done without a child: it might hang. */
+static pid_t
+begin_attempt(const struct unmount *u, usec_t until)
+{
+	static const struct timespec moment = { 0, FORK_PAUSE };
+	usec_t began = clock_now();
+	pid_t pid;
+
+	while ((pid = fork()) < 0 && !is_late(u, began, until))
+		(void) nanosleep(&moment, NULL);
+	return pid;
+}
+
 int
 unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(const void *arg), const void *arg)
 {
@@ -58,9 +82,9 @@ unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(c
 	pid_t pid;
 
 	*u->skip = 0; /* what was skipped before is not this */
-	pid = fork();
+	pid = begin_attempt(u, began + limit * USEC_PER_SEC);
 	if (pid < 0)
-		return fn(arg);
+		return -EAGAIN;
 	if (pid == 0)
 		_exit(-fn(arg));
 	for (;;) {
@@ -73,7 +97,7 @@ unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(c
 			return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 		if (seconds > told)
 			say_waiting(u, what, told = seconds, limit);
-		if ((*u->skip && seconds >= u->firm) || seconds >= limit || (u->until != 0 && clock_now() >= u->until)) {
+		if (is_late(u, began, began + limit * USEC_PER_SEC)) {
 			(void) kill(pid, SIGKILL);
 			return -ETIMEDOUT;
 		}
@@ -266,9 +290,17 @@ swap_off(struct unmount *u)
 	return any;
 }
 
-/* Files that stand for disks hold the file system in which they lie. */
+static int
+do_free_loop(const void *device)
+{
+	auto_close int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 || ioctl(fd, LOOP_CLR_FD, 0) < 0 ? -errno : 0;
+}
+
+/* Files that stand for disks hold the file system in which they lie, which may be one that does not answer. */
 static bool
-free_loops(void)
+free_loops(struct unmount *u)
 {
 	DIR *dir = opendir("/sys/block");
 	const struct dirent *entry;
@@ -277,15 +309,12 @@ free_loops(void)
 	while (dir != NULL && (entry = readdir(dir)) != NULL) {
 		auto_free char *backing = str_printf("/sys/block/%s/loop/backing_file", entry->d_name);
 		auto_free char *device = str_printf("/dev/%s", entry->d_name);
-		int fd;
 
-		if (strncmp(entry->d_name, "loop", 4) != 0 || backing == NULL || device == NULL || access(backing, F_OK) < 0)
+		if (strncmp(entry->d_name, "loop", 4) != 0 || backing == NULL || device == NULL ||
+		    strv_has(u->hung, device) || access(backing, F_OK) < 0)
 			continue;
-		fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		(void) ioctl(fd, LOOP_CLR_FD, 0);
-		(void) close(fd);
+		if (unmount_attempt(u, device, LIMIT_LOOP, do_free_loop, device) == -ETIMEDOUT)
+			(void) !strv_add(&u->hung, device);
 		any = any || access(backing, F_OK) < 0; /* one in use only lets go of it at its end */
 	}
 	if (dir != NULL)
@@ -314,7 +343,7 @@ go_round(struct unmount *u)
 		}
 	}
 	free_mounts(&list);
-	return free_loops() || any;
+	return free_loops(u) || any;
 }
 
 /* What is in use can at least be written out. */
@@ -359,6 +388,7 @@ unmount_root(struct unmount *u)
 	const struct mounted *root = NULL;
 	int r = 0;
 
+	begin_sync(); /* whatever becomes of the rest, and of us */
 	u->until = 0;
 	u->firm = FIRM;
 	for (size_t i = 0; i < list.n; i++)
