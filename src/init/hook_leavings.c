@@ -90,12 +90,15 @@ add(struct init *init, const struct search *s, pid_t pid, const struct trace_bri
 	return 0;
 }
 
-/* Remember those children of ours that are nobody's, as *s says. 0, or a negative errno that is a want. */
+/*
+ * Remember those children of ours that are nobody's, as *s says, unless it is known that families are traced: to look at
+ * all children costs the more the more there are. 0, or a negative errno that is a want.
+ */
 static int
 look(struct init *init, const struct search *s)
 {
 	struct u64v pids = { 0 };
-	int r = process_children(&pids);
+	int r = init->spawns->traces ? 0 : process_children(&pids);
 
 	for (size_t i = 0; r == 0 && i < pids.n; i++) {
 		pid_t pid = (pid_t) pids.p[i];

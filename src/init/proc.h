@@ -66,6 +66,7 @@ struct spawns {
 	struct map by_id, by_pid;
 	size_t asked, suspects_asked;
 	bool untraced;	/* one of them is `untraced` */
+	bool traces;	/* the last that was to be traced is */
 	bool unwatched; /* some wait to be watched (again) */
 	struct local_answer *answers;
 	struct loop_timer *retry;

@@ -33,8 +33,12 @@ note_untraced(struct proc *p)
 void
 tracer_begin(struct proc *p)
 {
-	int r = core_is_followed(p->init->core, p->pid) ? trace_seize(p->pid) : 0;
+	int r;
 
+	if (!core_is_followed(p->init->core, p->pid))
+		return;
+	r = trace_seize(p->pid);
+	p->init->spawns->traces = r == 0;
 	if (r == 0)
 		return;
 	log_debug("%s can't be traced: %s", p->name != NULL ? p->name : "?", strerror(-r));
