@@ -145,9 +145,14 @@ def stop_all(where, count):
         assert (stop.returncode, out) == (0, f"j{i} stop/waiting\n"), err
 
 
+def timeout_of(shape):
+    """Too few forks are to be seen soon; who has not ended in time has failed, which on a busy machine takes its time."""
+    return 60 if shape[3] == STAYS or shape[0] == "exit" else 1
+
+
 def live_shapes(where, shapes):
     """All of them at once; then all are stopped."""
-    folders = [job(where, f"j{i}", *shape[:2], timeout=60 if shape[3] == STAYS else 1, wait=False) for i, shape in enumerate(shapes)]
+    folders = [job(where, f"j{i}", *shape[:2], timeout=timeout_of(shape), wait=False) for i, shape in enumerate(shapes)]
     where.wait_jobs(len(shapes))
     pids = []
     starts = [where.background("start", f"j{i}") for i in range(len(shapes))]

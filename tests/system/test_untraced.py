@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from conftest import BUILD, INIT, ROOT, WATCHES, Machine, is_alive, wait_for
-from test_tracking import DAEMONISER, SHAPES, STAYS, check_daemon_that_dies, daemon_of, job, noted, start, wait_main
+from test_tracking import DAEMONISER, SHAPES, STAYS, check_daemon_that_dies, daemon_of, job, noted, start, timeout_of, wait_main
 
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 from faults import Faults
@@ -44,7 +44,7 @@ def untraced(request, make_session):
 
 def test_all_shapes_but_those_whose_parent_stays(untraced):
     shapes = ALIKE if "--no-cgroups" in untraced.process.args else ALIKE[::3]
-    folders = [job(untraced, f"j{i}", *shape[:2]) for i, shape in enumerate(shapes)]
+    folders = [job(untraced, f"j{i}", *shape[:2], timeout=timeout_of(shape)) for i, shape in enumerate(shapes)]
     starts = [untraced.background("start", f"j{i}") for i in range(len(shapes))]
     for i, ((expect, steps, who, _), start_) in enumerate(zip(shapes, starts)):
         about = f"expect {expect}, {steps}"
