@@ -342,7 +342,7 @@ class Machine:
 
     def wait_console(self, wanted):
         """Wait until the console says what is wanted."""
-        wait_for(lambda: re.search(wanted, self.console()), lambda: f"somebody to say {wanted}:\n{self.console()}", LIMIT,
+        wait_for(lambda: re.search(wanted, self.console()), lambda: f"somebody to say {wanted}:\n{self.console()}", self.limit,
                  self.path / "console")
 
     def wait_off(self):

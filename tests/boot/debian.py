@@ -74,6 +74,8 @@ def make_disk(path, kernel):
         "etc/fstab": FSTAB, "etc/hostname": "oak\n", "etc/network/interfaces": INTERFACES, "etc/init/witness.conf": WITNESS,
         "etc/init/agent.conf": "start on startup\nstop on never\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n", "bin/agent": AGENT,
         "etc/inittab": "id:2:initdefault:\n", "etc/cron.d/minute": "* * * * * root date +\\%s >>/run/cron-was-here\n",
+        # What may fail to come is waited for all the time that a test takes, and nothing waits for that.
+        "etc/init/mountall.override": "exec mountall --device-timeout=86400\n",
         "etc/rc.local": "#!/bin/sh\n# The last script of a runlevel: what was started before it?\npgrep -x atd >/run/before-rc.local\n",
     }
     for name, text in texts.items():

@@ -60,6 +60,7 @@ def check_mounts(machine):
     assert "Unable to mount" not in machine.console()
     assert "/dev/vdc" in machine.run("cat /proc/swaps")
     assert machine.run("cat /mnt/bound/file") == "inner"
+    assert "start/running" in machine.run("initctl status mountall")  # of a disk that nobody needs
     machine.wait("cat /dev/witness", r"(?m)^filesystem")
     order(machine, "mounted /run tmpfs tmpfs", "mounted / ext4 /dev/vda",
           "mounting /srv/data ext4 LABEL=data", "mounted /srv/data ext4 LABEL=data",
@@ -115,8 +116,38 @@ def go_down(machine, command, how):
         machine.line.sendall(command.encode() + b"\n")
     machine.wait_off()
     assert f"reboot: {how}" in machine.console()
-    assert "Kernel panic" not in machine.console() and "returned failure" not in machine.console(), machine.console()
+    for fault in ("Kernel panic", "returned failure", "Killing all remaining processes"):
+        assert fault not in machine.console(), machine.console()
     machine.assert_clean()
+
+
+def enter_maintenance(machine, time):
+    """Answer sulogin on the console; its shell is the `time`th. What is typed before its prompt is thrown away."""
+    machine.wait_console("(?s)" + "Press Enter for maintenance.*" * time)
+    machine.type("\n")
+    machine.wait_console("(?s)" + "root@oak:~#.*exit.*" * (time - 1) + "root@oak:~#")
+
+
+@pytest.mark.skipif(not LONG, reason="a boot of Debian takes minutes: make check-long does it")
+def test_maintenance_before_the_boot_and_in_single_user_mode(machine):
+    machine.boot("emergency", "single")
+    enter_maintenance(machine, 1)
+    machine.type("echo this is $((500 + 55)), $(runlevel)\n")
+    machine.wait_console("this is 555, unknown")
+    assert "/dev/vda / ext4 rw," in machine.run("cat /proc/mounts")
+    machine.type("exit\n")
+    enter_maintenance(machine, 2)
+    assert machine.run("runlevel") == "N S"
+    machine.type("echo this is $((600 + 66))\n")
+    machine.wait_console("this is 666")
+    up = pids(machine)
+    assert "udev" in up and "ssh" not in up and "cron" not in up, up
+    machine.run("! pgrep -x 'sshd|cron|atd'")
+    machine.type("exit\n")
+    wait_for_services(machine)
+    assert machine.run("pgrep -x atd") != ""
+    machine.leave()
+    go_down(machine, "poweroff", "Power down")
 
 
 @pytest.mark.skipif(not LONG, reason="several boots of Debian take minutes: make check-long does it")
