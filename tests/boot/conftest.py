@@ -136,8 +136,26 @@ class Machine:
         self.jobs[name] = text
 
     def text(self, path, text, mode=0o644):
-        """A file of the machine's."""
+        """A file of the machine's; text or bytes."""
         self.texts[path] = text, mode
+
+    def module(self, name):
+        """The path of a module of the kernel's in the machine."""
+        path = next(self.cache.glob(f"modules/*/kernel/**/{name}.ko"))
+        self.text(f"lib/{name}.ko", path.read_bytes())
+        return f"/lib/{name}.ko"
+
+    def drive(self, name, size="64M"):
+        """One more disk, with an empty file system; the first is /dev/nvme1n1."""
+        path = self.path / name
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", path, size], check=True, capture_output=True)
+        self.drives.append(path)
+        return path
+
+    def stall(self, number, yes=True):
+        """From now on that one of the drives answers nothing, for all practical purposes, or does so again."""
+        limits = dict.fromkeys(("bps_rd", "bps_wr", "iops", "iops_rd", "iops_wr"), 0)
+        self._control("block_set_io_throttle", device=f"drive{number}", bps=int(yes), **limits)
 
     def program(self, path, own):
         """A program of ours, with the libraries it needs."""
@@ -169,11 +187,15 @@ class Machine:
         device = ["-drive", f"if=none,id=disk,format=raw,file={self.disk}", "-device", "nvme,drive=disk,serial=1"]
         self.start(f"root=/dev/nvme0n1 rootwait {mode} init=/sbin/init", *words, extra=device, initrd=False)
 
-    def disk_state(self):
+    def disk_state(self, disk=None):
         """What the file system of the disk says of itself."""
-        head = subprocess.run(["dumpe2fs", "-h", self.disk], capture_output=True, text=True, check=True).stdout
+        head = subprocess.run(["dumpe2fs", "-h", disk or self.disk], capture_output=True, text=True, check=True).stdout
         state = re.search(r"Filesystem state: +(.*)", head)[1]
         return state + (", needs recovery" if "needs_recovery" in head else "")
+
+    def disk_text(self, path):
+        """A file on the disk of the root, while the machine is off."""
+        return subprocess.run(["debugfs", "-R", f"cat {path}", self.disk], capture_output=True, text=True, check=True).stdout
 
     def _pack(self):
         archive = Archive()
@@ -195,7 +217,7 @@ class Machine:
         for path, own in self.programs.items():
             archive.program(path, own)
         for path, (text, mode) in self.texts.items():
-            archive.text(path, text, mode)
+            archive.data(path, text if isinstance(text, bytes) else text.encode(), mode)
         for name, text in self.jobs.items():
             archive.text(f"etc/init/{name}.conf", text)
         archive.write(self.path / "root.cpio")
@@ -330,9 +352,12 @@ class Machine:
             threading.Thread(target=swallow, args=(self.keyboard,), daemon=True).start()
         self.keyboard.sendall(text.encode())
 
+    def press(self, *keys):
+        """Keys of the keyboard, all at once."""
+        self._control("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
+
     def press_ctrl_alt_delete(self):
-        keys = [{"type": "qcode", "data": k} for k in ("ctrl", "alt", "delete")]
-        self._control("send-key", keys=keys)
+        self.press("ctrl", "alt", "delete")
 
     def console(self):
         try:

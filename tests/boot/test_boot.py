@@ -6,6 +6,10 @@ import pytest
 SLEEP = "exec sleep 100000\n"
 
 
+# Alt and the up arrow (key 103) become the key of the keyboard's signal: table 8, as loadkmap reads it.
+KEYMAP = b"bkeymap" + bytes(8) + b"\1" + bytes(247) + b"".join(b"\x12\2" if key == 103 else b"\0\2" for key in range(128))
+
+
 @pytest.mark.once
 def test_life_of_a_machine(machine):
     machine.job("service", "start on startup\nrespawn\n" + SLEEP)
@@ -68,6 +72,22 @@ def test_life_of_a_machine(machine):
     machine.line.sendall(b"sync; poweroff -f\n")
     machine.wait_off()
     assert "Kernel panic" not in machine.console()
+
+
+def test_the_keyboard_and_the_power_supply_are_events(machine):
+    """Of the keyboard where the console is one."""
+    machine.kernel_console = "tty0"
+    machine.job("keys", "start on keyboard-request\ntask\nexec touch /run/keys\n")
+    machine.job("power", "start on power-status-changed\ntask\nexec touch /run/power\n")
+    machine.text("lib/keymap", KEYMAP)
+    machine.boot("quiet")
+    machine.run("loadkmap </lib/keymap")
+    machine.press("alt", "up")
+    machine.wait("ls /run/keys", "^/run/keys$")
+    machine.run("kill -PWR 1")
+    machine.wait("ls /run/power", "^/run/power$")
+    machine.line.sendall(b"poweroff -f\n")
+    machine.wait_off()
 
 
 RC = """#!/bin/sh
