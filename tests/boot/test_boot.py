@@ -108,6 +108,7 @@ def test_runlevels(machine):
     machine.run("telinit 2")
     machine.wait("runlevel", "^3 2$")
     machine.wait("initctl list", "rc stop/waiting")
+    machine.leave()
     machine.line.sendall(b"shutdown -P now\n")
     machine.wait_off()
     said = [line.strip() for line in machine.console().splitlines()]
@@ -129,6 +130,7 @@ def test_what_a_shutdown_waits_for_is_told_and_can_be_skipped(machine):
     machine.text("etc/init.d/rc", SLOW_RC, 0o755)
     machine.boot()
     machine.wait("ls /run/ready", "^/run/ready$")
+    machine.leave()
     machine.run("shutdown -P now")
     machine.wait("dmesg | grep waiting", r"init: waiting for stubborn: \d+ of 10000 s")
     machine.press_ctrl_alt_delete()
@@ -141,6 +143,7 @@ def test_the_kernels_words_choose_the_runlevel(machine):
     machine.text("etc/init.d/rc", RC, 0o755)
     machine.boot("5")
     machine.wait("runlevel", "^N 5$")
+    machine.leave()
 
 
 def test_a_broken_file_harms_nothing_else(machine):
@@ -148,5 +151,6 @@ def test_a_broken_file_harms_nothing_else(machine):
     machine.boot()
     assert "broken" not in machine.run("initctl list")
     assert "/etc/init/broken.conf:1" in machine.run("dmesg")
+    machine.leave()
     machine.line.sendall(b"poweroff -f\n")
     machine.wait_off()

@@ -54,6 +54,7 @@ def test_a_clock_that_is_set(machine):
     set_clock(machine, "2027-03-01 05:59:57")
     machine.wait("cat /run/hourly", "2027-03-01T06:00:00")
     assert re.search(r"^2027-03-01T07:00:00\+00:00  2027-03-01T06:00:00\+00:00  hourly ", machine.run("initctl list-timers"), re.M)
+    machine.leave()
 
 
 def test_a_machine_that_sleeps(machine):
@@ -82,6 +83,7 @@ def test_a_machine_that_sleeps(machine):
     assert "skipped: the machine slept at 2027-03-01T11:00:00+00:00: the run is skipped" in \
         machine.run("cat /var/log/upstart/upstart-time-bridge.log")
     assert "2027-03-02T11:00:00" in machine.run("initctl list-timers skipped")
+    machine.leave()
 
 
 def test_a_machine_without_cron(machine):
@@ -106,3 +108,4 @@ def test_a_machine_without_cron(machine):
     machine.run("rm /etc/crontab")
     machine.wait("initctl list | grep -c '^cron-crontab'", "^0$")
     machine.run("test -e /run/late", 1)
+    machine.leave()

@@ -41,6 +41,7 @@ def test_daemons_where_nobody_may_trace(machine):
     for i in range(len(SHAPES)):
         machine.run(f"stop j{i}", None)
     machine.wait("pidof daemoniser | wc -w", "^[01]$")  # the one whose parent was main is left
+    machine.leave()
     machine.line.sendall(b"poweroff -f\n")
     machine.wait_off()
     assert "Kernel panic" not in machine.console()

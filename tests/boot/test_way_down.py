@@ -38,6 +38,7 @@ def test_three_reboots_and_a_power_off(machine):
     assert "No shutdown is on record" in machine.run("initctl last-shutdown", 1)
     machine.run("mkdir -p /mnt/a; mount -t tmpfs none /mnt/a; mkdir /mnt/a/in; mount --bind /var /mnt/a/in")
     machine.run("(trap '' TERM HUP; cd /mnt/a/in; while :; do sleep 1000; done) </dev/null >/dev/null 2>&1 &")
+    machine.leave()
     machine.run("start db")
     machine.wait("ls /run/db", "^/run/db$")
     console = go_down(machine, "/sbin/reboot", "Restarting system")
@@ -51,12 +52,14 @@ def test_three_reboots_and_a_power_off(machine):
     assert re.search(r"^  agent: process \d+ of no job, still there", told, re.M)
     assert '"left": []' in machine.run("initctl last-shutdown --json")
     assert "shutdown" in machine.run("strings /var/log/wtmp", None)
+    machine.leave()
     machine.run("cp /sbin/init /sbin/init.new && mv /sbin/init.new /sbin/init")
     go_down(machine, "/sbin/reboot", "Restarting system")
 
     # 3. The keys: once to go down, once more for who waits for nobody.
     machine.boot_disk("quiet")
     assert "Killed" not in machine.run("initctl last-shutdown")
+    machine.leave()
     machine.run("start slow")
     machine.wait("ls /run/slow", "^/run/slow$")
     machine.press_ctrl_alt_delete()
@@ -67,6 +70,7 @@ def test_three_reboots_and_a_power_off(machine):
     # 4. Off.
     machine.boot_disk("quiet")
     assert "slow main: its end was not waited for, as was asked" in machine.run("initctl last-shutdown")
+    machine.leave()
     go_down(machine, "shutdown -P now", "Power down")
 
 
