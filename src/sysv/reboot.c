@@ -101,12 +101,11 @@ forced(const struct reboot *reboot, const struct record_files *files)
 static int
 act(struct reboot *reboot)
 {
-	struct record_files files;
+	const struct record_files files = record_files_get(); /* before: a caller's variables don't count for root */
 	char level;
 
 	if (!change_become_root(&reboot->tool))
 		return EXIT_FAILURE;
-	files = record_files_get();
 	level = change_current_level(&files);
 	if (reboot->power == POWER_HALT && reboot->power_off)
 		reboot->power = POWER_OFF;

@@ -280,9 +280,9 @@ run(struct shutdown *s, const char *when)
 			return tool_misuse(&s->tool, "%s", _(fault));
 	}
 	decide_mode(s);
+	s->files = record_files_get(); /* before: a caller's variables don't count for root */
 	if (!change_become_root(&s->tool))
 		return EXIT_FAILURE;
-	s->files = record_files_get();
 	s->pid_path = tool_must(str_printf("/var/run/%s.pid", s->tool.name));
 	return s->cancel ? cancel(s) : begin(s, minutes);
 }

@@ -784,6 +784,25 @@ def test_telinit_refused_event(run, records):
         assert dump(records["UPSTART_WTMP"]) == [BOOT, level_record(50)]
 
 
+def test_telinit_writes_records_before_the_event(run, records):
+    seen = []
+
+    def emit(init, message):
+        seen.append(dump(records["UPSTART_WTMP"]))
+        raise Failure(ERROR + "PermissionDenied", "No")
+
+    with private_network(), FakeInit(address=SYSTEM, hooks={"EmitEventWithToken": emit}):
+        assert run(None, "telinit 2", **records) == bad("telinit: No")
+    assert seen == [[BOOT, level_record(50)]]
+
+
+def test_telinit_asks_init_where_no_record_can_be_written(run, tmp_path):
+    with private_network(), FakeInit(address=SYSTEM) as init:
+        assert run(None, "telinit 2", UPSTART_UTMP=str(tmp_path / "none"), UPSTART_WTMP=str(tmp_path)) == ok()
+        assert [body for _, body in init.performed] == [["runlevel", ["RUNLEVEL=2", "PREVLEVEL=N"], 0]]
+    assert list(tmp_path.iterdir()) == [] or not (tmp_path / "none").exists()
+
+
 def test_telinit_misuse(run):
     assert run(None, "telinit") == misuse("telinit", "missing runlevel")
     assert run(None, "init") == misuse("init", "missing runlevel")
@@ -846,6 +865,17 @@ def test_telinit_q_signals_process_one(bin_dir):
     assert done.stdout == "reloaded\n0\nreloaded\n0\n"
 
 
+# ---- shutdown ----
+
+def test_shutdown_that_init_refuses(bin_dir, records):
+    """It is told in init's words, and no older init is asked."""
+    with private_network(), FakeInit(address=SYSTEM, hooks={"EmitEventWithToken": refuse}):
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run && mkfifo /run/initctl && exec 3<>/run/initctl && \"$@\"; "
+                               "echo $?; timeout 0.1 head -c 1 <&3", "sh", bin_dir / "shutdown", "-r", "now"],
+                              env={**os.environ, **records}, capture_output=True, text=True, timeout=LIMIT)
+    assert (done.stdout, done.stderr) == ("1\n", "shutdown: No\n")
+
+
 # ---- runlevel ----
 
 def test_runlevel(run, records, tmp_path):
@@ -855,4 +885,5 @@ def test_runlevel(run, records, tmp_path):
     assert run(None, "runlevel -q /no/such")[2] != ""
     assert run(None, "runlevel", RUNLEVEL="5", PREVLEVEL="2") == ok("2 5\n")
     assert run(None, "runlevel", RUNLEVEL="5") == ok("N 5\n")
+    assert run(None, "runlevel", RUNLEVEL="53", PREVLEVEL="21") == ok("2 5\n")
     assert run(None, "runlevel", RUNLEVEL="", PREVLEVEL="") == (1, "unknown\n", "")

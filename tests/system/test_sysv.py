@@ -186,6 +186,102 @@ def log_in_after(rig):
     return rig.scratch / "tty.txt"
 
 
+ENTRIES = """
+import os, struct
+master, slave = os.openpty()
+line = os.ttyname(slave).removeprefix("/dev/")
+os.set_blocking(master, False)
+open("/dev/plain", "w").close()
+open("/run/plain", "w").close()
+with open("/run/utmp", "ab") as utmp:
+    for kind, name, user in (8, line, "gone"), (6, line, "LOGIN"), (7, line, ""), (7, "plain", "x"), (7, "../run/plain", "x"), (7, "/run/plain", "x"):
+        utmp.write(struct.pack("<hxxi32s4s32s256shhiii16s20x", kind, 1, name.encode(), b"t0", user.encode(), b"", 0, 0, 0, 0, 0, b""))
+os.system("shutdown -k now hello; <W>/await hello <W>/tty.txt")
+assert os.path.getsize("/dev/plain") == os.path.getsize("/run/plain") == 0
+try:
+    os.read(master, 1)
+except BlockingIOError:
+    print("nothing")
+"""
+
+
+def test_only_terminals_of_users_are_written_to(machine):
+    """No login prompts, none who have left, nobody without a name; and no file that somebody has put there as a terminal."""
+    (machine.scratch / "entries.py").write_text(ENTRIES.replace("<W>", str(machine.scratch)))
+    log_in(machine)
+    assert done(machine, "/usr/bin/python3 <W>/entries.py") == "nothing\n"
+
+
+def test_heading_names_sender_terminal_and_time(machine):
+    """The hour has one digit where one does, the minute always two."""
+    tty = log_in(machine)
+    zone = (int(done(machine, "date -u +%H")) - 4) % 24
+    (machine.scratch / "say").write_text(f"shutdown -k now hello; {machine.scratch}/await hello {tty}\n")
+    done(machine, f"TZ=XXX{zone} /usr/bin/python3 -c 'import pty; pty.spawn([\"sh\", \"<W>/say\"])'")
+    assert re.search(r"Broadcast message from root@tbox\r?\n\t\(pts/\d+\) at [45]:\d\d \.\.\.", tty.read_text()), tty.read_text()
+
+
+@pytest.mark.parametrize("name", ["INT", "QUIT", "TERM"])
+def test_signals_that_cancel(machine, name):
+    """The pid file, and all that is said, is in the name of the program."""
+    done(machine, "ln -s $(readlink -f <W>/bin/shutdown) <W>/bin/going")
+    machine.run("(going -h +3 >/dev/null 2><W>/sd.txt; echo rc $? >> <W>/sd.txt) & <W>/await . /run/going.pid; <W>/await . /etc/nologin")
+    done(machine, f"kill -{name} $(cat /run/going.pid); <W>/await rc <W>/sd.txt")
+    assert (machine.scratch / "sd.txt").read_text() == "going: Shutdown cancelled\nrc 0\n"
+    assert machine.run("ls /etc/nologin /run/going.pid")[1] == ""
+
+
+def test_signals_that_disturb_nothing(machine):
+    machine.run("(shutdown -h +9 >/dev/null 2>&1; echo rc $? >> <W>/sd.txt) & <W>/await . /run/shutdown.pid")
+    ignored = int(done(machine, "sed -n 's/^SigIgn:\\s*//p' /proc/$(cat /run/shutdown.pid)/status"), 16)
+    for number in signal.SIGCHLD, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU:
+        assert ignored >> (number - 1) & 1, number
+    done(machine, "shutdown -c; <W>/await rc <W>/sd.txt")
+
+
+def test_a_second_shutdown_warns_nobody(machine):
+    tty = log_in(machine)
+    machine.run("shutdown -h +9 first >/dev/null 2>&1 & <W>/await . /run/shutdown.pid")
+    wait_for(lambda: "first" in tty.read_text(), "the first warning")
+    for words in "-k now", "-r now", "-g 5 -P":
+        assert machine.run(f"shutdown {words} second") == (1, "", "shutdown: Another shutdown is already running\n")
+    done(machine, "shutdown -c third")
+    wait_for(lambda: "third" in tty.read_text(), "the last warning")
+    assert "second" not in tty.read_text()
+
+
+# ---- reboot and its other names ----
+
+REFUSED = "The kernel refuses: Operation not permitted\n"
+
+
+def test_the_name_decides(machine):
+    done(machine, "ln -s $(readlink -f <W>/bin/reboot) <W>/bin/frob; telinit 6")
+    # In runlevel 6, as utmp has it, force is implied.
+    for command, says in (("frob", "Rebooting"), ("reboot -p -d -i -h -n", "Rebooting"), ("halt", "Halting"), ("halt -p", "Powering off"),
+                          ("poweroff recovery", "Powering off"), ("halt recovery", "Halting")):
+        assert machine.run(f"{command} -v") == (1, says + "\n", f"{command.split()[0]}: {REFUSED}"), command
+        done(machine, "telinit 2; telinit 6")  # the record of the shutdown was the last
+
+
+def test_shutdown_that_can_not_be_executed(machine):
+    """Its place is that of the installation."""
+    done(machine, "mount --bind /dev/null $(readlink -f /sbin)/shutdown")
+    for name in "reboot", "halt", "poweroff":
+        assert machine.run(name) == (1, "", f"{name}: Unable to execute shutdown: Permission denied\n")
+
+
+def test_a_users_variables_count_for_nothing_in_a_set_user_id_program(machine):
+    """Neither where the records are is for the caller to say, nor who the caller is."""
+    done(machine, "touch /run/mine; chmod 666 /run/mine; mkdir /run/suid; "
+                  "for n in telinit shutdown reboot; do cp <W>/bin/$n /run/suid; chmod 4755 /run/suid/$n; done")
+    for command in "telinit 2", "shutdown now", "reboot -w":
+        assert machine.run(f"UPSTART_UTMP=/run/mine UPSTART_WTMP=/run/mine <W>/as /run/suid/{command}")[::2] == (0, ""), command
+    assert done(machine, "cat /run/mine") == ""
+    assert [line[20:28] for line in done(machine, "utmpdump /var/log/wtmp 2>/dev/null").splitlines()] == [
+        "reboot  ", "runlevel", "runlevel", "shutdown"]
+
+
 # ---- another init ----
 
 def bare(script, *arguments):
