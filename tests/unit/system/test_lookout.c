@@ -134,7 +134,7 @@ children_are_listed_in_order(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
 		made[i] = fork();
 		if (made[i] == 0) {
-			while (i % 2 == 0)
+			if (i % 2 == 0)
 				(void) pause();
 			_exit(0);
 		}
