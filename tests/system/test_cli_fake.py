@@ -867,11 +867,11 @@ def test_telinit_q_signals_process_one(bin_dir):
 
 # ---- shutdown ----
 
-def test_shutdown_that_init_refuses(bin_dir, records):
+def test_shutdown_that_init_refuses(records):
     """It is told in init's words, and no older init is asked."""
     with private_network(), FakeInit(address=SYSTEM, hooks={"EmitEventWithToken": refuse}):
         done = subprocess.run(["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run && mkfifo /run/initctl && exec 3<>/run/initctl && \"$@\"; "
-                               "echo $?; timeout 0.1 head -c 1 <&3", "sh", bin_dir / "shutdown", "-r", "now"],
+                               "echo $?; timeout 0.1 head -c 1 <&3", "sh", BUILD / "src" / "sysv" / "shutdown", "-r", "now"],
                               env={**os.environ, **records}, capture_output=True, text=True, timeout=LIMIT)
     assert (done.stdout, done.stderr) == ("1\n", "shutdown: No\n")
 
