@@ -188,6 +188,8 @@ handler_crashed(void)
 		_exit(EXIT_CRASHED);
 	if (crash.handling == 1) {
 		crash.handling = 2;
+		if (crash.ends)
+			end_machine();
 		crash_rescue();
 	}
 	for (;;)
@@ -435,6 +437,10 @@ crash_install(struct init *init)
 	crash.path = init->own_path;
 	crash.rescue[0] = init->argv[0];
 	crash.rescue[1] = (char *) (uintptr_t) "--rescue";
+	/* Until the state is read nothing else says so, and if nothing has changed then nobody calls crash_set_next(). */
+	crash.ends = init_is_machine(init) && init->again && init->options.down != NULL;
+	if (crash.ends)
+		crash.how = down_how_of(init->options.down);
 	crash.stateless = arguments(init, -1, &crash.words[1]);
 	/* What comes while the journal has not even been looked at must not cost it. */
 	if (init->options.state_fd >= 0)

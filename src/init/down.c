@@ -166,16 +166,28 @@ child(struct init *init)
 
 /* -- in init ------------------------------------------------------------------------------------- */
 
+static enum boot_end
+how(struct span level, const char *halt)
+{
+	if (span_is(level, "6"))
+		return BOOT_END_RESTART;
+	return halt != NULL && strcmp(halt, "HALT") == 0 ? BOOT_END_HALT : BOOT_END_POWER_OFF;
+}
+
 enum boot_end
 down_how(const struct init *init)
 {
 	const char *level, *halt;
 
-	if (!shutdown_aim(init, &level, &halt))
-		return BOOT_END_POWER_OFF;
-	if (strcmp(level, "6") == 0)
-		return BOOT_END_RESTART;
-	return halt != NULL && strcmp(halt, "HALT") == 0 ? BOOT_END_HALT : BOOT_END_POWER_OFF;
+	return shutdown_aim(init, &level, &halt) ? how(span_of(level), halt) : BOOT_END_POWER_OFF;
+}
+
+enum boot_end
+down_how_of(const char *words)
+{
+	const char *colon = strchr(words, ':');
+
+	return how((struct span) { words, strcspn(words, ":") }, colon != NULL ? colon + 1 : NULL);
 }
 
 /* What `reboot ARGUMENT` has left for the end. */

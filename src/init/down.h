@@ -11,6 +11,8 @@
 
 /* What the way down leads to. */
 enum boot_end down_how(const struct init *init);
+/* What the words of --down lead to: "LEVEL" or "LEVEL:HALT". Needs no memory. */
+enum boot_end down_how_of(const char *words);
 /* Begin; the servants have gone, or are killed now. Does not come back from the machine's end. */
 void down_begin(struct init *init);
 /* A child ended, with a status as children_peek() has it: was it the one that unmounts? One that failed has a successor. */
