@@ -379,7 +379,7 @@ want_holds(const struct core *core, const struct slot *slot, const struct want *
 {
 	if (core->quiesce != QUIESCE_NOT || (core->going_down && class_of(slot)->stop_on == NULL))
 		return false;
-	return want->armed && !want->spent && want->bound;
+	return want->armed && want->bound && (!want->spent || (want->missed && !core->going_down));
 }
 
 /* The names that made it true, for the instance. */
@@ -426,6 +426,7 @@ contradicts_itself(struct core *core, const struct slot *slot, struct want *want
 		return false;
 	}
 	want->spent = true;
+	want->missed = false;
 	if (want->rises++ == CONTRADICTIONS_MAX)
 		core_log(core, LOG_LEVEL_ERROR, "%s%s%s%s contradicts itself: whenever it starts, its 'while' ceases to hold",
 			 slot->name, *want->name ? " (" : "", want->name, *want->name ? ")" : "");
@@ -727,8 +728,7 @@ follow_arm(struct core *core, struct slot *slot, const char *name, char *const *
 	want->arming = strv_free(want->arming);
 	want->arming = copy;
 	want->armed = true;
-	if (anew)
-		want->spent = false;
+	want->spent = want->spent && !anew;
 	want->seen = false;
 	hold_back(core, slot);
 	find_for(core, slot, want);
@@ -753,12 +753,15 @@ follow_disarm(struct core *core, struct slot *slot, const char *name)
 }
 
 void
-follow_spend(struct slot *slot, const char *name)
+follow_spend(struct core *core, struct slot *slot, const char *name, bool by_failure)
 {
 	struct want *want = want_get(slot, name);
 
-	if (want != NULL && want->bound)
-		want->spent = true;
+	if (want == NULL || !want->bound)
+		return;
+	want->spent = true;
+	want->missed = by_failure && core->going_down && class_of(slot)->respawn;
+	hold_back(core, slot);
 }
 
 void
@@ -767,7 +770,7 @@ follow_stopped(struct core *core, struct slot *slot, const char *name)
 	if (class_of(slot)->start_on != NULL)
 		follow_disarm(core, slot, name);
 	else
-		follow_spend(slot, name);
+		follow_spend(core, slot, name, false);
 }
 
 const struct condition *

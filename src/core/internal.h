@@ -82,7 +82,7 @@ struct want {
 	char **arming;	/* owned: what it was armed with; NULL: nothing of its own */
 	char **binding; /* owned: the first that gave its name, while bound */
 	bool armed;	/* somebody wants it at all */
-	bool spent;	/* used up, for as long as `bound` does not change */
+	bool spent, missed; /* used up, for as long as `bound` does not change; or as the machine goes down, by a failure */
 	bool bound;	/* its `while` holds */
 	bool fell;	/* it was bound until this look */
 	bool seen;	/* this look found a binding, which is in: */
@@ -724,7 +724,7 @@ char *follow_instance_name(struct core *core, const struct slot *slot, char *con
 struct want *follow_arm(struct core *core, struct slot *slot, const char *name, char *const *arming, bool anew,
 			struct origin from);
 void follow_disarm(struct core *core, struct slot *slot, const char *name);
-void follow_spend(struct slot *slot, const char *name);
+void follow_spend(struct core *core, struct slot *slot, const char *name, bool by_failure);
 /* It ended, or its stop on came true. */
 void follow_stopped(struct core *core, struct slot *slot, const char *name);
 /* The expression that counts; NULL: none. */

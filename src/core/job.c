@@ -137,7 +137,7 @@ job_free(struct core *core, struct job *job)
 void
 job_fail(struct core *core, struct job *job, uint32_t kind, int32_t status)
 {
-	follow_spend(job->slot, job->name);
+	follow_spend(core, job->slot, job->name, true);
 	if (job->failed)
 		return;
 	job->failed = true;

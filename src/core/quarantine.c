@@ -120,7 +120,7 @@ end(struct core *core, struct job *job)
 	job->quarantine = NULL;
 	job->resetting = false;
 	job->hook_told = false;
-	follow_spend(job->slot, job->name); /* a `while` that still holds does not bring it back at once */
+	follow_spend(core, job->slot, job->name, false); /* a `while` that still holds does not bring it back at once */
 	core_oom(core, trigger_init(core, &job->stop, job->cls->stop_on, job->slot, job));
 	job->not_before = 0;
 	if (job->state == JOB_WAITING)

@@ -375,7 +375,7 @@ stop_following(struct core *core, struct asked *a)
 	const char *name = a->job != NULL ? a->job->name : a->instance;
 
 	if (asks_for_itself(core, a))
-		follow_spend(a->slot, name);
+		follow_spend(core, a->slot, name, false);
 	else
 		follow_disarm(core, a->slot, name);
 	if (a->job != NULL)

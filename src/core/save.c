@@ -76,7 +76,7 @@ static const struct wire_schema job_schema = WIRE_SCHEMA("job", job_fields);
 static const struct wire_field want_fields[] = {
 	F(STR, want, name),   F(STRV, want, arming), F(STRV, want, binding), F(BOOL, want, armed),
 	F(BOOL, want, spent), F(BOOL, want, bound),  F(U64, want, chain),    F(U32, want, rises),
-	F(U64V, want, awaiting),
+	F(U64V, want, awaiting), F(BOOL, want, missed),
 };
 static const struct wire_schema want_schema = WIRE_SCHEMA("want", want_fields);
 

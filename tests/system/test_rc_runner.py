@@ -148,6 +148,19 @@ def test_what_runs_already_runs_on(scripts):
     assert scripts.run("3", "N")[0] == ["S01a start", "S01b start"]
 
 
+@pytest.mark.parametrize("end", ["exit 127", "echo $2; exit 2", "kill -9 $$"])
+def test_without_an_awk_that_works_numbers_do(scripts, end):
+    (scripts.path / "bin/awk").unlink()
+    (scripts.path / "bin/awk").write_text(f"#!/bin/sh\n{end}\n")
+    (scripts.path / "bin/awk").chmod(0o755)
+    scripts.script("2/S02a", "Provides: a\nRequired-Start: b")
+    scripts.script("2/S02b", "Provides: b")
+    scripts.script("2/S01c", "Provides: c")
+    ran, told = scripts.run("2")
+    assert ran == ["S01c start", "S02a start", "S02b start"]
+    assert "rc: the headers of the scripts could not be read" in told
+
+
 def test_bad_levels_are_refused(scripts):
     for level in ("7", "", "2 3"):
         done = subprocess.run(["sh", scripts.path / "rc", level], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=LIMIT)

@@ -246,6 +246,33 @@ test_shutdown_called_off_lets_rise_what_it_has_held(void **state)
 	rig_assert_state(r, "late", "start/running");
 }
 
+/* Nothing is respawned on the way down, but what follows states comes back when that is called off. */
+static void
+test_shutdown_called_off_brings_back_who_failed_meanwhile(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "save", "start on runlevel 0;task;exec save");
+	(void) rig_define(r, "base", "stop on never;exec base");
+	(void) rig_define(r, "web", "while base;stop on never;respawn;exec web");
+	(void) rig_define(r, "once", "while base;stop on never;exec once");
+	rig_rule(r, "save", "main", "waits", false);
+	(void) rig_emit(r, "startup", NULL);
+	(void) rig_start(r, "base", NULL);
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	rig_exit(r, "web", "main", 1);
+	rig_exit(r, "once", "main", 1);
+	rig_settle(r);
+	rig_assert_state(r, "web", "none");
+	rig_assert_state(r, "once", "none");
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=2 PREVLEVEL=0");
+	rig_settle(r);
+	rig_assert_state(r, "web", "start/running");
+	rig_assert_state(r, "once", "none"); /* that one never comes again by itself */
+}
+
 /* What a stop starts is stopped, too; circles have an end. */
 static void
 test_shutdown_nothing_rises_any_more(void **state)
@@ -616,6 +643,7 @@ main(void)
 		T(test_shutdown_ends_at_its_limit),
 		T(test_shutdown_another_runlevel_calls_it_off),
 		T(test_shutdown_called_off_lets_rise_what_it_has_held),
+		T(test_shutdown_called_off_brings_back_who_failed_meanwhile),
 		T(test_shutdown_nothing_rises_any_more),
 		T(test_shutdown_of_a_machine_lets_its_jobs_work),
 		T(test_shutdown_of_a_machine_lets_services_of_the_runlevel_work),
