@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "system/procfile.h"
 #include "system/spawn.h"
@@ -17,9 +18,9 @@
 #define CAP_FIRST 64
 #define STAT_SIZE 1024	   /* bytes; a stat line is shorter */
 #define EXEC_TRIES 20
-#define EXEC_WAIT_MS 1
-#define ANSWER_TRIES 100
-#define ANSWER_WAIT_MS 1
+#define ADOPT_LIMIT (1 * USEC_PER_SEC) /* so long it may take to find out about all of them */
+#define ADOPT_PAUSE_MS 2
+#define AT_ONCE 16 /* children that look */
 
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
@@ -32,7 +33,7 @@
 struct facts {
 	char name[17]; /* as the kernel has it: cut */
 	char state;
-	int parent, group, session;
+	int parent, group, session, threads;
 	uint64_t started;
 };
 
@@ -57,12 +58,13 @@ find_facts(pid_t pid, struct facts *f)
 	name = strchr(text, '(');
 	p = strrchr(text, ')');
 	if (name == NULL || p == NULL ||
-	    sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &f->state,
-		   &f->parent, &f->group, &f->session, &started) != 5)
+	    sscanf(p + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %llu", &f->state,
+		   &f->parent, &f->group, &f->session, &f->threads, &started) != 6)
 		return -ESRCH;
 	f->started = started;
 	(void) snprintf(f->name, sizeof(f->name), "%.*s", (int) (p - name - 1), name + 1);
-	return f->state == 'Z' || f->state == 'X' ? -ESRCH : 0;
+	/* With its first thread it has not ended as long as it has others. */
+	return (f->state == 'Z' || f->state == 'X') && f->threads <= 1 ? -ESRCH : 0;
 }
 
 static bool
@@ -137,42 +139,40 @@ is_servant(const struct facts *f)
 	return false;
 }
 
-/* How that process began, or STARTED_NOT_TOLD: nobody could say in time. */
-static enum started_with
-ask(pid_t pid)
-{
-	static const struct started_variable variable = { "UPSTART_JOB", NULL };
-	enum started_with answer = STARTED_NOT_TOLD;
-	pid_t child = started_with_ask(pid, &variable, 1);
+/* -- what an earlier spawner made ------------------------------------------------------------- */
 
-	if (child < 0)
-		return STARTED_UNKNOWN;
-	for (int i = 0; answer == STARTED_NOT_TOLD && i < ANSWER_TRIES; i++) {
-		if (i > 0)
-			(void) poll(NULL, 0, ANSWER_WAIT_MS);
-		answer = started_with_answer(child);
-	}
-	if (answer == STARTED_NOT_TOLD)
-		started_with_drop(child); /* its remains lie here as long as we live */
-	return answer;
+/* May that be a job, and what is known of it. */
+struct candidate {
+	pid_t pid;
+	uint64_t started;
+	pid_t child; /* that looks; 0: none does */
+	enum started_with answer;
+	unsigned tries;
+};
+
+struct candidates {
+	struct candidate *list; /* owned */
+	size_t n;
+};
+
+static int
+add_candidate(struct candidates *all, pid_t pid, uint64_t started)
+{
+	struct candidate *list = all->list;
+
+	/* The sizes that a doubling array goes through. */
+	if ((all->n & (all->n - 1)) == 0)
+		list = realloc(list, (all->n > 0 ? 2 * all->n : 1) * sizeof(*list));
+	if (list == NULL)
+		return -ENOMEM;
+	all->list = list;
+	list[all->n++] = (struct candidate){ .pid = pid, .started = started, .answer = STARTED_UNKNOWN };
+	return 0;
 }
 
-/* In the middle of an exec a process has no environment: look again, for a while. */
-static bool
-was_started_as_job(pid_t pid)
-{
-	enum started_with answer = STARTED_UNKNOWN;
-
-	for (int i = 0; answer == STARTED_UNKNOWN && i < EXEC_TRIES; i++) {
-		if (i > 0)
-			(void) poll(NULL, 0, EXEC_WAIT_MS);
-		answer = ask(pid);
-	}
-	return answer == STARTED_WITH;
-}
-
-int
-children_adopt(struct children *c, pid_t parent)
+/* Children of `parent` that lead a session, as jobs do. 0 or a negative errno. */
+static int
+list_candidates(struct candidates *all, pid_t parent)
 {
 	DIR *dir = opendir("/proc");
 	const struct dirent *entry;
@@ -185,10 +185,95 @@ children_adopt(struct children *c, pid_t parent)
 		struct facts f;
 
 		if (pid > 0 && pid != getpid() && find_facts(pid, &f) == 0 && f.parent == parent && f.session == pid &&
-		    f.group == pid && !is_servant(&f) && was_started_as_job(pid))
-			r = note(c, pid, f.started);
+		    f.group == pid && !is_servant(&f))
+			r = add_candidate(all, pid, f.started);
 	}
 	(void) closedir(dir);
+	return r;
+}
+
+/* Take answers. How many are still looked at. */
+static size_t
+collect(struct candidates *all)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct candidate *c = &all->list[i];
+
+		if (c->child == 0)
+			continue;
+		c->answer = started_with_answer(c->child);
+		if (c->answer == STARTED_NOT_TOLD)
+			out++;
+		else
+			c->child = 0;
+	}
+	return out;
+}
+
+/* Ask about those of whom nothing is known: in the middle of an exec a process has no environment. How many are left. */
+static size_t
+ask_more(struct candidates *all, size_t out)
+{
+	static const struct started_variable variable = { "UPSTART_JOB", NULL };
+	size_t left = out;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct candidate *c = &all->list[i];
+
+		if (c->answer != STARTED_UNKNOWN || c->tries == EXEC_TRIES)
+			continue;
+		left++;
+		if (out == AT_ONCE)
+			continue;
+		c->child = started_with_ask(c->pid, &variable, 1);
+		c->tries++;
+		if (c->child > 0) {
+			c->answer = STARTED_NOT_TOLD;
+			out++;
+		} else {
+			c->child = 0;
+		}
+	}
+	return left;
+}
+
+static usec_t
+now_usec(void)
+{
+	struct timespec ts;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+}
+
+/* Find out who was started as a job, as far as that can be told in time. */
+static void
+ask_all(struct candidates *all)
+{
+	usec_t end = now_usec() + ADOPT_LIMIT;
+
+	while (ask_more(all, collect(all)) > 0 && now_usec() < end)
+		(void) poll(NULL, 0, ADOPT_PAUSE_MS);
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].child != 0)
+			started_with_drop(all->list[i].child); /* its remains lie here as long as we live */
+}
+
+int
+children_adopt(struct children *c, pid_t parent)
+{
+	struct candidates all = { 0 };
+	int r = list_candidates(&all, parent);
+
+	if (r == 0)
+		ask_all(&all);
+	/* Who leads a session, and can't be told from a job, is rather ended with the session than left behind. */
+	for (size_t i = 0; r == 0 && i < all.n; i++)
+		if (all.list[i].answer != STARTED_WITHOUT)
+			r = note(c, all.list[i].pid, all.list[i].started);
+	free(all.list);
 	return r;
 }
 

@@ -37,7 +37,8 @@ int must_check children_add(struct children *c, pid_t pid);
 
 /*
  * Note what an earlier spawner made: children of `parent` that lead a session of their own and were started
- * as a job (UPSTART_JOB in their environment), other servants left out. 0 or a negative errno.
+ * as a job (UPSTART_JOB in their environment), other servants left out; of whom that can't be told within a second counts
+ * as one. 0 or a negative errno.
  */
 int must_check children_adopt(struct children *c, pid_t parent);
 

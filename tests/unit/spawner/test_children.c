@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -167,6 +168,66 @@ test_children_jobs_of_an_earlier_spawner_are_adopted(void **state)
 	children_deinit(&c);
 }
 
+/* More than are looked at at once; a second time nobody's child is left who looked. */
+static void
+test_children_many_jobs_are_adopted(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	pid_t jobs[60], other = child_new(env_other);
+
+	(void) state;
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		jobs[i] = child_new(env_job);
+	assert_int_equal(children_adopt(&c, getpid()), 0);
+	assert_int_equal(c.n, ARRAY_SIZE(jobs));
+	assert_int_equal(children_signal(&c, SIGTERM), ARRAY_SIZE(jobs));
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		assert_int_equal(WTERMSIG(await_child(jobs[i])), SIGTERM);
+	end(other);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	children_deinit(&c);
+}
+
+static void *
+stay(void *data)
+{
+	for (;;)
+		(void) pause();
+	return data;
+}
+
+/* It lives as long as others of its threads do. */
+static void
+test_children_without_a_first_thread_are_signalled(void **state)
+{
+	struct children c = CHILDREN_INIT;
+	char path[64], text[1024];
+	pid_t pid = fork();
+	pthread_t thread;
+	FILE *file;
+
+	(void) state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void) setsid();
+		if (pthread_create(&thread, NULL, stay, NULL) != 0)
+			_exit(1);
+		pthread_exit(NULL);
+	}
+	(void) snprintf(path, sizeof(path), "/proc/%d/stat", (int) pid);
+	do {
+		file = fopen(path, "re");
+		assert_non_null(file);
+		assert_non_null(fgets(text, sizeof(text), file));
+		(void) fclose(file);
+	} while (strstr(text, ") Z") == NULL);
+	assert_int_equal(children_add(&c, pid), 0);
+	assert_int_equal(children_signal(&c, SIGTERM), 1);
+	assert_int_equal(WTERMSIG(await_child(pid)), SIGTERM);
+	children_deinit(&c);
+}
+
 int
 main(void)
 {
@@ -176,6 +237,8 @@ main(void)
 		cmocka_unit_test(test_children_recycled_pid_is_left_alone),
 		cmocka_unit_test(test_children_dead_ones_take_no_room),
 		cmocka_unit_test(test_children_jobs_of_an_earlier_spawner_are_adopted),
+		cmocka_unit_test(test_children_many_jobs_are_adopted),
+		cmocka_unit_test(test_children_without_a_first_thread_are_signalled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
