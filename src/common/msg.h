@@ -297,7 +297,7 @@ struct msg_bus {
 #define SHUTDOWN_RELEASE 1u /* logger only: write, close all files (their disks are about to go), then only buffer */
 
 struct msg_shutdown {
-	uint32_t why; /* SHUTDOWN_*; later reasons may follow */
+	uint32_t why; /* SHUTDOWN_*; later reasons may follow, and nothing is done about those that are not known */
 };
 
 struct msg_listen {

@@ -335,8 +335,10 @@ handle_shutdown(struct logger *lg, const void *body)
 		sinks_close(&lg->sinks, true);
 	else if (shutdown->why == SHUTDOWN_OPEN)
 		sinks_close(&lg->sinks, false);
-	else
+	else if (shutdown->why == SHUTDOWN_END)
 		logger_finish(lg);
+	else
+		log_debug("a newer init says %u of the way down", shutdown->why);
 	return 0;
 }
 

@@ -421,6 +421,15 @@ test_release_lets_go_of_the_disk(void **state)
 }
 
 static void
+test_what_a_newer_init_says_of_the_way_down_ends_nothing(void **state)
+{
+	struct init *in = *state;
+
+	shut_down(in, 77);
+	assert_int_equal(flush(in), 0);
+}
+
+static void
 test_signals_do_not_end_it(void **state)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGQUIT };
@@ -514,6 +523,7 @@ main(int argc, char **argv)
 		T(test_init_gone_without_streams_ends_at_once),
 		T(test_shutdown_writes_all),
 		T(test_release_lets_go_of_the_disk),
+		T(test_what_a_newer_init_says_of_the_way_down_ends_nothing),
 		T(test_signals_do_not_end_it),
 		T(test_privileges_are_few),
 		T(test_alone_it_says_what_it_is),
