@@ -45,6 +45,20 @@ def test_examples_of_the_manual_are_right(tmp_path):
     assert surprising == []
 
 
+@pytest.mark.parametrize("page", sorted(p.name for p in (ROOT / "man").glob("*.7")))
+def test_examples_of_event_pages_are_right(page, tmp_path):
+    """Lines and blocks of section 7 are stanzas, each by itself a part of a job file."""
+    body = re.search(r"^\.Sh EXAMPLES\n(.*?)(?=^\.Sh |\Z)", (ROOT / "man" / page).read_text(), re.S | re.M)
+    found = [plain(text) for line, block in re.findall(r"^\.Dl ([^\n]*)$|^\.Bd -literal[^\n]*\n(.*?)^\.Ed", body[1] if body else "", re.M | re.S)
+             for text in (line or block,)]
+    if not found:
+        pytest.skip("it shows no stanza")
+    for i, text in enumerate(found):
+        (tmp_path / f"x{i}.conf").write_text(text + ("\n" if "exec " in text else "\nexec true\n"))
+    done = subprocess.run([INIT, "--check", tmp_path], capture_output=True, text=True, timeout=LIMIT)
+    assert (done.returncode, done.stderr) == (0, ""), found
+
+
 def test_examples_of_the_manual_show_every_stanza(stanzas):
     lines = "\n".join(examples("EXAMPLES"))
     missing = [" ".join(pair).strip() for pair in stanzas
