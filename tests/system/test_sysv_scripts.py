@@ -184,6 +184,17 @@ def test_a_job_may_run_the_script_of_its_name(house):
     assert house.read("/run/wrap") == "script start \nscript stop \n"
 
 
+def test_who_kills_all_processes_asks_which_are_of_jobs(house):
+    house.script("killprocs")
+    assert house.sh("/etc/init.d/killprocs start") == (0, "", "")
+    assert house.read("/run/killprocs") == "script start \n"  # nobody else could do it
+    house.script("sendsigs")
+    house.job("rc", "task\nexec sh -c '/etc/init.d/killprocs start; /etc/init.d/killprocs status'\n")
+    house.ctl("start", "rc")
+    assert house.read("/run/sendsigs") == "script stop \n"
+    assert house.read("/run/killprocs") == "script start \nscript status \n"
+
+
 def test_interpreted_scripts_reach_their_job(house):
     """Those of init-d-script(5)."""
     house.job("web", JOB)
