@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +12,9 @@
 #include "system/boot.h"
 #include "system/mounts.h"
 
-#define FOLDER "/run/sendsigs.omit.d"
+#define TOP "/run"
+#define NAME "sendsigs.omit.d"
+#define FOLDER TOP "/" NAME
 #define OWN FOLDER "/upstart"
 #define DRAFT FOLDER "/.upstart.new" /* scripts list what has no dot before it */
 #define SIZE_MAX_READ 4096
@@ -46,22 +49,56 @@ omit_write(const struct init *init)
 static bool
 is_trusted(const struct stat *st, mode_t type)
 {
-	return (st->st_mode & S_IFMT) == type && st->st_uid == 0 && (st->st_mode & S_IWOTH) == 0;
+	mode_t others = S_IWOTH | (st->st_gid != 0 ? S_IWGRP : 0);
+
+	return (st->st_mode & S_IFMT) == type && st->st_uid == 0 && (st->st_mode & others) == 0;
+}
+
+/*
+ * The file that a link of root's leads to, as scripts of daemons put them there: one below /run, where nothing hangs. A
+ * descriptor that is the caller's, or negative.
+ */
+static int
+open_linked(int dir, const char *name)
+{
+	static const char *const tops[] = { TOP "/", "/var" TOP "/" };
+	auto_close int top = open(TOP, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, target, sizeof(target));
+	auto_free char *relative = NULL;
+
+	if (top < 0 || n <= 0 || n == (ssize_t) sizeof(target))
+		return -1;
+	target[n] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(tops); i++)
+		if (strncmp(target, tops[i], strlen(tops[i])) == 0)
+			return mounts_open_file(top, target + strlen(tops[i]));
+	relative = target[0] != '/' ? str_printf(NAME "/%s", target) : NULL;
+	return relative != NULL ? mounts_open_file(top, relative) : -1;
+}
+
+static int
+open_entry(int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	if (S_ISLNK(st.st_mode) && st.st_uid == 0)
+		return open_linked(dir, name);
+	/* Devices and the like are not even opened. */
+	return is_trusted(&st, S_IFREG) ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
 }
 
 static void
-read_file(int dir, const char *name, struct u64v *pids)
+read_entry(int dir, const char *name, struct u64v *pids)
 {
-	auto_close int fd = -1;
+	auto_close int fd = open_entry(dir, name);
 	char text[SIZE_MAX_READ + 1];
 	struct stat st;
 	ssize_t n;
 	char *p = text, *end;
 
-	/* Devices and the like are not even opened. */
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_trusted(&st, S_IFREG))
-		return;
-	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || !is_trusted(&st, S_IFREG))
 		return;
 	n = read(fd, text, SIZE_MAX_READ);
@@ -91,6 +128,6 @@ omit_read(struct u64v *pids)
 	}
 	while (fstat(fd, &st) == 0 && is_trusted(&st, S_IFDIR) && (entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] != '.')
-			read_file(fd, entry->d_name, pids);
+			read_entry(fd, entry->d_name, pids);
 	(void) closedir(dir);
 }

@@ -11,5 +11,8 @@
 
 /* Write down who our servants are. Process 1 of a machine; else nothing. */
 void omit_write(const struct init *init);
-/* Add all numbers in there. Only files of root's count that nobody else may write: no links, no pipes. */
+/*
+ * Add all numbers in there. Only files of root's count that nobody else may write, and links of root's to such files below
+ * /run, on its own file system: what hangs is not touched.
+ */
 void omit_read(struct u64v *pids);

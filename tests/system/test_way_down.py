@@ -96,21 +96,61 @@ def stray(pid1, name="sh"):
 
 
 def test_only_what_root_says_in_files_spares_anybody(pid1):
-    """Links, pipes and files that others own or may write name nobody; a pipe that nobody writes to holds nobody up."""
-    omit = pathlib.Path(f"/proc/{pid1.one}/root/run/sendsigs.omit.d")
+    """Pipes and files that others own or may write name nobody; a pipe that nobody writes to holds nobody up. A link of root's
+    is as good as a file of root's below /run; those of others are not, nor what lies elsewhere or on another file system."""
+    run = pathlib.Path(f"/proc/{pid1.one}/root/run")
+    omit = run / "sendsigs.omit.d"
     omit.mkdir(exist_ok=True)
-    pids = {name: stray(pid1, name) for name in ("spared", "linked", "foreign", "writable")}
-    (omit / "spared").write_text(f"{pids['spared']}\n")
-    (pid1.path / "elsewhere").write_text(f"{pids['linked']}\n")
-    (omit / "linked").symlink_to(pid1.path / "elsewhere")
-    for name in "foreign", "writable":
-        (omit / name).write_text(f"{pids[name]}\n")
-    os.chown(omit / "foreign", 1, 1)
-    os.chmod(omit / "writable", 0o666)
+    spared = ("file", "group-0", "link", "link-old", "link-relative")
+    killed = ("foreign", "writable", "group", "elsewhere", "dots", "own-link", "foreign-file", "writable-file", "twice", "mounted", "piped")
+    pids = {name: stray(pid1, name) for name in (*spared, *killed)}
+
+    def number(path, name, mode=0o644, owner=(0, 0)):
+        path.write_text(f"{pids[name]}\n")
+        os.chown(path, *owner)
+        os.chmod(path, mode)
+
+    def link(name, target, owner=0):
+        (omit / name).symlink_to(target)
+        os.chown(omit / name, owner, 0, follow_symlinks=False)
+
+    number(omit / "file", "file")
+    number(omit / "group-0", "group-0", 0o664)
+    number(omit / "foreign", "foreign", owner=(1, 1))
+    number(omit / "writable", "writable", 0o666)
+    number(omit / "group", "group", 0o664, owner=(0, 1))
     os.mkfifo(omit / "pipe")
+    # Links, as scripts of daemons make them.
+    (run / "daemon").mkdir()
+    number(run / "daemon" / "link.pid", "link")
+    link("link", "/run/daemon/link.pid")
+    number(run / "link-old.pid", "link-old")
+    link("link-old", "/var/run/link-old.pid")
+    number(run / "link-relative.pid", "link-relative")
+    link("link-relative", "../link-relative.pid")
+    # Links that are nobody's word.
+    number(pid1.path / "elsewhere.pid", "elsewhere")
+    link("elsewhere", pid1.path / "elsewhere.pid")
+    number(pid1.path / "dots.pid", "dots")
+    link("dots", f"/run/..{pid1.path}/dots.pid")
+    number(run / "own-link.pid", "own-link")
+    link("own-link", "/run/own-link.pid", owner=1)
+    number(run / "foreign-file.pid", "foreign-file", owner=(1, 1))
+    link("foreign-file", "/run/foreign-file.pid")
+    number(run / "writable-file.pid", "writable-file", 0o666)
+    link("writable-file", "/run/writable-file.pid")
+    number(run / "twice.pid", "twice")
+    (run / "twice").symlink_to("twice.pid")
+    link("twice", "/run/twice")
+    (run / "mounted").mkdir()
+    pid1.command("mount", "-t", "tmpfs", "none", "/run/mounted")
+    number(run / "mounted" / "mounted.pid", "mounted")
+    link("mounted", "/run/mounted/mounted.pid")
+    os.mkfifo(run / "piped")
+    link("piped", "/run/piped")
+    link("gone", "/run/gone.pid")
     go_down(pid1, 0)
-    killed = re.findall(r"^  (\S+): process \d+ of no job", last(pid1), re.M)
-    assert set(killed) - {"sleep"} == {"foreign", "linked", "writable"}
+    assert set(re.findall(r"^  (\S+): process \d+ of no job", last(pid1), re.M)) - {"sleep"} == set(killed)
 
 
 def test_servants_that_do_not_end_are_left_when_somebody_asks(pid1):
