@@ -236,6 +236,16 @@ def test_unmounting_that_fails_is_told_tried_again_and_gone_past(make_pid1):
     assert last(pid1).endswith("Failed:\n" + 3 * f"  unmounting: {why}\n")
 
 
+def test_the_limit_ends_it(make_pid1):
+    pid1 = make_pid1().start("--shutdown-timeout=4")
+    pid1.job("db", STUBBORN % 10000)
+    pid1.wait_job("db")
+    pid1.ctl("start", "db")
+    wait_for(lambda: "there" in pid1.log_of("db"), "db to be ready")
+    go_down(pid1, 0)
+    assert "Killed:\n  db main: still there at the end of all time, 4 s\n" in last(pid1)
+
+
 def test_a_state_that_is_lost_at_another_time_ends_nothing(pid1):
     pid1.job("web", SLEEP)
     pid1.wait_job("web")
