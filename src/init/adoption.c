@@ -200,9 +200,8 @@ has_session(const struct leaver *l, pid_t session)
 
 /* -- all in all ---------------------------------------------------------------------------------- */
 
-/* One of init's own helpers? */
-static bool
-is_helper(const struct init *init, pid_t pid)
+bool
+adoption_is_helper(const struct init *init, pid_t pid)
 {
 	const struct u64v *asked = &init->adoption.asked;
 
@@ -262,7 +261,7 @@ look_at(struct leaver *l, pid_t pid)
 	uint64_t began;
 	int r;
 
-	if (core_process_of_pid(l->init->core, pid) != 0 || is_helper(l->init, pid))
+	if (core_process_of_pid(l->init->core, pid) != 0 || adoption_is_helper(l->init, pid))
 		return 0;
 	r = trace_look(pid, &task);
 	if (r < 0)

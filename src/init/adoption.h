@@ -12,4 +12,6 @@
 int must_check adoption_before_end(struct init *init, pid_t pid);
 /* A child has ended, with that exit code, or signal << 8: was it one that looked for us? */
 bool adoption_exited(struct init *init, pid_t pid, int status);
+/* Is that a child that init has for itself: a servant, or one that looks, or writes? */
+bool adoption_is_helper(const struct init *init, pid_t pid);
 void adoption_deinit(struct init *init);

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Entries are found by pid, and the sessions of those that are remembered by number. A process may have been left by hooks
+ * of several jobs, as far as can be told: then there is an entry for each.
+ */
 #include "init/hook_leavings.h"
 
 #include <errno.h>
@@ -7,154 +11,376 @@
 #include <utlist.h>
 
 #include "common/error.h"
+#include "init/adoption.h"
 #include "init/proc.h"
-#include "init/servants.h"
 #include "system/process.h"
 #include "system/trace.h"
 
-struct hook_leaving {
-	struct hook_leaving *prev, *next;
-	char *job, *instance; /* owned: whose hook's */
+#define LEFT_MAX 4096 /* entries; more are not remembered */
+
+/* Whose hooks they were. */
+struct owner {
+	struct owner *prev, *next;
+	char *job, *instance; /* owned */
+	size_t n;	      /* entries */
+};
+
+struct leaving {
+	struct leaving *prev, *next; /* of the same pid */
+	struct leaving *all_prev, *all_next;
+	struct owner *owner;	     /* borrowed; it lives as long as it has entries */
 	pid_t pid;
 	uint64_t began;
-	pid_t session; /* the last that was seen */
+	pid_t session; /* in which it was when it was left */
+	bool looked;   /* at those it has left: it was dead then */
 };
 
-/* Whose they are, and since when: of one that ends. */
-struct search {
+struct session {
+	struct owner *owner; /* borrowed: of the first that was seen in it */
+	size_t n;	     /* entries that are in it */
+};
+
+struct hook_leavings {
+	struct map by_pid;   /* struct leaving, the first of its pid */
+	struct map sessions; /* struct session, owned */
+	struct owner *owners;
+	struct leaving *all; /* owned */
+	size_t n;
+	bool full; /* that was told */
+};
+
+/* A main process's family: what is known of it when a hook of the same instance ends. */
+struct family_look {
+	const struct init *init;
 	const char *job, *instance;
-	uint64_t since;
-	bool strictly; /* only those in the session of one that a hook has left */
+	struct u64v pids, sessions;
+	int r;
 };
 
-static struct hook_leaving *
-hook_leaving_free(struct hook_leaving *h)
+/* -- entries ----------------------------------------------------------------------------------- */
+
+static struct owner *
+find_owner(const struct init *init, const char *job, const char *instance)
 {
-	if (h != NULL) {
-		free(h->job);
-		free(h->instance);
-		free(h);
-	}
+	struct owner *o = NULL;
+
+	if (init->hook_leavings != NULL)
+		DL_FOREACH(init->hook_leavings->owners, o)
+			if (strcmp(o->job, job) == 0 && strcmp(o->instance, instance) == 0)
+				return o;
 	return NULL;
 }
 
-static bool
-is_of(const struct hook_leaving *h, const char *job, const char *instance)
+static void
+owner_free_if_unused(struct hook_leavings *all, struct owner *o)
 {
-	return strcmp(h->job, job) == 0 && strcmp(h->instance, instance) == 0;
+	if (o->n > 0)
+		return;
+	DL_DELETE(all->owners, o);
+	free(o->job);
+	free(o->instance);
+	free(o);
+}
+
+/* One that is there, or a new one; NULL: out of memory. */
+static struct owner *
+need_owner(struct init *init, const char *job, const char *instance)
+{
+	struct owner *o = find_owner(init, job, instance);
+
+	if (init->hook_leavings == NULL)
+		init->hook_leavings = calloc(1, sizeof(*init->hook_leavings));
+	if (o != NULL || init->hook_leavings == NULL)
+		return o;
+	o = calloc(1, sizeof(*o));
+	if (o == NULL)
+		return NULL;
+	o->job = strdup(job);
+	o->instance = strdup(instance);
+	if (o->job == NULL || o->instance == NULL) {
+		free(o->job);
+		free(o->instance);
+		free(o);
+		return NULL;
+	}
+	DL_APPEND(init->hook_leavings->owners, o);
+	return o;
+}
+
+static struct leaving *
+first_of(const struct init *init, pid_t pid)
+{
+	return init->hook_leavings != NULL ? map_get_id(&init->hook_leavings->by_pid, (uint64_t) pid) : NULL;
 }
 
 static bool
-has_session(const struct init *init, const struct search *s, pid_t session)
+has(const struct init *init, const struct owner *owner, pid_t pid, uint64_t began)
 {
-	const struct hook_leaving *h;
+	const struct leaving *l;
 
-	DL_FOREACH(init->hook_leavings, h)
-		if (h->session == session && is_of(h, s->job, s->instance))
-			return true;
-	return false;
-}
-
-static bool
-has(const struct init *init, const char *job, const char *instance, pid_t pid, uint64_t began)
-{
-	const struct hook_leaving *h;
-
-	DL_FOREACH(init->hook_leavings, h)
-		if (h->pid == pid && h->began == began && is_of(h, job, instance))
+	DL_FOREACH(first_of(init, pid), l)
+		if (l->owner == owner && l->began == began)
 			return true;
 	return false;
 }
 
 /* 0 or -ENOMEM. */
 static int
-add(struct init *init, const struct search *s, pid_t pid, const struct trace_brief *brief)
+enter_session(struct hook_leavings *all, struct owner *owner, pid_t session)
 {
-	struct hook_leaving *h;
+	struct session *s = map_get_id(&all->sessions, (uint64_t) session);
 
-	if (has(init, s->job, s->instance, pid, brief->began))
-		return 0;
-	h = calloc(1, sizeof(*h));
-	if (h != NULL) {
-		h->job = strdup(s->job);
-		h->instance = strdup(s->instance);
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		if (s == NULL || map_put_id(&all->sessions, (uint64_t) session, s) < 0) {
+			free(s);
+			return -ENOMEM;
+		}
+		s->owner = owner;
 	}
-	if (h == NULL || h->job == NULL || h->instance == NULL) {
-		(void) hook_leaving_free(h);
-		return -ENOMEM;
-	}
-	h->pid = pid;
-	h->began = brief->began;
-	h->session = brief->session;
-	DL_APPEND(init->hook_leavings, h);
+	s->n++;
 	return 0;
 }
 
+/* Its number may be another's when nobody is known in it any more. */
+static void
+leave_session(struct hook_leavings *all, pid_t session)
+{
+	struct session *s = map_get_id(&all->sessions, (uint64_t) session);
+
+	if (s == NULL || --s->n > 0)
+		return;
+	map_del_id(&all->sessions, (uint64_t) session);
+	free(s);
+}
+
+static void
+leaving_free(struct hook_leavings *all, struct leaving *l)
+{
+	struct leaving *first = map_get_id(&all->by_pid, (uint64_t) l->pid);
+	struct owner *owner = l->owner;
+
+	DL_DELETE2(all->all, l, all_prev, all_next);
+	DL_DELETE(first, l);
+	/* What takes the place of another needs no memory. */
+	if (first == NULL)
+		map_del_id(&all->by_pid, (uint64_t) l->pid);
+	else
+		(void) !map_put_id(&all->by_pid, (uint64_t) l->pid, first);
+	leave_session(all, l->session);
+	free(l);
+	all->n--;
+	owner->n--;
+	owner_free_if_unused(all, owner);
+}
+
+static void
+tell_full(struct hook_leavings *all)
+{
+	if (!all->full)
+		log_warn("Hooks leave more than %d processes behind: further ones may be taken for daemons", LEFT_MAX);
+	all->full = true;
+}
+
+/* 0 or -ENOMEM. */
+static int
+add(struct init *init, struct owner *owner, pid_t pid, const struct trace_brief *brief)
+{
+	struct hook_leavings *all = init->hook_leavings;
+	struct leaving *first = first_of(init, pid);
+	struct leaving *l;
+
+	if (has(init, owner, pid, brief->began))
+		return 0;
+	if (all->n == LEFT_MAX) {
+		tell_full(all);
+		return 0;
+	}
+	if (enter_session(all, owner, brief->session) < 0)
+		return -ENOMEM;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL || (first == NULL && map_put_id(&all->by_pid, (uint64_t) pid, l) < 0)) {
+		leave_session(all, brief->session);
+		free(l);
+		return -ENOMEM;
+	}
+	*l = (struct leaving){ .owner = owner, .pid = pid, .began = brief->began, .session = brief->session };
+	DL_APPEND(first, l);
+	DL_APPEND2(all->all, l, all_prev, all_next);
+	all->n++;
+	owner->n++;
+	return 0;
+}
+
+/* -- looking ------------------------------------------------------------------------------------- */
+
+/* What a hook leaves: who began since, and is in no session of main's family. */
+struct hook {
+	struct owner *owner;
+	uint64_t since;
+	const struct u64v *sessions; /* of main's family */
+};
+
+/* One that is remembered already, for whichever job. It may be dead: then this look shows those that it has left. */
+static void
+look_at_remembered(struct init *init, pid_t pid, const struct trace_brief *brief)
+{
+	struct leaving *l;
+
+	DL_FOREACH(first_of(init, pid), l)
+		if (l->began == brief->began)
+			l->looked = l->looked || brief->dead;
+}
+
+/* One child of ours. 0, or a negative errno that is a want. */
+static int
+look_at(struct init *init, pid_t pid, const struct hook *hook)
+{
+	const struct session *s;
+	struct trace_brief brief;
+	int r;
+
+	if (core_process_of_pid(init->core, pid) != 0 || adoption_is_helper(init, pid))
+		return 0;
+	/* Of others than a hook's only the session counts, which costs less to ask. */
+	s = map_get_id(&init->hook_leavings->sessions, (uint64_t) getsid(pid));
+	if (hook == NULL && s == NULL)
+		return 0;
+	r = trace_look_briefly(pid, &brief);
+	if (r < 0)
+		return error_is_want(r) ? r : 0;
+	look_at_remembered(init, pid, &brief);
+	if (brief.dead)
+		return 0;
+	if (hook != NULL && brief.began >= hook->since && !u64v_has(hook->sessions, (uint64_t) brief.session))
+		return add(init, hook->owner, pid, &brief);
+	return s != NULL ? add(init, s->owner, pid, &brief) : 0;
+}
+
 /*
- * Remember those children of ours that are nobody's, as *s says, unless it is known that families are traced: to look at
- * all children costs the more the more there are. 0, or a negative errno that is a want.
+ * Look at all children, unless it is known that families are traced: the look costs the more the more there are. 0, or a
+ * negative errno that is a want.
  */
 static int
-look(struct init *init, const struct search *s)
+look(struct init *init, const struct hook *hook)
 {
 	struct u64v pids = { 0 };
 	int r = init->spawns->traces ? 0 : process_children(&pids);
 
-	for (size_t i = 0; r == 0 && i < pids.n; i++) {
-		pid_t pid = (pid_t) pids.p[i];
-		struct trace_brief brief;
-
-		if (core_process_of_pid(init->core, pid) != 0 || servants_has(init, pid))
-			continue;
-		r = trace_look_briefly(pid, &brief);
-		if (r == 0 && !brief.dead && brief.began >= s->since &&
-		    (!s->strictly || has_session(init, s, brief.session)))
-			r = add(init, s, pid, &brief);
-		r = error_is_want(r) ? r : 0;
-	}
+	for (size_t i = 0; r == 0 && i < pids.n; i++)
+		r = look_at(init, (pid_t) pids.p[i], hook);
 	u64v_deinit(&pids);
 	return error_is_want(r) ? r : 0;
 }
 
-/* Is that a hook of a job whose main process is looked for among others? Of whom. */
+/* -- a hook ends ---------------------------------------------------------------------------------- */
+
+/* Of whose main process another is looked for among others; else false. */
 static bool
-is_of_interest(const struct init *init, const struct proc *p, struct search *s)
+is_of_interest(const struct init *init, const struct proc *p, struct core_process_job *owner)
 {
-	struct core_process_job owner;
 	const struct job_class *cls;
 
-	if (!proc_is_hook(p) || core_process_job_of(init->core, p->id, &owner) < 0)
+	if (!proc_is_hook(p) || core_process_job_of(init->core, p->id, owner) < 0)
 		return false;
-	cls = definitions_class(init->definitions, owner.class_id);
-	s->job = owner.job;
-	s->instance = owner.instance;
+	cls = definitions_class(init->definitions, owner->class_id);
 	return cls != NULL &&
 	       (cls->expect == EXPECT_FORK || cls->expect == EXPECT_DAEMON || cls->expect == EXPECT_EXIT);
 }
 
+static void
+member_cb(const struct core_member *m, void *data)
+{
+	struct family_look *f = data;
+	struct core_process_job owner;
+
+	if (f->r < 0 || core_process_job_of(f->init->core, m->process, &owner) < 0 || strcmp(owner.job, f->job) != 0 ||
+	    strcmp(owner.instance, f->instance) != 0)
+		return;
+	f->r = u64v_add(&f->pids, (uint64_t) m->pid);
+	if (f->r == 0 && m->session > 0)
+		f->r = u64v_add(&f->sessions, (uint64_t) m->session);
+}
+
+/* Members that are dead may have left somebody: he is the family's, whatever the hook has left. 0 or a negative errno. */
 static int
-hook_ended(struct init *init, pid_t pid, struct search *s)
+settle_family(struct init *init, const struct family_look *f)
+{
+	struct trace_brief brief;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < f->pids.n; i++)
+		if (trace_look_briefly((pid_t) f->pids.p[i], &brief) == 0 && brief.dead && brief.parent == getpid())
+			r = adoption_before_end(init, (pid_t) f->pids.p[i]);
+	return r;
+}
+
+/* 0 or a negative errno: look again later. */
+static int
+look_for(struct init *init, pid_t pid, const char *job, const char *instance, const struct u64v *sessions)
 {
 	struct trace_brief brief;
 	int r = trace_look_briefly(pid, &brief);
+	struct hook hook = { .since = brief.began, .sessions = sessions };
 
 	if (r < 0)
 		return error_is_want(r) ? r : 0;
-	s->since = brief.began;
-	return look(init, s);
+	hook.owner = need_owner(init, job, instance);
+	if (hook.owner == NULL)
+		return -ENOMEM;
+	hook.owner->n++; /* so that it stays */
+	r = look(init, &hook);
+	hook.owner->n--;
+	owner_free_if_unused(init->hook_leavings, hook.owner);
+	return r;
 }
 
-/* It stays in the list while its session is asked for. */
 static int
-leaving_ended(struct init *init, struct hook_leaving *h)
+hook_ended(struct init *init, pid_t pid, const struct core_process_job *owner)
 {
-	const struct search s = { h->job, h->instance, h->began, true };
-	int r = look(init, &s);
+	/* What becomes known meanwhile may free the job. */
+	auto_free char *job = strdup(owner->job), *instance = strdup(owner->instance);
+	struct family_look f = { .init = init, .job = job, .instance = instance };
+	int r = 0;
 
-	if (r < 0)
+	if (job == NULL || instance == NULL)
+		return -ENOMEM;
+	for (int i = 0; f.r == 0 && r == 0 && i < 2; i++) {
+		f.pids.n = f.sessions.n = 0;
+		core_each_member(init->core, member_cb, &f);
+		/* Once it is settled it may have more sessions. */
+		r = f.r == 0 && i == 0 ? settle_family(init, &f) : f.r;
+	}
+	if (r == 0)
+		r = look_for(init, pid, job, instance, &f.sessions);
+	u64v_deinit(&f.pids);
+	u64v_deinit(&f.sessions);
+	return r;
+}
+
+/* -- one of them ends -------------------------------------------------------------------------------- */
+
+/* Those it has left are found by a look at all; one that was made since it died does for others as well. */
+static int
+leaving_ended(struct init *init, pid_t pid)
+{
+	struct hook_leavings *all = init->hook_leavings;
+	struct leaving *l, *next;
+	struct trace_brief brief;
+	int r = trace_look_briefly(pid, &brief);
+
+	if (r < 0 && error_is_want(r))
 		return r;
-	DL_DELETE(init->hook_leavings, h);
-	(void) hook_leaving_free(h);
+	l = first_of(init, pid);
+	if (l != NULL && r == 0 && l->began == brief.began && !l->looked && !init->spawns->traces) {
+		r = look(init, NULL);
+		if (r < 0)
+			return r;
+	}
+	for (l = first_of(init, pid); l != NULL; l = next) {
+		next = l->next;
+		leaving_free(all, l);
+	}
 	return 0;
 }
 
@@ -162,33 +388,40 @@ int
 hook_leavings_before_end(struct init *init, pid_t pid)
 {
 	const struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
-	struct hook_leaving *h, *next;
-	struct search s = { 0 };
+	struct core_process_job owner;
 	int r = 0;
 
-	if (p != NULL && is_of_interest(init, p, &s))
-		r = hook_ended(init, pid, &s);
-	DL_FOREACH_SAFE(init->hook_leavings, h, next)
-		if (r == 0 && h->pid == pid)
-			r = leaving_ended(init, h);
+	if (p != NULL && !init->spawns->traces && is_of_interest(init, p, &owner))
+		r = hook_ended(init, pid, &owner);
+	if (r == 0 && first_of(init, pid) != NULL)
+		r = leaving_ended(init, pid);
 	return r;
 }
 
 bool
 hook_leavings_has(const struct init *init, uint64_t process, pid_t pid, uint64_t began)
 {
-	struct core_process_job owner;
+	struct core_process_job job;
+	const struct owner *owner;
 
-	return init->hook_leavings != NULL && core_process_job_of(init->core, process, &owner) == 0 &&
-	       has(init, owner.job, owner.instance, pid, began);
+	if (init->hook_leavings == NULL || core_process_job_of(init->core, process, &job) < 0)
+		return false;
+	owner = find_owner(init, job.job, job.instance);
+	return owner != NULL && has(init, owner, pid, began);
 }
 
 void
 hook_leavings_deinit(struct init *init)
 {
-	struct hook_leaving *h, *next;
+	struct hook_leavings *all = init->hook_leavings;
+	struct leaving *l, *next;
 
-	DL_FOREACH_SAFE(init->hook_leavings, h, next)
-		(void) hook_leaving_free(h);
+	if (all == NULL)
+		return;
+	DL_FOREACH_SAFE2(all->all, l, next, all_next)
+		leaving_free(all, l);
+	map_deinit(&all->by_pid);
+	map_deinit(&all->sessions);
+	free(all);
 	init->hook_leavings = NULL;
 }

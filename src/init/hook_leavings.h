@@ -3,7 +3,8 @@
 
 /*
  * What hooks of a daemon's job leave behind. Where families can't be traced (adoption.h) it looks as if it came from the
- * main process, so it is remembered when the hook ends. Not kept over a re-exec.
+ * main process, so it is remembered when the hook ends: who is an orphan then, began since the hook did, and is in no session
+ * of main's family. Not kept over a re-exec.
  *
  * When one of them ends, those that it leaves in turn are known as long as they are in a session of such; one in a
  * session of its own may as well be the daemon, and is not remembered.

@@ -187,7 +187,7 @@ struct init {
 		usec_t until;	/* so long what is not clear is waited for */
 		struct u64v asked; /* adoption.c's */
 	} adoption;
-	struct hook_leaving *hook_leavings; /* owned */
+	struct hook_leavings *hook_leavings; /* owned; NULL: there were none */
 	pid_t report_pid;		/* who writes a crash report; 0: nobody */
 	struct owed *owed;
 	struct {

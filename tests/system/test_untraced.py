@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import BUILD, INIT, ROOT, WATCHES, Machine, is_alive, wait_for
+from conftest import BUILD, INIT, ROOT, WATCHES, Machine, is_alive, process_state, wait_for
 from test_tracking import DAEMONISER, SHAPES, STAYS, check_daemon_that_dies, daemon_of, job, noted, start, timeout_of, wait_main
 
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
@@ -193,6 +193,30 @@ def test_what_a_hook_leaves_is_not_taken_for_the_daemon(untraced, hook):
     wait_for(lambda: untraced.status("j") == "j stop/waiting", lambda: f"it to be over: {untraced.status('j')}")
     assert is_alive(left)
     os.kill(left, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("session", ["", "s"])
+def test_what_main_leaves_while_a_hook_ends_is_no_hooks(untraced, session):
+    """Both are dead when init looks, the hook being the older child of its."""
+    folder = untraced.path / "j"
+    folder.mkdir()
+    untraced.job("j", f"expect fork\nchdir {folder}\nexec {DAEMONISER} fmWfmYf{session}mw\n"
+                      "post-start script\n  touch go\n  while ! test -e go2; do sleep 0.01; done\nend script\n")
+    untraced.wait_job("j")
+    starting = untraced.background("start", "j")
+    first = wait_for(lambda: noted(folder, "main")[1:], "the second daemon")[0]
+    wait_main(untraced, "j", first)
+    hook = int(untraced.status("j").splitlines()[1].split()[-1])
+    os.kill(untraced.pid, signal.SIGSTOP)
+    (folder / "go2").touch()
+    last = wait_for(lambda: noted(folder, "main")[2:], "the third daemon")[0]
+    wait_for(lambda: process_state(first) == "Z" and process_state(hook) == "Z", "both to end")
+    os.kill(untraced.pid, signal.SIGCONT)
+    out, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    wait_main(untraced, "j", last)
+    untraced.ctl("stop", "j")
+    assert not is_alive(last)
 
 
 @pytest.mark.parametrize("expect,steps", [("fork", "Wfmw"), ("daemon", "fsWfmw"), ("exit", "kWfmw")])

@@ -19,6 +19,7 @@
  *   p	write a pid file, "pid"
  *   w	stay for ever				e0-e9	end with that status
  *   W	wait until the file "go" is there	S	raise SIGSTOP
+ *   Y	the same of "go2"
  *
  * What it writes down are lines in the file "trace" of the working directory: "main PID", "helper PID", "USR1 PID".
  */
@@ -244,9 +245,9 @@ lose_leader(const char *steps)
 }
 
 static void
-wait_for_file(void)
+wait_for_file(const char *name)
 {
-	while (access("go", F_OK) < 0)
+	while (access(name, F_OK) < 0)
 		(void) usleep(PAUSE);
 }
 
@@ -317,7 +318,10 @@ run(const char *steps)
 			stay();
 			break;
 		case 'W':
-			wait_for_file();
+			wait_for_file("go");
+			break;
+		case 'Y':
+			wait_for_file("go2");
 			break;
 		case 'S':
 			(void) raise(SIGSTOP);
