@@ -26,6 +26,12 @@ error_is_want(int r)
 }
 
 int
+error_of_memfile(int r)
+{
+	return r == -ENOSPC ? -ENOMEM : r;
+}
+
+int
 error_nomem(struct error *err)
 {
 	return error_set(err, -ENOMEM, ERR_NO_MEMORY, "Out of Memory");

@@ -52,5 +52,8 @@ int error_set(struct error *err, int code, const char *name, const char *fmt, ..
 /* Is that negative errno a want of memory, descriptors or processes, or of a moment: is another try worth it? */
 bool error_is_want(int r);
 
+/* The result of writing to an anonymous file: the kernel calls it a lack of space when it has no memory for that. */
+int error_of_memfile(int r);
+
 /* error_set() for -ENOMEM with the catalogue's text. Returns -ENOMEM. */
 int error_nomem(struct error *err);

@@ -177,7 +177,9 @@ apply(struct init *init, struct input *in, enum servant_id from, uint64_t number
 	if (from != SERVANT_NONE)
 		init->servants[from].received = number;
 	judge(init, in, before, r);
-	if (r != -ENOMEM && !broken)
+	if (broken)
+		state_record_core(init);
+	else if (r != -ENOMEM)
 		state_record_effects(init, before);
 	deliver_all(init);
 	crash_carried_through();

@@ -18,6 +18,7 @@
 #define LEVEL_NOTHING 3
 #define SHUNNED_MAX 64 /* definitions; the oldest is forgotten */
 #define PIECE 1500     /* bytes of one line */
+#define DEGRADED "an input broke a rule"
 
 /* -- telling ------------------------------------------------------------------------------ */
 
@@ -176,14 +177,19 @@ take_stop(struct init *init, const struct input *in)
 int
 condemn_loaded(struct init *init, const struct input *in, uint64_t mark, unsigned level)
 {
+	bool broken = crash_signal_text() == NULL; /* the last image met it as it read the journal */
+	const char *why = broken ? CONDEMN_BROKEN : CONDEMN_CRASHED;
 	struct input substitute;
 	int r;
 
 	if (level == 1) {
-		log_error("Input %s made init crash twice and is left out", input_type_name(in->type));
+		log_error("Input %s %s and is left out", input_type_name(in->type),
+			  broken ? "broke a rule of init's own" : "made init crash twice");
 		tell_input(in);
+		if (broken)
+			condemn_degrade(init, DEGRADED);
 		if (crash_is_news(mark))
-			begin_report(init, "input", input_type_name(in->type), CONDEMN_CRASHED,
+			begin_report(init, "input", input_type_name(in->type), why,
 				     journal_number(init->state.journal) + 1, NULL);
 	}
 	shun_input(init, in);
@@ -192,7 +198,7 @@ condemn_loaded(struct init *init, const struct input *in, uint64_t mark, unsigne
 		leave_out(init, in);
 		return 0;
 	}
-	r = input_substitute(in, CONDEMN_CRASHED, level >= LEVEL_BARE, &substitute);
+	r = input_substitute(in, why, level >= LEVEL_BARE, &substitute);
 	if (r < 0)
 		return r;
 	crash_in_hand(mark);
@@ -228,8 +234,9 @@ condemn_broken(struct init *init, const struct input *in, enum servant_id from, 
 	int r = -ENOTRECOVERABLE;
 
 	crash_in_hand(0);
+	crash_at("BROKEN");
 	log_error("Input %s broke a rule of init's own and is left out", input_type_name(in->type));
-	condemn_degrade(init, "an input broke a rule");
+	condemn_degrade(init, DEGRADED);
 	tell_input(in);
 	begin_report(init, "input", input_type_name(in->type), CONDEMN_BROKEN, journal_number(init->state.journal),
 		     NULL);

@@ -18,6 +18,7 @@
 #include "init/state.h"
 #include "system/boot.h"
 #include "system/clock.h"
+#include "system/process.h"
 #include "system/spawn_fds.h"
 #include "system/trace.h"
 
@@ -29,6 +30,7 @@
 #define CONDEMNED_MAX 8 /* things; the oldest is forgotten */
 #define FD_GAP 1024	/* so many closed ones in a row: there are no more above */
 #define EXIT_CRASHED 70
+#define MEND_PAUSE USEC_PER_SEC
 #define WANT_PAUSE (100 * 1000) /* microseconds, longer each time */
 #define SYNC_LOOK (100 * 1000 * 1000) /* nanoseconds */
 #define SYNC_LOOKS 100
@@ -66,6 +68,8 @@ static struct {
 	bool solved; /* this image did without one of them */
 	int signal;
 	usec_t began;
+	bool behind;  /* the next image would not be told of the journal there is */
+	usec_t mend_at; /* when what failed is tried again */
 	volatile sig_atomic_t lives; /* this image has come to the end of its first turn */
 	volatile unsigned inputs;    /* it has carried through since */
 	int *inherited;		     /* owned: descriptors open at the start */
@@ -287,7 +291,8 @@ crash_set_journal(struct init *init)
 	if (!crash.installed)
 		return;
 	argv = arguments(init, journal_fd(init->state.journal), &word);
-	if (replace(&crash.argv, &crash.words[0], argv, word) < 0)
+	crash.behind = replace(&crash.argv, &crash.words[0], argv, word) < 0;
+	if (crash.behind)
 		log_error("Out of memory: a crash would lose the state");
 }
 
@@ -441,11 +446,13 @@ crash_install(struct init *init)
 	crash.ends = init_is_machine(init) && init->again && init->options.down != NULL;
 	if (crash.ends)
 		crash.how = down_how_of(init->options.down);
-	crash.stateless = arguments(init, -1, &crash.words[1]);
+	if (crash.stateless == NULL)
+		crash.stateless = arguments(init, -1, &crash.words[1]);
 	/* What comes while the journal has not even been looked at must not cost it. */
-	if (init->options.state_fd >= 0)
+	if (init->options.state_fd >= 0 && crash.argv == NULL)
 		crash.argv = arguments(init, init->options.state_fd, &crash.words[0]);
-	crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (crash.exe < 0)
+		crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
 		return crash.stateless == NULL ? -ENOMEM : -errno;
 	(void) sigemptyset(&crash.fatal);
@@ -472,7 +479,9 @@ crash_try_again(void)
 	if (count > TRIES_WITH_STATE || crash.argv == NULL || crash.words[0] == NULL)
 		return;
 	(void) usleep(WANT_PAUSE * count);
-	describe(crash.words[0], count, 0, 0);
+	if (crash.in_hand != 0)
+		crash.suspect = crash.in_hand; /* it need not show once more */
+	describe(crash.words[0], count, crash.in_hand, 0);
 	keep_all_descriptors();
 	execute(crash.argv);
 }
@@ -516,7 +525,8 @@ crash_is_news(uint64_t what)
 const char *
 crash_signal_text(void)
 {
-	return crash.signal == SIGSEGV	 ? "segmentation fault"
+	return crash.signal == 0 ? NULL
+	       : crash.signal == SIGSEGV ? "segmentation fault"
 	       : crash.signal == SIGABRT ? "abort"
 					 : strsignal(crash.signal);
 }
@@ -524,17 +534,35 @@ crash_signal_text(void)
 void
 crash_report(const struct init *init)
 {
-	if (crash.count > 0 && crash.signal == 0)
-		log_error("Read the state in spite of wants"); /* nothing crashed */
+	if (crash.count > 0 && crash.signal == 0) /* nothing crashed */
+		log_error(crash.again ? "Read the state without what broke a rule of init's own"
+				      : "Read the state in spite of wants");
 	else if (crash.count > 0)
 		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s", crash_signal_text(),
 			  init->options.state_fd >= 0 ? "going on from the journal"
 						      : "after so many crashes the state is dropped");
 }
 
-void
-crash_turn(void)
+/* What could not be had at the start, or when the journal was another, is tried again now and then. */
+static void
+mend(struct init *init)
 {
+	if ((crash.installed && !crash.behind && init->own_path != NULL) || clock_now() < crash.mend_at)
+		return;
+	crash.mend_at = clock_now() + MEND_PAUSE;
+	if (init->own_path == NULL)
+		init->own_path = process_own_path(init->argv[0]);
+	if (!crash.installed && crash_install(init) < 0)
+		return;
+	crash.path = init->own_path;
+	if (init->state.journal != NULL)
+		crash_set_journal(init);
+}
+
+void
+crash_turn(struct init *init)
+{
+	mend(init);
 	crash_at(crash.count > 0 ? "TURN" : "");
 	crash.lives = true;
 	if (crash.count == 0 || clock_now() - crash.began < FORGET_AFTER)

@@ -18,7 +18,7 @@
 
 /* The very first step: what the last image says, and which descriptors it has left open. */
 void crash_begin(const struct init *init);
-/* From now on crashes are survived. 0 or a negative errno: they are not. */
+/* From now on crashes are survived. 0 or a negative errno: they are not, until crash_turn() has done better. */
 int must_check crash_install(struct init *init);
 /* The journal has another descriptor. */
 void crash_set_journal(struct init *init);
@@ -26,12 +26,13 @@ void crash_set_journal(struct init *init);
 int must_check crash_set_next(struct init *init);
 
 /*
- * Memory or descriptors were lacking when this image read the state: after a pause it executes itself once more, as after a
- * crash that condemns nothing. Returns when that was in vain too often, or can't be done.
+ * Memory or descriptors were lacking when this image read the state, or an input in it broke a rule: after a pause it
+ * executes itself once more, as after a crash. What is in hand still (crash_in_hand()) is condemned, nothing else. Returns when
+ * that was in vain too often, or can't be done.
  */
 void crash_try_again(void);
 
-/* The signal that is being handled; 0: none. The next image finds it again. */
+/* The signal that is being handled; 0: none, or what it means is journaled. The next image finds it again. */
 void crash_signal_in_hand(int number);
 /*
  * What is being done: an input, by its record's mark (journal_next_mark()), an effect, a query of control's, a message
@@ -54,12 +55,12 @@ void crash_carried_through(void);
 unsigned crash_condemned(uint64_t what);
 /* Was the last crash the one that condemned it? */
 bool crash_is_news(uint64_t what);
-/* "segmentation fault": of the last crash. */
+/* "segmentation fault": of the last crash; NULL: that was none, but crash_try_again(). */
 const char *crash_signal_text(void);
 /* Tell what has happened, once the log can hear it. */
 void crash_report(const struct init *init);
-/* At the end of each turn: after a while of good life earlier crashes are forgotten. */
-void crash_turn(void);
+/* At the end of each turn: after a while of good life earlier crashes are forgotten; what was lacking is tried again. */
+void crash_turn(struct init *init);
 
 /* Was that descriptor open when this image began? True also when nobody knows. Until crash_close_strangers(). */
 bool crash_inherited(int fd);
@@ -79,8 +80,8 @@ void crash_rescue(void) __attribute__((noreturn));
 void crash_point(void);
 /*
  * With UPSTART_TEST_CRASH_AT=NAME,NAME… every image does so whenever it comes to an input, an effect, a message or a
- * job of one of these names, to a QUERY, or to a SUBSTITUTE; with TURN every image that follows a crash, at the end of
- * its first turn; with HANDLER once more while it handles a crash.
+ * job of one of these names, to a QUERY, to a SUBSTITUTE, or (BROKEN) to an input that has just broken a rule; with TURN
+ * every image that follows a crash, at the end of its first turn; with HANDLER once more while it handles a crash.
  */
 void crash_at(const char *name);
 /* With UPSTART_TEST_BREAK_AT=NAME,NAME… the core is said to have broken a rule of its own over each input of these

@@ -134,7 +134,7 @@ definitions_add(struct definitions *d, const struct definition_text *text, struc
 	int r;
 
 	wire_put_struct(&b, &schema, &record);
-	r = journal_append(d->file, RECORD_DEFINITION, &b, false, &at);
+	r = error_of_memfile(journal_append(d->file, RECORD_DEFINITION, &b, false, &at));
 	if (r < 0) {
 		(void) job_class_unref(cls);
 		return r;

@@ -40,7 +40,7 @@ turn(struct init *init)
 		reexec_begin(init);
 	reexec_turn(init);
 	session_turn(init);
-	crash_turn();
+	crash_turn(init);
 }
 
 int

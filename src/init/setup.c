@@ -442,19 +442,6 @@ nothing_cb(int fd, void *data)
 	return false;
 }
 
-/* state_load(), by the next image if this one lacks something for it. */
-static int
-load(struct init *init, int fd)
-{
-	int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	int r = state_load(init, fd);
-
-	if (error_is_want(r) && spare >= 0 && dup2(spare, fd) >= 0)
-		crash_try_again();
-	fd_close(&spare);
-	return r;
-}
-
 /* What the last image left. */
 static int
 inherit(struct init *init)
@@ -463,7 +450,7 @@ inherit(struct init *init)
 
 	invariant_set_hook(invariant_cb, init);
 	if (init->options.state_fd >= 0) {
-		r = load(init, init->options.state_fd);
+		r = state_load(init, init->options.state_fd);
 		if (r == 0)
 			log_set_level(init->level);
 		else

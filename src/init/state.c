@@ -111,6 +111,14 @@ is_vital(const struct input *in)
 	       in->type == INPUT_ACK || in->type == INPUT_CONTROL || in->type == INPUT_FAMILY || in->type == INPUT_STRAYS;
 }
 
+/* Is it what a signal to init was made of? Once it is journaled the signal has done its work. */
+static bool
+is_of_signal(const struct input *in)
+{
+	return in->type == INPUT_SHUTDOWN || in->type == INPUT_SESSION_END ||
+	       (in->type == INPUT_EMIT && in->emit.request == 0);
+}
+
 int
 state_input(struct init *init, const struct input *in, enum servant_id from, uint64_t number)
 {
@@ -123,7 +131,9 @@ state_input(struct init *init, const struct input *in, enum servant_id from, uin
 	input_pack(&b, in);
 	mark = journal_next_mark(init->state.journal);
 	crash_point();
-	r = journal_append(init->state.journal, RECORD_INPUT, &b, is_vital(in), NULL);
+	r = error_of_memfile(journal_append(init->state.journal, RECORD_INPUT, &b, is_vital(in), NULL));
+	if (r == 0 && is_of_signal(in))
+		crash_signal_in_hand(0);
 	crash_point();
 	if (r == 0)
 		crash_in_hand(mark);
@@ -342,6 +352,13 @@ state_record_effects(struct init *init, uint64_t since)
 }
 
 void
+state_record_core(struct init *init)
+{
+	if (init->state.record != NULL)
+		give_up_recording(init, record_core(init->state.record, init->core));
+}
+
+void
 state_record_definition(struct init *init, uint64_t id)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
@@ -455,7 +472,7 @@ apply_again(struct init *init, struct input *in, uint64_t mark)
 	crash_at(input_type_name(in->type));
 	r = core_apply(init->core, in);
 	crash_in_hand(0);
-	return r;
+	return crash_breaks(input_type_name(in->type)) ? -ENOTRECOVERABLE : r;
 }
 
 static int
@@ -463,7 +480,7 @@ load_input(struct init *init, const void *p, size_t n)
 {
 	struct input input = { 0 };
 	struct wire_in in;
-	uint64_t from, number, before;
+	uint64_t from, number, before, mark;
 	int r;
 
 	if (init->core == NULL)
@@ -480,9 +497,12 @@ load_input(struct init *init, const void *p, size_t n)
 		(void) !timers_set(init, input.timer.timer, 0);
 	before = core_last_effect(init->core);
 	/* It is the one after those that were read. */
-	r = apply_again(init, &input, journal_next_mark(init->state.journal));
+	mark = journal_next_mark(init->state.journal);
+	r = apply_again(init, &input, mark);
 	input_free(&input);
-	if (r == -ENOMEM)
+	if (r == -ENOTRECOVERABLE)
+		crash_in_hand(mark); /* the last image crashed before it could take it back: the next one does without */
+	if (r == -ENOMEM || r == -ENOTRECOVERABLE)
 		return r;
 	return follow_timers(init, before);
 }
@@ -647,24 +667,46 @@ find_definitions_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data
 static int
 load_definitions(struct init *init)
 {
+	auto_close int spare = -1;
 	int fd = -1;
 	int r = journal_read(init->state.journal, find_definitions_cb, &fd);
 
 	init->definitions = definitions_free(init->definitions);
 	if (r < 0)
 		return r;
-	return fd < 0 ? -EBADMSG : definitions_open(fd, &init->definitions);
+	if (fd < 0)
+		return -EBADMSG;
+	spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	r = definitions_open(fd, &init->definitions);
+	/* It is closed then, and the next image looks for it there. */
+	if (r < 0 && spare >= 0)
+		(void) dup2(spare, fd);
+	return r;
 }
 
-int
-state_load(struct init *init, int fd)
+/* The journal on `fd`, which stays open if it can't be had. */
+static int
+open_journal(struct init *init, int fd)
+{
+	auto_close int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	init->state.journal = journal_new(fd, true);
+	if (init->state.journal != NULL)
+		return 0;
+	if (spare >= 0)
+		(void) dup2(spare, fd);
+	return -ENOMEM;
+}
+
+/* All of it into init. What was opened is still open if that fails. */
+static int
+read_state(struct init *init, int fd)
 {
 	struct state *s = &init->state;
-	int r;
+	int r = open_journal(init, fd);
 
-	s->journal = journal_new(fd, true);
-	if (s->journal == NULL)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	/* What crashed the last image may crash this one, too: the next must find the journal as well. */
 	crash_set_journal(init);
 	s->loading = true;
@@ -674,11 +716,23 @@ state_load(struct init *init, int fd)
 	if (r == 0)
 		r = servants_loaded(init);
 	s->loading = false;
-	if (r == 0 && init->core == NULL)
-		r = -EBADMSG;
+	return r == 0 && init->core == NULL ? -EBADMSG : r;
+}
+
+int
+state_load(struct init *init, int fd)
+{
+	struct state *s = &init->state;
+	int r = read_state(init, fd);
+
+	/* What the next image needs is still open, all of it. */
+	if (error_is_want(r) || r == -ENOTRECOVERABLE)
+		crash_try_again();
 	if (r < 0) {
 		init->core = core_free(init->core);
 		init->definitions = definitions_free(init->definitions);
+		if (s->journal == NULL)
+			(void) close(fd);
 		s->journal = journal_free(s->journal);
 		return r;
 	}

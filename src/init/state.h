@@ -77,8 +77,11 @@ int must_check state_record(struct init *init, const char *path);
  * see what would happen. A descriptor the caller owns, or a negative errno.
  */
 int must_check state_copy(struct init *init);
-/* A definition that is about to be used: recordings must hold it. */
+/* The recording, if there is one, gets the effects above `since`: what came of the last input. */
 void state_record_effects(struct init *init, uint64_t since);
+/* … gets the core as it is: the last input was taken back, and another stands in for it. */
+void state_record_core(struct init *init);
+/* … gets a definition that is about to be used. */
 void state_record_definition(struct init *init, uint64_t id);
 
 /* Make the core anew of what the journal says. 0; or a negative errno, then init->core is what it was. */

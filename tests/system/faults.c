@@ -34,12 +34,24 @@ place_of(const struct input *in)
 	return value != NULL ? strtoul(value, NULL, 10) : 0;
 }
 
+/* The stack ends. */
+static unsigned UNSEEN
+overflow(unsigned depth)
+{
+	volatile char frame[4096];
+
+	frame[0] = (char) depth;
+	return depth + 1 > 0 ? overflow(depth + 1) + (unsigned char) frame[0] : 0;
+}
+
 static void UNSEEN
 fail(void)
 {
 	static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
 	static char *volatile nowhere;
 
+	if (place % 7 == 0)
+		(void) overflow(0);
 	if (place % 2 == 0)
 		*nowhere = 'x';
 	(void) raise(signals[place % (sizeof(signals) / sizeof(signals[0]))]);

@@ -3,12 +3,16 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
 import pytest
 
-from conftest import INIT, is_alive, process_state, wait_for
+from conftest import INIT, WATCHES, is_alive, process_state, wait_for
+from test_container import make_container  # noqa: F401
+from test_reexec import copied  # noqa: F401
+from test_servants_faults import folder_with
 
 SLEEP = "exec sleep 1000\n"
 FATAL = [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL]
@@ -20,6 +24,11 @@ def crash(session, number):
     os.kill(session.pid, number)
     wait_for(lambda: session.messages().count("going on from the journal") > before, "the next image")
     wait_for(session.answers, "it to answer")
+
+
+def signals_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return [line for line in lines if line.startswith(("SigBlk", "SigIgn", "ShdPnd"))]
 
 
 @pytest.mark.parametrize("number", FATAL)
@@ -125,6 +134,38 @@ def test_process_one_that_only_crashes_comes_to_the_rescue(make_pid1):
     assert machine.shell.poll() is None
 
 
+def test_a_container_that_only_crashes_ends(make_container):  # noqa: F811
+    container = make_container()
+    container.program = INIT.parent / "init-faulty"
+    container.job("a", SLEEP)
+    container.start(env={"container": "test", "UPSTART_TEST_CRASH_AT": "TURN"})
+    container.ctl("start", "a")
+    container.kill(signal.SIGSEGV)
+    assert container.ends() == 70
+    assert "init: keeps crashing, and ends with its container\n" in container.said()
+
+
+RESCUED = """#!/bin/sh
+echo shell $(cat /proc/1/comm) >> {path}/rescued
+(true &)
+"""
+
+
+def test_the_rescuer_can_be_asked_for(make_pid1):
+    """A shell again and again; nothing else, and no zombies."""
+    machine = make_pid1()
+    (machine.path / "sulogin").write_text(RESCUED.format(path=machine.path))
+    (machine.path / "sulogin").chmod(0o755)
+    script = f"mount --bind {machine.path}/sulogin $(readlink -f /sbin/sulogin); exec {INIT} --rescue"
+    machine.shell = subprocess.Popen(["unshare", "--fork", "--pid", "--mount", "--mount-proc", "--kill-child", "sh", "-c", script],
+                                     env={**machine.env, "container": ""}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (machine.path / "rescued").exists() and len((machine.path / "rescued").read_text().split()) >= 6, "three shells")
+    assert set((machine.path / "rescued").read_text().splitlines()) == {"shell init"}
+    machine.one = wait_for(machine.find, "init as process 1")
+    wait_for(lambda: [process_state(c) for c in machine.children()].count("Z") == 0, "no zombies")
+    assert machine.shell.poll() is None
+
+
 def test_one_that_crashes_over_a_crash_ends(make_session):
     session = make_session()
     session.program = INIT.parent / "init-faulty"
@@ -164,6 +205,42 @@ def test_process_one_survives(pid1):
         wait_for(pid1.answers, "it to answer")
     assert pid1.pid_of("a") == pid
     pid1.ctl("stop", "a")
+
+
+@pytest.mark.skipif(not WATCHES, reason="this platform has no spawner to do without")
+@pytest.mark.parametrize("spawner", ["spawner", "without"])
+def test_processes_do_not_inherit_what_the_handler_had_blocked(make_session, spawner):
+    session = make_session()
+    env = folder_with(session, "upstart-spawner", "#!/bin/sh\nexit 1\n") if spawner == "without" else {}
+    session.job("a", SLEEP)
+    session.start(env=env)
+    wait_for(lambda: session.command("initctl", "start", "a").returncode == 0, "a start")
+    usual = signals_of(session.pid_of("a"))
+    own = signals_of(session.pid)
+    for number in FATAL:
+        crash(session, number)
+    assert signals_of(session.pid) == own
+    session.ctl("restart", "a")
+    assert signals_of(session.pid_of("a")) == usual
+    assert session.end() == 0
+
+
+@pytest.mark.skipif(not WATCHES, reason="this platform has no other way to its own program")
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_the_running_image_is_what_goes_on(copied, how):  # noqa: F811
+    """Not the one that lies there now, which nobody has asked for yet."""
+    pid = copied.pid_of("a")
+    running = copied.program.stat().st_ino
+    fresh = copied.program.with_name("fresh")
+    shutil.copy(INIT, fresh)
+    copied.program.unlink()
+    if how == "replaced":
+        fresh.rename(copied.program)
+    for _ in range(2):
+        crash(copied, signal.SIGSEGV)
+        assert os.stat(f"/proc/{copied.pid}/exe").st_ino == running
+    assert copied.pid_of("a") == pid and is_alive(pid)
+    assert copied.end() == 0
 
 
 # -- what crashes it again and again --------------------------------------------------------------------

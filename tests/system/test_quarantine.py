@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -20,12 +21,13 @@ BROKEN = "init broke a rule of its own"
 def faulty(make_session):
     """faulty(crash="NAME,NAME", breaks="NAME"): a running session init with such faults, and the jobs a and b."""
 
-    def make(crash="", breaks="", jobs=None):
+    def make(crash="", breaks="", jobs=None, record=False):
         session = make_session()
         session.program = INIT.parent / "init-faulty"
         for name, text in (jobs or {"a": SLEEP, "b": "start on go\n" + SLEEP}).items():
             session.job(name, text)
-        session.start(env={"UPSTART_TEST_CRASH_AT": crash, "UPSTART_TEST_BREAK_AT": breaks})
+        session.start(*(["--record", session.path / "record"] if record else []),
+                      env={"UPSTART_TEST_CRASH_AT": crash, "UPSTART_TEST_BREAK_AT": breaks})
         return session
 
     return make
@@ -299,6 +301,39 @@ def test_a_death_that_breaks_a_rule_quarantines_the_job(faulty):
     assert quarantine(session, "a") and degraded(session)
     session.ctl("reset", "a")
     assert session.status("a") == "a stop/waiting"
+    assert session.end() == 0
+
+
+def test_a_recording_goes_on_after_a_broken_rule(faulty):
+    """What was taken back is in it, and what stands in for it."""
+    session = faulty("", "REQUEST", record=True)
+    assert session.command("initctl", "start", "a").returncode == 1
+    session.ctl("emit", "go")
+    session.wait_status("b", "start/running")
+    assert session.end() == 0
+    done = subprocess.run([REPLAY, "--print", "--check", session.path / "record"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r'"REQUEST", .*\n(?s:.*)"SUBSTITUTE", ', done.stdout)
+
+
+def test_a_rule_broken_as_the_journal_is_read_costs_that_input_alone(faulty):
+    """init crashes over the input before it can be taken back."""
+    session = faulty(breaks="EXITED", crash="BROKEN")
+    session.ctl("start", "a")
+    session.ctl("start", "b")
+    kept = session.pid_of("b")
+    pid = session.pid_of("a")
+    os.kill(pid, signal.SIGKILL)
+    session.wait_status("a", "stop/running")
+    assert quarantine(session, "a") == [f"quarantined until `initctl reset': {BROKEN} over the end of its main process ({pid})"]
+    assert session.pid_of("b") == kept and is_alive(kept)
+    assert "dropped" not in session.messages() and "stateless" not in session.messages()
+    assert session.messages().count("Read the state without what broke a rule of init's own") == 1
+    assert session.messages().count("Input EXITED broke a rule of init's own and is left out") == 1
+    assert any(line.startswith(f"report: input EXITED: {BROKEN} (an input broke a rule)") for line in report(session))
+    assert degraded(session)
+    session.ctl("reset", "a")
+    assert session.ctl("start", "a").startswith("a start/running, process ")
     assert session.end() == 0
 
 

@@ -197,6 +197,29 @@ def allow(session, n):
     resource.prlimit(session.pid, resource.RLIMIT_NOFILE, (n, resource.prlimit(session.pid, resource.RLIMIT_NOFILE)[1]))
 
 
+def test_a_running_job_costs_init_three_descriptors_at_most(session):
+    """With a log, one that is followed, one that speaks for itself: when they run, and when all is over."""
+    says = ('import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
+            's.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1"); time.sleep(1000)')
+    count = 10
+    jobs = {"plain": SLEEP, "none": "console none\n" + SLEEP, "daemon": "expect fork\nexec sh -c 'sleep 1000 &'\n",
+            "says": f"expect notify\nexec python3 -c '{says}'\n"}
+    for name, text in jobs.items():
+        session.job(name, "instance $N\nkill mode tree\n" + text)
+    session.wait_jobs(len(jobs))
+    for name in jobs:  # whatever is opened for the first of a kind stays
+        session.ctl("start", name, "N=first")
+        session.ctl("stop", name, "N=first")
+    before = descriptors(session)
+    for name in jobs:
+        for i in range(count):
+            session.ctl("start", name, f"N={i}")
+        wait_for(lambda: descriptors(session) <= before + 3 * count, lambda: f"{descriptors(session) - before} for {count} of {name}")
+        for i in range(count):
+            session.ctl("stop", name, f"N={i}")
+        wait_for(lambda: descriptors(session) == before, f"nothing to be left of {name}")
+
+
 def test_a_start_without_descriptors_fails_clearly_and_the_next_works(session):
     session.job("a", SLEEP)
     session.job("b", SLEEP)

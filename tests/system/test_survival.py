@@ -24,6 +24,7 @@ FATAL = [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SI
 ROUNDS = 1000 if "UPSTART_TEST_LONG" in os.environ else 50  # of each kind of disturbance
 FAULTS = 50  # places at which they are planted
 LIMIT = 60
+GROWTH = 2048  # KiB of memory that each program may have taken in the end
 
 pytestmark = pytest.mark.skipif(not WATCHES, reason="the load takes a spawner")
 
@@ -200,16 +201,21 @@ class World:
         return pathlib.Path(f"/proc/{self.init.pid}/root/proc/{pid}/stat").exists()
 
     def measure(self):
-        """Descriptors by kind, and resident KiB."""
-        folder = f"/proc/{self.init.pid}/fd"
-        kinds = collections.Counter()
-        for fd in os.listdir(folder):
-            try:
-                kinds[os.readlink(f"{folder}/{fd}").split(":")[0].split(" ")[0]] += 1
-            except OSError:
-                pass
-        status = pathlib.Path(f"/proc/{self.init.pid}/status").read_text()
-        return kinds, int(status.split("VmRSS:")[1].split()[0])
+        """Of init and each servant: descriptors by kind, and resident KiB."""
+        found = {}
+        for name, pid in {"init": self.init.pid, **self.init.wait_servants()}.items():
+            kinds = collections.Counter()
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                try:
+                    kinds[os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]] += 1
+                except OSError:
+                    pass
+            status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            found[name] = kinds, int(status.split("VmRSS:")[1].split()[0])
+        return found
+
+    def descriptors(self):
+        return {name: kinds for name, (kinds, _) in self.measure().items()}
 
     def finish(self):
         """End the load, and look whether all is as it should be."""
@@ -237,8 +243,10 @@ class World:
         # One more image, as at the beginning: it holds what that held.
         self.next_image(self.execute_anew)
         wait_for(init.answers, "an answer")
-        wait_for(lambda: self.measure()[0] == self.start[0], lambda: f"the descriptors of the start: {self.start[0]}, now {self.measure()[0]}")
-        assert self.measure()[1] < self.start[1] + 2048
+        wanted = {name: kinds for name, (kinds, _) in self.start.items()}
+        wait_for(lambda: self.descriptors() == wanted, lambda: f"the descriptors of the start: {wanted}, now {self.descriptors()}")
+        for name, (_, memory) in self.measure().items():
+            assert memory < self.start[name][1] + GROWTH, f"{name} grew from {self.start[name][1]} to {memory} KiB"
         self.asker.end()
         return worked
 
