@@ -469,7 +469,7 @@ wire_put_struct(struct strbuf *b, const struct wire_schema *s, const void *obj)
 
 		if (field_is_empty(f, at(obj, f)))
 			continue;
-		wire_put_cstr(b, f->key);
+		wire_put_str(b, f->key);
 		put_field(b, f, at(obj, f));
 	}
 }
@@ -552,27 +552,41 @@ get_field(struct wire_in *in, const struct wire_field *f, void *p)
 	return in->bad ? -EBADMSG : 0;
 }
 
+/* The field with that key, looked for from `from` on: who writes them in our order has the next one there. s->n: none. */
+static size_t
+find_field(const struct wire_schema *s, struct span key, size_t from)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		size_t i = from + k < s->n ? from + k : from + k - s->n;
+
+		if (s->fields[i].key.n == key.n && memcmp(s->fields[i].key.p, key.p, key.n) == 0)
+			return i;
+	}
+	return s->n;
+}
+
 int
 wire_get_struct(struct wire_in *in, const struct wire_schema *s, void *obj)
 {
-	size_t n = wire_get_map(in);
+	size_t n = wire_get_map(in), i = 0;
 
 	for (; n > 0 && !in->bad; n--) {
 		struct span key = wire_get_span(in);
-		size_t i = 0;
+		size_t last = i;
 		int r;
 
 		if (in->bad)
 			break;
-		while (i < s->n && !span_is(key, s->fields[i].key))
-			i++;
+		i = find_field(s, key, last);
 		if (i == s->n) {
+			i = last;
 			wire_skip(in);
 			continue;
 		}
 		r = get_field(in, &s->fields[i], (char *) obj + s->fields[i].offset);
 		if (r < 0)
 			return r;
+		i++;
 	}
 	return in->bad ? -EBADMSG : 0;
 }

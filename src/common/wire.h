@@ -78,7 +78,7 @@ bool must_check u64v_has(const struct u64v *v, uint64_t value);
 void u64v_deinit(struct u64v *v);                        /* idempotent */
 
 struct wire_field {
-	const char *key;
+	struct span key;
 	enum wire_type type;
 	size_t offset;
 };
@@ -89,7 +89,7 @@ struct wire_schema {
 	size_t n;
 };
 
-#define WIRE_FIELD(type_, struct_, member_) { #member_, WIRE_##type_, offsetof(struct_, member_) }
+#define WIRE_FIELD(type_, struct_, member_) { { #member_, sizeof(#member_) - 1 }, WIRE_##type_, offsetof(struct_, member_) }
 #define WIRE_SCHEMA(name_, fields_) { name_, fields_, ARRAY_SIZE(fields_) }
 
 /* Fields that are zero, NULL or empty are left out. */

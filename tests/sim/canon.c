@@ -26,12 +26,14 @@ canon_number(struct canon *c, uint64_t v)
 static bool
 is_left_out(struct span key)
 {
-	static const char *const keys[] = { "seq",	"last_effect", "last_id", "since",   "exits",    "last_run",
-					    "runs_dropped", "began",	 "startup", "look_run", "run",      "queued" };
+	static const struct span keys[] = {
+		SPAN("seq"),	  SPAN("last_effect"), SPAN("last_id"), SPAN("since"),	  SPAN("exits"), SPAN("last_run"),
+		SPAN("runs_dropped"), SPAN("began"),   SPAN("startup"), SPAN("look_run"), SPAN("run"),	 SPAN("queued"),
+	};
 	static const char prompt[] = "prompt.";
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (span_is(key, keys[i]))
+		if (keys[i].n == key.n && memcmp(keys[i].p, key.p, key.n) == 0)
 			return true;
 	if (key.n > strlen(prompt) && memcmp(key.p, prompt, strlen(prompt)) == 0)
 		return true;

@@ -391,12 +391,13 @@ keep(struct search *s, const struct core *core, const struct side *side, unsigne
 	uint64_t h;
 
 	core_save(core, &st.saved);
-	check_state(s, &st);
 	h = state_hash(&st);
+	/* One that behaves alike has been looked at. */
 	if (map_get_id(&s->seen, h) != NULL) {
 		strbuf_deinit(&st.saved);
 		return;
 	}
+	check_state(s, &st);
 	if (s->input != NULL)
 		input_pack(&st.input, s->input);
 	if (!grow(s) || map_put_id(&s->seen, h, s) < 0) {

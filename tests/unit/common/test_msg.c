@@ -29,7 +29,7 @@ fill_field(const struct wire_field *f, void *p, unsigned salt)
 {
 	char text[32];
 
-	(void) snprintf(text, sizeof(text), "%s=%u", f->key, salt);
+	(void) snprintf(text, sizeof(text), "%s=%u", f->key.p, salt);
 	switch (f->type) {
 	case WIRE_BOOL:
 		*(bool *) p = true;
@@ -148,7 +148,7 @@ test_msg_schemas_leave_nothing_out(void **state)
 		}
 		for (size_t i = 0; i < s->n; i++)
 			for (size_t k = 0; k < i; k++)
-				assert_string_not_equal(s->fields[i].key, s->fields[k].key);
+				assert_string_not_equal(s->fields[i].key.p, s->fields[k].key.p);
 	}
 }
 
