@@ -3,7 +3,9 @@
  * Wants on purpose, for the real programs: a library to be put before libc (LD_PRELOAD), told what to do by a file that
  * UPSTART_FAULTS names. The test maps the file as well, so it can look and change its mind at any time
  * (tests/helpers/faults.py). In the program that the file names the calls of each kind are counted, and those from number
- * `first` to number `last` fail:
+ * `first` to number `last` fail. Or one kind is swept: a call fails when it comes from a place, which is a stack of callers,
+ * for the first time, the second, the third or fourth, and so on, each of these once over all runs until the file is made
+ * anew; then `gap` calls pass before another may fail. The kinds:
  *
  *   alloc  memory: malloc and all that calls it, libc and other libraries included
  *   fd     whatever makes a descriptor
@@ -17,6 +19,7 @@
 #undef _FILE_OFFSET_BITS
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -34,12 +37,27 @@
 
 enum kind { ALLOC, FD, FORK, DISK, TURN, KIND_COUNT };
 
+#define PLACES 16384 /* a power of two, as are all sizes of tables */
+#define FRAMES 40
+
+/* Places by a hash of their stack; 0: free. */
+struct place {
+	uint64_t place, n;
+};
+
 /* As faults.py has it. */
 struct faults {
 	char program[64];
 	struct {
 		uint64_t count, first, last, error, failed;
 	} calls[KIND_COUNT];
+	struct {
+		uint64_t kind; /* that is swept, and one more; 0: none is */
+		uint64_t gap, times; /* calls that pass in between; that fail in a row */
+		uint64_t until, rest; /* call that fails in any case, and that does in none, up to that number */
+	} sweep;
+	struct place came[PLACES]; /* in this run: so often */
+	struct place failed[PLACES]; /* in all runs; with how often it had come */
 };
 
 void *__libc_malloc(size_t n);
@@ -47,32 +65,112 @@ void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t n);
 
 static struct faults *faults; /* NULL: nothing is asked for */
+static __thread bool looking; /* at a stack: what that allocates is not meant */
 
 __attribute__((constructor)) static void
 begin(void)
 {
 	const char *path = getenv("UPSTART_FAULTS");
 	int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
-	void *p;
+	void *p, *frames[1];
 
 	if (fd < 0)
 		return;
+	(void) backtrace(frames, 1); /* which loads a library the first time */
 	p = mmap(NULL, sizeof(*faults), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	(void) close(fd);
 	if (p != MAP_FAILED)
 		faults = p;
 }
 
-/* Count a call; is it to fail? Then errno says why. */
+/* -- places --------------------------------------------------------------------------------- */
+
+static uint64_t
+mix(uint64_t h, uint64_t v)
+{
+	h = (h ^ v) * UINT64_C(0x9e3779b97f4a7c15);
+	return h ^ h >> 29;
+}
+
+/* A number for the stack of callers that is the same in each process; never 0. */
+static uint64_t __attribute__((noinline))
+place_here(enum kind kind)
+{
+	void *frames[FRAMES];
+	uint64_t h = kind + 1;
+	int n;
+
+	looking = true;
+	n = backtrace(frames, FRAMES);
+	for (int i = 0; i < n; i++) {
+		struct dl_find_object object;
+
+		if (_dl_find_object(frames[i], &object) == 0)
+			h = mix(h, (uintptr_t) frames[i] - (uintptr_t) object.dlfo_map_start);
+	}
+	looking = false;
+	return h | 1;
+}
+
+/* Where a place is in a table, or belongs; NULL: that is full. */
+static struct place *
+find_place(struct place *table, uint64_t place)
+{
+	for (uint64_t i = 0; i < PLACES; i++) {
+		struct place *p = &table[(place / 2 + i) % PLACES];
+		uint64_t none = 0;
+
+		if (__atomic_compare_exchange_n(&p->place, &none, place, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ||
+		    none == place)
+			return p;
+	}
+	return NULL;
+}
+
+/* 1, 2, 3 for 3 and 4, 4 for 5 to 8, and so on. */
+static uint64_t
+bucket(uint64_t n)
+{
+	return n == 1 ? 1 : 65 - (uint64_t) __builtin_clzll(n - 1);
+}
+
+/* Is the call of number n one that a sweep lets fail? */
 static bool
+is_swept(enum kind kind, uint64_t n)
+{
+	struct place *came, *failed;
+	uint64_t place;
+
+	if (faults->sweep.kind != kind + 1 || looking)
+		return false;
+	place = place_here(kind);
+	came = find_place(faults->came, place);
+	if (came == NULL)
+		return false;
+	place = mix(place, bucket(__atomic_add_fetch(&came->n, 1, __ATOMIC_SEQ_CST))) | 1;
+	if (n <= faults->sweep.until)
+		return true;
+	if (n <= faults->sweep.rest)
+		return false;
+	failed = find_place(faults->failed, place);
+	if (failed == NULL || __atomic_exchange_n(&failed->n, 1, __ATOMIC_SEQ_CST) != 0)
+		return false;
+	faults->sweep.until = n + faults->sweep.times - 1;
+	faults->sweep.rest = faults->sweep.until + faults->sweep.gap;
+	return true;
+}
+
+/* Count a call; is it to fail? Then errno says why. */
+static bool __attribute__((noinline))
 fails(enum kind kind)
 {
 	uint64_t n;
 
-	if (faults == NULL || strcmp(faults->program, program_invocation_short_name) != 0)
+	if (faults == NULL || looking || strcmp(faults->program, program_invocation_short_name) != 0)
 		return false;
 	n = __atomic_add_fetch(&faults->calls[kind].count, 1, __ATOMIC_SEQ_CST);
-	if (faults->calls[kind].first == 0 || n < faults->calls[kind].first || n > faults->calls[kind].last)
+	if (!is_swept(kind, n) &&
+	    (faults->calls[kind].first == 0 || n < faults->calls[kind].first || n > faults->calls[kind].last))
 		return false;
 	(void) __atomic_add_fetch(&faults->calls[kind].failed, 1, __ATOMIC_SEQ_CST);
 	errno = (int) faults->calls[kind].error;

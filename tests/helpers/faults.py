@@ -8,7 +8,11 @@ import struct
 KINDS = ["alloc", "fd", "fork", "disk", "turn"]
 PROGRAM = 64
 WORDS = 5  # count, first, last, error, failed
-SIZE = PROGRAM + 8 * WORDS * len(KINDS)
+SWEEP = PROGRAM + 8 * WORDS * len(KINDS)  # kind, gap, times, until, rest
+TABLE = 16384 * 16
+CAME = SWEEP + 8 * 5
+SIZE = CAME + 2 * TABLE
+ERRORS = {"alloc": errno.ENOMEM, "fd": errno.EMFILE, "fork": errno.EAGAIN, "disk": errno.ENOSPC}
 
 
 class Faults:
@@ -32,23 +36,30 @@ class Faults:
     def watch(self, program):
         """From now on the calls of that program are counted, from zero, and none fails."""
         self.map[:PROGRAM] = program.encode().ljust(PROGRAM, b"\0")
-        for kind in KINDS:
-            for word in range(WORDS):
-                self._set(kind, word, 0)
+        self.map[PROGRAM:CAME] = b"\0" * (CAME - PROGRAM)
+
+    def _begin(self, kind, error):
+        for word, value in [(1, 0), (0, 0), (4, 0), (3, error or ERRORS[kind])]:
+            self._set(kind, word, value)
 
     def arm(self, kind, first, times=1, error=None):
         """Let the first-th call of that kind from now on fail (1: the next), and `times` - 1 after it."""
-        default = {"alloc": errno.ENOMEM, "fd": errno.EMFILE, "fork": errno.EAGAIN, "disk": errno.ENOSPC}
-        self._set(kind, 1, 0)
-        self._set(kind, 0, 0)
-        self._set(kind, 4, 0)
-        self._set(kind, 3, error or default[kind])
+        self._begin(kind, error)
         self._set(kind, 2, first + times - 1)
         self._set(kind, 1, first)
+
+    def sweep(self, kind, gap, times=1, error=None, first=0):
+        """Let calls of that kind fail at places, stacks of callers, that have not failed yet: `times` in a row, then none
+        of `gap` calls, nor any of the `first` ones. A place counts again when it comes the second time, the third or fourth, the
+        fifth to eighth …"""
+        self._begin(kind, error)
+        self.map[CAME:CAME + TABLE] = b"\0" * TABLE
+        struct.pack_into("=5Q", self.map, SWEEP, KINDS.index(kind) + 1, gap, times, 0, first)
 
     def disarm(self, kind):
         """Let no more fail; how many have."""
         self._set(kind, 1, 0)
+        struct.pack_into("=Q", self.map, SWEEP, 0)
         return self.failed(kind)
 
     def count(self, kind):

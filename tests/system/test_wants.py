@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Memory, descriptors, processes or the disk run out, at each place in turn, in init and in each servant.
 
-A story is told with one call of its kind failing (tests/helpers/faults.c): the first, the second, and so on. Nothing crashes or
-hangs, whoever is refused something is told so, and told again without wants the story ends as it always does: no exit was lost, nothing is
-left over.
+A story is told again and again while calls of one kind fail (tests/helpers/faults.c): either one after the other, the first, the second, and so
+on; or, several in one story, each place in the program once for the first time that it comes, for the second, and so on. Nothing
+crashes or hangs, whoever is refused something is told so, and told again without wants the story ends as it always does: no exit
+was lost, nothing is left over.
 """
 
+import collections
+import errno
 import os
+import pathlib
 import signal
 import sys
 
@@ -16,11 +20,18 @@ from conftest import BUILD, LIMIT, ROOT, WATCHES, wait_for
 
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 from faults import Faults
+from test_servants_faults import folder_with
 
 LONG = "UPSTART_TEST_LONG" in os.environ
 LIBRARY = BUILD / "tests" / "helpers" / "libfaults.so"
 PROGRAMS = ["init", "upstart-spawner", "upstart-logger", "upstart-control"]
-PLACES = 5  # of each program, when there is little time
+STORIES = 4000 if LONG else 4  # of each sweep, at most
+# Calls that pass between two that fail, in a sweep: enough for a program to begin anew in between, and for init to read its journal.
+GAPS = {"alloc": 60, "fd": 12, "fork": 3, "disk": 12}
+GAP_OF_CONTROL = 1000
+GAP_OF_INIT = 1 << 60
+QUIET = 3  # stories in a row with nothing new to fail: all has been seen
+GROWTH = 4096  # KiB that the memory of a program may differ after all that
 TURNS = 3000  # of a program's loop in one story: more is a loop that does nothing
 SLEEP = "exec sleep 1000\n"
 
@@ -39,10 +50,11 @@ pytestmark = [
 class Story:
     """A session and what happens in it."""
 
-    def __init__(self, session):
+    def __init__(self, session, env=None, whole=True):
+        self.whole = whole  # all servants are there
         self.faults = Faults(session.path / "faults", LIBRARY)
         self.session = session
-        session.start(env=self.faults.env)
+        session.start(env={**self.faults.env, **(env or {})})
         for name, text in JOBS.items():
             session.job(name, text)
         session.wait_jobs(len(JOBS))
@@ -99,13 +111,31 @@ class Story:
         assert all(worked), (worked, self.session.messages()[-2000:])
         self.settle()
         wait_for(lambda: self.session.log_of("says").splitlines().count(f"said {self.number}.") == 1, "what was printed")
-        self.session.wait_servants()
+        if self.whole:
+            self.session.wait_servants()
 
-    def descriptors(self):
-        return sorted(os.readlink(f"/proc/{self.session.pid}/fd/{fd}").split(":")[0] for fd in os.listdir(f"/proc/{self.session.pid}/fd"))
+    def programs(self):
+        return {"init": self.session.pid, **(self.session.wait_servants() if self.whole else self.session.servants())}
 
-    def places(self, program, kind, most):
-        """Numbers of the calls that are to fail: all, or as many as there is time for."""
+    def measure(self):
+        """program -> what it has open, by kind; and KiB of memory."""
+        found = {}
+        for name, pid in self.programs().items():
+            kinds = collections.Counter()
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                kinds[os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]] += 1
+            found[name] = kinds, int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
+        return found
+
+    def measured(self):
+        """The same; None when somebody ends or closes something meanwhile."""
+        try:
+            return self.measure()
+        except OSError:
+            return None
+
+    def begin(self, program, kind):
+        """How many calls of that kind there are in the story, and what all programs have."""
         self.check()
         self.faults.watch(program)
         assert all(self.tell())
@@ -113,22 +143,58 @@ class Story:
         assert count > 0, "the story has no such call"
         assert self.faults.count("turn") < TURNS
         self.settle()
-        return range(1, count + 1, 1 if LONG else max(1, count // most))
+        return count, wait_for(self.measured, "all programs to stand still")
 
-    def goes_on(self, program, kind, times, most=PLACES, error=None):
-        """The story with `times` calls failing, from each place on."""
-        session, hits = self.session, 0
-        for place in self.places(program, kind, most):
+    def go_through(self, place):
+        """The story, with what has been planted."""
+        self.tell()
+        self.settle()
+        assert self.faults.count("turn") < TURNS, (place, "does nothing again and again")
+        assert self.session.process.poll() is None and "Caught" not in self.session.messages(), (place, self.session.messages())
+
+    def end(self, before):
+        """All is as ever, and as much as before."""
+        self.check()
+
+        def is_back():
+            now = self.measured()
+            return now and {name: what[0] for name, what in now.items()} == {name: what[0] for name, what in before.items()}
+
+        wait_for(is_back, lambda: f"no descriptors to be left: {before}, now {self.measured()}")
+        for name, (_, memory) in self.measure().items():
+            assert memory < before[name][1] + GROWTH, name
+
+    def fails_at_each_call(self, program, kind):
+        """The story with one call failing: each in turn."""
+        count, before = self.begin(program, kind)
+        hits = 0
+        for place in range(1, count + 1):
             self.faults.watch(program)
-            self.faults.arm(kind, place, times, error)
-            self.tell()
-            self.settle()
-            assert self.faults.count("turn") < TURNS, (place, "does nothing again and again")
+            self.faults.arm(kind, place)
+            self.go_through(place)
             hits += self.faults.disarm(kind)
-            if not LONG or place % 8 == 0:
+            if place % 8 == 0:
                 self.check()
-            assert session.process.poll() is None and "Caught" not in session.messages(), (place, session.messages())
         assert hits > 0
+        self.end(before)
+
+    def fails_at_each_place(self, program, kind, times=1, error=None):
+        """The story with `times` calls failing wherever nothing has failed yet, until there is no such place any more."""
+        count, before = self.begin(program, kind)
+        gap = GAP_OF_INIT if program == "init" else GAP_OF_CONTROL if (program, kind) == ("upstart-control", "alloc") else GAPS[kind]
+        hits, quiet = [], 0
+        while len(hits) < STORIES and quiet < QUIET:
+            self.faults.watch(program)
+            # Where there is little time not always the first ones.
+            self.faults.sweep(kind, gap, times, error, first=0 if LONG else count * len(hits) // STORIES)
+            self.go_through(len(hits))
+            hits.append(self.faults.disarm(kind))
+            quiet = quiet + 1 if hits[-1] == 0 else 0
+            if len(hits) % 8 == 0:
+                self.check()
+        print(program, kind, times, hits)
+        assert sum(hits) > 0
+        self.end(before)
 
 
 @pytest.fixture
@@ -136,25 +202,64 @@ def story(make_session):
     return Story(make_session())
 
 
+@pytest.mark.skipif(not LONG, reason="takes some minutes for each")
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_memory_runs_out(story, program):
-    story.goes_on(program, "alloc", 1)
+def test_memory_runs_out_at_each_call(story, program):
+    story.fails_at_each_call(program, "alloc")
 
 
+@pytest.mark.parametrize("times", [1, 20])
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_memory_is_gone_for_a_while(story, program):
-    story.goes_on(program, "alloc", 20, 6)
+def test_memory_runs_out(story, program, times):
+    story.fails_at_each_place(program, "alloc", times)
 
 
+def test_memory_runs_out_as_the_state_is_read(story):
+    """By an image that follows another: it executes itself once more, and has all of it then."""
+    session = story.session
+    assert story.ask("start", "svc")
+    pid = story.main_of_svc()
+    images = lambda: session.messages().count("Stateful re-exec completed")
+    again = lambda: os.kill(session.pid, signal.SIGSEGV)
+    session.ctl("log-priority", "info")
+    story.faults.watch("init")
+    again()
+    wait_for(lambda: images() == 1 and session.answers(), "the next image")
+    count = story.faults.count("alloc")
+    hits = []
+    for place in range(1, count, 7 if LONG else count // 20):
+        story.faults.watch("init")
+        story.faults.arm("alloc", place)
+        before = images()
+        again()
+        wait_for(lambda: images() > before and session.answers(), lambda: f"the next image, with place {place}")
+        hits.append(story.faults.disarm("alloc"))
+        assert story.main_of_svc() == pid, (place, session.messages())
+    assert sum(hits) > 0
+    assert "stateless" not in session.messages() and "dropped" not in session.messages()
+    story.check()
+
+
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE], ids=errno.errorcode.get)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_descriptors_run_out(story, program):
-    story.goes_on(program, "fd", 2)
+def test_descriptors_run_out(story, program, error):
+    story.fails_at_each_place(program, "fd", 2, error)
 
 
-def test_processes_run_out(story):
-    story.goes_on("upstart-spawner", "fork", 1)
+@pytest.mark.parametrize("times", [1, 5])
+def test_processes_run_out(story, times):
+    story.fails_at_each_place("upstart-spawner", "fork", times)
 
 
-@pytest.mark.parametrize("program", ["init", "upstart-logger"])
-def test_the_disk_is_full(story, program):
-    story.goes_on(program, "disk", 1)
+@pytest.mark.parametrize("times", [1, 5])
+def test_processes_run_out_where_init_makes_them(make_session, times):
+    """The spawner keeps dying."""
+    session = make_session()
+    story = Story(session, folder_with(session, "upstart-spawner", "#!/bin/sh\nexit 1\n"), whole=False)
+    story.fails_at_each_place("init", "fork", times)
+
+
+@pytest.mark.parametrize("times", [1, 20])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_disk_is_full(story, program, times):
+    story.fails_at_each_place(program, "disk", times)
