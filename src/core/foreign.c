@@ -646,5 +646,5 @@ foreign_get(struct core *core, struct wire_in *in)
 			r = get_state(core, in, known);
 	}
 	sort_owners(core);
-	return in->bad ? -EBADMSG : r;
+	return r == 0 && in->bad ? -EBADMSG : r;
 }

@@ -444,13 +444,13 @@ get_following(struct core *core, struct wire_in *in, struct slot *slot, size_t p
 
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_want(core, in, slot);
-	n = parts > 1 ? wire_get_array(in) : 0;
+	n = r == 0 && parts > 1 ? wire_get_array(in) : 0;
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_ended(in, slot);
-	n = parts > 2 ? wire_get_array(in) : 0;
+	n = r == 0 && parts > 2 ? wire_get_array(in) : 0;
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_past(in, slot);
-	n = parts > 3 ? wire_get_array(in) : 0;
+	n = r == 0 && parts > 3 ? wire_get_array(in) : 0;
 	for (; n > 0 && r == 0 && !in->bad; n--)
 		r = get_pace(core, in, slot);
 	for (; parts > 4 && r == 0 && !in->bad; parts--)
@@ -507,7 +507,7 @@ get_slot(struct core *core, struct wire_in *in)
 		r = follow_restore(core, slot, &flat);
 	if (r == 0 && !in->bad)
 		r = get_following(core, in, slot, parts - SLOT_PARTS_MIN);
-	return in->bad ? -EBADMSG : r;
+	return r == 0 && in->bad ? -EBADMSG : r; /* out of memory in the middle it looks bad as well */
 }
 
 static int
@@ -629,7 +629,7 @@ get_runs(struct core *core, struct wire_in *in)
 		if (r < 0)
 			(void) run_free(run);
 	}
-	return in->bad ? -EBADMSG : r;
+	return r == 0 && in->bad ? -EBADMSG : r; /* out of memory in the middle it looks bad as well */
 }
 
 /* Count who blocks what; drop links to what is not there. */

@@ -432,6 +432,49 @@ test_job_restored_after_want_of_memory(void **state)
 	}
 }
 
+struct snapshot {
+	struct rig *rig;
+	struct strbuf saved;
+};
+
+static int
+load(void *data)
+{
+	const struct snapshot *s = data;
+	auto_strbuf struct strbuf again = STRBUF_INIT;
+	struct core *core = NULL;
+	int r = core_load(s->saved.p, s->saved.len, &s->rig->config, &core);
+
+	if (r == 0)
+		core_save(core, &again);
+	if (r == 0 && !again.failed && (again.len != s->saved.len || memcmp(again.p, s->saved.p, again.len) != 0))
+		r = -EILSEQ;
+	(void) core_free(core);
+	return r == 0 && again.failed ? -ENOMEM : r;
+}
+
+/* A want is told as one, never as damage, for who loads tries again then; or all is there in spite of it. */
+static void
+test_job_every_allocation_may_fail_in_a_load(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
+		struct snapshot s = { .rig = rig_new_session() };
+		struct input in;
+
+		acts[i].before(s.rig);
+		(void) rig_define(s.rig, "follows", "while web or tty;exec follows");
+		(void) rig_define(s.rig, "lan", "while lan K=1;exec lan");
+		acts[i].input(s.rig, &in);
+		in.now = s.rig->now;
+		(void) !core_apply(s.rig->core, &in);
+		input_free(&in);
+		core_save(s.rig->core, &s.saved);
+		assert_true(failalloc_each_lenient(load, &s) > 10);
+		strbuf_deinit(&s.saved);
+		(void) rig_free(s.rig);
+	}
+}
+
 static int
 make_substitute(void *data)
 {
@@ -498,6 +541,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_job_every_allocation_may_fail),
 		cmocka_unit_test(test_job_restored_after_want_of_memory),
+		cmocka_unit_test(test_job_every_allocation_may_fail_in_a_load),
 		cmocka_unit_test(test_job_substitute_is_made_whole_or_not),
 		cmocka_unit_test(test_job_making_and_looking_survive_want_of_memory),
 	};
