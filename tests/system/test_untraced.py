@@ -253,14 +253,16 @@ def test_no_daemon_is_lost_when_init_is_short_of_something(make_session, kind, m
     session.start(*["--no-cgroups"] * (mode == "walked"), env=faults.env)
     hits = 0
     for place in range(1, 40, 2):
-        # Where nothing else tells, a child is made that reads an environment.
-        folder = job(session, f"j{place}", "daemon", "Wfsfmw" if kind == "fork" else "fsWfmw")
+        # One that is in a session of its own when its parent ends is known by its environment, which a child reads.
+        folder = job(session, f"j{place}", "daemon", "HWe0" if kind == "fork" else "fsWfmw")
         starting = session.background("start", f"j{place}")
         session.wait_status(f"j{place}", ", process")
+        if kind == "fork":
+            wait_for(lambda: noted(folder, "helper"), "it to have one")
         faults.watch("init")
         faults.arm(kind, place, 2)
         (folder / "go").touch()
-        main = daemon_of(folder)
+        main = noted(folder, "helper")[0] if kind == "fork" else daemon_of(folder)
         _, err = starting.communicate(timeout=30)
         hits += faults.disarm(kind)
         if starting.returncode == 0:
