@@ -211,6 +211,7 @@ struct init {
 		bool continued;		/* this image began on the way down */
 	} last;
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
+	usec_t left_at;			/* the servants are to leave since then */
 	usec_t drain_until;
 };
 

@@ -10,12 +10,14 @@
 #include "common/env.h"
 #include "common/folder.h"
 #include "init/down.h"
+#include "init/servant_exec.h"
 #include "init/servants.h"
 #include "system/clock.h"
 #include "system/listen.h"
 
 #define FAREWELL (2 * USEC_PER_SEC) /* for the servants' last words */
 #define FAREWELL_SYSTEM (10 * USEC_PER_SEC)
+#define TICK USEC_PER_SEC
 
 /*
  * Never through what somebody else has put there, and whole at once: what lies there may be of another session with
@@ -84,11 +86,35 @@ gone(struct init *init)
 		init->phase = PHASE_GONE;
 }
 
+static usec_t
+farewell_of(const struct init *init)
+{
+	return init_is_system(init) ? FAREWELL_SYSTEM : FAREWELL;
+}
+
+/* Whoever goes down with a machine or a container is watched. */
+static void
+tell(const struct init *init, usec_t now)
+{
+	unsigned seconds = (unsigned) ((now - init->left_at) / USEC_PER_SEC);
+
+	for (int i = 0; init_is_system(init) && i < SERVANT_COUNT; i++)
+		if (init->servants[i].pid != 0)
+			log_message("waiting for %s: %u of %u s", servant_name((enum servant_id) i), seconds,
+				    (unsigned) (farewell_of(init) / USEC_PER_SEC));
+}
+
 static void
 farewell_cb(void *data)
 {
 	struct init *init = data;
+	usec_t now = clock_now();
 
+	if (now < init->left_at + farewell_of(init)) {
+		tell(init, now);
+		loop_timer_set(init->phase_timer, now + TICK);
+		return;
+	}
 	if (init_is_system(init))
 		log_warn("The servants take too long: they are ended");
 	gone(init);
@@ -100,6 +126,7 @@ session_leave(struct init *init, int status)
 	if (init->phase >= PHASE_LEAVING)
 		return;
 	init->phase = PHASE_LEAVING;
+	init->left_at = clock_now();
 	init->exit_status = status;
 	if (init->session_file != NULL)
 		(void) unlink(init->session_file);
@@ -112,7 +139,7 @@ session_leave(struct init *init, int status)
 	if (init->phase_timer == NULL)
 		gone(init);
 	else
-		loop_timer_set(init->phase_timer, clock_now() + (init_is_system(init) ? FAREWELL_SYSTEM : FAREWELL));
+		loop_timer_set(init->phase_timer, init->left_at + TICK);
 }
 
 void

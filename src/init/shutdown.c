@@ -85,7 +85,8 @@ shutdown_rules(struct init *init)
 void
 shutdown_begin(struct init *init)
 {
-	own_shutdown(init, SHUTDOWN_BEGIN);
+	if (!shutdown_skip(init))
+		own_shutdown(init, SHUTDOWN_BEGIN);
 }
 
 bool
@@ -123,6 +124,7 @@ shutdown_skip(struct init *init)
 	if (init->down != NULL) {
 		down_hurry(init);
 	} else if (init->shutdown != NULL && init->shutdown->timer != NULL) {
+		log_message("Processes of no job are not waited for, as was asked for");
 		init->shutdown->until = 0;
 		loop_timer_set(init->shutdown->timer, clock_now());
 	} else if (init->phase == PHASE_LEAVING || (shutdown_look_at(init->core, &view) && view.finished)) {

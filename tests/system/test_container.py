@@ -181,6 +181,18 @@ def test_strays_are_asked_to_end(container):
     assert (container.path / "gone").read_text() == "gone\n"
 
 
+def test_the_second_signal_leaves_strays(container):
+    container.job("leaves", f"start on startup\ntask\nscript\n  setsid sh -c \"trap '' TERM; touch {container.path}/ready; while :; do sleep 1; done\" "
+                            "</dev/null >/dev/null 2>&1 &\nend script\n")
+    container.start()
+    wait_for(lambda: (container.path / "ready").exists(), "the stray")
+    container.kill(signal.SIGTERM)
+    wait_for(lambda: "processes of no job: 1 of 5 s" in container.said(), "the wait for it")
+    container.kill(signal.SIGTERM)
+    assert container.ends() == 0
+    assert "init: Processes of no job are not waited for, as was asked for\n" in container.said()
+
+
 def test_bad_limit_is_told(container):
     container.start("--shutdown-timeout=soon")
     assert "init: invalid value for --shutdown-timeout: soon\n" in container.said()
