@@ -356,6 +356,11 @@ class Machine:
         """Keys of the keyboard, all at once."""
         self._control("send-key", keys=[{"type": "qcode", "data": key} for key in keys])
 
+    def plug_in(self, disk, driver, **more):
+        """Bring a disk while the machine runs."""
+        self._control("blockdev-add", **{"node-name": "late", "driver": "raw", "file": {"driver": "file", "filename": str(disk)}})
+        self._control("device_add", driver=driver, drive="late", id="late", **more)
+
     def press_ctrl_alt_delete(self):
         self.press("ctrl", "alt", "delete")
 

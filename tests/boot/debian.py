@@ -31,7 +31,7 @@ LABEL=data      /srv/data   ext4   nodev              0 2
 tmpfs           /srv/data/fast  tmpfs  size=1m        0 0
 /srv/data/inner /mnt/bound  none   bind               0 0
 /dev/vdc        none        swap   sw                 0 0
-LABEL=never     /mnt/never  ext4   nofail             0 2
+LABEL=late      /mnt/late   ext4   nofail             0 2
 """
 
 # Tells what passes, in its order.
@@ -88,7 +88,7 @@ def make_disk(path, kernel):
     (tree / "root/.ssh").mkdir(0o700)
     subprocess.run(["chroot", tree, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/.ssh/id_ed25519"], check=True)
     shutil.copy(tree / "root/.ssh/id_ed25519.pub", tree / "root/.ssh/authorized_keys")
-    for folder in ("srv/data", "mnt/bound", "mnt/never", "var/log/upstart"):
+    for folder in ("srv/data", "mnt/bound", "var/log/upstart"):
         (tree / folder).mkdir(parents=True, exist_ok=True)
     disk = path / "disk"
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, disk, "1G"], check=True)
@@ -107,7 +107,7 @@ def boot_modules(folder):
 
 
 class Debian(Machine):
-    """Boots from its own copy of the disk, with two more: one for data, one for swap."""
+    """Boots from its own copy of the disk, with two more, one for data and one for swap; a third can be plugged in later."""
 
     limit = 900  # it starts many times the programs of the machines that boot from memory
 
@@ -121,6 +121,7 @@ class Debian(Machine):
         (inner / "file").write_text("inner\n")
         (path / "data-tree" / "fast").mkdir()
         subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "data", "-d", path / "data-tree", path / "data", "32M"], check=True)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-L", "late", path / "late", "16M"], check=True)
         subprocess.run(["truncate", "-s", "32M", path / "swap"], check=True)
         subprocess.run(["mkswap", "-q", path / "swap"], check=True, capture_output=True)
 
@@ -153,7 +154,7 @@ class Debian(Machine):
 
     def assert_clean(self):
         """Its file systems were unmounted: nothing is to be recovered, nothing is amiss."""
-        for name in ("disk", "data"):
+        for name in ("disk", "data", "late"):
             said = subprocess.run(["dumpe2fs", "-h", self.path / name], capture_output=True, text=True, check=True).stdout
             assert re.search(r"^Filesystem state: *clean$", said, re.M), f"{name}: {said}"
             assert "needs_recovery" not in said, name

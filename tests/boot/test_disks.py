@@ -127,7 +127,7 @@ def test_file_systems_are_checked_and_somebody_is_called(disks):
     go_down(disks)
 
 
-def test_swap_space_is_used_and_left(disks):
+def test_swap_space_is_used_and_left_and_a_disk_comes_late(disks):
     folder = disks.path / "data-tree"
     folder.mkdir()
     (folder / "swap").write_bytes(os.urandom(2 << 20))  # without holes
@@ -137,17 +137,24 @@ def test_swap_space_is_used_and_left(disks):
     run("mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-L", "data", "-d", folder, data, "16M")  # no holes of 1,024 bytes
     run("truncate", "-s", "8M", swap)
     uuid = re.search(r"UUID=(\S+)", run("mkswap", swap))[1]
+    late = make_disk(disks, "late")
     disks.drives = [data, swap]
+    disks.text("etc/init/mountall.override", "exec mountall --device-timeout=86400\n")
     disks.text("etc/fstab", f"UUID={uuid} none swap sw,pri=7 0 0\n/srv/swap none swap defaults 0 0\nLABEL=data /srv ext4 defaults 0 2\n"
-                            "/dev/no-such none swap sw,nofail 0 0\nUUID=7-7 none swap nofail 0 0\n")
+                            "/dev/no-such none swap sw,nofail 0 0\nUUID=7-7 none swap nofail 0 0\nLABEL=late /mnt/late ext4 nofail 0 2\n")
     disks.boot("quiet")
     disks.wait("cat /dev/witness", "(?m)^all-swaps ")
     disks.wait("cat /dev/witness", "(?m)^filesystem ")
     swaps = disks.run("cat /proc/swaps")
     assert re.search(r"^/dev/nvme1n1\s+partition\s+\d+\s+\d+\s+7$", swaps, re.M), swaps
     assert re.search(r"^/srv/swap\s+file\s", swaps, re.M), swaps
+    # Without udev nobody gives it a name: it is looked at itself when it has come.
+    disks.plug_in(late, "nvme", serial="late")
+    disks.wait("cat /dev/witness", "(?m)^mounted /mnt/late")
+    assert disks.run("cat /mnt/late/late") == "whole"
     go_down(disks)
-    check(data)  # it was not in use any more
+    for disk in (data, late):
+        check(disk)
 
 
 def test_a_root_that_was_changed_by_its_check_is_begun_again(disks):
