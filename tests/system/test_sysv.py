@@ -217,7 +217,7 @@ def test_heading_names_sender_terminal_and_time(machine):
     tty = log_in(machine)
     zone = (int(done(machine, "date -u +%H")) - 4) % 24
     (machine.scratch / "say").write_text(f"shutdown -k now hello; {machine.scratch}/await hello {tty}\n")
-    done(machine, f"TZ=XXX{zone} /usr/bin/python3 -c 'import pty; pty.spawn([\"sh\", \"<W>/say\"])'")
+    done(machine, f"TZ=ABC{zone} /usr/bin/python3 -c 'import pty; pty.spawn([\"sh\", \"<W>/say\"])'")
     assert re.search(r"Broadcast message from root@tbox\r?\n\t\(pts/\d+\) at [45]:\d\d \.\.\.", tty.read_text()), tty.read_text()
 
 
