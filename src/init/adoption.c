@@ -25,7 +25,9 @@
 #define PATIENCE (500 * USEC_PER_MSEC) /* with one that has ended, while something about others is not clear */
 #define DOUBTS_MAX 5		       /* of one family that were not cleared in that time; then there is no more */
 #define LOOKS_MAX 3		       /* each time */
+#define WANT_PATIENCE (20 * USEC_PER_SEC) /* the same, while no child can be made that looks */
 #define AT_ONCE 16		       /* children that look for us */
+#define PAUSE (50 * USEC_PER_MSEC)     /* before the same is asked again */
 
 struct leaver {
 	struct init *init;
@@ -33,19 +35,22 @@ struct leaver {
 	uint64_t began;
 	uid_t uid;
 	bool has_uid;
+	bool patient;  /* somebody may be asked about */
 	bool in_doubt; /* about somebody: it is not told yet whose he is, or he is about to execute a program */
+	bool in_want;  /* no child could be made that looks */
 	int ended;     /* how many of the family have ended meanwhile */
 };
 
 /* -- by the environment ---------------------------------------------------------------------- */
 
-/* Who was asked about: rows of these in adoption.asked. */
-enum { ROW_PID, ROW_BEGAN, ROW_CHILD, ROW_ANSWER, ROW_WORDS };
+/* Who is asked about: rows of these in adoption.asked. SINCE: when it was tried or answered last, as clock_now() has it. */
+enum { ROW_PID, ROW_BEGAN, ROW_CHILD, ROW_ANSWER, ROW_SINCE, ROW_WORDS };
 
 static void
 set_answer(uint64_t *row, enum started_with answer)
 {
 	row[ROW_ANSWER] = answer;
+	row[ROW_SINCE] = clock_now();
 	if (answer != STARTED_NOT_TOLD)
 		row[ROW_CHILD] = 0;
 }
@@ -76,6 +81,12 @@ forget(struct init *init)
 	init->adoption.leaver = 0;
 }
 
+bool
+adoption_holds(const struct init *init)
+{
+	return init->adoption.leaver != 0;
+}
+
 void
 adoption_deinit(struct init *init)
 {
@@ -95,7 +106,7 @@ find_row(struct u64v *asked, pid_t pid, uint64_t began)
 static uint64_t *
 add_row(struct u64v *asked, pid_t pid, uint64_t began)
 {
-	const uint64_t words[ROW_WORDS] = { (uint64_t) pid, began, 0, STARTED_UNKNOWN };
+	const uint64_t words[ROW_WORDS] = { (uint64_t) pid, began, 0, STARTED_UNKNOWN, 0 };
 	size_t before = asked->n;
 
 	for (size_t i = 0; i < ROW_WORDS; i++)
@@ -116,8 +127,16 @@ count_children(const struct u64v *asked)
 	return n;
 }
 
-/* Ask, unless that has been done, or too many are at it. 0, or a negative errno that is a want. */
-static int
+/* Not known, and it is time to ask: each child that ends would be a reason to ask at once. */
+static bool
+is_due(const struct leaver *l, const uint64_t *row)
+{
+	return row[ROW_ANSWER] == STARTED_UNKNOWN && l->patient && !l->in_want &&
+	       (row[ROW_SINCE] == 0 || clock_now() >= row[ROW_SINCE] + PAUSE);
+}
+
+/* Take the answer, or ask, unless that has been done, or too many are at it. */
+static void
 ask(struct leaver *l, uint64_t *row)
 {
 	struct core_process_job owner;
@@ -125,20 +144,21 @@ ask(struct leaver *l, uint64_t *row)
 
 	if (row[ROW_CHILD] != 0)
 		set_answer(row, started_with_answer((pid_t) row[ROW_CHILD]));
-	if (row[ROW_ANSWER] != STARTED_UNKNOWN || count_children(&l->init->adoption.asked) >= AT_ONCE)
-		return 0;
+	if (!is_due(l, row) || count_children(&l->init->adoption.asked) >= AT_ONCE)
+		return;
 	if (core_process_job_of(l->init->core, l->p->id, &owner) < 0) {
-		row[ROW_ANSWER] = STARTED_WITHOUT;
-		return 0;
+		set_answer(row, STARTED_WITHOUT);
+		return;
 	}
 	const struct started_variable variables[] = { { "UPSTART_JOB", scope_plain(owner.job) },
 						      { "UPSTART_INSTANCE", owner.instance } };
 	child = started_with_ask((pid_t) row[ROW_PID], variables, ARRAY_SIZE(variables));
-	if (child < 0)
-		return error_is_want(child) ? child : 0;
+	if (child < 0) {
+		l->in_want = true;
+		return;
+	}
 	row[ROW_CHILD] = (uint64_t) child;
-	row[ROW_ANSWER] = STARTED_NOT_TOLD;
-	return 0;
+	set_answer(row, STARTED_NOT_TOLD);
 }
 
 /* Is that one of the user of the leaver? 1, 0, or a negative errno that is a want. */
@@ -167,9 +187,9 @@ has_environment(struct leaver *l, pid_t pid, uint64_t began)
 		if (row == NULL)
 			return -ENOMEM;
 	}
-	r = ask(l, row);
+	ask(l, row);
 	l->in_doubt = l->in_doubt || row[ROW_ANSWER] == STARTED_UNKNOWN || row[ROW_ANSWER] == STARTED_NOT_TOLD;
-	return r < 0 ? r : row[ROW_ANSWER] == STARTED_WITH;
+	return row[ROW_ANSWER] == STARTED_WITH;
 }
 
 /* -- by the session ---------------------------------------------------------------------------- */
@@ -362,6 +382,23 @@ leaver_find(struct leaver *l, pid_t pid)
 	return l->p != NULL && task.tracer != getpid();
 }
 
+/* What is not clear after a look is waited for: so long. The time that the look has taken does not count. */
+static bool
+may_wait(struct leaver *l)
+{
+	usec_t now = clock_now();
+
+	if (!l->in_doubt || !l->patient)
+		return false;
+	if (l->init->adoption.until == 0) {
+		l->init->adoption.until = now + PATIENCE;
+		l->init->adoption.until_able = now + WANT_PATIENCE;
+	}
+	if (l->in_want && now < l->init->adoption.until_able)
+		l->init->adoption.until = now + PATIENCE;
+	return now < l->init->adoption.until;
+}
+
 int
 adoption_before_end(struct init *init, pid_t pid)
 {
@@ -374,10 +411,11 @@ adoption_before_end(struct init *init, pid_t pid)
 		forget(init);
 		init->adoption.leaver = pid;
 		init->adoption.began = l.began;
-		init->adoption.until = clock_now() + (l.p->doubts < DOUBTS_MAX ? PATIENCE : 0);
+		init->adoption.until = 0;
 	}
+	l.patient = l.p->doubts < DOUBTS_MAX;
 	r = look_until_quiet(&l);
-	if (r == 0 && l.in_doubt && clock_now() < init->adoption.until)
+	if (r == 0 && may_wait(&l))
 		return -EAGAIN;
 	l.p->doubts += r == 0 && l.in_doubt ? 1 : 0;
 	if (r == 0)

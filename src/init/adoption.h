@@ -10,6 +10,8 @@
 
 /* One of such a family has ended, and is not reaped. 0, or a negative errno: look again later. */
 int must_check adoption_before_end(struct init *init, pid_t pid);
+/* Is the end of one held back, until it is clear whom it leaves? */
+bool adoption_holds(const struct init *init);
 /* A child has ended, with that exit code, or signal << 8: was it one that looked for us? */
 bool adoption_exited(struct init *init, pid_t pid, int status);
 /* Is that a child that init has for itself: a servant, or one that looks, or writes? */

@@ -184,7 +184,8 @@ struct init {
 	struct {
 		pid_t leaver; /* who has ended and is looked at; 0: nobody */
 		uint64_t began; /* and when it began */
-		usec_t until;	/* so long what is not clear is waited for */
+		usec_t until;	/* so long what is not clear is waited for; 0: nothing was unclear yet */
+		usec_t until_able; /* and so long until a child can be made that looks */
 		struct u64v asked; /* adoption.c's */
 	} adoption;
 	struct hook_leavings *hook_leavings; /* owned; NULL: there were none */

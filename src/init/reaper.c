@@ -9,6 +9,7 @@
 #include "init/down.h"
 #include "init/hook_leavings.h"
 #include "init/last.h"
+#include "init/proc.h"
 #include "init/report.h"
 #include "init/servants.h"
 #include "init/spawn.h"
@@ -17,6 +18,7 @@
 #include "init/word.h"
 #include "system/children.h"
 #include "system/clock.h"
+#include "system/process.h"
 
 #define RETRY (100 * USEC_PER_MSEC)
 #define CHILDREN_PER_TURN 256
@@ -89,6 +91,34 @@ stopped(struct init *init, const struct child_event *c)
 	return brain_feed(init, &in);
 }
 
+/* May its end have to do with the one that is held back? What hooks leave and what main processes leave looks alike. */
+static bool
+is_held(const struct init *init, pid_t pid)
+{
+	const struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
+
+	return core_is_followed(init->core, pid) || (p != NULL && proc_is_hook(p));
+}
+
+/* While one end is held back, take those that have nothing to do with it. Of the others nothing is lost. */
+static void
+pass_by(struct init *init)
+{
+	struct u64v pids = { 0 };
+	struct child_event c;
+	int taken = 0;
+
+	if (process_children(&pids) == 0)
+		for (size_t i = 0; i < pids.n && taken < CHILDREN_PER_TURN; i++)
+			if (!is_held(init, (pid_t) pids.p[i]) && children_peek_end((pid_t) pids.p[i], &c) == 1 &&
+			    ended(init, &c) == 0) {
+				taken++;
+				if (children_take(&c))
+					tracer_let_go(init, &c);
+			}
+	u64v_deinit(&pids);
+}
+
 void
 reaper_turn(struct init *init)
 {
@@ -110,6 +140,8 @@ reaper_turn(struct init *init)
 		if (r < 0) {
 			log_debug("Children are looked at again later: %s", strerror(-r));
 			init->children_due = false;
+			if (adoption_holds(init))
+				pass_by(init);
 			loop_timer_set(init->children_retry, clock_now() + RETRY);
 			return;
 		}

@@ -37,15 +37,14 @@ understand(const siginfo_t *info, struct child_event *event)
 	}
 }
 
-int
-children_peek(struct child_event *event, bool continued)
+static int
+peek(idtype_t type, id_t id, int news, struct child_event *event)
 {
-	int options = WEXITED | WSTOPPED | (continued ? WCONTINUED : 0) | WNOHANG | WNOWAIT | ANY_CHILD;
 	siginfo_t info = { 0 };
 	int r;
 
 	do
-		r = waitid(P_ALL, 0, &info, options);
+		r = waitid(type, id, &info, news | WNOHANG | WNOWAIT | ANY_CHILD);
 	while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return errno == ECHILD ? 0 : -errno;
@@ -53,6 +52,21 @@ children_peek(struct child_event *event, bool continued)
 		return 0;
 	understand(&info, event);
 	return 1;
+}
+
+int
+children_peek(struct child_event *event, bool continued)
+{
+	return peek(P_ALL, 0, WEXITED | WSTOPPED | (continued ? WCONTINUED : 0), event);
+}
+
+int
+children_peek_end(pid_t pid, struct child_event *event)
+{
+	int r = peek(P_PID, (id_t) pid, WEXITED, event);
+
+	/* Of a tracee a trap is told whatever was asked for. */
+	return r == 1 && event->news != CHILD_ENDED ? 0 : r;
 }
 
 bool

@@ -26,6 +26,9 @@ struct child_event {
  */
 int must_check children_peek(struct child_event *event, bool continued);
 
+/* The end of that child, which stays where it is. 1, 0 when it has not ended or is none, or a negative errno. */
+int must_check children_peek_end(pid_t pid, struct child_event *event);
+
 /*
  * Take exactly that news: an ended child is reaped. Nothing happens if it has changed meanwhile. Not for TRAPPED, which
  * is over when the process goes on. True: the process is followed and trapped in between, and what was taken, now in

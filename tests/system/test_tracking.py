@@ -28,6 +28,7 @@ SHAPES = [
     ("fork", "fmw", "main", None),
     ("fork", "fsmw", "main", None),
     ("fork", "sfmw", "main", None),
+    ("fork", "omw", "main", None),
     ("fork", "mw", "first", "has forked less often than expected"),
     ("fork", "fnfmw", "main", "it should say `expect daemon`"),
     ("fork", "fnsnfmw", "main", "it should say `expect daemon`"),

@@ -243,6 +243,53 @@ def test_files_and_ports_are_not_waited_for(untraced):
     untraced.ctl("stop", "j")
 
 
+@pytest.fixture
+def faulty(make_session):
+    """One that may not trace, walks, and whose calls fail when they are told to."""
+    if not LIBRARY.exists():
+        pytest.skip("this build has no faults to plant")
+    session = refuse(make_session())
+    session.faults = Faults(session.path / "faults", LIBRARY)
+    return session.start("--no-cgroups", env=session.faults.env)
+
+
+def test_ends_of_others_are_noticed_while_nobody_can_be_asked(faulty):
+    """An end that is held back, since no child can be made that looks, would keep all that ended behind it."""
+    folder = job(faulty, "j", "fork", "Womw", timeout=0)
+    starting = faulty.background("start", "j")
+    faulty.wait_status("j", ", process")
+    # The kernel tells of the elder child first.
+    faulty.job("other", "console none\nexec sleep 1000\n")
+    faulty.wait_job("other")
+    faulty.ctl("start", "other")
+    faulty.faults.watch("init")
+    faulty.faults.arm("fork", 1, 10**9)
+    (folder / "go").touch()
+    main = daemon_of(folder)
+    wait_for(lambda: faulty.faults.failed("fork") > 0, "init to look for the daemon")
+    os.kill(faulty.pid_of("other"), signal.SIGKILL)
+    wait_for(lambda: faulty.status("other") == "other stop/waiting", "the end of another to be noticed")
+    assert starting.poll() is None
+    faulty.faults.disarm("fork")
+    _, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    wait_main(faulty, "j", main)
+    faulty.ctl("stop", "j")
+
+
+def test_one_who_can_not_be_known_is_asked_about_now_and_then(faulty):
+    """Each child that is asked for it ends, which is a reason to look again."""
+    folder = job(faulty, "j", "fork", "WU", timeout=0)
+    starting = faulty.background("start", "j")
+    faulty.wait_status("j", ", process")
+    faulty.faults.watch("init")
+    (folder / "go").touch()
+    _, err = starting.communicate(timeout=30)
+    assert (starting.returncode, err) == (1, "initctl: Job failed to start\n")
+    assert 0 < faulty.faults.count("fork") < 20  # for half a second
+    os.kill(daemon_of(folder), signal.SIGKILL)
+
+
 @pytest.mark.parametrize("kind,mode", [("fd", "grouped"), ("fd", "walked"), ("alloc", "grouped"), ("alloc", "walked"), ("fork", "walked")])
 def test_no_daemon_is_lost_when_init_is_short_of_something(make_session, kind, mode):
     """Whatever init wants while the first process ends, it looks again."""

@@ -11,6 +11,10 @@
  *   t	fork in a thread; the parent ends	H	the same, in a session of its own
  *   z	clone without a signal at the end; the parent ends
  *   l	fork; the child goes on in a thread when its first thread has ended; then the parent ends
+ *   L	the same, in a session of its own
+ *   U	fork; the child, in a session of its own, gives up the memory that says how it was started, and stays; the
+ *	parent ends then
+ *   o	fork; the parent ends when the child has a session of its own
  *   v	vfork and execute `true`; wait for it	T	have three threads
  *   x	execute this program with the rest	V	vfork, and execute this program with the rest; the parent ends
  *   s	setsid()				g	setpgid()
@@ -29,8 +33,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -230,7 +236,7 @@ go_on_without_leader(void *data)
 }
 
 static void
-lose_leader(const char *steps)
+lose_leader(const char *steps, bool own_session)
 {
 	pid_t pid = fork();
 
@@ -240,8 +246,74 @@ lose_leader(const char *steps)
 		wait_for_leader_to_end(pid);
 		_exit(0);
 	}
+	if (own_session)
+		(void) setsid();
 	have_thread(go_on_without_leader, keep(steps));
 	pthread_exit(NULL);
+}
+
+static void
+split_off(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(97);
+	if (pid == 0) {
+		(void) setsid();
+		return;
+	}
+	while (getsid(pid) != pid)
+		(void) usleep(1000);
+	_exit(0);
+}
+
+/* Unmap the first thread's stack: arguments and environment are at its end. */
+static void *
+unmap_stack(void *data)
+{
+	char line[512];
+	unsigned long from, to;
+	FILE *file = fopen("/proc/self/maps", "re");
+
+	(void) data;
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strstr(line, "[stack]") != NULL && sscanf(line, "%lx-%lx", &from, &to) == 2)
+			(void) munmap((void *) (uintptr_t) from, to - from);
+	stay();
+	return NULL;
+}
+
+static bool
+has_arguments(pid_t pid)
+{
+	char path[64];
+	bool has;
+	int fd;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	has = fd >= 0 && read(fd, path, 1) == 1;
+	(void) close(fd);
+	return has;
+}
+
+static void
+lose_stack(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		_exit(97);
+	if (pid > 0) {
+		while (has_arguments(pid))
+			(void) usleep(1000);
+		_exit(0);
+	}
+	(void) setsid();
+	note("main");
+	have_thread(unmap_stack, NULL);
+	stay();
 }
 
 static void
@@ -269,7 +341,16 @@ run(const char *steps)
 			split_without_signal();
 			break;
 		case 'l':
-			lose_leader(steps + 1);
+			lose_leader(steps + 1, false);
+			break;
+		case 'L':
+			lose_leader(steps + 1, true);
+			break;
+		case 'o':
+			split_off();
+			break;
+		case 'U':
+			lose_stack();
 			break;
 		case 'v':
 			vfork_helper();
