@@ -4,8 +4,10 @@
 UPSTART_BUILD names the build folder (default: build); the installation in its `root` is copied to elsewhere.
 """
 
+import json
 import os
 import pathlib
+import re
 import shutil
 import stat
 import subprocess
@@ -14,6 +16,7 @@ import tempfile
 import pytest
 
 from conftest import BUILD, LIMIT, SERVANTS, Session, wait_for
+from conftest import ROOT as TOP
 
 ROOT = BUILD / "root"
 NOBODY = 65534
@@ -67,6 +70,22 @@ def test_everything_is_where_it_belongs():
     assert stat.S_IMODE((ROOT / "var/log/upstart").stat().st_mode) == 0o755
     for path in ROOT.rglob("*"):
         assert path.is_symlink() or not path.stat().st_mode & 0o022, f"{path} may be changed by others"
+
+
+@pytest.mark.skipif(shutil.which("meson") is None, reason="there is no meson")
+@pytest.mark.parametrize("option,name,where", [
+    ("service_commands=true", "service", "/usr/sbin/service"), ("service_commands=true", "update-rc.d", "/usr/sbin/update-rc.d"),
+    ("service_commands=true", "invoke-rc.d", "/usr/sbin/invoke-rc.d"), ("service_commands=false", "service", "/usr/lib/upstart/service"),
+    ("jobs=machine", "cron.conf", "/etc/init/cron.conf"), ("jobs=minimal", "cron.conf", "/usr/share/upstart/machine/etc/init/cron.conf")])
+def test_options_say_where(tmp_path_factory, option, name, where):
+    """Nothing is built for that."""
+    build = tmp_path_factory.getbasetemp() / option
+    if not build.exists():
+        layout = re.search(r"^LAYOUT = (.*)$", (TOP / "Makefile").read_text(), re.M)[1].split()
+        subprocess.run(["meson", "setup", *layout, "-Dtests=false", f"-D{option}", build, TOP], check=True, capture_output=True, timeout=10 * LIMIT)
+    told = json.loads(subprocess.run(["meson", "introspect", "--installed", build], check=True, capture_output=True, timeout=LIMIT).stdout)
+    assert [path for path in told.values() if path.rpartition("/")[2] == name] == [where]
+
 
 
 @pytest.mark.parametrize("user", [None, pytest.param(NOBODY, marks=pytest.mark.skipif(os.geteuid() != 0, reason="needs root"))])

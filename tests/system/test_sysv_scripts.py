@@ -56,7 +56,8 @@ esac
 class House(Container):
     """A Debian below which nothing is the machine's."""
 
-    def start(self, fronts=False):
+    def start(self, fronts=None):
+        """`fronts`: the command that puts ours in the place of Debian's."""
         layer = self.path / "layer"
         for part, into in (("sbin", "usr/sbin"), ("usr/sbin", "usr/sbin"), ("usr/lib", "usr/lib"), ("etc", "etc")):
             if (INSTALLED / part).exists():
@@ -71,7 +72,7 @@ class House(Container):
         script.append("for l in 0 1 2 3 4 5 6 S; do mkdir -p /etc/rc$l.d; done; touch /run/utmp")
         if fronts:
             script += [f"dpkg-divert --quiet --local --add --rename --divert /usr/sbin/{name}.distrib /usr/sbin/{name}; "
-                       f"ln -s /usr/lib/upstart/{name} /usr/sbin/{name}" for name in FRONTS]
+                       f"{fronts} /usr/lib/upstart/{name} /usr/sbin/{name}" for name in FRONTS]
         self.conf = pathlib.Path("/etc/init")
         return super().start(before="set -e\n" + "\n".join(script), startup=False, env={"container": "test"})
 
@@ -118,9 +119,9 @@ def make_house():
     shutil.rmtree(base)
 
 
-@pytest.fixture(params=[False, True], ids=["debian", "fronts"])
+@pytest.fixture(params=[None, "ln -s", "cp"], ids=["debian", "fronts", "service_commands"])
 def house(request, make_house):
-    """Debian's commands as they are, and with ours before them."""
+    """Debian's commands as they are, and with ours before them, by links or installed in their place."""
     return make_house(fronts=request.param)
 
 
@@ -220,7 +221,7 @@ def test_the_shell_of_a_single_user_starts_jobs(make_house, name):
 
 
 def test_commands_in_scripts_of_a_runlevel_start_jobs(make_house):
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     house.job("db", JOB)
     house.sh("ln -s /lib/init/upstart-job /etc/init.d/web; ln -s /lib/init/upstart-job /etc/init.d/db")
@@ -268,7 +269,7 @@ def test_a_link_makes_a_job_a_script(house):
 
 
 def test_jobs_without_a_script(make_house):
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     house.script("old")
     assert house.sh("service web start") == (0, "web start/running, process N\n", "")
@@ -319,7 +320,7 @@ def test_the_policy_is_heeded(house):
 
 
 def test_a_job_that_is_disabled_is_not_started_by_packages(make_house):
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     assert house.sh("update-rc.d web disable") == (0, "", "")
     wait_for(lambda: "start on" not in house.ctl("show-config", "web"), "the override")
@@ -333,7 +334,7 @@ def test_a_job_that_is_disabled_is_not_started_by_packages(make_house):
 # ---- update-rc.d ----
 
 def test_disabling_writes_manual_and_enabling_removes_it(make_house):
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     house.script("web")
     house.write("/etc/init/web.override", "env A=1\nmanual # by hand\n")
@@ -359,7 +360,7 @@ def test_disabling_writes_manual_and_enabling_removes_it(make_house):
 
 
 def test_below_another_root_nothing_here_is_touched(make_house):
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     house.sh("mkdir -p /run/other/etc/init; echo 'exec true' >/run/other/etc/init/web.conf")
     assert house.sh("DPKG_ROOT=/run/other update-rc.d web disable")[0] == 0
@@ -367,7 +368,7 @@ def test_below_another_root_nothing_here_is_touched(make_house):
 
 
 def test_what_can_not_be_written_is_an_error(make_house):
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     house.job("db", JOB)
     house.write("/etc/init/db.override", "manual\n")
@@ -444,7 +445,7 @@ def test_an_unmodified_package(house, job):
 
 def test_without_upstart_the_commands_are_debians(make_house):
     """In a network namespace of its own nothing answers: what is there are scripts."""
-    house = make_house(fronts=True)
+    house = make_house(fronts="ln -s")
     house.job("web", JOB)
     house.script("web")
     alone = "unshare --net --mount sh -c 'mount -t tmpfs none /run/upstart; %s'"
