@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/started_with.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,20 +18,45 @@
 #define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
 #define PATIENCE 1			  /* seconds */
 
+/* A file of the first thread that has memory and shows it there: the first of all may have ended. As procfile_read(). */
+static ssize_t
+read_of_thread(pid_t pid, const char *file, char *buf, size_t size)
+{
+	ssize_t n = procfile_read(pid, file, buf, size);
+	const struct dirent *e;
+	char path[64];
+	DIR *dir;
+
+	if (n > 0 || (n < 0 && n != -ESRCH))
+		return n;
+	(void) snprintf(path, sizeof(path), "/proc/%d/task", (int) pid);
+	dir = opendir(path);
+	while (n <= 0 && dir != NULL && (e = readdir(dir)) != NULL) {
+		long thread = strtol(e->d_name, NULL, 10);
+
+		(void) snprintf(path, sizeof(path), "task/%ld/%s", thread, file);
+		if (thread > 0 && thread != pid)
+			n = procfile_read(pid, path, buf, size);
+	}
+	if (dir != NULL)
+		(void) closedir(dir);
+	return n;
+}
+
 /* Is it between two programs? Then it has no arguments either, and others that have no environment have some. */
 static bool
 is_executing(pid_t pid)
 {
 	char text[2];
 
-	return procfile_read(pid, "cmdline", text, sizeof(text)) == 0;
+	return read_of_thread(pid, "cmdline", text, sizeof(text)) == 0;
 }
 
 static enum started_with
 look(pid_t pid, const struct started_variable *variables, size_t n)
 {
 	char *text = malloc(ENVIRON_MAX);
-	ssize_t size = text != NULL ? procfile_read(pid, "environ", text, ENVIRON_MAX) : -ENOMEM;
+	ssize_t size = text != NULL ? read_of_thread(pid, "environ", text, ENVIRON_MAX) : -ENOMEM;
 
 	if ((size < 0 && error_is_want((int) size)) || (size == 0 && is_executing(pid)))
 		return STARTED_UNKNOWN;

@@ -47,6 +47,7 @@ SHAPES = [
     ("fork", "tmw", "main", None),
     ("fork", "Ttmw", "main", None),
     ("fork", "lmw", "main", None),
+    ("fork", "Lmw", "main", None),
     ("fork", "fTmw", "main", None),
     ("fork", "TkTxfTmw", "main", None),
     ("daemon", "ffmw", "main", None),

@@ -70,34 +70,17 @@ trace_look_groups(pid_t pid, pid_t *session, pid_t *group)
 	return *group < 0 ? -errno : 0;
 }
 
+static bool
+looks_dead(const char *state)
+{
+	return *state == 'Z' || *state == 'X';
+}
+
 /* A process whose first thread has ended looks dead, but is not as long as it has others. */
 static bool
 is_dead(const char *state, long threads)
 {
-	return (*state == 'Z' || *state == 'X') && threads <= 1;
-}
-
-int
-trace_look(pid_t pid, struct trace_task *task)
-{
-	char path[64], status[STATUS_SIZE];
-	const char *state;
-	int r;
-
-	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
-	r = read_file(path, status, sizeof(status));
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	*task = (struct trace_task){
-		.process = number_of(status, "\nTgid:"),
-		.parent = number_of(status, "\nPPid:"),
-		.tracer = number_of(status, "\nTracerPid:"),
-	};
-	if (trace_look_groups(pid, &task->session, &task->group) < 0)
-		task->session = task->group = 0;
-	state = strstr(status, "\nState:\t");
-	task->dead = state != NULL && is_dead(state + strlen("\nState:\t"), number_of(status, "\nThreads:"));
-	return task->process > 0 ? 0 : -EIO;
+	return looks_dead(state) && threads <= 1;
 }
 
 /* The n-th word from `p` on, the first being 0; NULL: there are not so many. */
@@ -137,6 +120,33 @@ trace_look_briefly(pid_t pid, struct trace_brief *brief)
 		.dead = is_dead(state, strtol(threads, NULL, 10)),
 	};
 	return 0;
+}
+
+int
+trace_look(pid_t pid, struct trace_task *task)
+{
+	char path[64], status[STATUS_SIZE];
+	struct trace_brief brief;
+	const char *state;
+	int r;
+
+	(void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+	r = read_file(path, status, sizeof(status));
+	if (r < 0)
+		return r == -ENOENT ? -ESRCH : r;
+	*task = (struct trace_task){
+		.process = number_of(status, "\nTgid:"),
+		.parent = number_of(status, "\nPPid:"),
+		.tracer = number_of(status, "\nTracerPid:"),
+	};
+	if (trace_look_groups(pid, &task->session, &task->group) < 0)
+		task->session = task->group = 0;
+	state = strstr(status, "\nState:\t");
+	task->dead = state != NULL && looks_dead(state + strlen("\nState:\t"));
+	/* How many threads it has stands behind its groups, which may be too many to be read here. */
+	if (task->dead && trace_look_briefly(pid, &brief) == 0)
+		task->dead = brief.dead;
+	return task->process > 0 ? 0 : -EIO;
 }
 
 /* Is /proc there, and does it show the processes as we see them? */
