@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads are made one at a time, when work is there and all others are busy. They share one lock, which is never held
- * while work is done, nor while others are woken: they would only wait for it again. Signals are the main thread's.
+ * while work is done, nor, before the end, while others are woken: they would only wait for it again. Signals are the main
+ * thread's.
  */
 #include "logger/workers.h"
 

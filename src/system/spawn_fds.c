@@ -76,7 +76,8 @@ spawn_fds_close_others(int *keep, size_t n)
 {
 	long max;
 
-	qsort(keep, n, sizeof(*keep), compare);
+	if (n > 0)
+		qsort(keep, n, sizeof(*keep), compare);
 	if (close_gaps(keep, n) == 0)
 		return;
 	if (close_listed("/proc/self/fd", keep, n) == 0 || close_listed("/dev/fd", keep, n) == 0)

@@ -16,7 +16,8 @@
 #include "system/spawn_fds.h"
 
 #define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
-#define PATIENCE 1			  /* seconds */
+#define PATIENCE 2			  /* seconds: longer than anybody waits for an answer */
+#define SIGNALLED(number) ((number) << 8)
 
 /* A file of the first thread that has memory and shows it there: the first of all may have ended. As procfile_read(). */
 static ssize_t
@@ -31,15 +32,16 @@ read_of_thread(pid_t pid, const char *file, char *buf, size_t size)
 		return n;
 	(void) snprintf(path, sizeof(path), "/proc/%d/task", (int) pid);
 	dir = opendir(path);
-	while (n <= 0 && dir != NULL && (e = readdir(dir)) != NULL) {
+	if (dir == NULL)
+		return -errno;
+	while (n <= 0 && (e = readdir(dir)) != NULL) {
 		long thread = strtol(e->d_name, NULL, 10);
 
 		(void) snprintf(path, sizeof(path), "task/%ld/%s", thread, file);
 		if (thread > 0 && thread != pid)
 			n = procfile_read(pid, path, buf, size);
 	}
-	if (dir != NULL)
-		(void) closedir(dir);
+	(void) closedir(dir);
 	return n;
 }
 
@@ -83,6 +85,9 @@ started_with_ask(pid_t pid, const struct started_variable *variables, size_t n)
 enum started_with
 started_with_status(int status)
 {
+	/* The alarm says that the process lets nobody see it; who is killed by somebody else has not answered. */
+	if (status >= SIGNALLED(1) && status != SIGNALLED(SIGALRM))
+		return STARTED_UNKNOWN;
 	return status == STARTED_WITH || status == STARTED_UNKNOWN ? (enum started_with) status : STARTED_WITHOUT;
 }
 
@@ -97,7 +102,9 @@ started_with_answer(pid_t child)
 	while (r < 0 && errno == EINTR);
 	if (r == 0)
 		return STARTED_NOT_TOLD;
-	return r == child && WIFEXITED(status) ? started_with_status(WEXITSTATUS(status)) : STARTED_WITHOUT;
+	if (r != child)
+		return STARTED_WITHOUT;
+	return started_with_status(WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALLED(WTERMSIG(status)));
 }
 
 void

@@ -11,9 +11,10 @@
 #include "common/macros.h"
 
 enum started_with {
-	STARTED_WITHOUT,  /* also: it is gone, or nobody may know, or the child was killed */
+	STARTED_WITHOUT,  /* also: it is gone, or nobody may know, or the child saw nothing in all its time */
 	STARTED_WITH,
-	STARTED_UNKNOWN,  /* it is about to execute a program, and has no environment now; or the child was short of something */
+	STARTED_UNKNOWN,  /* it is about to execute a program, and has no environment now; or the child was short of
+			   * something, or was killed */
 	STARTED_NOT_TOLD, /* the child is at it */
 };
 
@@ -24,7 +25,7 @@ struct started_variable {
 
 /*
  * Ask whether all of these n variables are among those that a process was started with. The pid of the child that looks,
- * which ends by itself after a second at the latest; or a negative errno.
+ * which ends by itself after two seconds at the latest; or a negative errno.
  */
 pid_t must_check started_with_ask(pid_t pid, const struct started_variable *variables, size_t n);
 /* The answer; the child is reaped with any but NOT_TOLD. */

@@ -142,11 +142,14 @@ trace_look(pid_t pid, struct trace_task *task)
 	if (trace_look_groups(pid, &task->session, &task->group) < 0)
 		task->session = task->group = 0;
 	state = strstr(status, "\nState:\t");
-	task->dead = state != NULL && looks_dead(state + strlen("\nState:\t"));
+	if (task->process <= 0)
+		return -EIO;
+	if (state == NULL || !looks_dead(state + strlen("\nState:\t")))
+		return 0;
 	/* How many threads it has stands behind its groups, which may be too many to be read here. */
-	if (task->dead && trace_look_briefly(pid, &brief) == 0)
-		task->dead = brief.dead;
-	return task->process > 0 ? 0 : -EIO;
+	r = trace_look_briefly(pid, &brief);
+	task->dead = r == 0 && brief.dead;
+	return r;
 }
 
 /* Is /proc there, and does it show the processes as we see them? */

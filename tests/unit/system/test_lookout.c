@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -114,7 +115,7 @@ child_that_looks_can_be_dropped(void **state)
 	started_with_drop(child);
 	(void) answer_of(child); /* whichever came first */
 	assert_int_equal(waitpid(child, NULL, WNOHANG), -1);
-	assert_int_equal(started_with_status(SIGKILL << 8), STARTED_WITHOUT);
+	assert_int_equal(started_with_status(SIGKILL << 8), STARTED_UNKNOWN);
 	assert_int_equal(started_with_status(SIGALRM << 8), STARTED_WITHOUT);
 	assert_int_equal(started_with_status(STARTED_WITH), STARTED_WITH);
 	assert_int_equal(started_with_status(STARTED_UNKNOWN), STARTED_UNKNOWN);
@@ -157,6 +158,24 @@ children_are_listed_in_order(void **state)
 		skip();
 }
 
+/* Whoever killed the child has not answered. */
+static void
+child_that_is_killed_tells_nothing(void **state)
+{
+	siginfo_t info;
+	pid_t child = fork();
+
+	(void) state;
+	if (child == 0)
+		for (;;)
+			(void) pause();
+	assert_true(child > 0);
+	assert_int_equal(started_with_answer(child), STARTED_NOT_TOLD);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t) child, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(started_with_answer(child), STARTED_UNKNOWN);
+}
+
 static void *
 stay(void *data)
 {
@@ -165,9 +184,21 @@ stay(void *data)
 	return data;
 }
 
+/* It is the same whoever its groups are: the kernel's file tells of all, before it tells how many threads there are. */
+static void
+have_many_groups(void)
+{
+	gid_t groups[2000];
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		groups[i] = 1000000 + (gid_t) i;
+	(void) setgroups(ARRAY_SIZE(groups), groups); /* root may */
+}
+
 static void
 process_lives_as_long_as_a_thread_of_it(void **state)
 {
+	static const struct started_variable path = { "PATH", NULL };
 	struct trace_brief brief;
 	struct trace_task task;
 	char text[1024];
@@ -177,6 +208,7 @@ process_lives_as_long_as_a_thread_of_it(void **state)
 
 	(void) state;
 	if (pid == 0) {
+		have_many_groups();
 		if (pthread_create(&thread, NULL, stay, NULL) != 0)
 			_exit(1);
 		pthread_exit(NULL);
@@ -190,6 +222,8 @@ process_lives_as_long_as_a_thread_of_it(void **state)
 	assert_int_equal(trace_look_briefly(pid, &brief), 0);
 	assert_false(task.dead);
 	assert_false(brief.dead);
+	/* Nor does it forget how it began. */
+	assert_int_equal(ask(pid, &path, 1), STARTED_WITH);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitid(P_PID, (id_t) pid, &info, WEXITED | WNOWAIT), 0);
 	assert_int_equal(trace_look(pid, &task), 0);
@@ -206,6 +240,7 @@ main(void)
 		cmocka_unit_test(what_it_was_started_with_is_told),
 		cmocka_unit_test(empty_environment_is_known),
 		cmocka_unit_test(child_that_looks_can_be_dropped),
+		cmocka_unit_test(child_that_is_killed_tells_nothing),
 		cmocka_unit_test(children_are_listed_in_order),
 		cmocka_unit_test(process_lives_as_long_as_a_thread_of_it),
 	};
