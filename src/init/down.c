@@ -36,6 +36,7 @@
 #define AGAIN (10 * USEC_PER_SEC) /* the kernel has refused */
 #define PAUSE (10 * 1000) /* microseconds */
 #define WRITE_LIMIT 10u		  /* seconds */
+#define WRITE_RESERVE (5 * USEC_PER_SEC) /* of them, also when all time is over */
 #define ARGUMENT_FILE "/run/upstart/reboot-argument"
 #define ARGUMENT_MAX 256
 #define HALT_PROGRAM UPSTART_SBINDIR "/halt"
@@ -48,6 +49,7 @@ struct down {
 	enum stage stage;
 	unsigned tries; /* in this stage */
 	usec_t until;	/* … its end */
+	bool record_hangs; /* in the child */
 	enum boot_end how;
 	char argument[ARGUMENT_MAX]; /* "": none */
 };
@@ -106,11 +108,18 @@ do_write_again(const void *arg)
 static void
 write_record(struct init *init, struct unmount *u, int (*write)(const void *arg))
 {
-	auto_free char *text = last_text(init, u->left, true);
+	auto_free char *text = last_is_wanted(init) ? last_text(init, u->left, true) : NULL;
 	const struct record record = { last_folder(init), text };
+	usec_t until = u->until, least = clock_now() + WRITE_RESERVE;
+	int r;
 
-	if (text != NULL)
-		(void) unmount_attempt(u, "the record of the shutdown", WRITE_LIMIT, write, &record);
+	if (text == NULL || init->down->record_hangs)
+		return;
+	if (until != 0 && until < least)
+		u->until = least;
+	r = unmount_attempt(u, "the record of the shutdown", WRITE_LIMIT, write, &record);
+	u->until = until;
+	init->down->record_hangs = r == -ETIMEDOUT || r == -ECANCELED;
 }
 
 /* The login records say that the machine went down. */
@@ -122,15 +131,29 @@ do_login_record(const void *arg)
 	return -errno;
 }
 
+/* A root that can't be made read-only can be written to. */
+static void
+end_root(struct init *init, struct unmount *u)
+{
+	size_t n = strv_len(u->left);
+
+	unmount_root(u);
+	if (strv_len(u->left) > n)
+		write_record(init, u, do_write_again);
+}
+
 static void
 unmount(struct init *init, struct unmount *u)
 {
 	if (!boot_owns_machine())
 		return;
 	unmount_all(u);
-	if (u->left != NULL && last_is_wanted(init)) /* what was left is known now */
+	if (u->left != NULL) /* what was left is known now, and its disk may become read-only */
 		write_record(init, u, do_write_again);
-	unmount_root(u);
+	unmount_rest(u);
+	if (u->left != NULL)
+		write_record(init, u, do_write_again);
+	end_root(init, u);
 }
 
 static void
@@ -148,13 +171,12 @@ child(struct init *init)
 		u.until = init->down->until;
 	if (boot_owns_machine() && init->down->tries == 1 && !brief)
 		(void) unmount_attempt(&u, "the login records", WRITE_LIMIT, do_login_record, NULL);
-	if (last_is_wanted(init))
-		write_record(init, &u, init->down->tries == 1 && !brief ? do_write : do_write_again);
+	write_record(init, &u, init->down->tries == 1 && !brief ? do_write : do_write_again);
 	crash_at("UNMOUNT");
 	if (!brief)
 		unmount(init, &u);
 	else if (boot_owns_machine())
-		unmount_root(&u);
+		end_root(init, &u);
 	for (size_t i = 0; u.left != NULL && u.left[i] != NULL; i++) {
 		auto_free char *text = str_printf("Not unmounted: %s", u.left[i]);
 

@@ -193,9 +193,9 @@ class Machine:
         state = re.search(r"Filesystem state: +(.*)", head)[1]
         return state + (", needs recovery" if "needs_recovery" in head else "")
 
-    def disk_text(self, path):
-        """A file on the disk of the root, while the machine is off."""
-        return subprocess.run(["debugfs", "-R", f"cat {path}", self.disk], capture_output=True, text=True, check=True).stdout
+    def disk_text(self, path, disk=None):
+        """A file on a disk, of the root if none is given, while the machine is off."""
+        return subprocess.run(["debugfs", "-R", f"cat {path}", disk or self.disk], capture_output=True, text=True, check=True).stdout
 
     def _pack(self):
         archive = Archive()

@@ -13,11 +13,8 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/swap.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include "common/str.h"
-#include "system/clock.h"
 
 #define LIMIT_MOUNT 10u /* seconds */
 #define LIMIT_SWAP 60u
@@ -26,14 +23,12 @@
 #define LIMIT_SYNC 60u
 #define FIRM 5u /* seconds in which the root and the disks are not skipped */
 #define ROUNDS_MAX 20u /* more than anybody stacks */
-#define LOOK_SHORT (500l * 1000) /* nanoseconds */
-#define LOOK_LONG (10l * 1000 * 1000)
-#define IMPATIENT (20 * USEC_PER_MSEC)
-#define FORK_PAUSE (10l * 1000 * 1000)
 
 struct mounted {
-	char *path;
+	char *path;   /* owned, as all here */
 	char *type;
+	char *device; /* "MAJOR:MINOR", the same for all mounts of one file system */
+	char *server; /* that it lies on; "": on none */
 };
 
 struct mounts {
@@ -42,68 +37,6 @@ struct mounts {
 };
 
 /* -- one thing at a time --------------------------------------------------------------------- */
-
-static void
-say_waiting(const struct unmount *u, const char *what, unsigned seconds, unsigned limit)
-{
-	auto_free char *text = str_printf("waiting for %s: %u of %u s", what, seconds, limit);
-
-	if (text != NULL)
-		u->say(text);
-}
-
-/* It is over, or nobody wants to wait any longer. */
-static bool
-is_late(const struct unmount *u, usec_t began, usec_t until)
-{
-	usec_t now = clock_now();
-
-	return (*u->skip && now - began >= u->firm * USEC_PER_SEC) || now >= until || (u->until != 0 && now >= u->until);
-}
-
-/* fork(). Nothing is done without a child: it might hang. */
-static pid_t
-begin_attempt(const struct unmount *u, usec_t until)
-{
-	static const struct timespec moment = { 0, FORK_PAUSE };
-	usec_t began = clock_now();
-	pid_t pid;
-
-	while ((pid = fork()) < 0 && !is_late(u, began, until))
-		(void) nanosleep(&moment, NULL);
-	return pid;
-}
-
-int
-unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(const void *arg), const void *arg)
-{
-	usec_t began = clock_now();
-	unsigned told = 0;
-	pid_t pid;
-
-	*u->skip = 0; /* what was skipped before is not this */
-	pid = begin_attempt(u, began + limit * USEC_PER_SEC);
-	if (pid < 0)
-		return -EAGAIN;
-	if (pid == 0)
-		_exit(-fn(arg));
-	for (;;) {
-		usec_t passed = clock_now() - began;
-		const struct timespec look = { 0, passed < IMPATIENT ? LOOK_SHORT : LOOK_LONG };
-		unsigned seconds = (unsigned) (passed / USEC_PER_SEC);
-		int status;
-
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
-		if (seconds > told)
-			say_waiting(u, what, told = seconds, limit);
-		if (is_late(u, began, began + limit * USEC_PER_SEC)) {
-			(void) kill(pid, SIGKILL);
-			return -ETIMEDOUT;
-		}
-		(void) nanosleep(&look, NULL);
-	}
-}
 
 static int
 do_unmount(const void *path)
@@ -150,39 +83,71 @@ unescape(char *text)
 	*to = '\0';
 }
 
+/* The server of "SERVER:/PATH" or "//SERVER/PATH", as file systems on servers have their sources. The caller's; NULL: no memory. */
+static char *
+server_of(const char *source)
+{
+	const char *end = strncmp(source, "//", 2) == 0 ? source + 2 + strcspn(source + 2, "/") : strstr(source, ":/");
+
+	return strndup(source, end != NULL ? (size_t) (end - source) : 0);
+}
+
+/* The word there and the place behind it; "" at the end of the line. */
+static char *
+next_word(char **line)
+{
+	char *word = *line;
+	size_t n = strcspn(word, " \n");
+
+	*line += n + (word[n] != '\0' ? 1 : 0);
+	word[n] = '\0';
+	return word;
+}
+
+static void
+free_mounted(struct mounted *m)
+{
+	free(m->path);
+	free(m->type);
+	free(m->device);
+	free(m->server);
+}
+
 /* "ID PARENT MAJOR:MINOR ROOT PATH OPTIONS [FIELD…] - TYPE SOURCE OPTIONS". 0, or -ENOMEM; nothing of what is no such line. */
 static int
 add_line(struct mounts *list, char *line)
 {
-	char *dash = strstr(line, " - ");
-	char *path = line, *type = dash != NULL ? dash + 3 : NULL;
-	struct mounted *more;
+	char *rest = strstr(line, " - "), *words[5], *type, *source;
+	struct mounted *more, m;
 
-	for (int i = 0; i < 4 && path != NULL; i++) {
-		path = strchr(path, ' ');
-		path = path != NULL ? path + 1 : NULL;
-	}
-	if (path == NULL || type == NULL)
+	if (rest == NULL)
 		return 0;
-	path[strcspn(path, " ")] = '\0';
-	type[strcspn(type, " ")] = '\0';
-	unescape(path);
+	rest += 3;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		words[i] = next_word(&line);
+	type = next_word(&rest);
+	source = next_word(&rest);
+	if (words[4][0] == '\0')
+		return 0;
+	unescape(words[4]);
+	unescape(source);
+	m = (struct mounted) { strdup(words[4]), strdup(type), strdup(words[2]), server_of(source) };
 	more = realloc(list->p, (list->n + 1) * sizeof(*more));
-	if (more == NULL)
+	if (more != NULL)
+		list->p = more;
+	if (more == NULL || m.path == NULL || m.type == NULL || m.device == NULL || m.server == NULL) {
+		free_mounted(&m);
 		return -ENOMEM;
-	list->p = more;
-	more[list->n] = (struct mounted) { strdup(path), strdup(type) };
-	list->n++;
-	return more[list->n - 1].path != NULL && more[list->n - 1].type != NULL ? 0 : -ENOMEM;
+	}
+	more[list->n++] = m;
+	return 0;
 }
 
 static void
 free_mounts(struct mounts *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		free(list->p[i].path);
-		free(list->p[i].type);
-	}
+	for (size_t i = 0; i < list->n; i++)
+		free_mounted(&list->p[i]);
 	free(list->p);
 }
 
@@ -198,11 +163,6 @@ read_mounts(void)
 	while (file != NULL && getline(&line, &size, file) >= 0)
 		if (add_line(&list, line) < 0)
 			break;
-	while (list.n > 0 && (list.p[list.n - 1].path == NULL || list.p[list.n - 1].type == NULL)) {
-		free(list.p[list.n - 1].path);
-		free(list.p[list.n - 1].type);
-		list.n--;
-	}
 	free(line);
 	if (file != NULL)
 		(void) fclose(file);
@@ -256,12 +216,31 @@ stays(const struct mounted *m)
 /* -- rounds ------------------------------------------------------------------------------------ */
 
 static void
-note_left(struct unmount *u, const char *path, int r, const char *more)
+note_left(struct unmount *u, const char *path, const char *why, const char *more)
 {
-	char *text = str_printf("%s: %s%s", path, strerror(-r), more);
+	char *text = str_printf("%s: %s%s", path, why, more);
 
 	if (text != NULL)
 		(void) !strv_take(&u->left, text);
+}
+
+/* What was not to be had in its time is not tried again; what never had its time may still be made read-only. */
+static int
+try(struct unmount *u, const char *path, unsigned limit, int (*fn)(const void *arg))
+{
+	int r = unmount_attempt(u, path, limit, fn, path);
+
+	if (r == -ETIMEDOUT)
+		(void) !strv_add(&u->hung, path);
+	else if (r == -ECANCELED)
+		(void) !strv_add(&u->cut, path);
+	return r;
+}
+
+static bool
+is_given_up(const struct unmount *u, const char *path)
+{
+	return strv_has(u->hung, path) || strv_has(u->cut, path);
 }
 
 /* All that can be switched off. Memory may be lacking before, and no more after, more has been unmounted. */
@@ -272,17 +251,12 @@ swap_off(struct unmount *u)
 	char *line = NULL;
 	size_t size = 0;
 	bool any = false;
-	int r;
 
 	while (file != NULL && getline(&line, &size, file) >= 0) {
 		line[strcspn(line, " \t\n")] = '\0';
 		unescape(line);
-		if (line[0] != '/' || strv_has(u->hung, line))
-			continue;
-		r = unmount_attempt(u, line, LIMIT_SWAP, do_swapoff, line);
-		any = any || r == 0;
-		if (r == -ETIMEDOUT)
-			(void) !strv_add(&u->hung, line);
+		if (line[0] == '/' && !is_given_up(u, line))
+			any = try(u, line, LIMIT_SWAP, do_swapoff) == 0 || any;
 	}
 	free(line);
 	if (file != NULL)
@@ -311,15 +285,41 @@ free_loops(struct unmount *u)
 		auto_free char *device = str_printf("/dev/%s", entry->d_name);
 
 		if (strncmp(entry->d_name, "loop", 4) != 0 || backing == NULL || device == NULL ||
-		    strv_has(u->hung, device) || access(backing, F_OK) < 0)
+		    is_given_up(u, device) || access(backing, F_OK) < 0)
 			continue;
-		if (unmount_attempt(u, device, LIMIT_LOOP, do_free_loop, device) == -ETIMEDOUT)
-			(void) !strv_add(&u->hung, device);
+		(void) try(u, device, LIMIT_LOOP, do_free_loop);
 		any = any || access(backing, F_OK) < 0; /* one in use only lets go of it at its end */
 	}
 	if (dir != NULL)
 		(void) closedir(dir);
 	return any;
+}
+
+/* What lies on a server, or is a file system, that did not answer is not worth a wait of its own. */
+static unsigned
+limit_of(const struct unmount *u, const struct mounted *m)
+{
+	return strv_has(u->dead, m->device) || strv_has(u->dead, m->server) ? 0 : LIMIT_MOUNT;
+}
+
+static void
+note_dead(struct unmount *u, const struct mounted *m)
+{
+	(void) !strv_add(&u->dead, m->device);
+	if (m->server[0] != '\0')
+		(void) !strv_add(&u->dead, m->server);
+}
+
+static bool
+try_mount(struct unmount *u, const struct mounted *m)
+{
+	int r = try(u, m->path, limit_of(u, m), do_unmount);
+
+	if (r == -ETIMEDOUT) {
+		note_left(u, m->path, strerror(-r), "");
+		note_dead(u, m);
+	}
+	return r == 0;
 }
 
 /* Try everything once. False: nothing moves any more. */
@@ -329,38 +329,35 @@ go_round(struct unmount *u)
 	struct mounts list = read_mounts();
 	bool any = swap_off(u);
 
-	for (size_t i = list.n; i-- > 0;) {
-		const struct mounted *m = &list.p[i];
-		int r;
-
-		if (stays(m) || strv_has(u->hung, m->path))
-			continue;
-		r = unmount_attempt(u, m->path, LIMIT_MOUNT, do_unmount, m->path);
-		any = any || r == 0;
-		if (r == -ETIMEDOUT) {
-			note_left(u, m->path, r, "");
-			(void) !strv_add(&u->hung, m->path);
-		}
-	}
+	for (size_t i = list.n; i-- > 0;)
+		if (!stays(&list.p[i]) && !is_given_up(u, list.p[i].path))
+			any = try_mount(u, &list.p[i]) || any;
 	free_mounts(&list);
 	return free_loops(u) || any;
 }
 
-/* What is in use can at least be written out. */
+/* Nobody has said yet what becomes of it. */
+static bool
+is_rest(const struct unmount *u, const struct mounted *m)
+{
+	return !stays(m) && !is_in_memory(m->type) && !strv_has(u->hung, m->path);
+}
+
+static const char *
+why_left(const struct unmount *u, const struct mounted *m)
+{
+	return strv_has(u->cut, m->path) ? "no time was left for it" : strerror(EBUSY);
+}
+
 static void
-make_rest_read_only(struct unmount *u)
+note_rest(struct unmount *u)
 {
 	struct mounts list = read_mounts();
 
-	for (size_t i = list.n; i-- > 0;) {
-		const struct mounted *m = &list.p[i];
-		int r;
-
-		if (stays(m) || is_in_memory(m->type) || strv_has(u->hung, m->path))
-			continue;
-		r = unmount_attempt(u, m->path, LIMIT_MOUNT, do_read_only, m->path);
-		note_left(u, m->path, -EBUSY, r == 0 ? ", read-only now" : ", and it can't be made read-only");
-	}
+	u->settled = strv_len(u->left);
+	for (size_t i = list.n; i-- > 0;)
+		if (is_rest(u, &list.p[i]))
+			note_left(u, list.p[i].path, why_left(u, &list.p[i]), "");
 	free_mounts(&list);
 }
 
@@ -378,7 +375,31 @@ unmount_all(struct unmount *u)
 	begin_sync();
 	for (unsigned i = 0; i < ROUNDS_MAX && go_round(u); i++)
 		continue;
-	make_rest_read_only(u);
+	note_rest(u);
+}
+
+void
+unmount_rest(struct unmount *u)
+{
+	struct mounts list = read_mounts();
+
+	for (size_t i = strv_len(u->left); i-- > u->settled;) {
+		free(u->left[i]);
+		u->left[i] = NULL;
+	}
+	for (size_t i = list.n; i-- > 0;) {
+		const struct mounted *m = &list.p[i];
+		int r;
+
+		if (!is_rest(u, m))
+			continue;
+		r = unmount_attempt(u, m->path, limit_of(u, m), do_read_only, m->path);
+		if (r == -ETIMEDOUT)
+			note_dead(u, m);
+		note_left(u, m->path, why_left(u, m), r == 0 ? ", read-only now" : ", and it can't be made read-only");
+	}
+	free_mounts(&list);
+	u->settled = strv_len(u->left);
 }
 
 void
@@ -397,7 +418,7 @@ unmount_root(struct unmount *u)
 	if (root == NULL || !is_in_memory(root->type))
 		r = unmount_attempt(u, "the root file system", LIMIT_ROOT, do_read_only, "/");
 	if (r < 0)
-		note_left(u, "/", r, ", it can't be made read-only");
+		note_left(u, "/", strerror(-r), ", it can't be made read-only");
 	free_mounts(&list);
 	(void) unmount_attempt(u, "the disks", LIMIT_SYNC, do_sync, NULL);
 }
@@ -407,4 +428,6 @@ unmount_deinit(struct unmount *u)
 {
 	u->left = strv_free(u->left);
 	u->hung = strv_free(u->hung);
+	u->cut = strv_free(u->cut);
+	u->dead = strv_free(u->dead);
 }

@@ -8,17 +8,14 @@
 
 #include "common/str.h"
 
-int
-unmount_attempt(struct unmount *u, const char *what, unsigned limit, int (*fn)(const void *arg), const void *arg)
+void
+unmount_all(struct unmount *u)
 {
 	(void) u;
-	(void) what;
-	(void) limit;
-	return fn(arg);
 }
 
 void
-unmount_all(struct unmount *u)
+unmount_rest(struct unmount *u)
 {
 	(void) u;
 }
@@ -35,4 +32,6 @@ unmount_deinit(struct unmount *u)
 {
 	u->left = strv_free(u->left);
 	u->hung = strv_free(u->hung);
+	u->cut = strv_free(u->cut);
+	u->dead = strv_free(u->dead);
 }
