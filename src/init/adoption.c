@@ -6,17 +6,17 @@
  */
 #include "init/adoption.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "common/error.h"
 #include "common/scope.h"
 #include "init/brain.h"
 #include "init/brood.h"
+#include "init/down.h"
 #include "init/hook_leavings.h"
 #include "init/proc.h"
 #include "init/servants.h"
+#include "system/children.h"
 #include "system/clock.h"
 #include "system/process.h"
 #include "system/started_with.h"
@@ -228,7 +228,16 @@ adoption_is_helper(const struct init *init, pid_t pid)
 	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
 		if (asked->p[i + ROW_CHILD] == (uint64_t) pid)
 			return true;
-	return servants_has(init, pid) || pid == init->report_pid || pid == init->last.pid;
+	return servants_has(init, pid) || pid == init->report_pid || pid == init->last.pid || down_has(init, pid);
+}
+
+/* A hook's session is its own: whoever is in it comes from the hook, also while that runs. */
+static bool
+is_of_hook(const struct init *init, pid_t session)
+{
+	const struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) session);
+
+	return p != NULL && proc_is_hook(p);
 }
 
 /*
@@ -244,7 +253,8 @@ may_be_left(const struct leaver *l, pid_t pid, uint64_t *began)
 	if (r < 0)
 		return error_is_want(r) ? r : 0;
 	*began = brief.began;
-	return brief.began >= l->began && !hook_leavings_has(l->init, l->p->id, pid, brief.began);
+	return brief.began >= l->began && !is_of_hook(l->init, brief.session) &&
+	       !hook_leavings_has(l->init, l->p->id, pid, brief.began);
 }
 
 /* 1, 0, or a negative errno that is a want. One that has ended has no environment any more: its user has to do. */
@@ -299,36 +309,12 @@ look_at(struct leaver *l, pid_t pid)
 	return 0;
 }
 
-/* Append all that may be children of ours. 0 or a negative errno. */
-static int
-list_children(struct u64v *pids)
-{
-	const struct dirent *e;
-	int r = process_children(pids);
-	DIR *dir;
-
-	if (r != -ENOSYS)
-		return r;
-	dir = opendir("/proc");
-	if (dir == NULL)
-		return -errno;
-	r = 0;
-	while (r == 0 && (e = readdir(dir)) != NULL) {
-		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
-
-		if (pid > 1)
-			r = u64v_add(pids, (uint64_t) pid);
-	}
-	(void) closedir(dir);
-	return r;
-}
-
 /* 0 or a negative errno. */
 static int
 look_for_left(struct leaver *l)
 {
 	struct u64v pids = { 0 };
-	int r = list_children(&pids);
+	int r = children_list(&pids);
 
 	l->in_doubt = false;
 	l->ended = 0;

@@ -360,12 +360,18 @@ down_begin(struct init *init)
 }
 
 bool
+down_has(const struct init *init, pid_t pid)
+{
+	return init->down != NULL && init->down->child != 0 && pid == init->down->child;
+}
+
+bool
 down_exited(struct init *init, pid_t pid, int status)
 {
 	struct down *down = init->down;
 	char why[64];
 
-	if (down == NULL || down->child == 0 || pid != down->child)
+	if (!down_has(init, pid))
 		return false;
 	down->child = 0;
 	if (status == 0) {

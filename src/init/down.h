@@ -17,6 +17,8 @@ enum boot_end down_how_of(const char *words);
 void down_begin(struct init *init);
 /* A child ended, with a status as children_peek() has it: was it the one that unmounts? One that failed has a successor. */
 bool down_exited(struct init *init, pid_t pid, int status);
+/* Is that the child that unmounts? */
+bool down_has(const struct init *init, pid_t pid);
 /* What the child waits for is left. */
 void down_hurry(struct init *init);
 void down_deinit(struct init *init);

@@ -13,7 +13,7 @@
 #include "common/error.h"
 #include "init/adoption.h"
 #include "init/proc.h"
-#include "system/process.h"
+#include "system/children.h"
 #include "system/trace.h"
 
 #define LEFT_MAX 4096 /* entries; more are not remembered */
@@ -250,7 +250,7 @@ look_at(struct init *init, pid_t pid, const struct hook *hook)
 	if (r < 0)
 		return error_is_want(r) ? r : 0;
 	look_at_remembered(init, pid, &brief);
-	if (brief.dead)
+	if (brief.dead || brief.parent != getpid())
 		return 0;
 	if (hook != NULL && brief.began >= hook->since && !u64v_has(hook->sessions, (uint64_t) brief.session))
 		return add(init, hook->owner, pid, &brief);
@@ -265,7 +265,7 @@ static int
 look(struct init *init, const struct hook *hook)
 {
 	struct u64v pids = { 0 };
-	int r = init->spawns->traces ? 0 : process_children(&pids);
+	int r = init->spawns->traces ? 0 : children_list(&pids);
 
 	for (size_t i = 0; r == 0 && i < pids.n; i++)
 		r = look_at(init, (pid_t) pids.p[i], hook);
@@ -302,17 +302,29 @@ member_cb(const struct core_member *m, void *data)
 		f->r = u64v_add(&f->sessions, (uint64_t) m->session);
 }
 
-/* Members that are dead may have left somebody: he is the family's, whatever the hook has left. 0 or a negative errno. */
+/*
+ * Members that are dead may have left somebody: he is the family's, whatever the hook has left. One look does for all, since
+ * the eldest: what is known for one of them would be forgotten for the next, and asked again. 0 or a negative errno.
+ */
 static int
 settle_family(struct init *init, const struct family_look *f)
 {
-	struct trace_brief brief;
-	int r = 0;
+	uint64_t began = UINT64_MAX;
+	pid_t eldest = 0;
 
-	for (size_t i = 0; r == 0 && i < f->pids.n; i++)
-		if (trace_look_briefly((pid_t) f->pids.p[i], &brief) == 0 && brief.dead && brief.parent == getpid())
-			r = adoption_before_end(init, (pid_t) f->pids.p[i]);
-	return r;
+	for (size_t i = 0; i < f->pids.n; i++) {
+		struct trace_brief brief;
+		pid_t pid = (pid_t) f->pids.p[i];
+		int r = trace_look_briefly(pid, &brief);
+
+		if (error_is_want(r))
+			return r;
+		if (r == 0 && brief.dead && brief.parent == getpid() && brief.began < began) {
+			began = brief.began;
+			eldest = pid;
+		}
+	}
+	return eldest > 0 ? adoption_before_end(init, eldest) : 0;
 }
 
 /* 0 or a negative errno: look again later. */

@@ -18,7 +18,6 @@
 #include "init/word.h"
 #include "system/children.h"
 #include "system/clock.h"
-#include "system/process.h"
 
 #define RETRY (100 * USEC_PER_MSEC)
 #define CHILDREN_PER_TURN 256
@@ -108,7 +107,7 @@ pass_by(struct init *init)
 	struct child_event c;
 	int taken = 0;
 
-	if (process_children(&pids) == 0)
+	if (children_list(&pids) == 0)
 		for (size_t i = 0; i < pids.n && taken < CHILDREN_PER_TURN; i++)
 			if (!is_held(init, (pid_t) pids.p[i]) && children_peek_end((pid_t) pids.p[i], &c) == 1 &&
 			    ended(init, &c) == 0) {

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "system/children.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/wait.h>
+
+#include "system/process.h"
 
 #ifdef __WALL
 #define ANY_CHILD __WALL /* tracees, and clones whose exit signal is another one */
@@ -91,6 +95,29 @@ children_take(struct child_event *event)
 		return false;
 	understand(&info, event);
 	return true;
+}
+
+int
+children_list(struct u64v *pids)
+{
+	const struct dirent *e;
+	int r = process_children(pids);
+	DIR *dir;
+
+	if (r != -ENOSYS)
+		return r;
+	dir = opendir("/proc");
+	if (dir == NULL)
+		return -errno;
+	r = 0;
+	while (r == 0 && (e = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t) strtol(e->d_name, NULL, 10);
+
+		if (pid > 1)
+			r = u64v_add(pids, (uint64_t) pid);
+	}
+	(void) closedir(dir);
+	return r;
 }
 
 bool

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "common/macros.h"
+#include "common/wire.h"
 
 enum child_news { CHILD_ENDED, CHILD_STOPPED, CHILD_CONTINUED, CHILD_TRAPPED };
 
@@ -35,6 +36,12 @@ int must_check children_peek_end(pid_t pid, struct child_event *event);
  * *event, is that trap; nobody will tell of it again.
  */
 bool must_check children_take(struct child_event *event);
+
+/*
+ * Append the pids of all that may be children of ours: exactly those, the dead among them, where the kernel lists them;
+ * else of all processes but the first. 0 or a negative errno. For a process that has one thread.
+ */
+int must_check children_list(struct u64v *pids);
 
 /* Is that process a child of ours, or followed by us: does children_peek() tell of it? */
 bool children_have(pid_t pid);

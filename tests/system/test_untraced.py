@@ -186,6 +186,8 @@ def test_what_a_hook_leaves_is_not_taken_for_the_daemon(untraced, hook):
         start(untraced, "j")
     (folder / "left/go").touch()
     left = daemon_of(folder / "left")
+    if hook == "post-start":  # who is followed no more has no heir
+        assert "\tfollowed by: adoption\n" in untraced.ctl("status", "--verbose", "j")
     (folder / "go").touch()
     if hook == "pre-start":
         _, err = starting.communicate(timeout=60)
@@ -217,6 +219,28 @@ def test_what_main_leaves_while_a_hook_ends_is_no_hooks(untraced, session):
     wait_main(untraced, "j", last)
     untraced.ctl("stop", "j")
     assert not is_alive(last)
+
+
+def test_what_a_hook_leaves_while_it_runs_is_not_taken_for_the_daemon(untraced):
+    """Main forks once more meanwhile: of its two children that init adopts only one is its."""
+    folder = untraced.path / "j"
+    folder.mkdir()
+    untraced.job("j", f"expect fork\nchdir {folder}\nexec {DAEMONISER} fmYfmw\n"
+                      "post-start script\n  sh -c 'sleep 1000 & echo $! > left'\n  touch go2\n"
+                      "  while ! test -e end; do sleep 0.01; done\nend script\n")
+    untraced.wait_job("j")
+    starting = untraced.background("start", "j")
+    last = wait_for(lambda: noted(folder, "main")[1:], "the second daemon")[0]
+    first = noted(folder, "main")[0]
+    wait_for(lambda: process_state(first) is None, "the first to be reaped")
+    wait_main(untraced, "j", last)
+    (folder / "end").touch()
+    out, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    untraced.ctl("stop", "j")
+    left = int((folder / "left").read_text())
+    if is_alive(left):
+        os.kill(left, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("expect,steps", [("fork", "Wfmw"), ("daemon", "fsWfmw"), ("exit", "kWfmw")])
@@ -288,6 +312,39 @@ def test_one_who_can_not_be_known_is_asked_about_now_and_then(faulty):
     assert (starting.returncode, err) == (1, "initctl: Job failed to start\n")
     assert 0 < faulty.faults.count("fork") < 20  # for half a second
     os.kill(daemon_of(folder), signal.SIGKILL)
+
+
+def test_what_several_of_a_family_leave_while_a_hook_ends_is_found_out_once(faulty):
+    """Of two that are dead init asks about the same stranger: what it has got to know for one it must not forget for the other."""
+    folder = faulty.path / "j"
+    folder.mkdir()
+    faulty.job("j", f"expect fork\nchdir {folder}\nexec {DAEMONISER} fmWhomYfmw\n"
+                     "post-start script\n  touch go\n  while test $(grep -c main trace) -lt 2; do sleep 0.01; done\n"
+                     "  env -i setsid -f sleep 1000\n  while ! test -e go2; do sleep 0.01; done\nend script\n")
+    faulty.wait_job("j")
+    starting = faulty.background("start", "j")
+    first = wait_for(lambda: noted(folder, "main")[1:], "the second daemon")[0]
+    wait_main(faulty, "j", first)
+
+    def strangers():
+        return [pid for pid in faulty.children() if pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n"]
+
+    stranger = wait_for(strangers, "the stranger")[0]
+    hook = int(faulty.status("j").splitlines()[1].split()[-1])
+    helper = noted(folder, "helper")[0]
+    os.kill(faulty.pid, signal.SIGSTOP)
+    os.kill(helper, signal.SIGKILL)
+    (folder / "go2").touch()
+    last = wait_for(lambda: noted(folder, "main")[2:], "the third daemon")[0]
+    wait_for(lambda: all(process_state(pid) == "Z" for pid in (first, helper, hook)), "them to end")
+    faulty.faults.watch("init")
+    os.kill(faulty.pid, signal.SIGCONT)
+    out, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    wait_main(faulty, "j", last)
+    assert faulty.faults.count("fork") < 10
+    faulty.ctl("stop", "j")
+    os.kill(stranger, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("kind,mode", [("fd", "grouped"), ("fd", "walked"), ("alloc", "grouped"), ("alloc", "walked"), ("fork", "walked")])
