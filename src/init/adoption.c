@@ -84,7 +84,7 @@ forget(struct init *init)
 bool
 adoption_holds(const struct init *init)
 {
-	return init->adoption.leaver != 0;
+	return init->adoption.leaver != 0 && core_is_followed(init->core, init->adoption.leaver);
 }
 
 void

@@ -17,6 +17,7 @@
 #include "system/trace.h"
 
 #define LEFT_MAX 4096 /* entries; more are not remembered */
+#define LOOKS_MAX 3   /* when a hook ends */
 
 /* Whose hooks they were. */
 struct owner {
@@ -32,7 +33,7 @@ struct leaving {
 	pid_t pid;
 	uint64_t began;
 	pid_t session; /* in which it was when it was left */
-	bool looked;   /* at those it has left: it was dead then */
+	uint64_t dead; /* number of the look that has seen it dead; 0: none has */
 };
 
 struct session {
@@ -46,7 +47,8 @@ struct hook_leavings {
 	struct owner *owners;
 	struct leaving *all; /* owned */
 	size_t n;
-	bool full; /* that was told */
+	bool full;	/* that was told */
+	uint64_t looks; /* at all children, that came to their end */
 };
 
 /* A main process's family: what is known of it when a hook of the same instance ends. */
@@ -221,20 +223,23 @@ struct hook {
 	const struct u64v *sessions; /* of main's family */
 };
 
-/* One that is remembered already, for whichever job. It may be dead: then this look shows those that it has left. */
+/*
+ * One that is remembered already, for whichever job. If it is dead those that it has left are shown by the next look: it may
+ * have left them after the children of this one were listed.
+ */
 static void
 look_at_remembered(struct init *init, pid_t pid, const struct trace_brief *brief)
 {
 	struct leaving *l;
 
 	DL_FOREACH(first_of(init, pid), l)
-		if (l->began == brief->began)
-			l->looked = l->looked || brief->dead;
+		if (l->began == brief->began && brief->dead && l->dead == 0)
+			l->dead = init->hook_leavings->looks + 1;
 }
 
 /* One child of ours. 0, or a negative errno that is a want. */
 static int
-look_at(struct init *init, pid_t pid, const struct hook *hook)
+look_at(struct init *init, pid_t pid, const struct hook *hook, size_t *dead)
 {
 	const struct session *s;
 	struct trace_brief brief;
@@ -250,6 +255,7 @@ look_at(struct init *init, pid_t pid, const struct hook *hook)
 	if (r < 0)
 		return error_is_want(r) ? r : 0;
 	look_at_remembered(init, pid, &brief);
+	*dead += brief.dead ? 1 : 0;
 	if (brief.dead || brief.parent != getpid())
 		return 0;
 	if (hook != NULL && brief.began >= hook->since && !u64v_has(hook->sessions, (uint64_t) brief.session))
@@ -257,20 +263,41 @@ look_at(struct init *init, pid_t pid, const struct hook *hook)
 	return s != NULL ? add(init, s->owner, pid, &brief) : 0;
 }
 
+/* *dead: how many were, of those that were looked at. 0, or a negative errno that is a want. */
+static int
+look_once(struct init *init, const struct hook *hook, size_t *dead)
+{
+	struct u64v pids = { 0 };
+	int r = children_list(&pids);
+
+	*dead = 0;
+	for (size_t i = 0; r == 0 && i < pids.n; i++)
+		r = look_at(init, (pid_t) pids.p[i], hook, dead);
+	u64v_deinit(&pids);
+	if (error_is_want(r))
+		return r;
+	init->hook_leavings->looks++;
+	return 0;
+}
+
 /*
- * Look at all children, unless it is known that families are traced: the look costs the more the more there are. 0, or a
- * negative errno that is a want.
+ * Look at all children, unless it is known that families are traced: the look costs the more the more there are. Who dies
+ * during a hook's look, and was not remembered, may have left somebody who was not listed yet. 0, or a negative errno that is
+ * a want.
  */
 static int
 look(struct init *init, const struct hook *hook)
 {
-	struct u64v pids = { 0 };
-	int r = init->spawns->traces ? 0 : children_list(&pids);
+	size_t dead = 0, before;
+	int r, looks = 0;
 
-	for (size_t i = 0; r == 0 && i < pids.n; i++)
-		r = look_at(init, (pid_t) pids.p[i], hook);
-	u64v_deinit(&pids);
-	return error_is_want(r) ? r : 0;
+	if (init->spawns->traces)
+		return 0;
+	do {
+		before = dead;
+		r = look_once(init, hook, &dead);
+	} while (r == 0 && hook != NULL && dead > before && ++looks < LOOKS_MAX);
+	return r;
 }
 
 /* -- a hook ends ---------------------------------------------------------------------------------- */
@@ -372,6 +399,13 @@ hook_ended(struct init *init, pid_t pid, const struct core_process_job *owner)
 
 /* -- one of them ends -------------------------------------------------------------------------------- */
 
+/* Have those that it has left been seen: was there a whole look since it was seen dead? */
+static bool
+was_looked_at(const struct hook_leavings *all, const struct leaving *l)
+{
+	return l->dead != 0 && l->dead < all->looks;
+}
+
 /* Those it has left are found by a look at all; one that was made since it died does for others as well. */
 static int
 leaving_ended(struct init *init, pid_t pid)
@@ -384,7 +418,7 @@ leaving_ended(struct init *init, pid_t pid)
 	if (r < 0 && error_is_want(r))
 		return r;
 	l = first_of(init, pid);
-	if (l != NULL && r == 0 && l->began == brief.began && !l->looked && !init->spawns->traces) {
+	if (l != NULL && r == 0 && l->began == brief.began && !was_looked_at(all, l)) {
 		r = look(init, NULL);
 		if (r < 0)
 			return r;

@@ -347,6 +347,29 @@ def test_what_several_of_a_family_leave_while_a_hook_ends_is_found_out_once(faul
     os.kill(stranger, signal.SIGKILL)
 
 
+def test_many_that_a_hook_leaves_are_not_all_looked_at_for_each(faulty):
+    """When they end together. Each look at one opens a file."""
+    count = 300
+    faulty.job("j", f"expect fork\nconsole none\nchdir {faulty.path}\n"
+                    f"pre-start exec sh -c 'for i in $(seq {count}); do sleep 1000 & done'\nexec {DAEMONISER} fmw\n")
+    faulty.wait_job("j")
+    start(faulty, "j")
+
+    def left():
+        return [pid for pid in faulty.children() if pathlib.Path(f"/proc/{pid}/comm").read_text() == "sleep\n"]
+
+    wait_for(lambda: len(left()) == count, "all to be there")
+    pids = left()
+    faulty.faults.watch("init")
+    os.kill(faulty.pid, signal.SIGSTOP)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    os.kill(faulty.pid, signal.SIGCONT)
+    wait_for(lambda: faulty.children() and not set(faulty.children()) & set(pids), "all to be reaped")
+    assert faulty.faults.count("fd") < 30 * count
+    faulty.ctl("stop", "j")
+
+
 @pytest.mark.parametrize("kind,mode", [("fd", "grouped"), ("fd", "walked"), ("alloc", "grouped"), ("alloc", "walked"), ("fork", "walked")])
 def test_no_daemon_is_lost_when_init_is_short_of_something(make_session, kind, mode):
     """Whatever init wants while the first process ends, it looks again."""
