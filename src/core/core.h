@@ -126,6 +126,8 @@ bool shutdown_look_at(const struct core *core, struct shutdown_view *view);
 
 /* A class by name, or NULL. */
 const struct job_class *core_class(const struct core *core, const char *name);
+/* The definition of that name that the core was told of last: the class's, or of what waits for its end; 0: it is gone. */
+uint64_t core_class_told(const struct core *core, const char *name);
 /* What becomes of the class when its last instance has gone: it stays, another definition waits, it goes. */
 enum core_successor { CORE_SUCCESSOR_NONE, CORE_SUCCESSOR_CHANGED, CORE_SUCCESSOR_DELETED };
 enum core_successor core_class_successor(const struct core *core, const char *name);

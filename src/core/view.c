@@ -17,6 +17,18 @@ core_class(const struct core *core, const char *name)
 	return slot != NULL ? slot->cls : NULL;
 }
 
+uint64_t
+core_class_told(const struct core *core, const char *name)
+{
+	const struct slot *slot = slot_get(core, name);
+
+	if (slot == NULL)
+		return 0;
+	if (slot->has_successor)
+		return slot->successor != NULL ? slot->successor->id : 0;
+	return slot->cls->id;
+}
+
 enum core_successor
 core_class_successor(const struct core *core, const char *name)
 {

@@ -19,6 +19,7 @@
 #include "init/own.h"
 #include "init/scopes.h"
 #include "init/servant_exec.h"
+#include "init/servant_state.h"
 #include "init/spawn.h"
 #include "init/state.h"
 #include "init/word.h"
@@ -77,13 +78,6 @@ static void readable_cb(unsigned events, void *data);
 static void timer_cb(void *data);
 static void patience_cb(void *data);
 
-static void
-note(const struct servant *s)
-{
-	STATE_NOTE(s->init, NOTE_SERVANT, s->id, NULL, s->ipc != NULL ? NOTE_FD(ipc_fd(s->ipc)) : 0, (uint64_t) s->pid,
-		   s->generation, s->received);
-}
-
 int
 servants_init(struct init *init)
 {
@@ -110,7 +104,7 @@ close_link(struct servant *s)
 	s->source = loop_fd_free(s->source);
 	s->ipc = NULL;
 	if (ipc != NULL)
-		note(s);
+		servant_note(s);
 	(void) ipc_free(ipc);
 	ipc_message_deinit(&s->held);
 	s->asked_at = 0;
@@ -276,7 +270,7 @@ start(struct servant *s)
 	s->started = clock_now();
 	r = launch(s);
 	if (r < 0) {
-		note(s);
+		servant_note(s);
 		s->failures++;
 		log_warn("Unable to start %s: %s", servant_name(s->id), strerror(-r));
 		if (s->pid == 0)
@@ -286,7 +280,17 @@ start(struct servant *s)
 	}
 	greet(s, true);
 	/* Noted last: a successor that does not know of it has cut its link, and starts another that is greeted. */
-	note(s);
+	servant_note(s);
+}
+
+/* Go on with one that an earlier image has started. */
+static void
+hear(struct servant *s)
+{
+	if (watch_link(s) == 0)
+		greet(s, false);
+	else
+		loop_timer_set(s->timer, clock_now() + RETRY);
 }
 
 void
@@ -297,10 +301,8 @@ servants_start(struct init *init)
 
 		if (s->ipc == NULL)
 			start(s);
-		else if (watch_link(s) < 0)
-			log_error("Out of memory: %s is not heard", servant_name(s->id));
 		else
-			greet(s, false);
+			hear(s);
 	}
 }
 
@@ -342,7 +344,7 @@ servants_exited(struct init *init, pid_t pid, int status)
 		s->delay = s->failures <= 1 ? 0 : s->delay;
 		s->pid = 0;
 		lost(s);
-		note(s);
+		servant_note(s);
 		start_later(s);
 		do_without(s);
 		return true;
@@ -357,6 +359,10 @@ timer_cb(void *data)
 
 	if (s->ipc == NULL) {
 		start(s);
+		return;
+	}
+	if (s->source == NULL) {
+		hear(s);
 		return;
 	}
 	if (s->again) {
@@ -742,56 +748,4 @@ servants_all_gone(const struct init *init)
 		if (init->servants[i].pid != 0)
 			return false;
 	return true;
-}
-
-/* -- over a re-exec ------------------------------------------------------------------------- */
-
-void
-servants_save(struct init *init)
-{
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		note(&init->servants[i]);
-}
-
-int
-servants_load(struct init *init, const struct note *n)
-{
-	struct servant *s;
-
-	if (n->id >= SERVANT_COUNT)
-		return 0;
-	s = &init->servants[n->id];
-	if (n->kind == NOTE_RECEIVED) {
-		s->received = note_number(n, 0);
-		return 0;
-	}
-	s->loaded_fd = note_fd(n, 0);
-	s->pid = (pid_t) note_number(n, 1);
-	s->generation = note_number(n, 2);
-	s->received = note_number(n, 3);
-	s->started = clock_now();
-	return 0;
-}
-
-int
-servants_loaded(struct init *init)
-{
-	for (int i = 0; i < SERVANT_COUNT; i++) {
-		struct servant *s = &init->servants[i];
-
-		s->ipc = s->loaded_fd >= 0 ? ipc_new(steal_fd(&s->loaded_fd)) : NULL;
-		if (s->ipc != NULL || s->pid <= 0)
-			continue;
-		log_warn("The link to %s is lost", servant_name(s->id));
-		(void) kill(s->pid, SIGKILL); /* it may be stopped and not see the end of the link */
-	}
-	return 0;
-}
-
-void
-servants_each(const struct init *init, void (*fn)(int fd, void *data), void *data)
-{
-	for (int i = 0; i < SERVANT_COUNT; i++)
-		if (init->servants[i].ipc != NULL)
-			fn(ipc_fd(init->servants[i].ipc), data);
 }

@@ -7,8 +7,6 @@
 
 #include "init/init.h"
 
-struct note;
-
 int must_check servants_init(struct init *init);
 void servants_deinit(struct init *init);
 
@@ -49,8 +47,3 @@ bool servants_all_gone(const struct init *init);
 /* The level of the log, or the bus, has changed: tell. */
 void servants_say_hello(struct init *init, enum servant_id id);
 void servants_join_bus(struct init *init, uint32_t what);
-
-void servants_save(struct init *init);
-int must_check servants_load(struct init *init, const struct note *note);
-int must_check servants_loaded(struct init *init); /* all notes have been read */
-void servants_each(const struct init *init, void (*fn)(int fd, void *data), void *data);

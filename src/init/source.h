@@ -32,6 +32,7 @@ struct source {
 	char *path; /* owned */
 	char *root; /* owned: of the chroot session it is the folder of; NULL: the machine's */
 	bool file;  /* the one file of global settings */
+	bool missed; /* the last walk came to no end: more may lie there than is known */
 	bool force; /* the walk under way reads files that have not changed, too */
 	struct faults faults; /* of that file */
 	struct conf *confs;

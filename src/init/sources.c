@@ -222,7 +222,8 @@ read_texts(struct conf *conf, enum conffile_state override, struct definition_te
 uint64_t
 conf_inherited_id(const struct init *init, const struct conf *conf)
 {
-	const struct job_class *cls = init->core != NULL ? core_class(init->core, conf->name) : NULL;
+	uint64_t id = init->core != NULL ? core_class_told(init->core, conf->name) : 0;
+	const struct job_class *cls = id != 0 ? definitions_class(init->definitions, id) : NULL;
 
 	return cls != NULL && cls->path != NULL && strcmp(cls->path, conf->path) == 0 ? cls->id : 0;
 }
@@ -383,7 +384,7 @@ conf_changed(struct source *source, const char *path, bool force)
 
 	if (name == NULL) {
 		sources_lack(source->init, -ENOMEM);
-		return 0;
+		return -ENOMEM;
 	}
 	conf = map_get(&source->by_name, name);
 	if (state == CONFFILE_ABSENT) {
@@ -395,7 +396,7 @@ conf_changed(struct source *source, const char *path, bool force)
 	if (conf == NULL) {
 		log_error("%s: Error while loading configuration file: %s", path, strerror(ENOMEM));
 		sources_lack(source->init, -ENOMEM);
-		return 0;
+		return -ENOMEM;
 	}
 	conf->seen = true;
 	anew = conf_look(source, conf, state, &stamp, force);
@@ -464,7 +465,8 @@ source_scan(struct source *source, bool force)
 		conf->seen = false;
 	source->force = force;
 	r = conffile_walk(source->path, &w);
-	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+	source->missed = r < 0 && r != -ENOENT && r != -ENOTDIR;
+	if (source->missed) {
 		/* Not even looked at: nothing is known to be gone. */
 		log_error("%s: Unable to load configuration: %s", source->path, strerror(-r));
 		sources_lack(source->init, r);

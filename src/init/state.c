@@ -14,6 +14,7 @@
 #include "init/owed.h"
 #include "init/proc.h"
 #include "init/record.h"
+#include "init/servant_state.h"
 #include "init/servants.h"
 #include "init/sources.h"
 #include "init/strays.h"

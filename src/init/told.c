@@ -109,11 +109,10 @@ told_inherit(struct init *init)
 	auto_strv char **names = core_class_names(init->core);
 
 	for (size_t i = 0; names != NULL && names[i] != NULL; i++) {
-		const struct job_class *cls = core_class(init->core, names[i]);
 		struct told *told = told_get(init->sources, names[i]);
 
-		if (told != NULL && cls != NULL)
-			told->id = cls->id;
+		if (told != NULL)
+			told->id = core_class_told(init->core, names[i]);
 	}
 }
 
@@ -121,8 +120,12 @@ void
 told_settle_rest(struct init *init)
 {
 	auto_strv char **names = NULL;
+	const struct source *source;
 	const struct told *told;
 
+	DL_FOREACH(init->sources->list, source)
+		if (source->missed)
+			return; /* what is told may lie there */
 	DL_FOREACH(init->sources->told, told)
 		if (told_best(init->sources, told->name) == 0 && strv_add(&names, told->name) < 0)
 			break;

@@ -207,6 +207,29 @@ def test_process_one_survives(pid1):
     pid1.ctl("stop", "a")
 
 
+def test_a_file_that_comes_back_meanwhile_counts_as_before(session):
+    """The core was told that it is gone, or another, once the job stops; and it is as it was when the next image looks."""
+    for name in ("deleted", "changed"):
+        session.job(name, "start on first\n" + SLEEP)
+    session.wait_jobs(2)
+    session.ctl("start", "deleted")
+    session.ctl("start", "changed")
+    (session.conf / "deleted.conf").unlink()
+    session.job("changed", "start on second\n" + SLEEP)
+    session.ctl("reload-configuration")
+    os.kill(session.pid, signal.SIGSTOP)
+    for name in ("deleted", "changed"):
+        session.job(name, "start on first\n" + SLEEP)
+    os.kill(session.pid, signal.SIGSEGV)
+    os.kill(session.pid, signal.SIGCONT)
+    wait_for(lambda: "going on from the journal" in session.messages() and session.answers(), "the next image")
+    session.ctl("stop", "deleted")
+    session.ctl("stop", "changed")
+    assert sorted(session.jobs()) == ["changed", "deleted"]
+    session.ctl("emit", "first")
+    assert "start/running" in session.ctl("status", "changed") and "start/running" in session.ctl("status", "deleted")
+
+
 @pytest.mark.skipif(not WATCHES, reason="this platform has no spawner to do without")
 @pytest.mark.parametrize("spawner", ["spawner", "without"])
 def test_processes_do_not_inherit_what_the_handler_had_blocked(make_session, spawner):
