@@ -17,7 +17,7 @@ $(wordlist 2,3,$(MAKECMDGOALS)):
 	@:
 endif
 
-.PHONY: all run check check-long check-daemons bench bench-compare install deps analyze fuzz clean help
+.PHONY: all run check check-long check-daemons bench bench-boot bench-compare install deps analyze fuzz clean help
 
 all: $(BUILD)/build.ninja
 	@ninja --quiet -C $(BUILD) -j $(JOBS)
@@ -28,6 +28,7 @@ help:
 	@echo "make check-long     the same for longer, and tests that boot machines"
 	@echo "make check-daemons  real daemons of Debian, unpacked into a scratch root (part of check-long)"
 	@echo "make bench          figures;  make bench-compare OLD NEW: of two commits, in turn"
+	@echo "make bench-boot     time and memory of a boot, against other inits (root; half an hour)"
 	@echo "make install DESTDIR=D"
 	@echo "make deps           install all that building, testing and analysing needs"
 	@echo "make analyze        compilers, linters, and the rules of the house"
@@ -65,6 +66,11 @@ check-daemons:
 
 bench: root
 	@tools/bench $(BUILD)
+
+bench-boot:
+	@tools/deps build boot
+	@$(MAKE) --no-print-directory root
+	@bench/boot -C $(BUILD)
 
 bench-compare:
 	@tools/bench-compare $(BENCH_FLAGS) "$(OLD)" "$(NEW)"
