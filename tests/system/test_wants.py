@@ -158,11 +158,13 @@ class Story:
 
         def is_back():
             now = self.measured()
-            return now and {name: what[0] for name, what in now.items()} == {name: what[0] for name, what in before.items()}
+            # There was a client more then, perhaps, that had just gone.
+            return now and not any(now[name][0] - before[name][0] for name in now.keys() & before.keys())
 
         wait_for(is_back, lambda: f"no descriptors to be left: {before}, now {self.measured()}")
-        for name, (_, memory) in self.measure().items():
-            assert memory < before[name][1] + GROWTH, name
+        now = wait_for(self.measured, "all programs to stand still")
+        for name in now.keys() & before.keys():
+            assert now[name][1] < before[name][1] + GROWTH, name
 
     def fails_at_each_call(self, program, kind):
         """The story with one call failing: each in turn."""
@@ -260,6 +262,6 @@ def test_processes_run_out_where_init_makes_them(make_session, times):
 
 
 @pytest.mark.parametrize("times", [1, 20])
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", [program for program in PROGRAMS if program != "upstart-control"])  # which writes to none
 def test_the_disk_is_full(story, program, times):
     story.fails_at_each_place(program, "disk", times)
