@@ -3,8 +3,8 @@
 
 /*
  * Reading journals of other images within a test: descriptors they name exist, and nothing that loading does to
- * descriptors or processes reaches the test itself. Needs --wrap=close, --wrap=kill and
- * --wrap=rmdir.
+ * descriptors or processes reaches the test itself. Needs --wrap=close, --wrap=kill,
+ * --wrap=rmdir and --wrap=crash_inherited.
  */
 
 #include "rig.h"
