@@ -43,6 +43,7 @@ static const struct option_row rows[] = {
 	  "which variables of events and requests enter jobs" },
 	{ 0, "json", FLAG, AT(json), true, NULL, "with --check: tell it as JSON" },
 	{ 0, "logdir", TEXT, AT(logdir), false, "DIR", "directory of the jobs' log files" },
+	{ 0, "lost", FLAG, AT(lost), true, NULL, NULL },
 	{ 0, "log-stdout", FLAG, AT(log_stdout), false, NULL,
 	  "print what jobs print, with their names (containers, sessions)" },
 	{ 0, "no-cgroups", FLAG, AT(no_cgroups), false, NULL, "make no control groups" },

@@ -33,6 +33,7 @@ struct options {
 	int state_fd; /* -1: none */
 	char *crash;  /* what an image that crashed says to its successor (crash.c) */
 	char *down;   /* the way down that the last image was on (shutdown.c); NULL: it was on none */
+	bool lost;    /* that one's state says nothing of it: its own had been lost on the way */
 	char *record;
 	char **extra; /* words that are no options: from the kernel's command line */
 };

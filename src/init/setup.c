@@ -503,6 +503,7 @@ setup_machine(struct init *init)
 		{ events_init, events_deinit },
 		{ attach_sink, NULL },
 		{ inherit, NULL },
+		{ shutdown_inherit, NULL },
 		{ choose_address, NULL },
 		{ make_fresh, drop_fresh },
 		{ open_books, NULL },
@@ -561,8 +562,7 @@ setup_work(struct init *init)
 	sources_load(init);
 	brain_deliver(init);
 	shutdown_continue(init);
-	if (!continued)
-		shutdown_resume(init);
+	shutdown_resume(init);
 	if (continued)
 		log_info("Stateful re-exec completed");
 	if (no_reaper)

@@ -303,6 +303,13 @@ describe(const struct init *init, char **text)
 	return *text != NULL ? 0 : -ENOMEM;
 }
 
+/* Do arguments alone tell of the way down, from image to image? */
+static bool
+is_lost(const struct init *init)
+{
+	return init->core == NULL ? init->options.lost : init->last.level != NULL;
+}
+
 int
 shutdown_arguments(const struct init *init, char ***argv)
 {
@@ -310,7 +317,10 @@ shutdown_arguments(const struct init *init, char ***argv)
 	/* While nothing is read yet, and may not be: what the last image said. */
 	int r = init->core == NULL ? str_copy(&text, init->options.down) : describe(init, &text);
 
-	return r == 0 && text != NULL ? strv_take(argv, str_printf("--down=%s", text)) : r;
+	if (r < 0 || text == NULL)
+		return r;
+	r = strv_take(argv, str_printf("--down=%s", text));
+	return r == 0 && is_lost(init) ? strv_add(argv, "--lost") : r;
 }
 
 /* The next image shall go on with the way down whatever becomes of the state, or no longer do so. */
@@ -330,26 +340,35 @@ hand_on(struct init *init)
 	init->last.handed_on = steal(&text);
 }
 
-/* "LEVEL" or "LEVEL:HALT". False: no memory. */
-static bool
+/* "LEVEL" or "LEVEL:HALT". 0 or -ENOMEM. */
+static int
 take_aim(struct init *init, const char *text)
 {
 	const char *colon = strchr(text, ':');
-	struct span level = { text, strcspn(text, ":") };
+	auto_free char *level = span_dup((struct span){ text, strcspn(text, ":") });
+	auto_free char *halt = colon != NULL ? strdup(colon + 1) : NULL;
 
-	init->last.level = span_dup(level);
-	init->last.halt = colon != NULL ? strdup(colon + 1) : NULL;
-	return init->last.level != NULL && (colon == NULL || init->last.halt != NULL);
+	if (level == NULL || (colon != NULL && halt == NULL))
+		return -ENOMEM;
+	init->last.level = steal(&level);
+	init->last.halt = steal(&halt);
+	return 0;
+}
+
+int
+shutdown_inherit(struct init *init)
+{
+	if (!init_is_system(init) || !init->again || init->options.down == NULL || init->last.level != NULL)
+		return 0;
+	return init->core == NULL || init->options.lost ? take_aim(init, init->options.down) : 0;
 }
 
 void
 shutdown_resume(struct init *init)
 {
-	if (!init_is_system(init) || !init->again || init->options.down == NULL || shutdown_has_begun(init->core))
+	if (init->last.level == NULL)
 		return;
 	log_error("The state was lost on the way down: all that is left is ended");
-	if (!take_aim(init, init->options.down))
-		log_error("Out of memory: where the way down leads to is not known");
 	init->last.continued = true;
 	finish(init, 0);
 }

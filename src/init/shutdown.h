@@ -19,14 +19,19 @@ bool shutdown_skip(struct init *init);
 
 /* Where the way down leads to: `level`, and INIT_HALT or NULL; both borrowed. False: there is no way down. */
 bool shutdown_aim(const struct init *init, const char **level, const char **halt);
-/* What tells the next image of the way down, should it find no state. 0 or -ENOMEM. */
+/* What tells the next image of the way down, should it find no state, or one that knows of none. 0 or -ENOMEM. */
 int must_check shutdown_arguments(const struct init *init, char ***argv);
 
 /* All jobs are down. Processes that are nobody's are asked to end, then init leaves. */
 void shutdown_finish(struct init *init, const struct effect_finished *how);
 /* At the start of an image: if it has got as far as that, go on. */
 void shutdown_continue(struct init *init);
-/* An image without the state of the last one: if that was on its way down, whatever there is ends now. */
+/*
+ * Before the books are opened: an image without the state of the last one takes its aim from it, if that was on its way
+ * down; so does each that follows, since a state made meanwhile knows of no way down. 0 or -ENOMEM.
+ */
+int must_check shutdown_inherit(struct init *init);
+/* At the start of an image that has its aim from there: whatever there is ends now. */
 void shutdown_resume(struct init *init);
 /* Each turn: on the way down of a machine the console is told, log files are closed, and what happens is recorded. */
 void shutdown_turn(struct init *init);

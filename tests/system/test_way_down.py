@@ -196,6 +196,27 @@ def test_a_state_that_is_lost_on_the_way_down_ends_it_all_the_same(pid1):
     assert ran.read_text() == "6\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGTERM])
+def test_a_state_that_is_lost_on_the_way_down_ends_it_after_one_more_image(pid1, number):
+    """SIGTERM: one that is executed anew, as by `telinit u`."""
+    stray(pid1)
+    pid1.job("rc", "start on runlevel [06]\ntask\nexec sleep 1000\n")
+    pid1.wait_jobs(1)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=6", "PREVLEVEL=2", "INIT_HALT=odd")
+    pid1.wait_status("rc", "start/running")
+    wait_for(lambda: (pid1.log / "last-shutdown").exists(), "the way down to be known")
+    with open(journal(pid1), "r+b", buffering=0) as file:
+        file.write(b"no journal at all")
+    os.kill(pid1.one, signal.SIGSEGV)
+    wait_for(lambda: "processes of no job: 1 of 5 s" in pid1.kmsg(), "the wait for the stray")
+    for _ in range(2):
+        known = pid1.kmsg().count("The state was lost on the way down")
+        os.kill(pid1.one, number)
+        wait_for(lambda: pid1.kmsg().count("The state was lost on the way down") > known, "the next image")
+    assert pid1.shell.wait(2 * LIMIT) == -signal.SIGHUP  # how the kernel says that a namespace was restarted
+    assert re.match(r"\S+ \S+: reboot, in \d+ s\nKilled:\n", last(pid1))
+
+
 def test_one_that_only_crashes_on_the_way_down_ends_it_as_was_asked(make_pid1):
     """Each image that follows the crash crashes, with the state and without: no shell takes the place of the end."""
     pid1 = make_pid1()
