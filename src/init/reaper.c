@@ -90,6 +90,24 @@ stopped(struct init *init, const struct child_event *c)
 	return brain_feed(init, &in);
 }
 
+/* 0: it may be taken; a negative errno: look again later. */
+static int
+heard(struct init *init, const struct child_event *c)
+{
+	return c->news == CHILD_ENDED	  ? ended(init, c)
+	       : c->news == CHILD_TRAPPED ? tracer_stopped(init, c)
+					  : stopped(init, c);
+}
+
+/* It has been heard. */
+static void
+take(struct init *init, struct child_event *c)
+{
+	/* A trapped one goes on again. */
+	if (c->news != CHILD_TRAPPED && children_take(c))
+		tracer_let_go(init, c);
+}
+
 /* May its end have to do with the one that is held back? What hooks leave and what main processes leave looks alike. */
 static bool
 is_held(const struct init *init, pid_t pid)
@@ -99,9 +117,22 @@ is_held(const struct init *init, pid_t pid)
 	return core_is_followed(init->core, pid) || (p != NULL && proc_is_hook(p));
 }
 
-/* While one end is held back, take those that have nothing to do with it. Of the others nothing is lost. */
+/* While one end is held back, take all stops. */
 static void
-pass_by(struct init *init)
+pass_by_for_stops(struct init *init)
+{
+	struct child_event c;
+
+	for (int i = 0; i < CHILDREN_PER_TURN; i++) {
+		if (children_peek_stop(&c) != 1 || heard(init, &c) < 0)
+			return;
+		take(init, &c);
+	}
+}
+
+/* The same for ends that have nothing to do with it. Of the others nothing is lost. */
+static void
+pass_by_for_ends(struct init *init)
 {
 	struct u64v pids = { 0 };
 	struct child_event c;
@@ -110,10 +141,9 @@ pass_by(struct init *init)
 	if (children_list(&pids) == 0)
 		for (size_t i = 0; i < pids.n && taken < CHILDREN_PER_TURN; i++)
 			if (!is_held(init, (pid_t) pids.p[i]) && children_peek_end((pid_t) pids.p[i], &c) == 1 &&
-			    ended(init, &c) == 0) {
+			    heard(init, &c) == 0) {
 				taken++;
-				if (children_take(&c))
-					tracer_let_go(init, &c);
+				take(init, &c);
 			}
 	u64v_deinit(&pids);
 }
@@ -129,9 +159,7 @@ reaper_turn(struct init *init)
 		int r = children_peek(&c, !core_follows(init->core));
 
 		if (r == 1)
-			r = c.news == CHILD_ENDED     ? ended(init, &c)
-			    : c.news == CHILD_TRAPPED ? tracer_stopped(init, &c)
-						      : stopped(init, &c);
+			r = heard(init, &c);
 		else if (r == 0) {
 			init->children_due = false;
 			return;
@@ -139,14 +167,14 @@ reaper_turn(struct init *init)
 		if (r < 0) {
 			log_debug("Children are looked at again later: %s", strerror(-r));
 			init->children_due = false;
-			if (adoption_holds(init))
-				pass_by(init);
+			if (adoption_holds(init)) {
+				pass_by_for_stops(init);
+				pass_by_for_ends(init);
+			}
 			loop_timer_set(init->children_retry, clock_now() + RETRY);
 			return;
 		}
-		/* A trapped one goes on again. */
-		if (c.news != CHILD_TRAPPED && children_take(&c))
-			tracer_let_go(init, &c);
+		take(init, &c);
 	}
 	/* There may be more: the loop does not sleep. */
 }

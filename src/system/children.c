@@ -73,6 +73,12 @@ children_peek_end(pid_t pid, struct child_event *event)
 	return r == 1 && event->news != CHILD_ENDED ? 0 : r;
 }
 
+int
+children_peek_stop(struct child_event *event)
+{
+	return peek(P_ALL, 0, WSTOPPED, event);
+}
+
 bool
 children_take(struct child_event *event)
 {

@@ -30,6 +30,9 @@ int must_check children_peek(struct child_event *event, bool continued);
 /* The end of that child, which stays where it is. 1, 0 when it has not ended or is none, or a negative errno. */
 int must_check children_peek_end(pid_t pid, struct child_event *event);
 
+/* The next stop or trap of any child, which stays where it is: ends do not stand before it. As children_peek(). */
+int must_check children_peek_stop(struct child_event *event);
+
 /*
  * Take exactly that news: an ended child is reaped. Nothing happens if it has changed meanwhile. Not for TRAPPED, which
  * is over when the process goes on. True: the process is followed and trapped in between, and what was taken, now in

@@ -301,6 +301,34 @@ def test_ends_of_others_are_noticed_while_nobody_can_be_asked(faulty):
     faulty.ctl("stop", "j")
 
 
+def test_stops_of_others_are_noticed_while_nobody_can_be_asked(faulty):
+    """As their ends are: the end that is held back stands before them too."""
+    folder = job(faulty, "j", "fork", "Womw", timeout=0)
+    starting = faulty.background("start", "j")
+    faulty.wait_status("j", ", process")
+    # The kernel tells of the elder child first.
+    faulty.job("other", f"console none\nexpect stop\nchdir {faulty.path}\n"
+                        "script\n  while ! test -e stop; do sleep 0.01; done\n  kill -STOP $$\n  exec sleep 1000\nend script\n")
+    faulty.wait_job("other")
+    other = faulty.background("start", "other")
+    faulty.wait_status("other", ", process")
+    faulty.faults.watch("init")
+    faulty.faults.arm("fork", 1, 10**9)
+    (folder / "go").touch()
+    main = daemon_of(folder)
+    wait_for(lambda: faulty.faults.failed("fork") > 0, "init to look for the daemon")
+    (faulty.path / "stop").touch()
+    wait_for(lambda: "start/running" in faulty.status("other"), "the stop of another to be noticed")
+    assert starting.poll() is None
+    faulty.faults.disarm("fork")
+    assert other.wait(timeout=30) == 0
+    _, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    wait_main(faulty, "j", main)
+    faulty.ctl("stop", "other")
+    faulty.ctl("stop", "j")
+
+
 def test_one_who_can_not_be_known_is_asked_about_now_and_then(faulty):
     """Each child that is asked for it ends, which is a reason to look again."""
     folder = job(faulty, "j", "fork", "WU", timeout=0)

@@ -101,6 +101,29 @@ stop_and_continue_are_told(void **state)
 
 /* A stop that is looked at, then a death: taking the stop must not reap the dead. */
 static void
+a_stop_is_told_though_a_death_stands_before_it(void **state)
+{
+	pid_t dead = child(5, 0);
+	struct child_event e = next(), stop = { 0 };
+	pid_t stopped;
+
+	assert_int_equal(e.pid, dead);
+	assert_int_equal(children_peek_stop(&stop), 0);
+	stopped = child(0, SIGSTOP);
+	for (int i = 0; i < 20000 && children_peek_stop(&stop) != 1; i++)
+		(void) poll(NULL, 0, 1);
+	assert_int_equal(stop.pid, stopped);
+	assert_int_equal(stop.news, CHILD_STOPPED);
+	assert_false(children_take(&stop));
+	assert_int_equal(children_peek_stop(&stop), 0);
+	assert_int_equal(kill(stopped, SIGKILL), 0);
+	assert_false(children_take(&e));
+	e = next();
+	assert_int_equal(e.pid, stopped);
+	assert_false(children_take(&e));
+}
+
+static void
 taking_a_stop_leaves_the_death(void **state)
 {
 	pid_t pid = child(3, SIGSTOP);
@@ -213,6 +236,7 @@ main(void)
 		cmocka_unit_test(exit_is_seen_until_it_is_taken),
 		cmocka_unit_test(death_by_signal_is_told_in_the_upper_byte),
 		cmocka_unit_test(stop_and_continue_are_told),
+		cmocka_unit_test(a_stop_is_told_though_a_death_stands_before_it),
 		cmocka_unit_test(taking_a_stop_leaves_the_death),
 		cmocka_unit_test(a_trap_taken_in_place_of_other_news_is_told),
 		cmocka_unit_test(without_children_there_is_no_news),
