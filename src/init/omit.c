@@ -45,6 +45,13 @@ omit_write(const struct init *init)
 		log_debug("Unable to write %s: %s", OWN, strerror(errno));
 }
 
+/* The descriptor, or a negative errno. */
+static int
+error_of_open(int fd)
+{
+	return fd >= 0 ? fd : -errno;
+}
+
 /* Anything but a file of root's is nobody's word, and might never end or never be there. */
 static bool
 is_trusted(const struct stat *st, mode_t type)
@@ -56,25 +63,29 @@ is_trusted(const struct stat *st, mode_t type)
 
 /*
  * The file that a link of root's leads to, as scripts of daemons put them there: one below /run, where nothing hangs. A
- * descriptor that is the caller's, or negative.
+ * descriptor that is the caller's, or a negative errno.
  */
 static int
 open_linked(int dir, const char *name)
 {
 	static const char *const tops[] = { TOP "/", "/var" TOP "/" };
-	auto_close int top = open(TOP, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	auto_close int top = error_of_open(open(TOP, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(dir, name, target, sizeof(target));
 	auto_free char *relative = NULL;
 
-	if (top < 0 || n <= 0 || n == (ssize_t) sizeof(target))
-		return -1;
+	if (top < 0)
+		return top;
+	if (n <= 0 || n == (ssize_t) sizeof(target))
+		return -EINVAL;
 	target[n] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(tops); i++)
 		if (strncmp(target, tops[i], strlen(tops[i])) == 0)
 			return mounts_open_file(top, target + strlen(tops[i]));
-	relative = target[0] != '/' ? str_printf(NAME "/%s", target) : NULL;
-	return relative != NULL ? mounts_open_file(top, relative) : -1;
+	if (target[0] == '/')
+		return -EINVAL;
+	relative = str_printf(NAME "/%s", target);
+	return relative != NULL ? mounts_open_file(top, relative) : -ENOMEM;
 }
 
 static int
@@ -83,14 +94,17 @@ open_entry(int dir, const char *name)
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -1;
+		return -errno;
 	if (S_ISLNK(st.st_mode) && st.st_uid == 0)
 		return open_linked(dir, name);
 	/* Devices and the like are not even opened. */
-	return is_trusted(&st, S_IFREG) ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+	if (!is_trusted(&st, S_IFREG))
+		return -EINVAL;
+	return error_of_open(openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
-static void
+/* 0, also if it says nothing, or a negative errno. */
+static int
 read_entry(int dir, const char *name, struct u64v *pids)
 {
 	auto_close int fd = open_entry(dir, name);
@@ -99,35 +113,59 @@ read_entry(int dir, const char *name, struct u64v *pids)
 	ssize_t n;
 	char *p = text, *end;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !is_trusted(&st, S_IFREG))
-		return;
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !is_trusted(&st, S_IFREG))
+		return -EINVAL;
 	n = read(fd, text, SIZE_MAX_READ);
-	if (n <= 0)
-		return;
+	if (n < 0)
+		return -errno;
 	text[n] = '\0';
 	for (;; p = end) {
 		unsigned long pid = strtoul(p, &end, 10);
 
 		if (end == p)
-			return;
-		(void) !u64v_add(pids, pid);
+			return 0;
+		if (u64v_add(pids, pid) < 0)
+			return -ENOMEM;
 	}
 }
 
-void
-omit_read(struct u64v *pids)
+/* What says nothing is passed over; the negative errno of a want, or 0. */
+static int
+read_all(DIR *dir, struct u64v *pids)
 {
-	int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-	const struct dirent *entry;
+	int fd = dirfd(dir), r = 0;
 	struct stat st;
 
+	if (fstat(fd, &st) < 0 || !is_trusted(&st, S_IFDIR))
+		return 0;
+	while (!error_is_want(r)) {
+		const struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(dir);
+		if (entry == NULL)
+			return error_is_want(-errno) ? -errno : 0;
+		r = entry->d_name[0] != '.' ? read_entry(fd, entry->d_name, pids) : 0;
+	}
+	return r;
+}
+
+int
+omit_read(struct u64v *pids)
+{
+	int fd = error_of_open(open(FOLDER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)), r;
+	DIR *dir;
+
+	if (fd < 0)
+		return error_is_want(fd) ? fd : 0;
+	dir = fdopendir(fd);
 	if (dir == NULL) {
 		fd_close(&fd);
-		return;
+		return -ENOMEM;
 	}
-	while (fstat(fd, &st) == 0 && is_trusted(&st, S_IFDIR) && (entry = readdir(dir)) != NULL)
-		if (entry->d_name[0] != '.')
-			read_entry(fd, entry->d_name, pids);
+	r = read_all(dir, pids);
 	(void) closedir(dir);
+	return r;
 }

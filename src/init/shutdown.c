@@ -144,17 +144,28 @@ is_own(const struct init *init, pid_t pid)
 	return servants_has(init, pid) || pid == init->last.pid;
 }
 
-/* Before anybody is killed, and now and then, since a file may come late. */
-static void
+/*
+ * Before anybody is killed, and now and then, since a file may come late. What was said last holds until it can be read
+ * again. 0, or a negative errno: nobody knows whom to spare.
+ */
+static int
 look_whom_to_spare(struct init *init, bool now)
 {
 	struct shutdown *s = init->shutdown;
+	struct u64v fresh = { 0 };
+	int r;
 
 	if (!init_is_machine(init) || (!now && s->spared_at != 0 && clock_now() - s->spared_at < OMIT_LOOK))
-		return;
+		return 0;
+	r = omit_read(&fresh);
+	if (r < 0) {
+		u64v_deinit(&fresh);
+		return s->spared_at == 0 ? r : 0;
+	}
 	s->spared_at = clock_now();
 	u64v_deinit(&s->spared);
-	omit_read(&s->spared);
+	s->spared = fresh;
+	return 0;
 }
 
 /*
@@ -164,13 +175,15 @@ look_whom_to_spare(struct init *init, bool now)
 static int
 signal_strays(struct init *init, int number, bool noted)
 {
-	DIR *dir = opendir("/proc");
 	const struct dirent *entry;
 	int found = 0;
+	DIR *dir;
 
+	if (look_whom_to_spare(init, noted) < 0)
+		return -1;
+	dir = opendir("/proc");
 	if (dir == NULL)
 		return errno == ENOENT ? 0 : -1;
-	look_whom_to_spare(init, noted);
 	while ((entry = readdir(dir)) != NULL) {
 		pid_t pid = (pid_t) strtol(entry->d_name, NULL, 10);
 

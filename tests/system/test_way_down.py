@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import time
 
@@ -152,6 +153,22 @@ def test_only_what_root_says_in_files_spares_anybody(pid1):
     link("gone", "/run/gone.pid")
     go_down(pid1, 0)
     assert set(re.findall(r"^  (\S+): process \d+ of no job", last(pid1), re.M)) - {"sleep"} == set(killed)
+
+
+def test_who_is_spared_is_so_when_the_files_can_be_read_no_more(pid1):
+    """There is a descriptor for the folder then, but none for a file in it."""
+    omit = pathlib.Path(f"/proc/{pid1.one}/root/run/sendsigs.omit.d")
+    omit.mkdir(exist_ok=True)
+    spared, killed = stray(pid1, "spared"), stray(pid1, "killed")
+    (omit / "spared").write_text(f"{spared}\n")
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
+    wait_for(lambda: "processes of no job: 1 of 5 s" in pid1.kmsg(), "the wait for them")
+    # What is open at each look is open for good.
+    used = set.intersection(*({int(fd) for fd in os.listdir(f"/proc/{pid1.one}/fd")} for _ in range(20)))
+    resource.prlimit(pid1.one, resource.RLIMIT_NOFILE, (min(set(range(1000)) - used) + 1,) * 2)
+    pid1.shell.wait(2 * LIMIT)
+    told = {int(pid) for pid in re.findall(r": process (\d+) of no job", last(pid1))}
+    assert killed in told and spared not in told
 
 
 def test_servants_that_do_not_end_are_left_when_somebody_asks(pid1):
