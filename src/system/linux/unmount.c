@@ -21,6 +21,7 @@
 #define LIMIT_LOOP 10u
 #define LIMIT_ROOT 30u
 #define LIMIT_SYNC 60u
+#define NO_TIME "no time was left for it"
 #define FIRM 5u /* seconds in which the root and the disks are not skipped */
 #define ROUNDS_MAX 20u /* more than anybody stacks */
 
@@ -346,7 +347,19 @@ is_rest(const struct unmount *u, const struct mounted *m)
 static const char *
 why_left(const struct unmount *u, const struct mounted *m)
 {
-	return strv_has(u->cut, m->path) ? "no time was left for it" : strerror(EBUSY);
+	return strv_has(u->cut, m->path) ? NO_TIME : strerror(EBUSY);
+}
+
+/* What came of making it read-only; of what is in use why not is clear. */
+static void
+note_tried(struct unmount *u, const struct mounted *m, int r)
+{
+	auto_free char *text = NULL;
+	const char *more = r == 0 ? ", read-only now" : ", and it can't be made read-only";
+
+	if (r < 0 && r != -EBUSY)
+		text = str_printf("%s: %s", more, r == -ECANCELED ? NO_TIME : strerror(-r));
+	note_left(u, m->path, why_left(u, m), text != NULL ? text : more);
 }
 
 static void
@@ -396,7 +409,7 @@ unmount_rest(struct unmount *u)
 		r = unmount_attempt(u, m->path, limit_of(u, m), do_read_only, m->path);
 		if (r == -ETIMEDOUT)
 			note_dead(u, m);
-		note_left(u, m->path, why_left(u, m), r == 0 ? ", read-only now" : ", and it can't be made read-only");
+		note_tried(u, m, r);
 	}
 	free_mounts(&list);
 	u->settled = strv_len(u->left);

@@ -260,6 +260,8 @@ what_is_in_use_is_known_before_it_is_made_read_only(void **state)
 		{ .path = "/", .device = "8:1", .type = "ext4", .source = "/dev/sda1" },
 		{ .path = "/var", .device = "8:2", .type = "ext4", .source = "/dev/sda2", .unmount = -EBUSY },
 		{ .path = "/tmp", .device = "0:9", .type = "tmpfs", .source = "tmpfs", .unmount = -EBUSY },
+		{ .path = "/late", .device = "8:6", .type = "ext4", .source = "/dev/sda6", .unmount = -EBUSY, .read_only = -ECANCELED },
+		{ .path = "/mute", .device = "8:5", .type = "ext4", .source = "/dev/sda5", .unmount = -EBUSY, .read_only = -ETIMEDOUT },
 		{ .path = "/hangs", .device = "8:3", .type = "ext4", .source = "/dev/sda3", .unmount = -ETIMEDOUT },
 		{ .path = "/srv", .device = "8:4", .type = "ext4", .source = "/dev/sda4", .unmount = -EBUSY, .read_only = -EBUSY },
 		{ 0 },
@@ -269,10 +271,13 @@ what_is_in_use_is_known_before_it_is_made_read_only(void **state)
 	(void) state;
 	begin(&u, table);
 	unmount_all(&u);
-	assert_int_equal(n_tries, 4);
-	assert_left(&u, "/hangs: Connection timed out\n/srv: Device or resource busy\n/var: Device or resource busy");
+	assert_int_equal(n_tries, 6);
+	assert_left(&u, "/hangs: Connection timed out\n/srv: Device or resource busy\n/mute: Device or resource busy\n"
+			"/late: Device or resource busy\n/var: Device or resource busy");
 	rest(&u);
 	assert_left(&u, "/hangs: Connection timed out\n/srv: Device or resource busy, and it can't be made read-only\n"
+			"/mute: Device or resource busy, and it can't be made read-only: Connection timed out\n"
+			"/late: Device or resource busy, and it can't be made read-only: no time was left for it\n"
 			"/var: Device or resource busy, read-only now");
 	unmount_deinit(&u);
 }
