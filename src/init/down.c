@@ -48,6 +48,7 @@ struct down {
 	struct loop_timer *timer; /* owned */
 	enum stage stage;
 	unsigned tries; /* in this stage */
+	bool told;	/* … that no copy could be made */
 	usec_t until;	/* … its end */
 	bool record_hangs; /* in the child */
 	enum boot_end how;
@@ -270,6 +271,7 @@ enter(struct down *down, enum stage stage, usec_t limit)
 {
 	down->stage = stage;
 	down->tries = 0;
+	down->told = false;
 	down->until = clock_now() + limit;
 }
 
@@ -291,8 +293,9 @@ next(struct init *init)
 	if (down->child > 0)
 		return;
 	/* The kernel may have room for it a moment later. Meanwhile it writes what is in memory, as it always does. */
-	if (down->tries == 1)
+	if (!down->told)
 		log_error("Nothing can be unmounted: %s", strerror(errno));
+	down->told = true;
 	down->child = 0;
 	down->tries--;
 }
