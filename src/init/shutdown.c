@@ -73,7 +73,7 @@ shutdown_fill(const struct init *init, enum shutdown_action what, struct input_s
 void
 shutdown_rules(struct init *init)
 {
-	init->last.closes = shutdown_has_begun(init->core); /* the last image has told the logger */
+	init->last.closes = init->again; /* the last image may have told the logger to, and not yet that it is over */
 	(void) !str_copy(&init->last.handed_on, init->options.down);
 	if (init->options.exit_with != NULL && !init->container)
 		log_error("--exit-with is for containers: no machine ends with a job");

@@ -326,6 +326,31 @@ def test_another_runlevel_calls_it_off(pid1):
     assert int(re.search(r"^began (\d+)$", record.read_text(), re.M)[1]) > began
 
 
+def test_a_logger_hears_of_what_was_called_off_just_before_a_crash(make_pid1):
+    """It keeps files open again. What calls it off stops a job too, and each signal to that is the death of two images."""
+    pid1 = make_pid1()
+    pid1.program = INIT.parent / "init-faulty"
+    pid1.job("rc", "start on runlevel 0\ntask\nexec sleep 1000\n")
+    pid1.job("victim", "stop on runlevel 2\n" + SLEEP)
+    pid1.job("talker", "script\n  while :; do echo word; sleep 0.01; done\nend script\n")
+    pid1.start("--shutdown-timeout=300", env={"UPSTART_TEST_CRASH_AT": "KILL"})
+    pid1.wait_jobs(3)
+    pid1.ctl("start", "victim")
+    pid1.ctl("start", "talker")
+    log = pid1.log / "talker.log"
+
+    def is_open():
+        return any(os.path.realpath(fd) == str(log) for fd in pathlib.Path(f"/proc/{pid1.servants()['upstart-logger']}/fd").iterdir())
+
+    wait_for(is_open, "the log file to be open")
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
+    pid1.wait_status("rc", "start/running")
+    wait_for(lambda: not is_open(), "the log file to be closed")
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=2", "PREVLEVEL=0")
+    wait_for(lambda: '"signal": 18' in pid1.kmsg(), "both signals to be left out")
+    wait_for(lambda: all(is_open() for _ in range(20)), "the log file to be open, and stay so")
+
+
 def test_without_a_limit_it_lives_on(make_pid1):
     machine = make_pid1().start()
     machine.job("rc", "start on runlevel [06]\ntask\nexec true\n")
