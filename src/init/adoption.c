@@ -29,12 +29,13 @@
 #define AT_ONCE 16		       /* children that look for us */
 #define PAUSE (50 * USEC_PER_MSEC)     /* before the same is asked again */
 
+/* One of a family, or several that have ended: whoever may have been left by any of them. */
 struct leaver {
 	struct init *init;
-	struct proc *p; /* borrowed: whose family */
-	uint64_t began;
-	uid_t uid;
-	bool has_uid;
+	struct proc *p; /* borrowed: whose family; NULL: there is nobody of interest */
+	pid_t pid;	/* of one of them */
+	uint64_t began; /* when the eldest did */
+	struct u64v users;
 	bool patient;  /* somebody may be asked about */
 	bool in_doubt; /* about somebody: it is not told yet whose he is, or he is about to execute a program */
 	bool in_want;  /* no child could be made that looks */
@@ -79,6 +80,8 @@ forget(struct init *init)
 			started_with_drop((pid_t) asked->p[i + ROW_CHILD]);
 	u64v_deinit(asked);
 	init->adoption.leaver = 0;
+	init->adoption.process = 0;
+	init->adoption.until = 0;
 }
 
 bool
@@ -161,14 +164,14 @@ ask(struct leaver *l, uint64_t *row)
 	set_answer(row, STARTED_NOT_TOLD);
 }
 
-/* Is that one of the user of the leaver? 1, 0, or a negative errno that is a want. */
+/* Is that one of a user of the leaver's? 1, 0, or a negative errno that is a want. */
 static int
 has_user(const struct leaver *l, pid_t pid)
 {
 	uid_t uid;
-	int r = l->has_uid ? process_user(pid, &uid) : -ESRCH;
+	int r = l->users.n > 0 ? process_user(pid, &uid) : -ESRCH;
 
-	return r == 0 ? uid == l->uid : error_is_want(r) ? r : 0;
+	return r == 0 ? u64v_has(&l->users, uid) : error_is_want(r) ? r : 0;
 }
 
 /* 1, 0 (which is in doubt as long as it is not known), or a negative errno that is a want. */
@@ -176,17 +179,16 @@ static int
 has_environment(struct leaver *l, pid_t pid, uint64_t began)
 {
 	struct u64v *asked = &l->init->adoption.asked;
-	uint64_t *row = find_row(asked, pid, began);
-	int r;
+	uint64_t *row;
+	int r = has_user(l, pid);
 
-	if (row == NULL) {
-		r = has_user(l, pid);
-		if (r <= 0)
-			return r;
+	if (r <= 0)
+		return r;
+	row = find_row(asked, pid, began);
+	if (row == NULL)
 		row = add_row(asked, pid, began);
-		if (row == NULL)
-			return -ENOMEM;
-	}
+	if (row == NULL)
+		return -ENOMEM;
 	ask(l, row);
 	l->in_doubt = l->in_doubt || row[ROW_ANSWER] == STARTED_UNKNOWN || row[ROW_ANSWER] == STARTED_NOT_TOLD;
 	return row[ROW_ANSWER] == STARTED_WITH;
@@ -343,29 +345,35 @@ look_until_quiet(struct leaver *l)
 	return 0;
 }
 
-/* Who ends, and is not traced: 1, 0: nobody of interest, or a negative errno that is a want. */
+/* Who ends, unless it is traced, or of another family than those before. 0, or a negative errno that is a want. */
 static int
-leaver_find(struct leaver *l, pid_t pid)
+leaver_add(struct leaver *l, pid_t pid)
 {
+	struct proc *p = map_get_id(&l->init->spawns->by_id, core_process_of_pid(l->init->core, pid));
 	struct trace_brief brief = { 0 };
 	struct trace_task task;
+	uid_t uid;
 	int r;
 
-	if (!core_is_followed(l->init->core, pid))
+	if (p == NULL || !core_is_followed(l->init->core, pid) || (l->p != NULL && l->p != p))
 		return 0;
 	r = trace_look(pid, &task);
 	if (r == 0)
 		r = trace_look_briefly(pid, &brief);
 	if (r < 0)
 		return error_is_want(r) ? r : 0;
-	r = process_user(pid, &l->uid);
+	/* Of one who is traced all is known. */
+	if (task.tracer == getpid())
+		return 0;
+	r = process_user(pid, &uid);
+	if (r == 0 && !u64v_has(&l->users, uid))
+		r = u64v_add(&l->users, uid);
 	if (error_is_want(r))
 		return r;
-	l->has_uid = r == 0;
-	l->began = brief.began;
-	l->p = map_get_id(&l->init->spawns->by_id, core_process_of_pid(l->init->core, pid));
-	/* Of one who is traced all is known. */
-	return l->p != NULL && task.tracer != getpid();
+	l->began = l->p == NULL || brief.began < l->began ? brief.began : l->began;
+	l->p = p;
+	l->pid = pid;
+	return 0;
 }
 
 /* What is not clear after a look is waited for: so long. The time that the look has taken does not count. */
@@ -385,26 +393,48 @@ may_wait(struct leaver *l)
 	return now < l->init->adoption.until;
 }
 
-int
-adoption_before_end(struct init *init, pid_t pid)
+/*
+ * What has been asked is kept as long as it is about the same family: a look goes on where the last one was, whoever of
+ * it ends. 0 or a negative errno.
+ */
+static int
+leaver_look(struct leaver *l)
 {
-	struct leaver l = { .init = init };
-	int r = leaver_find(&l, pid);
+	struct init *init = l->init;
+	int r;
 
-	if (r <= 0)
-		return r;
-	if (init->adoption.leaver != pid || init->adoption.began != l.began) {
+	if (init->adoption.process != l->p->id)
 		forget(init);
-		init->adoption.leaver = pid;
-		init->adoption.began = l.began;
-		init->adoption.until = 0;
-	}
-	l.patient = l.p->doubts < DOUBTS_MAX;
-	r = look_until_quiet(&l);
-	if (r == 0 && may_wait(&l))
+	init->adoption.process = l->p->id;
+	init->adoption.leaver = l->pid;
+	l->patient = l->p->doubts < DOUBTS_MAX;
+	r = look_until_quiet(l);
+	if (r == 0 && may_wait(l))
 		return -EAGAIN;
-	l.p->doubts += r == 0 && l.in_doubt ? 1 : 0;
+	l->p->doubts += r == 0 && l->in_doubt ? 1 : 0;
 	if (r == 0)
 		forget(init);
 	return r;
+}
+
+int
+adoption_before_ends(struct init *init, const struct u64v *pids)
+{
+	struct leaver l = { .init = init };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pids->n; i++)
+		r = leaver_add(&l, (pid_t) pids->p[i]);
+	if (r == 0 && l.p != NULL)
+		r = leaver_look(&l);
+	u64v_deinit(&l.users);
+	return r;
+}
+
+int
+adoption_before_end(struct init *init, pid_t pid)
+{
+	uint64_t one = (uint64_t) pid;
+
+	return adoption_before_ends(init, &(struct u64v){ .p = &one, .n = 1 });
 }

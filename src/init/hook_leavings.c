@@ -330,28 +330,28 @@ member_cb(const struct core_member *m, void *data)
 }
 
 /*
- * Members that are dead may have left somebody: he is the family's, whatever the hook has left. One look does for all, since
- * the eldest: what is known for one of them would be forgotten for the next, and asked again. 0 or a negative errno.
+ * Members that are dead may have left somebody: he is the family's, whatever the hook has left. One look does for all: what
+ * is known for one of them would be forgotten for the next, and asked again. 0 or a negative errno.
  */
 static int
 settle_family(struct init *init, const struct family_look *f)
 {
-	uint64_t began = UINT64_MAX;
-	pid_t eldest = 0;
+	struct u64v dead = { 0 };
+	int r = 0;
 
-	for (size_t i = 0; i < f->pids.n; i++) {
+	for (size_t i = 0; r == 0 && i < f->pids.n; i++) {
 		struct trace_brief brief;
-		pid_t pid = (pid_t) f->pids.p[i];
-		int r = trace_look_briefly(pid, &brief);
 
-		if (error_is_want(r))
-			return r;
-		if (r == 0 && brief.dead && brief.parent == getpid() && brief.began < began) {
-			began = brief.began;
-			eldest = pid;
-		}
+		r = trace_look_briefly((pid_t) f->pids.p[i], &brief);
+		if (r == 0 && brief.dead && brief.parent == getpid())
+			r = u64v_add(&dead, f->pids.p[i]);
+		else if (!error_is_want(r))
+			r = 0;
 	}
-	return eldest > 0 ? adoption_before_end(init, eldest) : 0;
+	if (r == 0)
+		r = adoption_before_ends(init, &dead);
+	u64v_deinit(&dead);
+	return r;
 }
 
 /* 0 or a negative errno: look again later. */

@@ -183,7 +183,7 @@ struct init {
 	struct clients *clients;
 	struct {
 		pid_t leaver; /* who has ended and is looked at; 0: nobody */
-		uint64_t began; /* and when it began */
+		uint64_t process; /* of whose family it is; 0: nobody's */
 		usec_t until;	/* so long what is not clear is waited for; 0: nothing was unclear yet */
 		usec_t until_able; /* and so long until a child can be made that looks */
 		struct u64v asked; /* adoption.c's */

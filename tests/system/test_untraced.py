@@ -375,6 +375,35 @@ def test_what_several_of_a_family_leave_while_a_hook_ends_is_found_out_once(faul
     os.kill(stranger, signal.SIGKILL)
 
 
+def test_members_of_several_users_are_asked_about_while_a_hook_ends(faulty):
+    """Two are dead, and the one who has left the daemon is not of the elder's user."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    folder = faulty.path / "j"
+    folder.mkdir()
+    folder.chmod(0o777)
+    (folder / "trace").touch()
+    (folder / "trace").chmod(0o666)
+    faulty.job("j", f"expect fork\nchdir {folder}\nexec {DAEMONISER} fmWhomYNomw\n"
+                     "post-start script\n  touch go\n  while ! test -e go2; do sleep 0.01; done\nend script\n")
+    faulty.wait_job("j")
+    starting = faulty.background("start", "j")
+    second = wait_for(lambda: noted(folder, "main")[1:], "the second daemon")[0]
+    wait_main(faulty, "j", second)
+    hook = int(faulty.status("j").splitlines()[1].split()[-1])
+    helper = noted(folder, "helper")[0]
+    os.kill(faulty.pid, signal.SIGSTOP)
+    os.kill(helper, signal.SIGKILL)
+    (folder / "go2").touch()
+    last = wait_for(lambda: noted(folder, "main")[2:], "the third daemon")[0]
+    wait_for(lambda: all(process_state(pid) == "Z" for pid in (second, helper, hook)), "them to end")
+    os.kill(faulty.pid, signal.SIGCONT)
+    out, err = starting.communicate(timeout=30)
+    assert starting.returncode == 0, err
+    wait_main(faulty, "j", last)
+    faulty.ctl("stop", "j")
+
+
 def test_many_that_a_hook_leaves_are_not_all_looked_at_for_each(faulty):
     """When they end together. Each look at one opens a file."""
     count = 300

@@ -23,7 +23,7 @@
  *   p	write a pid file, "pid"
  *   w	stay for ever				e0-e9	end with that status
  *   W	wait until the file "go" is there	S	raise SIGSTOP
- *   Y	the same of "go2"
+ *   Y	the same of "go2"			N	become user 65534
  *
  * What it writes down are lines in the file "trace" of the working directory: "main PID", "helper PID", "USR1 PID".
  */
@@ -317,6 +317,13 @@ lose_stack(void)
 }
 
 static void
+become_nobody(void)
+{
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		_exit(95);
+}
+
+static void
 wait_for_file(const char *name)
 {
 	while (access(name, F_OK) < 0)
@@ -400,6 +407,9 @@ run(const char *steps)
 			break;
 		case 'W':
 			wait_for_file("go");
+			break;
+		case 'N':
+			become_nobody();
 			break;
 		case 'Y':
 			wait_for_file("go2");
