@@ -42,6 +42,13 @@ def untraced(request, make_session):
     return refuse(make_session()).start(*["--no-cgroups"] * (request.param == "walked"))
 
 
+def wait_tick_after(pid):
+    """Who begins in the same tick of the kernel's as another can't be told to be the younger one."""
+    began = int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
+    ticks = os.sysconf("SC_CLK_TCK")
+    wait_for(lambda: float(pathlib.Path("/proc/uptime").read_text().split()[0]) * ticks > began + 1, "a tick to pass")
+
+
 def test_all_shapes_but_those_whose_parent_stays(untraced):
     shapes = ALIKE if "--no-cgroups" in untraced.process.args else ALIKE[::3]
     folders = [job(untraced, f"j{i}", *shape[:2], timeout=timeout_of(shape)) for i, shape in enumerate(shapes)]
@@ -106,6 +113,7 @@ def test_what_an_earlier_life_has_left_is_not_taken_for_the_daemon(untraced):
     helper = wait_for(lambda: noted(folder, "helper"), "the helper")[0]
     untraced.ctl("stop", "j")
     assert is_alive(helper)
+    wait_tick_after(helper)
     (folder / "go").touch()
     assert untraced.command("initctl", "start", "j").returncode == 1
     assert untraced.status("j") == "j stop/waiting"
