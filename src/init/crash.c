@@ -302,18 +302,18 @@ crash_set_next(struct init *init)
 	const char *level, *halt;
 	char *word = NULL;
 	char **argv;
+	int r = 0;
 
 	if (!crash.installed)
-		return 0;
+		return 0; /* crash_turn() sees to it */
 	crash.how = down_how(init);
 	crash.ends = init_is_machine(init) && shutdown_aim(init, &level, &halt);
+	if (init->state.journal != NULL) {
+		argv = arguments(init, journal_fd(init->state.journal), &word);
+		r = replace(&crash.argv, &crash.words[0], argv, word);
+	}
 	argv = arguments(init, -1, &word);
-	if (replace(&crash.stateless, &crash.words[1], argv, word) < 0)
-		return -ENOMEM;
-	if (init->state.journal == NULL)
-		return 0;
-	argv = arguments(init, journal_fd(init->state.journal), &word);
-	return replace(&crash.argv, &crash.words[0], argv, word);
+	return replace(&crash.stateless, &crash.words[1], argv, word) < 0 ? -ENOMEM : r;
 }
 
 static struct condemned *
@@ -448,8 +448,8 @@ crash_install(struct init *init)
 		crash.how = down_how_of(init->options.down);
 	if (crash.stateless == NULL)
 		crash.stateless = arguments(init, -1, &crash.words[1]);
-	/* What comes while the journal has not even been looked at must not cost it. */
-	if (init->options.state_fd >= 0 && crash.argv == NULL)
+	/* What comes while the journal has not even been looked at must not cost it. Later the number may be another file's. */
+	if (init->options.state_fd >= 0 && init->state.journal == NULL && crash.argv == NULL)
 		crash.argv = arguments(init, init->options.state_fd, &crash.words[0]);
 	if (crash.exe < 0)
 		crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -555,8 +555,8 @@ mend(struct init *init)
 	if (!crash.installed && crash_install(init) < 0)
 		return;
 	crash.path = init->own_path;
-	if (init->state.journal != NULL)
-		crash_set_journal(init);
+	/* What the options say of the way down may be over, or not all there is. */
+	crash.behind = crash_set_next(init) < 0;
 }
 
 void

@@ -22,7 +22,7 @@ void crash_begin(const struct init *init);
 int must_check crash_install(struct init *init);
 /* The journal has another descriptor. */
 void crash_set_journal(struct init *init);
-/* What the next image is to know of the way down has changed (shutdown_arguments()). 0 or -ENOMEM: it knows the old. */
+/* What the next image is to know of the way down has changed (shutdown_arguments()). 0 or -ENOMEM: it may know the old. */
 int must_check crash_set_next(struct init *init);
 
 /*
