@@ -10,8 +10,10 @@ import time
 
 import pytest
 
-from conftest import INIT, INITCTL, LIMIT, wait_for
+from conftest import BUILD, INIT, INITCTL, LIMIT, wait_for
+from faults import Faults
 
+FAULTS = BUILD / "tests" / "helpers" / "libfaults.so"
 SLEEP = "exec sleep 1000\n"
 STUBBORN = "kill timeout %d\nscript\n  trap '' TERM\n  echo there\n  while :; do sleep 1; done\nend script\n"
 
@@ -234,6 +236,23 @@ def test_a_state_that_is_lost_on_the_way_down_ends_it_after_one_more_image(pid1,
     assert re.match(r"\S+ \S+: reboot, in \d+ s\nKilled:\n", last(pid1))
 
 
+def test_a_state_that_is_lost_on_the_way_down_ends_it_after_a_crash_among_the_last_steps(pid1):
+    stray(pid1)
+    pid1.job("rc", "start on runlevel [06]\ntask\nexec sleep 1000\n")
+    pid1.wait_jobs(1)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=6", "PREVLEVEL=2")
+    pid1.wait_status("rc", "start/running")
+    wait_for(lambda: (pid1.log / "last-shutdown").exists(), "the way down to be known")
+    with open(journal(pid1), "r+b", buffering=0) as file:
+        file.write(b"no journal at all")
+    os.kill(pid1.one, signal.SIGSEGV)
+    wait_for(lambda: "processes of no job: 1 of 5 s" in pid1.kmsg(), "the wait for the stray")
+    os.kill(pid1.wait_servants()["upstart-logger"], signal.SIGSTOP)
+    wait_for(lambda: "waiting for upstart-logger: 1 of 10 s" in pid1.kmsg(), "the wait for a servant")
+    os.kill(pid1.one, signal.SIGSEGV)
+    assert pid1.shell.wait(2 * LIMIT) == -signal.SIGHUP
+
+
 def test_one_that_only_crashes_on_the_way_down_ends_it_as_was_asked(make_pid1):
     """Each image that follows the crash crashes, with the state and without: no shell takes the place of the end."""
     pid1 = make_pid1()
@@ -273,6 +292,26 @@ def test_unmounting_that_fails_is_told_tried_again_and_gone_past(make_pid1):
     assert kmsg.read().count(f"Unmounting: {why}\n") == 4
     # The last that was written is what the fourth copy knew.
     assert last(pid1).endswith("Failed:\n" + 3 * f"  unmounting: {why}\n")
+
+
+@pytest.mark.skipif(not FAULTS.exists(), reason="this build has no faults to plant")
+def test_that_no_copy_can_be_made_to_unmount_is_told_once(make_pid1):
+    pid1 = make_pid1()
+    faults = Faults(pid1.path / "faults", FAULTS)
+    pid1.start("--shutdown-timeout=300", env=faults.env)
+    kmsg = open(f"/proc/{pid1.one}/root/dev/kmsg", errors="replace")
+    os.kill(pid1.wait_servants()["upstart-logger"], signal.SIGSTOP)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
+    wait_for(lambda: "waiting for upstart-logger: 1 of 10 s" in pid1.kmsg(), "the wait for it")
+    faults.watch("init")
+    faults.arm("fork", 1, 1000)
+    os.kill(pid1.one, signal.SIGINT)
+    wait_for(lambda: "Nothing can be unmounted: " in pid1.kmsg(), "it to be told")
+    failed = faults.failed("fork")
+    wait_for(lambda: faults.failed("fork") >= failed + 2, "more of them to fail")
+    faults.disarm("fork")
+    pid1.shell.wait(2 * LIMIT)
+    assert kmsg.read().count("Nothing can be unmounted: ") == 1
 
 
 def test_the_limit_ends_it(make_pid1):
