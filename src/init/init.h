@@ -66,6 +66,7 @@ struct servant {
 	struct loop_fd *source;	  /* owned; of the link */
 	struct loop_timer *timer; /* owned; the next start, or the next try of `held` */
 	struct ipc_message held;  /* a message that found no memory; type 0: none */
+	bool resting;		  /* it is not listened to before the timer: what it says could not be taken */
 	int loaded_fd;		  /* of its link, while the journal is read; -1: none */
 	pid_t pid;		  /* 0: none */
 	uint64_t generation;	  /* how often it was started */

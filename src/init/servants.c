@@ -110,7 +110,7 @@ close_link(struct servant *s)
 	s->asked_at = 0;
 	s->cut = 0;
 	s->garbage = 0;
-	s->again = false;
+	s->again = s->resting = false;
 }
 
 void
@@ -211,7 +211,7 @@ greet(struct servant *s, bool fresh)
 static int
 watch_link(struct servant *s)
 {
-	unsigned events = LOOP_READ | (ipc_wants_write(s->ipc) ? LOOP_WRITE : 0);
+	unsigned events = (s->resting ? 0 : LOOP_READ) | (ipc_wants_write(s->ipc) ? LOOP_WRITE : 0);
 
 	if (s->source == NULL)
 		s->source = loop_fd_new(s->init->loop, ipc_fd(s->ipc), events, readable_cb, s);
@@ -631,6 +631,16 @@ handle(struct servant *s, struct ipc_message *m)
 	return r;
 }
 
+/* Again after a while. More may lie in the link: to be called for that would be a busy loop. */
+static void
+rest(struct servant *s)
+{
+	s->resting = true;
+	loop_timer_set(s->timer, clock_now() + RETRY);
+	if (s->source != NULL)
+		(void) !watch_link(s);
+}
+
 static void
 readable_cb(unsigned events, void *data)
 {
@@ -639,6 +649,7 @@ readable_cb(unsigned events, void *data)
 
 	if (s->ipc == NULL)
 		return;
+	s->resting = false;
 	if ((events & LOOP_WRITE) != 0)
 		r = ipc_flush(s->ipc) == -EPIPE ? -EPIPE : 0;
 	if (ipc_is_short(s->ipc) && !loop_timer_is_set(s->timer))
@@ -658,13 +669,13 @@ readable_cb(unsigned events, void *data)
 		if (r == -EPROTO)
 			break;
 		if (r < 0) {
-			loop_timer_set(s->timer, clock_now() + RETRY);
+			rest(s);
 			return;
 		}
 		ipc_message_deinit(&s->held);
 	}
 	if (r == -ENOMEM)
-		loop_timer_set(s->timer, clock_now() + RETRY);
+		rest(s);
 	else if (r < 0)
 		lost(s);
 }

@@ -121,9 +121,10 @@ class Story:
         """program -> what it has open, by kind; and KiB of memory."""
         found = {}
         for name, pid in self.programs().items():
-            kinds = collections.Counter()
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                kinds[os.readlink(f"/proc/{pid}/fd/{fd}").split(":")[0].split(" ")[0]] += 1
+            targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            kinds = collections.Counter(target.split(":")[0].split(" ")[0] for target in targets)
+            # init has two: that of control groups is made when it is needed first, and kept.
+            kinds["anon_inode"] -= min(targets.count("anon_inode:inotify"), 2)
             found[name] = kinds, int(pathlib.Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()[0])
         return found
 

@@ -19,6 +19,7 @@
 #include "init/owed.h"
 #include "init/own.h"
 #include "init/proc.h"
+#include "init/servants.h"
 #include "init/spawn.h"
 #include "init/state.h"
 #include "init/timers.h"
@@ -164,6 +165,46 @@ play(struct init *init, enum servant_id id)
 	init->servants[id].ipc = ipc_new(ends[0]);
 	assert_non_null(init->servants[id].ipc);
 	return ipc_new(ends[1]);
+}
+
+/* What can't be taken now stays in the link, and makes no busy loop: the turns until it is tried again are few. */
+static void
+servant_that_can_not_be_heard_is_left_alone_for_a_while(void **state)
+{
+	struct rig *rig = *state;
+	struct init *init = &rig->init;
+	struct servant *s = &init->servants[SERVANT_CONTROL];
+	struct ipc *control = play(init, SERVANT_CONTROL);
+	usec_t deadline = clock_now() + 60 * USEC_PER_SEC;
+	struct msg_ack ack;
+	int turns = 0;
+
+	own_control(init, true);
+	own_emit(init, "go");
+	ack.upto = core_last_effect(init->core);
+	assert_true(ack.upto > 0);
+	loop_timer_set(s->timer, clock_now()); /* it is listened to */
+	while (s->source == NULL && clock_now() < deadline)
+		rig_turn(rig, 1000);
+	init->brain.spoiled = true;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(msg_send(control, MSG_ACK, 0, &ack, NULL, 0), 0);
+	for (int i = 0; i < 3 && clock_now() < deadline; turns++) {
+		usec_t before = clock_now();
+
+		rig_turn(rig, 1000);
+		servants_turn(init);
+		i += clock_now() - before > 10 * USEC_PER_MSEC; /* it has slept */
+	}
+	assert_int_not_equal(s->held.type, 0);
+	assert_true(turns < 50);
+	init->brain.spoiled = false;
+	while (init->brain.acked[TARGET_CONTROL] != ack.upto && clock_now() < deadline) {
+		rig_turn(rig, 1000);
+		servants_turn(init);
+	}
+	assert_int_equal(init->brain.acked[TARGET_CONTROL], ack.upto);
+	(void) ipc_free(control);
 }
 
 /* The next answer that control gets: "ok", an error's name, or NULL. */
@@ -364,6 +405,7 @@ main(void)
 		TEST(input_does_not_overtake_one_that_waits),
 		TEST(what_init_itself_has_to_tell_is_told_later),
 		TEST(event_that_is_refused_gives_its_descriptor_back),
+		TEST(servant_that_can_not_be_heard_is_left_alone_for_a_while),
 		TEST(end_of_a_session_is_answered_once),
 		TEST(timer_that_finds_no_memory_is_set_later),
 		TEST(stream_whose_descriptor_is_lost_goes_with_its_process),
