@@ -426,7 +426,6 @@ contradicts_itself(struct core *core, const struct slot *slot, struct want *want
 		return false;
 	}
 	want->spent = true;
-	want->missed = false;
 	if (want->rises++ == CONTRADICTIONS_MAX)
 		core_log(core, LOG_LEVEL_ERROR, "%s%s%s%s contradicts itself: whenever it starts, its 'while' ceases to hold",
 			 slot->name, *want->name ? " (" : "", want->name, *want->name ? ")" : "");
@@ -445,6 +444,7 @@ rise(struct core *core, struct slot *slot, struct want *want, struct origin from
 	if (is_gone(slot) || core->going_down || (job != NULL && job->quarantine != NULL))
 		return;
 	from.cause = from.cause != 0 ? from.cause : core_new_id(core);
+	want->spent = want->missed = false;
 	if (contradicts_itself(core, slot, want, from.cause))
 		return;
 	if (want_environment(core, slot, want, &env) < 0) {
@@ -760,7 +760,7 @@ follow_spend(struct core *core, struct slot *slot, const char *name, bool by_fai
 	if (want == NULL || !want->bound)
 		return;
 	want->spent = true;
-	want->missed = by_failure && core->going_down && class_of(slot)->respawn;
+	want->missed = by_failure && (want->missed || (core->going_down && class_of(slot)->respawn));
 	hold_back(core, slot);
 }
 

@@ -271,6 +271,12 @@ test_shutdown_called_off_brings_back_who_failed_meanwhile(void **state)
 	rig_settle(r);
 	rig_assert_state(r, "web", "start/running");
 	rig_assert_state(r, "once", "none"); /* that one never comes again by itself */
+	/* The next way down finds it as if nothing had been. */
+	rig_exit(r, "save", "main", 0);
+	rig_settle(r);
+	(void) rig_emit(r, "runlevel", "RUNLEVEL=0 PREVLEVEL=2");
+	rig_settle(r);
+	rig_assert_state(r, "web", "start/running");
 }
 
 /* What a stop starts is stopped, too; circles have an end. */
