@@ -69,6 +69,9 @@ ended(struct init *init, const struct child_event *c)
 		r = hook_leavings_before_end(init, c->pid);
 	if (r < 0)
 		return r;
+	/* A core that is about to be read again may not know its own. */
+	if (init->brain.spoiled)
+		return -EAGAIN;
 	/* A stranger is nobody's business, unless it may be one whose pid has not been told yet. */
 	if (core_process_of_pid(init->core, c->pid) == 0 && !spawn_is_open(init))
 		return 0;
@@ -82,6 +85,8 @@ stopped(struct init *init, const struct child_event *c)
 {
 	struct input in = { .type = INPUT_STOPPED };
 
+	if (init->brain.spoiled)
+		return -EAGAIN;
 	if (core_process_of_pid(init->core, c->pid) == 0)
 		return 0;
 	in.stopped.pid = c->pid;
