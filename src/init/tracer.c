@@ -241,7 +241,8 @@ int
 tracer_stopped(struct init *init, const struct child_event *c)
 {
 	struct trace_stop stop;
-	int r = meet(init, c->pid, 0);
+	/* A core that is about to be read again may not know its own: it would be let go. */
+	int r = init->brain.spoiled ? -EAGAIN : meet(init, c->pid, 0);
 
 	if (r < 0)
 		return r;

@@ -23,6 +23,7 @@
 #include "init/spawn.h"
 #include "init/state.h"
 #include "init/timers.h"
+#include "init/tracer.h"
 #include "rig.h"
 #include "system/clock.h"
 #include "system/spawn.h"
@@ -395,6 +396,18 @@ news_of_a_child_that_is_refused_is_told_later(void **state)
 	assert_int_equal(p->stage, STAGE_RUNNING);
 }
 
+/* Whether somebody is followed can't be told then: nobody is let go. */
+static void
+stops_of_the_followed_wait_for_the_core(void **state)
+{
+	struct init *init = &((struct rig *) *state)->init;
+	const struct child_event stop = { .pid = getpid(), .news = CHILD_TRAPPED };
+
+	init->brain.spoiled = true;
+	assert_int_equal(tracer_stopped(init, &stop), -EAGAIN);
+	init->brain.spoiled = false;
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -412,6 +425,7 @@ main(void)
 		TEST(group_of_a_number_that_is_another_now_is_left_alone),
 		TEST(end_of_a_child_waits_until_its_set_up_could_be_told),
 		TEST(news_of_a_child_that_is_refused_is_told_later),
+		TEST(stops_of_the_followed_wait_for_the_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
