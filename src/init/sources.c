@@ -225,6 +225,9 @@ conf_inherited_id(const struct init *init, const struct conf *conf)
 	uint64_t id = init->core != NULL ? core_class_told(init->core, conf->name) : 0;
 	const struct job_class *cls = id != 0 ? definitions_class(init->definitions, id) : NULL;
 
+	/* A file that was gone and is back may say what its job still runs with. */
+	if (id == 0 && init->core != NULL)
+		cls = core_class(init->core, conf->name);
 	return cls != NULL && cls->path != NULL && strcmp(cls->path, conf->path) == 0 ? cls->id : 0;
 }
 
