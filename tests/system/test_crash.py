@@ -243,7 +243,8 @@ def test_processes_do_not_inherit_what_the_handler_had_blocked(make_session, spa
     for number in FATAL:
         crash(session, number)
     assert signals_of(session.pid) == own
-    session.ctl("restart", "a")
+    session.ctl("stop", "a")
+    wait_for(lambda: session.command("initctl", "start", "a").returncode == 0, "a start")  # a spawner may just be ending
     assert signals_of(session.pid_of("a")) == usual
     assert session.end() == 0
 

@@ -64,12 +64,18 @@ limited(struct fixture *f, uint64_t max_size, uint64_t keep, bool compress)
 }
 
 static void
-say(struct sink *s, const char *text)
+put(struct sink *s, const char *text, size_t n)
 {
-	sink_write(s, text, strlen(text), 0);
+	sink_write(s, text, n, 0);
 	/* On a machine that is short of processors even a quick write may take its time. */
 	if (s->busy)
 		assert_true(sinks_wait(s->sinks, 0));
+}
+
+static void
+say(struct sink *s, const char *text)
+{
+	put(s, text, strlen(text));
 }
 
 static void
@@ -247,7 +253,7 @@ test_rotation_amid_compression(void **state)
 	for (size_t i = 0; i < n; i++)
 		big[i] = (i % 61 == 60) ? '\n' : (char) ('a' + (i * i >> 7) % 26);
 	big[n - 1] = '\n';
-	sink_write(s, big, n, 0);
+	put(s, big, n);
 	say(s, "second\n");
 	while (!exists(f, "job.log.1.zst.part") && exists(f, "job.log.1"))
 		continue; /* a thread begins with it */
@@ -277,7 +283,7 @@ test_release_stops_compression(void **state)
 	assert_non_null(big);
 	memset(big, 'x', n - 1);
 	big[n - 1] = '\n';
-	sink_write(s, big, n, 0);
+	put(s, big, n);
 	say(s, "l2\n");
 	sinks_release(&f->sinks, 0);
 	assert_false(old_files_has_work(f->sinks.old));
