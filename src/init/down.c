@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "common/reboot_argument.h"
 #include "init/crash.h"
 #include "init/last.h"
 #include "init/shutdown.h"
@@ -37,8 +38,6 @@
 #define PAUSE (10 * 1000) /* microseconds */
 #define WRITE_LIMIT 10u		  /* seconds */
 #define WRITE_RESERVE (5 * USEC_PER_SEC) /* of them, also when all time is over */
-#define ARGUMENT_FILE "/run/upstart/reboot-argument"
-#define ARGUMENT_MAX 256
 #define HALT_PROGRAM UPSTART_SBINDIR "/halt"
 
 enum stage { UNMOUNT, WRITE, OVER };
@@ -52,7 +51,8 @@ struct down {
 	usec_t until;	/* … its end */
 	bool record_hangs; /* in the child */
 	enum boot_end how;
-	char argument[ARGUMENT_MAX]; /* "": none */
+	char argument[REBOOT_ARGUMENT_MAX];
+	bool has_argument;
 };
 
 /* -- in the child ------------------------------------------------------------------------------ */
@@ -213,16 +213,6 @@ down_how_of(const char *words)
 	return how((struct span) { words, strcspn(words, ":") }, colon != NULL ? colon + 1 : NULL);
 }
 
-/* What `reboot ARGUMENT` has left for the end. */
-static void
-read_argument(struct down *down)
-{
-	auto_close int fd = open(ARGUMENT_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n = fd >= 0 ? read(fd, down->argument, sizeof(down->argument) - 1) : 0;
-
-	down->argument[n > 0 ? n : 0] = '\0';
-}
-
 static void
 end(struct init *init)
 {
@@ -230,7 +220,7 @@ end(struct init *init)
 	int r;
 
 	log_message("%s", down->how == BOOT_END_RESTART ? "Restarting" : down->how == BOOT_END_HALT ? "Halting" : "Powering off");
-	r = boot_end(down->how, down->argument[0] != '\0' ? down->argument : NULL);
+	r = boot_end(down->how, down->has_argument ? down->argument : NULL);
 	log_error("The kernel refuses to end: %s", strerror(-r));
 	/* A namespace ends with us; a machine would panic. */
 	if (!boot_owns_machine()) {
@@ -244,7 +234,7 @@ end(struct init *init)
 	/* There was no memory for a timer, and there is nothing else to do. */
 	for (;;) {
 		(void) usleep(AGAIN);
-		(void) boot_end(down->how, down->argument[0] != '\0' ? down->argument : NULL);
+		(void) boot_end(down->how, down->has_argument ? down->argument : NULL);
 	}
 }
 
@@ -343,7 +333,7 @@ down_begin(struct init *init)
 			(void) kill(init->servants[i].pid, SIGKILL);
 	down.how = down_how(init);
 	last_begin(init);
-	read_argument(&down);
+	down.has_argument = reboot_argument_left(down.argument) != NULL;
 	enter(&down, UNMOUNT, LIMIT);
 	down.timer = loop_timer_new(init->loop, timer_cb, init);
 	if (down.timer != NULL) {

@@ -3,12 +3,11 @@
  * reboot, halt, poweroff: one program by three names (control.md 12.5).
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/reboot_argument.h"
 #include "common/str.h"
 #include "initctl/tool.h"
 #include "sysv/argument.h"
@@ -58,7 +57,7 @@ orderly(const struct reboot *reboot)
 	int r = argument_leave(reboot->power == POWER_REBOOT ? reboot->argument : NULL);
 
 	if (r < 0 && reboot->argument) {
-		tool_error(&reboot->tool, _("Unable to write %s: %s"), ARGUMENT_FILE, strerror(-r));
+		tool_error(&reboot->tool, _("Unable to write %s: %s"), REBOOT_ARGUMENT_FILE, strerror(-r));
 		return EXIT_FAILURE;
 	}
 	tool_verbose(&reboot->tool, _("Calling shutdown\n"));
@@ -74,8 +73,8 @@ orderly(const struct reboot *reboot)
 static int
 forced(const struct reboot *reboot, const struct record_files *files)
 {
-	char left[ARGUMENT_MAX];
-	const char *argument = reboot->argument ? reboot->argument : argument_left(left);
+	char left[REBOOT_ARGUMENT_MAX];
+	const char *argument = reboot->argument ? reboot->argument : reboot_argument_left(left);
 	int r;
 
 	(void) record_shutdown_utmp(files->utmp);
@@ -131,7 +130,7 @@ run(struct reboot *reboot, struct options_scan *scan)
 		return tool_version(&reboot->tool);
 	if (r == OPTIONS_INVALID)
 		return tool_invalid_option(&reboot->tool, scan);
-	if (reboot->argument && strlen(reboot->argument) >= ARGUMENT_MAX)
+	if (reboot->argument && strlen(reboot->argument) >= REBOOT_ARGUMENT_MAX)
 		return tool_misuse(&reboot->tool, _("argument too long: %s"), reboot->argument);
 	return act(reboot);
 }
