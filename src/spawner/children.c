@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "system/clock.h"
 #include "system/procfile.h"
 #include "system/spawn.h"
 #include "system/started_with.h"
@@ -239,22 +239,13 @@ ask_more(struct candidates *all, size_t out)
 	return left;
 }
 
-static usec_t
-now_usec(void)
-{
-	struct timespec ts;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
-}
-
 /* Find out who was started as a job, as far as that can be told in time. */
 static void
 ask_all(struct candidates *all)
 {
-	usec_t end = now_usec() + ADOPT_LIMIT;
+	usec_t end = clock_now() + ADOPT_LIMIT;
 
-	while (ask_more(all, collect(all)) > 0 && now_usec() < end)
+	while (ask_more(all, collect(all)) > 0 && clock_now() < end)
 		(void) poll(NULL, 0, ADOPT_PAUSE_MS);
 	for (size_t i = 0; i < all->n; i++)
 		if (all->list[i].child != 0)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/error.h"
+#include "job/class.h"
 #include "system/process.h"
 #include "system/procfile.h"
 #include "system/signals.h"
@@ -17,7 +18,6 @@
 
 #define ENVIRON_MAX ((size_t) 256 * 1024) /* bytes that are looked at */
 #define PATIENCE 2			  /* seconds: longer than anybody waits for an answer */
-#define SIGNALLED(number) ((number) << 8)
 
 /* A file of the first thread that has memory and shows it there: the first of all may have ended. As procfile_read(). */
 static ssize_t
@@ -86,7 +86,7 @@ enum started_with
 started_with_status(int status)
 {
 	/* The alarm says that the process lets nobody see it; who is killed by somebody else has not answered. */
-	if (status >= SIGNALLED(1) && status != SIGNALLED(SIGALRM))
+	if (status >= JOB_EXIT_SIGNAL(1) && status != JOB_EXIT_SIGNAL(SIGALRM))
 		return STARTED_UNKNOWN;
 	return status == STARTED_WITH || status == STARTED_UNKNOWN ? (enum started_with) status : STARTED_WITHOUT;
 }
@@ -104,7 +104,7 @@ started_with_answer(pid_t child)
 		return STARTED_NOT_TOLD;
 	if (r != child)
 		return STARTED_WITHOUT;
-	return started_with_status(WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALLED(WTERMSIG(status)));
+	return started_with_status(WIFEXITED(status) ? WEXITSTATUS(status) : JOB_EXIT_SIGNAL(WTERMSIG(status)));
 }
 
 void
