@@ -14,6 +14,8 @@ import time
 
 import pytest
 
+from conftest import wait_for
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 ROOT = pathlib.Path(os.environ.get("UPSTART_BUILD", TOP / "build")).resolve() / "root"
 DEMO = TOP / "tools" / "run-demo"
@@ -40,10 +42,7 @@ def leftovers(tmp_path):
 
 
 def assert_nothing_left(tmp_path):
-    deadline = time.monotonic() + LIMIT
-    while leftovers(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert leftovers(tmp_path) == []
+    wait_for(lambda: leftovers(tmp_path) == [], lambda: f"the end of {leftovers(tmp_path)}", LIMIT)
     assert list(tmp_path.glob("upstart-demo.*")) == []
 
 

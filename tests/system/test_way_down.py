@@ -253,33 +253,24 @@ def test_a_state_that_is_lost_on_the_way_down_ends_it_after_a_crash_among_the_la
     assert pid1.shell.wait(2 * LIMIT) == -signal.SIGHUP
 
 
-def test_one_that_only_crashes_on_the_way_down_ends_it_as_was_asked(make_pid1):
-    """Each image that follows the crash crashes, with the state and without: no shell takes the place of the end."""
+@pytest.mark.parametrize("place, level, end", [
+    ("TURN", "6", signal.SIGHUP),  # how the kernel says that a namespace was restarted
+    ("HANDLER", "0", signal.SIGINT),  # … that it was powered off
+])
+def test_one_that_only_crashes_on_the_way_down_ends_it_as_was_asked(make_pid1, place, level, end):
+    """Each image that follows the crash crashes, with the state and without, or the handling of a crash does: no shell takes the
+    place of the end."""
     pid1 = make_pid1()
     pid1.program = INIT.parent / "init-faulty"
     pid1.job("db", STUBBORN % 10000)
-    pid1.start("--shutdown-timeout=300", env={"UPSTART_TEST_CRASH_AT": "TURN"})
+    pid1.start("--shutdown-timeout=300", env={"UPSTART_TEST_CRASH_AT": place})
     pid1.wait_job("db")
     pid1.ctl("start", "db")
     wait_for(lambda: "there" in pid1.log_of("db"), "db to be ready")
-    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=6", "PREVLEVEL=2")
+    pid1.ctl("emit", "--no-wait", "runlevel", f"RUNLEVEL={level}", "PREVLEVEL=2")
     wait_for(lambda: "waiting for db" in pid1.kmsg(), "the wait for db")
     os.kill(pid1.one, signal.SIGSEGV)
-    assert pid1.shell.wait(2 * LIMIT) == -signal.SIGHUP  # how the kernel says that a namespace was restarted
-
-
-def test_one_that_crashes_over_a_crash_on_the_way_down_ends_it(make_pid1):
-    pid1 = make_pid1()
-    pid1.program = INIT.parent / "init-faulty"
-    pid1.job("db", STUBBORN % 10000)
-    pid1.start("--shutdown-timeout=300", env={"UPSTART_TEST_CRASH_AT": "HANDLER"})
-    pid1.wait_job("db")
-    pid1.ctl("start", "db")
-    wait_for(lambda: "there" in pid1.log_of("db"), "db to be ready")
-    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
-    wait_for(lambda: "waiting for db" in pid1.kmsg(), "the wait for db")
-    os.kill(pid1.one, signal.SIGSEGV)
-    assert pid1.shell.wait(2 * LIMIT) == -signal.SIGINT  # … that it was powered off
+    assert pid1.shell.wait(2 * LIMIT) == -end
 
 
 def test_unmounting_that_fails_is_told_tried_again_and_gone_past(make_pid1):
