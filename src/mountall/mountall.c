@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -30,7 +31,9 @@
 #include "mountall/worker.h"
 
 #define DEVICE_TIMEOUT 90 /* seconds */
+#define MOUNT_TIMEOUT 90
 #define PATIENCE (5 * USEC_PER_SEC) /* until it is said what is waited for */
+#define TOLD_EACH (60 * USEC_PER_SEC) /* and then again, at the latest */
 
 /* What belongs to an entry while we run; same number. */
 struct progress {
@@ -40,6 +43,8 @@ struct progress {
 	bool found;	/* they have it */
 	usec_t since;	/* waits for its device; 0: does not */
 	bool said;	/* that it waits */
+	usec_t step;	/* of its worker: since when it is at what it is at, as it was when it was looked at last */
+	usec_t told;	/* after so long at that it is said what it is at */
 	bool held;	/* tried in vain: the next sign of the network is waited for */
 };
 
@@ -47,21 +52,26 @@ struct mountall {
 	struct tool tool;
 	bool no_events;
 	bool no_check;
-	const char *fstab, *shell, *timeout;
+	const char *fstab, *shell, *timeout, *mount_timeout;
 	struct worker_options worker;
 	struct mounts mounts;
 	struct progress *progress; /* owned */
+	struct worker_report *reports; /* owned, shared with the workers; same number */
 	struct tell *tell;	   /* owned */
 	int signals, devices;	   /* owned descriptors */
 	unsigned changes;	   /* of devices, counted from 1 */
-	usec_t limit;		   /* how long a device is waited for */
+	usec_t limit;		   /* how long a device is waited for, */
+	usec_t mount_limit;	   /* and that something is mounted */
 	pid_t maintenance;	   /* the shell; 0: none */
 	bool told_all;
+	bool told_how; /* to go on */
 	bool failed;
 };
 
 static const struct option_spec options[] = {
 	{ 0, "device-timeout", "SECONDS", N_("wait so long for a device to come (90)"), OPTION_VALUE, offsetof(struct mountall, timeout) },
+	{ 0, "mount-timeout", "SECONDS", N_("wait so long for a local file system to be mounted (90)"), OPTION_VALUE,
+	  offsetof(struct mountall, mount_timeout) },
 	{ 0, "fstab", "FILE", N_("what is to be mounted (/etc/fstab)"), OPTION_VALUE, offsetof(struct mountall, fstab) },
 	{ 0, "no-events", NULL, N_("do not tell init"), OPTION_FLAG, offsetof(struct mountall, no_events) },
 	{ 0, "no-fsck", NULL, N_("do not check file systems"), OPTION_FLAG, offsetof(struct mountall, no_check) },
@@ -97,6 +107,12 @@ static struct progress *
 progress_of(const struct mountall *all, const struct mount_entry *e)
 {
 	return &all->progress[e - all->mounts.entries];
+}
+
+static struct worker_report *
+report_of(const struct mountall *all, const struct mount_entry *e)
+{
+	return &all->reports[e - all->mounts.entries];
 }
 
 /* What it is called in messages. */
@@ -303,6 +319,14 @@ drop_probe(struct progress *p)
 }
 
 static void
+give_up_device(struct mountall *all, struct mount_entry *e)
+{
+	drop_probe(progress_of(all, e));
+	progress_of(all, e)->since = 0;
+	give_up(all, e);
+}
+
+static void
 wait_for_device(struct mountall *all, struct mount_entry *e)
 {
 	struct progress *p = progress_of(all, e);
@@ -318,9 +342,7 @@ wait_for_device(struct mountall *all, struct mount_entry *e)
 	if (t - p->since < limit_of(all, p))
 		return;
 	log_error("%s: %s did not come within %llu s", name_of(e), e->source, (unsigned long long) (all->limit / USEC_PER_SEC));
-	drop_probe(p);
-	p->since = 0;
-	give_up(all, e);
+	give_up_device(all, e);
 }
 
 /* A device without the name that udev gives it: another process asks the disks, once for each change of them. */
@@ -357,16 +379,135 @@ begin(struct mountall *all, struct mount_entry *e)
 		return;
 	}
 	drop_probe(progress_of(all, e));
-	pid = worker_start(e, &all->worker);
+	pid = worker_start(e, &all->worker, report_of(all, e));
 	if (pid < 0) {
 		log_error("%s: %s", name_of(e), strerror((int) -pid));
 		give_up(all, e);
 		return;
 	}
 	progress_of(all, e)->since = 0;
+	progress_of(all, e)->said = false;
 	progress_of(all, e)->pid = pid;
 	e->stage = MOUNT_BUSY;
 }
+
+/* -- workers that take long ------------------------------------------------------------------- */
+
+/*
+ * How long it may be at what it is at; 0: as long as it likes. A check of a big disk takes hours, what jobs do is theirs, and a
+ * server may be waited for; but who only mounts what is here, and does not come back, will not.
+ */
+static usec_t
+limit_of_step(const struct mountall *all, const struct mount_entry *e, enum worker_step step)
+{
+	return e->kind != MOUNT_REMOTE && (step == WORKER_LOOKS || step == WORKER_MOUNTS) ? all->mount_limit : 0;
+}
+
+/* What it was at is over for us. */
+static void
+drop_worker(struct mountall *all, struct mount_entry *e)
+{
+	worker_kill(progress_of(all, e)->pid);
+	progress_of(all, e)->pid = 0;
+	if (report_of(all, e)->step == WORKER_TELLS)
+		e->stage = MOUNT_THERE;
+	else
+		give_up(all, e);
+}
+
+static void
+tell_step(struct mountall *all, const struct mount_entry *e, usec_t spent)
+{
+	enum worker_step step = report_of(all, e)->step;
+	usec_t limit = limit_of_step(all, e, step);
+	auto_free char *what = NULL, *of = NULL, *how = NULL;
+
+	if (step == WORKER_CALLS || step == WORKER_TELLS)
+		what = str_printf("jobs that start on %s %s", step == WORKER_CALLS ? "mounting" : "mounted", name_of(e));
+	else if (step == WORKER_CHECKS)
+		what = str_printf("the check of %s (%s)", name_of(e), e->source);
+	else if (e->kind == MOUNT_SWAP)
+		what = str_printf("%s to be used as swap space", e->source);
+	else
+		what = str_printf("%s (%s) to be mounted", name_of(e), e->source);
+	if (limit != 0)
+		of = str_printf(" of %llu", (unsigned long long) (limit / USEC_PER_SEC));
+	if (!all->told_how)
+		how = str_printf("; Alt-Up on the keyboard, or kill -USR2 %d, goes on without it", (int) getpid());
+	if (what == NULL)
+		return;
+	log_message("Waiting for %s: %llu%s s%s", what, (unsigned long long) (spent / USEC_PER_SEC), of != NULL ? of : "",
+		    how != NULL ? how : "");
+	all->told_how = true;
+}
+
+/* Say what holds the boot up, ever less often, and end it when that makes no sense any more. */
+static void
+look_at_worker(struct mountall *all, struct mount_entry *e)
+{
+	struct progress *p = progress_of(all, e);
+	usec_t since = report_of(all, e)->since, spent = now() - since;
+	usec_t limit = limit_of_step(all, e, report_of(all, e)->step);
+
+	if (p->step != since) {
+		p->step = since;
+		p->told = PATIENCE;
+		p->said = false;
+	}
+	if (limit != 0 && spent >= limit) {
+		log_error("%s: %s was not %s within %llu s", name_of(e), e->source, e->kind == MOUNT_SWAP ? "used" : "mounted",
+			  (unsigned long long) (limit / USEC_PER_SEC));
+		drop_worker(all, e);
+	} else if (e->needed && spent >= p->told) {
+		tell_step(all, e, spent);
+		p->said = true;
+		p->told += p->told < TOLD_EACH ? p->told : TOLD_EACH;
+	}
+}
+
+static void
+look_at_workers(struct mountall *all)
+{
+	for (size_t i = 0; i < all->mounts.count; i++) {
+		if (all->mounts.entries[i].stage == MOUNT_BUSY)
+			look_at_worker(all, &all->mounts.entries[i]);
+	}
+}
+
+/* When it must be looked at again. */
+static usec_t
+due_of_worker(const struct mountall *all, const struct mount_entry *e)
+{
+	const struct progress *p = progress_of(all, e);
+	usec_t since = report_of(all, e)->since, limit = limit_of_step(all, e, report_of(all, e)->step);
+	usec_t told = p->step == since ? p->told : PATIENCE;
+
+	if (limit == 0 || (e->needed && told < limit))
+		return since + told;
+	return since + limit;
+}
+
+/* Somebody has read what is waited for, and does not want to. */
+static void
+skip_cb(void *data)
+{
+	struct mountall *all = data;
+
+	for (size_t i = 0; i < all->mounts.count; i++) {
+		struct mount_entry *e = &all->mounts.entries[i];
+		const struct progress *p = &all->progress[i];
+
+		if (!p->said || (e->stage != MOUNT_BUSY && p->since == 0))
+			continue;
+		log_message("%s is not waited for, as was asked for", name_of(e));
+		if (e->stage == MOUNT_BUSY)
+			drop_worker(all, e);
+		else
+			give_up_device(all, e);
+	}
+}
+
+/* -- what is next -------------------------------------------------------------------------------- */
 
 /* Begin all that can be. What is left out may let others be left out, which comes to an end as each is so only once. */
 static void
@@ -375,6 +516,7 @@ go_on(struct mountall *all)
 	struct mount_entry *e;
 	size_t from = 0;
 
+	look_at_workers(all);
 	devices_watch(all->devices);
 	while ((e = mounts_next(&all->mounts, from)) != NULL) {
 		const struct mount_entry *lacks = mounts_lacks(&all->mounts, e);
@@ -424,7 +566,7 @@ tell_complete(struct mountall *all)
 
 /* -- the loop --------------------------------------------------------------------------------------- */
 
-/* Milliseconds until something about a device must be said; -1: nothing waits. */
+/* Milliseconds until something must be said or ended; -1: nothing waits. */
 static int
 until_next(const struct mountall *all)
 {
@@ -434,7 +576,13 @@ until_next(const struct mountall *all)
 		const struct progress *p = &all->progress[i];
 		usec_t limit = limit_of(all, p), due = p->since + (p->said || limit < PATIENCE ? limit : PATIENCE);
 
-		if (p->since != 0 && (next == 0 || due < next))
+		bool waits = p->since != 0;
+
+		if (all->mounts.entries[i].stage == MOUNT_BUSY) {
+			due = due_of_worker(all, &all->mounts.entries[i]);
+			waits = true;
+		}
+		if (waits && (next == 0 || due < next))
 			next = due;
 	}
 	if (next == 0)
@@ -451,6 +599,8 @@ read_signals(struct mountall *all)
 		if (info.ssi_signo == SIGUSR1) {
 			net_up_cb(all);
 			all->mounts.network = true;
+		} else if (info.ssi_signo == SIGUSR2) {
+			skip_cb(all);
 		}
 	}
 	reap(all);
@@ -539,6 +689,7 @@ prepare(struct mountall *all, struct error *err)
 	(void) sigemptyset(&set);
 	(void) sigaddset(&set, SIGCHLD);
 	(void) sigaddset(&set, SIGUSR1);
+	(void) sigaddset(&set, SIGUSR2);
 	(void) sigprocmask(SIG_BLOCK, &set, NULL);
 	all->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (all->signals < 0)
@@ -550,32 +701,33 @@ prepare(struct mountall *all, struct error *err)
 	if (r < 0)
 		return r;
 	all->progress = calloc(all->mounts.count + 1, sizeof(*all->progress));
-	if (all->progress == NULL)
+	all->reports = mmap(NULL, (all->mounts.count + 1) * sizeof(*all->reports), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			    -1, 0);
+	if (all->progress == NULL || all->reports == MAP_FAILED)
 		return error_nomem(err);
 	all->worker.events = !all->no_events;
 	read_words(all);
 	all->worker.check = !all->no_check;
 	if (!all->no_events)
-		all->tell = tell_new(net_up_cb, all);
+		all->tell = tell_new(net_up_cb, skip_cb, all);
 	all->mounts.network = is_network_up();
 	return 0;
 }
 
 static int
-set_limit(struct mountall *all)
+set_limit(struct mountall *all, const char *text, usec_t otherwise, usec_t *limit)
 {
 	char *end;
 	unsigned long n;
 
-	if (all->timeout == NULL) {
-		all->limit = DEVICE_TIMEOUT * USEC_PER_SEC;
+	*limit = otherwise * USEC_PER_SEC;
+	if (text == NULL)
 		return EXIT_SUCCESS;
-	}
 	errno = 0;
-	n = strtoul(all->timeout, &end, 10);
-	if (errno != 0 || end == all->timeout || *end != '\0' || n > 86400)
-		return tool_misuse(&all->tool, _("this is no number of seconds: %s"), all->timeout);
-	all->limit = n * USEC_PER_SEC;
+	n = strtoul(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || n > 86400)
+		return tool_misuse(&all->tool, _("this is no number of seconds: %s"), text);
+	*limit = n * USEC_PER_SEC;
 	return EXIT_SUCCESS;
 }
 
@@ -584,7 +736,8 @@ run(struct mountall *all)
 {
 	struct error err = ERROR_INIT;
 
-	if (set_limit(all) != EXIT_SUCCESS)
+	if (set_limit(all, all->timeout, DEVICE_TIMEOUT, &all->limit) != EXIT_SUCCESS ||
+	    set_limit(all, all->mount_timeout, MOUNT_TIMEOUT, &all->mount_limit) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (geteuid() != 0) {
 		tool_error(&all->tool, _("Need to be root"));

@@ -10,6 +10,7 @@
 struct tell {
 	struct upstart *conn; /* owned */
 	void (*net_up)(void *data);
+	void (*skip)(void *data);
 	void *data;
 };
 
@@ -18,12 +19,16 @@ signal_cb(const struct upstart_signal *signal, void *data)
 {
 	const struct tell *t = data;
 
-	if (signal->type == UPSTART_SIGNAL_EVENT && strcmp(signal->text, "net-device-up") == 0)
+	if (signal->type != UPSTART_SIGNAL_EVENT)
+		return;
+	if (strcmp(signal->text, "net-device-up") == 0)
 		t->net_up(t->data);
+	else if (strcmp(signal->text, "keyboard-request") == 0)
+		t->skip(t->data);
 }
 
 struct tell *
-tell_new(void (*net_up)(void *data), void *data)
+tell_new(void (*net_up)(void *data), void (*skip)(void *data), void *data)
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
 	struct tell *t = calloc(1, sizeof(*t));
@@ -32,6 +37,7 @@ tell_new(void (*net_up)(void *data), void *data)
 	if (t == NULL)
 		return NULL;
 	t->net_up = net_up;
+	t->skip = skip;
 	t->data = data;
 	if (upstart_connect(&t->conn, UPSTART_PRIVATE, getenv("UPSTART_SESSION"), &err) == 0)
 		r = upstart_subscribe(t->conn, signal_cb, t, &err);

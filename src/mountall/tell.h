@@ -9,8 +9,11 @@
 
 struct tell;
 
-/* `net_up` is called from within tell_read() and tell_event(). NULL: no init answers, which is logged. */
-struct tell *tell_new(void (*net_up)(void *data), void *data);
+/*
+ * `net_up`, and `skip` when somebody asks at the keyboard, are called from within tell_read() and tell_event(). NULL: no init answers,
+ * which is logged.
+ */
+struct tell *tell_new(void (*net_up)(void *data), void (*skip)(void *data), void *data);
 struct tell *tell_free(struct tell *t); /* takes NULL, returns NULL */
 
 /* Emit an event without waiting for what it starts. `t` NULL: nothing. */

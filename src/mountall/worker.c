@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "common/folder.h"
 #include "common/log.h"
@@ -24,8 +25,19 @@
 struct worker {
 	const struct mount_entry *e;
 	const struct worker_options *options;
+	struct worker_report *report;
 	struct upstart *conn; /* owned; NULL: none */
 };
+
+static void
+report(struct worker_report *r, enum worker_step step)
+{
+	struct timespec t;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &t);
+	r->since = (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
+	r->step = step;
+}
 
 /* -- events -------------------------------------------------------------------------- */
 
@@ -208,24 +220,33 @@ work(struct worker *w)
 		return WORKER_FAILED;
 	}
 	if (w->e->kind == MOUNT_SWAP)
+		report(w->report, WORKER_MOUNTS);
+	if (w->e->kind == MOUNT_SWAP)
 		return mounted ? WORKER_DONE : use_swap(w, source);
-	if (!mounted)
+	if (!mounted) {
+		report(w->report, WORKER_CALLS);
 		emit(w, "mounting");
-	if (is_to_be_checked(w, source, mounted))
+	}
+	if (is_to_be_checked(w, source, mounted)) {
+		report(w->report, WORKER_CHECKS);
 		end = check(w, source);
+	}
+	report(w->report, WORKER_MOUNTS);
 	/* What init has mounted is as it should be, unless fstab wants it otherwise. */
 	if (end == WORKER_DONE && !(mounted && (w->e->built_in || w->e->bound)))
 		end = mount_it(w, source, mounted);
-	if (end == WORKER_DONE)
+	if (end == WORKER_DONE) {
+		report(w->report, WORKER_TELLS);
 		emit(w, "mounted");
+	}
 	return end;
 }
 
 static int
-child(const struct mount_entry *e, const struct worker_options *options)
+child(const struct mount_entry *e, const struct worker_options *options, struct worker_report *r)
 {
 	struct upstart_error err = UPSTART_ERROR_INIT;
-	struct worker w = { .e = e, .options = options };
+	struct worker w = { .e = e, .options = options, .report = r };
 	enum worker_end end;
 	sigset_t none;
 
@@ -264,11 +285,31 @@ worker_probe(const struct mount_entry *e)
 }
 
 pid_t
-worker_start(const struct mount_entry *e, const struct worker_options *options)
+worker_start(const struct mount_entry *e, const struct worker_options *options, struct worker_report *r)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	report(r, WORKER_LOOKS);
+	pid = fork();
 	if (pid == 0)
-		_exit(child(e, options));
+		_exit(child(e, options, r));
 	return pid < 0 ? -errno : pid;
+}
+
+/* They are in the group of all of us, so that init's signal reaches them: nobody knows them but the kernel. */
+void
+worker_kill(pid_t pid)
+{
+	auto_free char *path = str_printf("/proc/%d/task/%d/children", (int) pid, (int) pid);
+	FILE *f;
+	int child_pid;
+
+	/* Stopped, it can't have more of them behind our back. */
+	(void) kill(pid, SIGSTOP);
+	f = path != NULL ? fopen(path, "re") : NULL;
+	while (f != NULL && fscanf(f, "%d", &child_pid) == 1)
+		worker_kill(child_pid);
+	if (f != NULL)
+		(void) fclose(f);
+	(void) kill(pid, SIGKILL);
 }

@@ -164,6 +164,76 @@ def test_remote_file_systems_wait_for_the_network(machine):
     wait_event(machine, "filesystem  ")
 
 
+@pytest.fixture
+def hanging(machine):
+    """Whoever is to use swap space never comes back."""
+    (machine.place / "bin").mkdir()
+    swapon = machine.place / "bin" / "swapon"
+    swapon.write_text(f"#!/bin/sh\necho $$ >>{machine.place}/began\nexec sleep 100000\n")
+    swapon.chmod(0o755)
+    machine.began = lambda: (machine.place / "began").read_text().split() if (machine.place / "began").exists() else []
+    machine.bin = f"env PATH={machine.place}/bin:{os.environ['PATH']}"
+    return machine
+
+
+def is_gone(machine, pid):
+    return not any(in_namespace(int(p), machine.pid, int(pid)) for p in os.listdir("/proc") if p.isdigit())
+
+
+def test_who_hangs_while_it_mounts_is_left_out_in_the_end(hanging):
+    hanging.mountall("@/never none swap sw 0 0\ntmpfs @/y tmpfs defaults 0 0\n", "--mount-timeout=1", env=hanging.bin)
+    wait_event(hanging, "mounted @/y tmpfs")
+    wait_event(hanging, "filesystem  ")
+    hanging.wait_status("mountall", "mountall stop/waiting")
+    wait_for(lambda: "/never is left out" in hanging.log_of("mountall"), "what it says")
+    assert "/never was not used within 1 s" in hanging.log_of("mountall")
+    [pid] = hanging.began()
+    wait_for(lambda: is_gone(hanging, pid), "its end")
+
+
+def test_somebody_is_called_for_what_hangs_and_it_is_tried_once_more(hanging):
+    shell = hanging.place / "shell"
+    shell.write_text(f"#!/bin/sh\necho called >>{hanging.place}/calls\n")
+    shell.chmod(0o755)
+    hanging.mountall("@/never none swap sw 0 0\n", "--mount-timeout=1", shell=shell, env=hanging.bin)
+    wait_event(hanging, "filesystem  ")
+    assert (hanging.place / "calls").read_text() == "called\n"
+    assert len(hanging.began()) == 2
+
+
+@pytest.mark.parametrize("by", ("signal", "keyboard"))
+def test_what_is_waited_for_is_told_and_gone_on_without_when_asked(hanging, by):
+    hanging.mountall("@/never none swap sw 0 0\n@/other none swap nofail 0 0\n", "--mount-timeout=86400", env=hanging.bin)
+    wait_for(lambda: "to be used as swap space: 5 of 86400 s; Alt-Up" in hanging.log_of("mountall"), "what it says")
+    assert "all-swaps  " not in hanging.events()
+    if by == "keyboard":
+        hanging.ctl("emit", "--no-wait", "keyboard-request")
+    else:
+        pid = int(hanging.ctl("status", "mountall").split()[-1])
+        outside = next(int(p) for p in os.listdir("/proc") if p.isdigit() and in_namespace(int(p), hanging.pid, pid))
+        os.kill(outside, signal.SIGUSR2)
+    wait_event(hanging, "filesystem  ")
+    log = hanging.log_of("mountall")
+    assert "/never is not waited for, as was asked for" in log and "/never is left out" in log
+    assert "/other" not in log  # nobody waits for it
+    assert "start/running" in hanging.ctl("status", "mountall")
+
+
+def test_jobs_that_hold_a_mount_up_are_told_without_end(machine):
+    machine.job("brake", f"start on mounting MOUNTPOINT={machine.place}/a\ntask\nexec sleep 100000\n")
+    machine.job("after", f"start on mounted MOUNTPOINT={machine.place}/b\ntask\nexec sleep 100000\n")
+    machine.wait_job("brake")
+    machine.wait_job("after")
+    machine.mountall("tmpfs @/a tmpfs defaults 0 0\ntmpfs @/b tmpfs defaults 0 0\n", "--mount-timeout=1")
+    wait_for(lambda: "Waiting for jobs that start on mounting" in machine.log_of("mountall") and
+             "Waiting for jobs that start on mounted" in machine.log_of("mountall"), "what it says")
+    machine.ctl("emit", "--no-wait", "keyboard-request")
+    wait_event(machine, "filesystem  ")
+    assert [m[1].replace(str(machine.place), "@") for m in machine.mounts()] == ["@/b"]
+    log = machine.log_of("mountall").replace(str(machine.place), "@")
+    assert "@/a is left out" in log and "@/b is left out" not in log
+
+
 def in_namespace(pid, one, wanted):
     """Is that process `wanted` of the namespace whose process 1 is `one`?"""
     try:
