@@ -188,9 +188,9 @@ fstab_find_source(const struct mount_entry *e)
 
 	if (name != NULL && stat(name, &st) == 0)
 		return steal(&name);
-	/* Without udev, or with a label that udev writes in another way, the disks are asked themselves. */
+	/* Without udev, or with a label that udev writes in another way, the disks were asked themselves. */
 	if (name != NULL)
-		return mnt_resolve_spec(e->source, NULL);
+		return e->device != NULL ? strdup(e->device) : NULL;
 	if (strncmp(e->source, "/dev/", 5) == 0 && stat(e->source, &st) < 0)
 		return NULL;
 	return strdup(e->source);

@@ -20,8 +20,5 @@ bool fstab_is_mounted(const struct mount_entry *e);
  */
 int fstab_look(const struct mount_entry *e);
 
-/*
- * The device or path that a source names, owned; NULL: it is not there (yet). A word that is no name is returned as it is. Reads
- * disks, and may wait for one that is dead.
- */
+/* The device or path that a source names, owned; NULL: it is not there (yet). A word that is no name is returned as it is. */
 char *fstab_find_source(const struct mount_entry *e);

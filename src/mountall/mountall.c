@@ -25,6 +25,7 @@
 #include "common/str.h"
 #include "initctl/tool.h"
 #include "mountall/devices.h"
+#include "mountall/disks.h"
 #include "mountall/fstab.h"
 #include "mountall/order.h"
 #include "mountall/tell.h"
@@ -38,9 +39,6 @@
 /* What belongs to an entry while we run; same number. */
 struct progress {
 	pid_t pid;	/* of the worker; 0: none */
-	pid_t probe;	/* of who asks the disks for its device; 0: nobody does */
-	unsigned asked; /* the state of the devices when they were asked last */
-	bool found;	/* they have it */
 	usec_t since;	/* waits for its device; 0: does not */
 	bool said;	/* that it waits */
 	usec_t step;	/* of its worker: since when it is at what it is at, as it was when it was looked at last */
@@ -58,6 +56,7 @@ struct mountall {
 	struct progress *progress; /* owned */
 	struct worker_report *reports; /* owned, shared with the workers; same number */
 	struct tell *tell;	   /* owned */
+	struct disks *disks;	   /* owned */
 	int signals, devices;	   /* owned descriptors */
 	unsigned changes;	   /* of devices, counted from 1 */
 	usec_t limit;		   /* how long a device is waited for, */
@@ -254,14 +253,6 @@ reboot_now(void)
 	log_error("Unable to reboot: %s", strerror(errno));
 }
 
-/* What says no may say yes when another device has come. */
-static void
-probe_ended(struct progress *p, int status)
-{
-	p->probe = 0;
-	p->found = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_DONE;
-}
-
 static void
 worker_ended(struct mountall *all, struct mount_entry *e, int status)
 {
@@ -293,35 +284,25 @@ reap(struct mountall *all)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == all->maintenance)
 			maintained(all);
+		if (disks_ended(all->disks, pid))
+			continue;
 		for (size_t i = 0; i < all->mounts.count; i++) {
 			if (all->progress[i].pid == pid)
 				worker_ended(all, &all->mounts.entries[i], status);
-			else if (all->progress[i].probe == pid)
-				probe_ended(&all->progress[i], status);
 		}
 	}
 }
 
-/* How long its device is waited for. Disks that are being asked get the time to answer, unless they are dead. */
+/* How long a device is waited for. Disks that are being asked get the time to answer, unless they are dead. */
 static usec_t
-limit_of(const struct mountall *all, const struct progress *p)
+device_limit(const struct mountall *all, usec_t t)
 {
-	return p->probe != 0 && all->limit < PATIENCE ? PATIENCE : all->limit;
-}
-
-/* It may stand before a disk that does not answer: it is not waited for. */
-static void
-drop_probe(struct progress *p)
-{
-	if (p->probe > 0)
-		(void) kill(p->probe, SIGKILL);
-	p->probe = 0;
+	return all->limit < PATIENCE && disks_are_asked(all->disks, t) ? PATIENCE : all->limit;
 }
 
 static void
 give_up_device(struct mountall *all, struct mount_entry *e)
 {
-	drop_probe(progress_of(all, e));
 	progress_of(all, e)->since = 0;
 	give_up(all, e);
 }
@@ -339,30 +320,27 @@ wait_for_device(struct mountall *all, struct mount_entry *e)
 			    (unsigned long long) (all->limit / USEC_PER_SEC));
 		p->said = true;
 	}
-	if (t - p->since < limit_of(all, p))
+	if (t - p->since < device_limit(all, t))
 		return;
 	log_error("%s: %s did not come within %llu s", name_of(e), e->source, (unsigned long long) (all->limit / USEC_PER_SEC));
 	give_up_device(all, e);
 }
 
-/* A device without the name that udev gives it: another process asks the disks, once for each change of them. */
+/* A device without the name that udev gives it: the disks are asked themselves. */
 static bool
-have_disks(struct mountall *all, const struct mount_entry *e)
+have_disks(struct mountall *all, struct mount_entry *e)
 {
-	struct progress *p = progress_of(all, e);
+	const char *path;
 
-	if (!p->found && p->probe == 0 && p->asked != all->changes) {
-		p->probe = worker_probe(e);
-		if (p->probe < 0)
-			p->probe = 0;
-		else
-			p->asked = all->changes;
-	}
-	return p->found;
+	disks_ask(all->disks, all->changes, now());
+	path = disks_find(all->disks, e->source);
+	free(e->device);
+	e->device = path != NULL ? strdup(path) : NULL;
+	return e->device != NULL;
 }
 
 static bool
-has_device(struct mountall *all, const struct mount_entry *e)
+has_device(struct mountall *all, struct mount_entry *e)
 {
 	int r = fstab_look(e);
 
@@ -378,7 +356,6 @@ begin(struct mountall *all, struct mount_entry *e)
 		wait_for_device(all, e);
 		return;
 	}
-	drop_probe(progress_of(all, e));
 	pid = worker_start(e, &all->worker, report_of(all, e));
 	if (pid < 0) {
 		log_error("%s: %s", name_of(e), strerror((int) -pid));
@@ -570,11 +547,11 @@ tell_complete(struct mountall *all)
 static int
 until_next(const struct mountall *all)
 {
-	usec_t t = now(), next = 0;
+	usec_t t = now(), next = disks_due(all->disks, t), limit = device_limit(all, t);
 
 	for (size_t i = 0; i < all->mounts.count; i++) {
 		const struct progress *p = &all->progress[i];
-		usec_t limit = limit_of(all, p), due = p->since + (p->said || limit < PATIENCE ? limit : PATIENCE);
+		usec_t due = p->since + (p->said || limit < PATIENCE ? limit : PATIENCE);
 
 		bool waits = p->since != 0;
 
@@ -705,6 +682,9 @@ prepare(struct mountall *all, struct error *err)
 			    -1, 0);
 	if (all->progress == NULL || all->reports == MAP_FAILED)
 		return error_nomem(err);
+	all->disks = disks_new();
+	if (all->disks == NULL)
+		return error_nomem(err);
 	all->worker.events = !all->no_events;
 	read_words(all);
 	all->worker.check = !all->no_check;
@@ -783,6 +763,7 @@ main(int argc, char **argv)
 	mounts_deinit(&all.mounts);
 	free(all.progress);
 	tell_free(all.tell);
+	disks_free(all.disks);
 	fd_close(&all.signals);
 	fd_close(&all.devices);
 	return tool_finish(&all.tool, status);

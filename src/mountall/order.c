@@ -111,6 +111,7 @@ static void
 entry_deinit(struct mount_entry *e)
 {
 	free(e->source);
+	free(e->device);
 	free(e->target);
 	free(e->type);
 	free(e->options);

@@ -31,6 +31,7 @@ enum mount_stage {
 
 struct mount_entry {
 	char *source;  /* owned: a device, a path, NAME=VALUE, or any word */
+	char *device;  /* owned: which of the disks that is, if they had to be asked; or NULL */
 	char *target;  /* owned: without a / at the end; of swap "none" */
 	char *type;    /* owned */
 	char *options; /* owned; "" for none */

@@ -262,28 +262,6 @@ child(const struct mount_entry *e, const struct worker_options *options, struct 
 	return (int) end;
 }
 
-static int
-look_for(const struct mount_entry *e)
-{
-	auto_free char *source = NULL;
-	sigset_t none;
-
-	(void) sigemptyset(&none);
-	(void) sigprocmask(SIG_SETMASK, &none, NULL);
-	source = fstab_find_source(e);
-	return source != NULL ? WORKER_DONE : WORKER_FAILED;
-}
-
-pid_t
-worker_probe(const struct mount_entry *e)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(look_for(e));
-	return pid < 0 ? -errno : pid;
-}
-
 pid_t
 worker_start(const struct mount_entry *e, const struct worker_options *options, struct worker_report *r)
 {

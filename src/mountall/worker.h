@@ -41,12 +41,6 @@ struct worker_options {
 };
 
 /*
- * Ask the disks whether what it is made of is there. The process ends with WORKER_DONE if so, else with WORKER_FAILED. Its id, or a
- * negative errno.
- */
-pid_t worker_probe(const struct mount_entry *e);
-
-/*
  * Begin. The process ends with a worker_end as its status, and says in the report meanwhile what it is at. Its id, or a negative
  * errno.
  */

@@ -5,8 +5,10 @@ It runs as a job of an init in namespaces of its own, on file systems that need 
 """
 
 import os
+import pathlib
 import signal
 import stat
+import subprocess
 
 import pytest
 
@@ -131,16 +133,98 @@ def test_a_disk_that_is_not_there_is_not_called_mounted(machine):
     assert "@/x is left out" in log and "@/x/on is left out, as @/x is not there" in log
 
 
-def test_disks_that_do_not_answer_hold_up_nothing_else(machine):
-    # Who looks for a label reads that file first, and so waits for ever, as before a dead disk.
-    os.mkfifo(machine.place / "dead")
-    machine.mountall("LABEL=nowhere @/x ext4 nofail 0 0\ntmpfs @/y tmpfs defaults 0 0\n", "--device-timeout=0",
-                     env=f"env BLKID_FILE={machine.place}/dead")
-    wait_event(machine, "mounted @/y tmpfs")
-    wait_event(machine, "filesystem  ")
-    machine.wait_status("mountall", "mountall stop/waiting")
-    wait_for(lambda: "/x is left out" in machine.log_of("mountall"), "what it says")
-    assert "/x: LABEL=nowhere did not come" in machine.log_of("mountall")
+@pytest.fixture
+def hanging(machine):
+    """Whoever is to use swap space never comes back."""
+    (machine.place / "bin").mkdir()
+    swapon = machine.place / "bin" / "swapon"
+    swapon.write_text(f"#!/bin/sh\necho $$ >>{machine.place}/began\nexec sleep 100000\n")
+    swapon.chmod(0o755)
+    machine.began = lambda: (machine.place / "began").read_text().split() if (machine.place / "began").exists() else []
+    machine.bin = f"env PATH={machine.place}/bin:{os.environ['PATH']}"
+    return machine
+
+
+@pytest.fixture
+def disks(hanging):
+    """A machine of disks whose list can be written, among them one that never answers."""
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.skip("there is no /dev/fuse to make a disk of that hangs")
+    inside = ["nsenter", "-m", "-t", str(hanging.pid)]
+    (hanging.place / "dead").mkdir()
+    (hanging.place / "partitions").touch()
+    # A file system whose server says nothing: who looks below it waits until this is closed.
+    hanging.fuse = os.open("/dev/fuse", os.O_RDWR)
+    subprocess.run([*inside, "mount", "-i", "-t", "fuse", "-o", f"fd={hanging.fuse},rootmode=40000,user_id=0,group_id=0", "dead",
+                    hanging.place / "dead"], check=True, pass_fds=[hanging.fuse])
+    subprocess.run([*inside, "mount", "--bind", hanging.place / "partitions", "/proc/partitions"], check=True)
+
+    def add(name, label=None):
+        if label is None:
+            os.symlink(hanging.place / "dead" / name, f"/proc/{hanging.one}/root/dev/{name}")
+        else:
+            disk = pathlib.Path(f"/proc/{hanging.one}/root/dev/{name}")
+            disk.write_bytes(bytes(1 << 20))
+            subprocess.run(["mkswap", "-L", label, disk], check=True, capture_output=True)
+        with open(hanging.place / "partitions", "a") as f:
+            f.write(f" 259        0       1024 {name}\n")
+
+    hanging.add_disk = add
+    yield hanging
+    os.close(hanging.fuse)
+
+
+def use_swap(machine):
+    """swapon that does not hang, and tells what it was asked for."""
+    (machine.place / "bin" / "swapon").write_text(f"#!/bin/sh\necho $* >>{machine.place}/used\n")
+
+
+def used(machine):
+    return (machine.place / "used").read_text().split() if (machine.place / "used").exists() else []
+
+
+def test_a_disk_that_does_not_answer_holds_up_only_what_is_on_it(disks):
+    use_swap(disks)
+    for i in range(9):  # more than are asked at a time
+        disks.add_disk(f"dead{i}")
+    disks.add_disk("whole", "here")
+    disks.mountall("LABEL=here none swap sw 0 0\nLABEL=\"here\" none swap sw 0 0\nLABEL=nowhere @/x ext4 nofail 0 0\n"
+                   "tmpfs @/y tmpfs defaults 0 0\n", "--device-timeout=86400", env=disks.bin)
+    wait_event(disks, "mounted @/y tmpfs")
+    wait_event(disks, "filesystem  ")
+    wait_for(lambda: len(used(disks)) == 2, "its use")
+    assert used(disks) == ["/dev/whole"] * 2
+    assert "start/running" in disks.ctl("status", "mountall")
+    assert "/x is left out" not in disks.log_of("mountall")
+
+
+def test_a_label_on_no_disk_that_answers_is_left_out(disks):
+    disks.add_disk("dead")
+    disks.mountall("LABEL=nowhere @/x ext4 nofail 0 0\ntmpfs @/y tmpfs defaults 0 0\n", "--device-timeout=0")
+    wait_event(disks, "mounted @/y tmpfs")
+    wait_event(disks, "filesystem  ")
+    disks.wait_status("mountall", "mountall stop/waiting")
+    wait_for(lambda: "/x is left out" in disks.log_of("mountall"), "what it says")
+    assert "/x: LABEL=nowhere did not come" in disks.log_of("mountall")
+
+
+def test_a_disk_that_comes_is_asked(disks):
+    use_swap(disks)
+    disks.add_disk("dead")
+    disks.mountall("LABEL=late none swap sw 0 0\n", "--device-timeout=86400", env=disks.bin)
+    wait_event(disks, "local-filesystems  ")
+    disks.add_disk("late", "late")
+    wait_event(disks, "filesystem  ")
+    assert used(disks) == ["/dev/late"]
+
+
+def test_what_is_made_of_what_does_not_answer_is_left_out(disks):
+    disks.mountall("@/dead/deep @/x none bind 0 0\ntmpfs @/y tmpfs defaults 0 0\n", "--mount-timeout=1")
+    wait_event(disks, "mounted @/y tmpfs")
+    wait_event(disks, "filesystem  ")
+    disks.wait_status("mountall", "mountall stop/waiting")
+    wait_for(lambda: "/x is left out" in disks.log_of("mountall"), "what it says")
+    assert "/x: " in disks.log_of("mountall") and "was not mounted within 1 s" in disks.log_of("mountall")
 
 
 def test_what_is_mounted_by_another_way_is_not_mounted_again(machine):
@@ -162,18 +246,6 @@ def test_remote_file_systems_wait_for_the_network(machine):
     os.kill(outside, signal.SIGUSR1)
     wait_event(machine, "mounted @/far tmpfs")
     wait_event(machine, "filesystem  ")
-
-
-@pytest.fixture
-def hanging(machine):
-    """Whoever is to use swap space never comes back."""
-    (machine.place / "bin").mkdir()
-    swapon = machine.place / "bin" / "swapon"
-    swapon.write_text(f"#!/bin/sh\necho $$ >>{machine.place}/began\nexec sleep 100000\n")
-    swapon.chmod(0o755)
-    machine.began = lambda: (machine.place / "began").read_text().split() if (machine.place / "began").exists() else []
-    machine.bin = f"env PATH={machine.place}/bin:{os.environ['PATH']}"
-    return machine
 
 
 def is_gone(machine, pid):
