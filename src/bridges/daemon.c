@@ -121,7 +121,7 @@ log_to_system(const char *program, bool system)
 
 	fallback.program = program;
 	if (system)
-		fallback.fd = open(KERNEL_LOG, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		fallback.fd = open(KERNEL_LOG, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	fallback.kernel = fallback.fd >= 0;
 	if (fallback.fd < 0)
 		fallback.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

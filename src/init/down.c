@@ -75,7 +75,7 @@ say(const char *text)
 	char line[512];
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		int fd = open(paths[i], O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		int fd = open(paths[i], O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 		int n = snprintf(line, sizeof(line), "%s%s\n", heads[i], text);
 
 		if (fd >= 0 && n > 0)

@@ -131,7 +131,7 @@ static void
 join_log(void)
 {
 	const char *path = boot_log_path();
-	int fd = path != NULL ? open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY) : -1;
+	int fd = path != NULL ? open(path, O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY) : -1;
 
 	if (fd < 0)
 		return;

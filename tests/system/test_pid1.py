@@ -2,6 +2,7 @@
 """init as process 1: of a PID namespace here, of a container in life."""
 
 import os
+import re
 import signal
 import subprocess
 
@@ -66,6 +67,19 @@ def test_term_executes_init_anew(pid1):
 def test_messages_go_to_the_kernels_log(pid1):
     pid1.job("bad", "nonsense\n")
     wait_for(lambda: f"<3>init: {pid1.conf}/bad.conf:1" in pid1.kmsg() and "Unknown stanza" in pid1.kmsg(), "the message")
+
+
+@pytest.mark.skipif(not WATCHES, reason="this platform has no such log")
+def test_messages_of_several_do_not_overwrite_each_other(make_pid1):
+    """init and its servants write to one file: whoever does begins behind all that is there."""
+    machine = make_pid1()
+    machine.job("a", SLEEP)
+    machine.start("--verbose")
+    for word in "start", "restart", "stop":
+        machine.ctl(word, "a")
+    lines = machine.kmsg().splitlines()
+    assert [line for line in lines if not re.match(r"(<\d>init|init|upstart-[a-z]+): ", line)] == []
+    assert len([line for line in lines if line == "init: Connection from private client"]) >= 4
 
 
 def test_orphans_are_reaped(pid1):
