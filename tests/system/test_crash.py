@@ -27,7 +27,9 @@ def crash(session, number):
 
 
 def signals_of(pid):
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    """As they are while it waits: whoever is about to fork blocks them all for a moment."""
+    status = pathlib.Path(f"/proc/{pid}/status")
+    lines = wait_for(lambda: (text := status.read_text().splitlines()) and "State:\tS (sleeping)" in text and text, "it to wait")
     return [line for line in lines if line.startswith(("SigBlk", "SigIgn", "ShdPnd"))]
 
 
