@@ -48,23 +48,18 @@ tell_input(const struct input *in)
 	tell_whole(&b);
 }
 
-static const char *
-cause_of(const struct init *init, const char *why)
-{
-	if (strcmp(why, CONDEMN_CRASHED) == 0)
-		return crash_signal_text();
-	return init->brain.degraded != NULL ? init->brain.degraded : "";
-}
-
+/* `mark`: as crash_condemned() knows it; 0: it has just broken a rule. */
 static void
-begin_report(struct init *init, const char *kind, const char *name, const char *why, uint64_t upto,
+begin_report(struct init *init, const char *kind, const char *name, uint64_t mark, uint64_t upto,
 	     const struct strbuf *definition)
 {
 	auto_free char *what = str_printf("%s %s", kind, name);
+	const char *cause = crash_cause(mark);
+	const char *rule = init->brain.degraded != NULL ? init->brain.degraded : "";
 	const struct record_report report = {
 		.what = what,
-		.why = (char *) (uintptr_t) why,
-		.cause = (char *) (uintptr_t) cause_of(init, why),
+		.why = (char *) (uintptr_t) (cause != NULL ? CONDEMN_CRASHED : CONDEMN_BROKEN),
+		.cause = (char *) (uintptr_t) (cause != NULL ? cause : rule),
 	};
 
 	report_begin(init, &report, upto, definition);
@@ -119,7 +114,7 @@ condemn_refuses(struct init *init, const struct definition_text *text, uint64_t 
 	if (!condemn_is_shunned(init, *hash)) {
 		log_error("%s made init crash twice", text->path);
 		definition_text_pack(text, &b);
-		begin_report(init, "file", text->path, CONDEMN_CRASHED, UINT64_MAX, &b);
+		begin_report(init, "file", text->path, CRASH_FILE(*hash), UINT64_MAX, &b);
 	}
 	shun(init, text->path, *hash);
 	return true;
@@ -177,7 +172,7 @@ take_stop(struct init *init, const struct input *in)
 int
 condemn_loaded(struct init *init, const struct input *in, uint64_t mark, unsigned level)
 {
-	bool broken = crash_signal_text() == NULL; /* the last image met it as it read the journal */
+	bool broken = crash_cause(mark) == NULL; /* an image before this met it as it read the journal */
 	const char *why = broken ? CONDEMN_BROKEN : CONDEMN_CRASHED;
 	struct input substitute;
 	int r;
@@ -189,7 +184,7 @@ condemn_loaded(struct init *init, const struct input *in, uint64_t mark, unsigne
 		if (broken)
 			condemn_degrade(init, DEGRADED);
 		if (crash_is_news(mark))
-			begin_report(init, "input", input_type_name(in->type), why,
+			begin_report(init, "input", input_type_name(in->type), mark,
 				     journal_number(init->state.journal) + 1, NULL);
 	}
 	shun_input(init, in);
@@ -238,8 +233,7 @@ condemn_broken(struct init *init, const struct input *in, enum servant_id from, 
 	log_error("Input %s broke a rule of init's own and is left out", input_type_name(in->type));
 	condemn_degrade(init, DEGRADED);
 	tell_input(in);
-	begin_report(init, "input", input_type_name(in->type), CONDEMN_BROKEN, journal_number(init->state.journal),
-		     NULL);
+	begin_report(init, "input", input_type_name(in->type), 0, journal_number(init->state.journal), NULL);
 	for (int bare = 0; bare < 2 && r == -ENOTRECOVERABLE; bare++) {
 		r = state_rewind(init);
 		if (r == 0)
@@ -264,7 +258,7 @@ condemn_effect(struct init *init, const struct effect *e)
 	effect_pack(&b, e);
 	tell_whole(&b);
 	if (crash_is_news(CRASH_EFFECT(e->id)))
-		begin_report(init, "effect", effect_type_name(e->type), CONDEMN_CRASHED,
+		begin_report(init, "effect", effect_type_name(e->type), CRASH_EFFECT(e->id),
 			     journal_number(init->state.journal), NULL);
 }
 

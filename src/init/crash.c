@@ -40,6 +40,15 @@ extern char **environ;
 struct condemned {
 	uint64_t what;
 	unsigned level;
+	int cause;     /* the signal init crashed with over it; 0: it broke a rule */
+	unsigned told; /* 1: a report of it was begun */
+};
+
+/* Why the suspect is condemned. */
+enum again {
+	AGAIN_NOT,     /* it is not */
+	AGAIN_CRASHED, /* it was in hand at the crash before that, too */
+	AGAIN_BROKE,   /* it broke a rule */
 };
 
 static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
@@ -51,7 +60,8 @@ static struct {
 	char **argv;	  /* owned: for the next image, with the journal */
 	char **stateless; /* owned: without */
 	char *rescue[3];  /* borrowed: of the last resort */
-	char *words[2]; /* borrowed from both, the values of --crash: "COUNT:WHAT:AGAIN:SIGNAL", then ":WHAT*LEVEL"s */
+	/* Borrowed from both, the values of --crash: "COUNT:WHAT:AGAIN:SIGNAL", then ":WHAT*LEVEL*CAUSE*TOLD"s. */
+	char *words[2];
 	volatile sig_atomic_t handling;
 	sigset_t fatal; /* the signals above */
 	volatile uint64_t in_hand;
@@ -62,11 +72,11 @@ static struct {
 	/* What the last image said. */
 	unsigned count;	  /* crashes in a row, without progress between them */
 	uint64_t suspect; /* what was in hand */
-	bool again;	  /* … at the crash before that, too: it is condemned */
+	enum again again;
 	struct condemned condemned[CONDEMNED_MAX];
 	size_t n_condemned;
 	bool solved; /* this image did without one of them */
-	int signal;
+	int signal;  /* of the last crash that nobody has told of; 0: there was none */
 	usec_t began;
 	bool behind;  /* the next image would not be told of the journal there is */
 	usec_t mend_at; /* when what failed is tried again */
@@ -144,13 +154,13 @@ execute(char **argv)
 
 /* What the next image must know. */
 static void
-describe(char *p, unsigned count, uint64_t record, int number)
+describe(char *p, unsigned count, uint64_t record, enum again again, int number)
 {
 	p = put_number(p, count);
 	*p++ = ':';
 	p = put_number(p, record);
 	*p++ = ':';
-	p = put_number(p, record != 0 && record == crash.suspect ? 1 : 0);
+	p = put_number(p, again);
 	*p++ = ':';
 	p = put_number(p, (uint64_t) number);
 	for (size_t i = 0; i < crash.n_condemned; i++) {
@@ -158,6 +168,10 @@ describe(char *p, unsigned count, uint64_t record, int number)
 		p = put_number(p, crash.condemned[i].what);
 		*p++ = '*';
 		p = put_number(p, crash.condemned[i].level);
+		*p++ = '*';
+		p = put_number(p, (uint64_t) crash.condemned[i].cause);
+		*p++ = '*';
+		p = put_number(p, crash.condemned[i].told);
 	}
 	*p = '\0';
 }
@@ -208,6 +222,7 @@ handler(int number, siginfo_t *info, void *context)
 	uint64_t record = sent ? 0 : crash.in_hand;
 	bool progress = crash.lives && (sent || crash.solved || crash.inputs >= PROGRESS);
 	unsigned count = progress ? 1 : crash.count + 1;
+	enum again again = record != 0 && record == crash.suspect ? AGAIN_CRASHED : AGAIN_NOT;
 
 	(void) context;
 	if (crash.handling != 0 && sent)
@@ -222,7 +237,7 @@ handler(int number, siginfo_t *info, void *context)
 		(void) kill(getpid(), crash.signal_in_hand);
 	for (int i = 0; i < 2; i++)
 		if (crash.words[i] != NULL)
-			describe(crash.words[i], count, record, number);
+			describe(crash.words[i], count, record, again, number);
 	(void) sigprocmask(SIG_BLOCK, &crash.fatal, NULL); /* until the next image can handle them */
 	if (count <= TRIES_WITH_STATE) {
 		keep_all_descriptors();
@@ -247,7 +262,7 @@ static char **
 arguments(const struct init *init, int journal, char **word)
 {
 	static const char first_room[] = "00000000000000000000:00000000000000000000:0:000";
-	static const char more_room[] = ":00000000000000000000*00000000000000000000";
+	static const char more_room[] = ":00000000000000000000*00000000000000000000*000*0";
 	char room[sizeof(first_room) + CONDEMNED_MAX * sizeof(more_room)];
 	auto_free char *fd = str_printf("%d", journal);
 	auto_strv char **first = NULL;
@@ -326,36 +341,53 @@ find_condemned(uint64_t what)
 }
 
 static void
-condemn(uint64_t what, unsigned level)
+condemn(const struct condemned *fresh)
 {
-	struct condemned *c = find_condemned(what);
+	struct condemned *c = find_condemned(fresh->what);
 
 	if (c != NULL) {
-		c->level += level;
+		c->level += fresh->level;
 		return;
 	}
 	if (crash.n_condemned == CONDEMNED_MAX)
 		memmove(crash.condemned, crash.condemned + 1, --crash.n_condemned * sizeof(crash.condemned[0]));
-	crash.condemned[crash.n_condemned++] = (struct condemned){ what, level };
+	crash.condemned[crash.n_condemned++] = *fresh;
 }
 
-/* "COUNT:WHAT:AGAIN:SIGNAL:WHAT*LEVEL…" of the last image. */
+/* One ":WHAT*LEVEL*CAUSE*TOLD", or as older images write it, ":WHAT*LEVEL". Behind it, or NULL: there is none. */
+static const char *
+understand_condemned(const char *text, struct condemned *c)
+{
+	int n = 0;
+
+	*c = (struct condemned){ .cause = crash.signal, .told = 1 };
+	if (sscanf(text, ":%" SCNu64 "*%u%n", &c->what, &c->level, &n) != 2)
+		return NULL;
+	text += n;
+	if (sscanf(text, "*%d*%u%n", &c->cause, &c->told, &n) == 2)
+		text += n;
+	return text;
+}
+
+/* What the last image says. */
 static void
 understand(const char *text)
 {
-	unsigned again = 0, level;
-	uint64_t what;
+	unsigned again = AGAIN_NOT;
+	struct condemned c;
 	int n = 0;
 
 	if (sscanf(text, "%u:%" SCNu64 ":%u:%d%n", &crash.count, &crash.suspect, &again, &crash.signal, &n) != 4) {
 		crash.count = 1;
 		crash.suspect = 0;
 	}
-	for (text += n; sscanf(text, ":%" SCNu64 "*%u%n", &what, &level, &n) == 2; text += n)
-		condemn(what, level);
-	crash.again = again != 0;
-	if (crash.again)
-		condemn(crash.suspect, 1);
+	for (text = understand_condemned(text + n, &c); text != NULL; text = understand_condemned(text, &c))
+		condemn(&c);
+	/* An older image says of both only that it is so, and of a rule by no signal. */
+	crash.again = again == AGAIN_CRASHED && crash.signal == 0 ? AGAIN_BROKE : (enum again) again;
+	c = (struct condemned){ crash.suspect, 1, crash.again == AGAIN_BROKE ? 0 : crash.signal, 0 };
+	if (crash.again != AGAIN_NOT)
+		condemn(&c);
 }
 
 /* Everything that is open now was the last image's. */
@@ -479,9 +511,8 @@ crash_try_again(void)
 	if (count > TRIES_WITH_STATE || crash.argv == NULL || crash.words[0] == NULL)
 		return;
 	(void) usleep(WANT_PAUSE * count);
-	if (crash.in_hand != 0)
-		crash.suspect = crash.in_hand; /* it need not show once more */
-	describe(crash.words[0], count, crash.in_hand, 0);
+	/* What broke a rule need not show once more that it does; a crash before this is still to be told of. */
+	describe(crash.words[0], count, crash.in_hand, crash.in_hand != 0 ? AGAIN_BROKE : AGAIN_NOT, crash.signal);
 	keep_all_descriptors();
 	execute(crash.argv);
 }
@@ -519,28 +550,42 @@ crash_condemned(uint64_t what)
 bool
 crash_is_news(uint64_t what)
 {
-	return crash.again && what == crash.suspect;
+	struct condemned *c = find_condemned(what);
+	bool news = c != NULL && c->told == 0;
+
+	if (news)
+		c->told = 1;
+	return news;
+}
+
+static const char *
+signal_text(int number)
+{
+	return number == 0	   ? NULL
+	       : number == SIGSEGV ? "segmentation fault"
+	       : number == SIGABRT ? "abort"
+				   : strsignal(number);
 }
 
 const char *
-crash_signal_text(void)
+crash_cause(uint64_t what)
 {
-	return crash.signal == 0 ? NULL
-	       : crash.signal == SIGSEGV ? "segmentation fault"
-	       : crash.signal == SIGABRT ? "abort"
-					 : strsignal(crash.signal);
+	const struct condemned *c = find_condemned(what);
+
+	return c != NULL ? signal_text(c->cause) : NULL;
 }
 
 void
 crash_report(const struct init *init)
 {
-	if (crash.count > 0 && crash.signal == 0) /* nothing crashed */
-		log_error(crash.again ? "Read the state without what broke a rule of init's own"
-				      : "Read the state in spite of wants");
-	else if (crash.count > 0)
-		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s", crash_signal_text(),
+	if (crash.count > 0 && crash.signal != 0)
+		log_write(LOG_LEVEL_FATAL, "Caught %s, core dumped; %s", signal_text(crash.signal),
 			  init->options.state_fd >= 0 ? "going on from the journal"
 						      : "after so many crashes the state is dropped");
+	if (crash.count > 0 && crash.again == AGAIN_BROKE)
+		log_error("Read the state without what broke a rule of init's own");
+	else if (crash.count > 0 && crash.signal == 0)
+		log_error("Read the state in spite of wants");
 }
 
 /* What could not be had at the start, or when the journal was another, is tried again now and then. */
@@ -569,7 +614,7 @@ crash_turn(struct init *init)
 		return;
 	crash.count = 0;
 	crash.suspect = 0;
-	crash.again = false;
+	crash.again = AGAIN_NOT;
 	crash.n_condemned = 0;
 }
 

@@ -53,10 +53,10 @@ void crash_carried_through(void);
  * while it was in hand.
  */
 unsigned crash_condemned(uint64_t what);
-/* Was the last crash the one that condemned it? */
+/* What condemned it: "segmentation fault"; NULL: it broke a rule, or it is not condemned. */
+const char *crash_cause(uint64_t what);
+/* Is there no report yet of what condemned it? True once, over all images. */
 bool crash_is_news(uint64_t what);
-/* "segmentation fault": of the last crash; NULL: that was none, but crash_try_again(). */
-const char *crash_signal_text(void);
 /* Tell what has happened, once the log can hear it. */
 void crash_report(const struct init *init);
 /* At the end of each turn: after a while of good life earlier crashes are forgotten; what was lacking is tried again. */

@@ -329,6 +329,7 @@ def test_a_rule_broken_as_the_journal_is_read_costs_that_input_alone(faulty):
     assert session.pid_of("b") == kept and is_alive(kept)
     assert "dropped" not in session.messages() and "stateless" not in session.messages()
     assert session.messages().count("Read the state without what broke a rule of init's own") == 1
+    assert crashes(session) == 1
     assert session.messages().count("Input EXITED broke a rule of init's own and is left out") == 1
     assert any(line.startswith(f"report: input EXITED: {BROKEN} (an input broke a rule)") for line in report(session))
     assert degraded(session)

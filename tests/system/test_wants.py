@@ -239,6 +239,7 @@ def test_memory_runs_out_as_the_state_is_read(story):
         hits.append(story.faults.disarm("alloc"))
         assert story.main_of_svc() == pid, (place, session.messages())
     assert sum(hits) > 0
+    assert session.messages().count("Caught segmentation fault, core dumped") == 1 + len(hits)
     assert "stateless" not in session.messages() and "dropped" not in session.messages()
     story.check()
 
