@@ -138,8 +138,9 @@ shun_input(struct init *init, const struct input *in)
 /* Not even that could be done. Who asked is told when there is somebody to carry it; what would be seen again is taken
  * away. */
 static void
-leave_out(struct init *init, const struct input *in)
+leave_out(struct init *init, const struct input *in, bool broken)
 {
+	struct u64v *refused = broken ? &init->state.refused_broken : &init->state.refused_crashed;
 	uint64_t request = in->type == INPUT_EMIT      ? in->emit.request
 			   : in->type == INPUT_REQUEST ? in->request.request
 			   : in->type == INPUT_SET_ENV ? in->set_env.request
@@ -147,7 +148,7 @@ leave_out(struct init *init, const struct input *in)
 						       : 0;
 
 	log_error("Nothing is done in the place of input %s", input_type_name(in->type));
-	if (request != 0 && u64v_add(&init->state.refused, request) < 0)
+	if (request != 0 && u64v_add(refused, request) < 0)
 		log_error("Out of memory: a request gets no answer");
 	if (in->type == INPUT_EXITED) {
 		struct child_event end = { in->exited.pid, CHILD_ENDED, 0 };
@@ -190,7 +191,7 @@ condemn_loaded(struct init *init, const struct input *in, uint64_t mark, unsigne
 	shun_input(init, in);
 	take_stop(init, in);
 	if (level >= LEVEL_NOTHING) {
-		leave_out(init, in);
+		leave_out(init, in, broken);
 		return 0;
 	}
 	r = input_substitute(in, why, level >= LEVEL_BARE, &substitute);
@@ -241,8 +242,8 @@ condemn_broken(struct init *init, const struct input *in, enum servant_id from, 
 	}
 	if (r == -ENOTRECOVERABLE) {
 		r = state_rewind(init);
-		leave_out(init, in);
-		clients_refuse_crashed(init);
+		leave_out(init, in, true);
+		clients_refuse_left_out(init);
 	}
 	shun_input(init, in);
 	STATE_NOTE(init, NOTE_DEGRADED, 0, init->brain.degraded, 0);

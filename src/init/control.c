@@ -114,21 +114,30 @@ refuse(struct init *init, const struct msg_request *m, const char *error, const 
 	return 0;
 }
 
+#define LEFT_OUT "The request was left out: "
+
 void
 clients_refuse(struct init *init, const struct msg_request *m)
 {
-	(void) refuse(init, m, ERR_FAILED, "The request was left out: " CONDEMN_CRASHED " over it");
+	(void) refuse(init, m, ERR_FAILED, LEFT_OUT CONDEMN_CRASHED " over it");
+}
+
+static void
+refuse_all(struct init *init, struct u64v *requests, const char *text)
+{
+	for (size_t i = 0; i < requests->n; i++) {
+		const struct msg_request m = { .request = requests->p[i] };
+
+		(void) refuse(init, &m, ERR_FAILED, text);
+	}
+	u64v_deinit(requests);
 }
 
 void
-clients_refuse_crashed(struct init *init)
+clients_refuse_left_out(struct init *init)
 {
-	for (size_t i = 0; i < init->state.refused.n; i++) {
-		const struct msg_request m = { .request = init->state.refused.p[i] };
-
-		clients_refuse(init, &m);
-	}
-	u64v_deinit(&init->state.refused);
+	refuse_all(init, &init->state.refused_crashed, LEFT_OUT CONDEMN_CRASHED " over it");
+	refuse_all(init, &init->state.refused_broken, LEFT_OUT CONDEMN_BROKEN " over it");
 }
 
 /* -- requests ------------------------------------------------------------------------------- */

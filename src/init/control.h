@@ -30,8 +30,8 @@ void clients_flushed(struct init *init, const struct msg_log_flushed *m);
 void clients_logger_came(struct init *init);
 /* Answer a request, or a query, over which init has crashed twice. */
 void clients_refuse(struct init *init, const struct msg_request *m);
-/* control is told what became of requests that were left out after a crash. */
-void clients_refuse_crashed(struct init *init);
+/* control is told what became of requests that were left out, with nothing done in their place. */
+void clients_refuse_left_out(struct init *init);
 /* Those who asked are gone. */
 void clients_control_gone(struct init *init);
 /* At the end of each turn: queries that waited. With `all` they are answered whatever is so. */

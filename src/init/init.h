@@ -117,7 +117,8 @@ struct state {
 	bool damaged;		 /* something could not be written: a snapshot is due */
 	usec_t not_before;	 /* after one that failed */
 	bool loading;
-	struct u64v refused; /* requests whose input was left out after a crash, and nothing done in its place */
+	/* Requests whose input was left out, and nothing done in its place: after crashes, or since it broke a rule. */
+	struct u64v refused_crashed, refused_broken;
 	struct u64v shunned; /* hashes of definitions that are done without */
 };
 

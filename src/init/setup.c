@@ -557,7 +557,7 @@ setup_work(struct init *init)
 	spawns_start(init); /* before any input: what the outbox holds is asked for with what was kept */
 	/* What arrived before the exec comes first: servants send again what was not acknowledged. */
 	servants_start(init);
-	clients_refuse_crashed(init);
+	clients_refuse_left_out(init);
 	shutdown_rules(init);
 	sources_load(init);
 	brain_deliver(init);

@@ -365,7 +365,7 @@ def test_a_definition_that_breaks_a_rule_leaves_the_old_one(make_session):
 def test_a_substitute_that_breaks_a_rule_is_left_out(faulty):
     session = faulty(breaks="REQUEST,SUBSTITUTE")
     done = session.command("initctl", "start", "a")
-    assert done.returncode == 1
+    assert (done.returncode, done.stderr) == (1, f"initctl: The request was left out: {BROKEN} over it\n")
     assert "Nothing is done in the place of input REQUEST" in session.messages()
     session.ctl("emit", "go")
     session.wait_status("b", "start/running")
