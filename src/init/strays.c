@@ -724,7 +724,7 @@ strays_start(struct init *init)
 	answer(init);
 	DL_FOREACH(init->strays->list, b)
 		if (b->procs == NULL)
-			look_at(init, b, clock_now() + IDLE);
+			look_at(init, b, clock_now()); /* images that follow each other fast would keep it for ever */
 }
 
 void
