@@ -261,6 +261,7 @@ class FakeInit:
         self.serials = itertools.count(1)
         self.connections = set()
         self.accepted = 0
+        self.peer = None  # pid of who came last
         self.listener = None
 
     numbers = itertools.count()
@@ -305,6 +306,7 @@ class FakeInit:
             with self.lock:
                 self.connections.add(conn)
                 self.accepted += 1
+                self.peer = struct.unpack("3i", conn.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
             threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
 
     # ---- one client ----
