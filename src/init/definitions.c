@@ -45,17 +45,17 @@ struct definitions {
 struct definitions *
 definitions_new(void)
 {
-	struct definitions *d = calloc(1, sizeof(*d));
-	int fd;
+	auto_close int fd = memfile_new("upstart-definitions");
+	struct definitions *d = fd >= 0 ? calloc(1, sizeof(*d)) : NULL;
 
 	if (d == NULL)
 		return NULL;
-	fd = memfile_new("upstart-definitions");
-	d->file = fd >= 0 ? journal_new(fd, false) : NULL;
+	d->file = journal_new(fd, false);
 	if (d->file == NULL) {
 		free(d);
 		return NULL;
 	}
+	fd = -1;
 	return d;
 }
 
@@ -69,18 +69,24 @@ drop(struct definitions *d, struct definition *def)
 	d->count--;
 }
 
-struct definitions *
-definitions_free(struct definitions *d)
+static void
+free_all_but_file(struct definitions *d)
 {
 	struct definition *def, *next;
 
-	if (d == NULL)
-		return NULL;
 	DL_FOREACH_SAFE(d->list, def, next)
 		drop(d, def);
 	map_deinit(&d->by_id);
-	(void) journal_free(d->file);
 	free(d);
+}
+
+struct definitions *
+definitions_free(struct definitions *d)
+{
+	if (d == NULL)
+		return NULL;
+	(void) journal_free(d->file);
+	free_all_but_file(d);
 	return NULL;
 }
 
@@ -237,10 +243,8 @@ definitions_open(int fd, struct definitions **made)
 	size_t gaps;
 	int r;
 
-	if (d == NULL) {
-		(void) close(fd);
+	if (d == NULL)
 		return -ENOMEM;
-	}
 	d->file = journal_new(fd, false);
 	if (d->file == NULL) {
 		free(d);
@@ -248,7 +252,8 @@ definitions_open(int fd, struct definitions **made)
 	}
 	r = journal_salvage(d->file, load_cb, d, &gaps);
 	if (r < 0) {
-		(void) definitions_free(d);
+		(void) journal_release(d->file);
+		free_all_but_file(d);
 		return r;
 	}
 	if (gaps > 0)
@@ -428,12 +433,15 @@ definitions_compact(struct definitions *d, definitions_note_fn note, void *data)
 	struct definition *def, *next;
 	struct journal *file;
 	off_t *places; /* where each of the kept lies in the new file */
+	auto_close int fd = memfile_new("upstart-definitions");
 	size_t n = 0;
-	int r = 0, fd = memfile_new("upstart-definitions");
+	int r = 0, number = fd;
 
 	if (fd < 0)
 		return fd;
 	file = journal_new(fd, false);
+	if (file != NULL)
+		fd = -1;
 	places = calloc(d->count + 1, sizeof(*places));
 	if (file == NULL || places == NULL)
 		r = -ENOMEM;
@@ -450,7 +458,7 @@ definitions_compact(struct definitions *d, definitions_note_fn note, void *data)
 			r = journal_append(file, RECORD_DEFINITION, &b, false, &places[n++]);
 	}
 	if (r == 0)
-		r = note(fd, data);
+		r = note(number, data);
 	if (r < 0) {
 		(void) journal_free(file);
 		free(places);

@@ -25,7 +25,7 @@ struct definition_text {
 
 /* An empty store over a new file; NULL when out of memory or descriptors. */
 struct definitions *definitions_new(void);
-/* The store in an inherited file. 0, or a negative errno; fd is closed then. Classes that do not parse are left out
+/* The store in an inherited file. 0, or a negative errno; fd stays open then. Classes that do not parse are left out
  * (told). */
 int must_check definitions_open(int fd, struct definitions **d);
 struct definitions *definitions_free(struct definitions *d); /* takes NULL, returns NULL */

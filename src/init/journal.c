@@ -146,10 +146,8 @@ journal_new(int fd, bool reserve)
 	struct journal *j = calloc(1, sizeof(*j));
 	struct stat st;
 
-	if (j == NULL) {
-		(void) close(fd);
+	if (j == NULL)
 		return NULL;
-	}
 	j->fd = fd;
 	j->reserve = reserve;
 	j->last = -1;
@@ -166,6 +164,15 @@ journal_free(struct journal *j)
 	(void) close(j->fd);
 	free(j);
 	return NULL;
+}
+
+int
+journal_release(struct journal *j)
+{
+	int fd = j->fd;
+
+	free(j);
+	return fd;
 }
 
 int

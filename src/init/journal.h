@@ -33,10 +33,12 @@ struct journal;
 /*
  * A journal over `fd`, which it owns from now on; new and empty, or to be read with journal_read() first. With
  * `reserve` space is set aside in advance, so that what must not be refused finds some when there is none left. NULL:
- * out of memory; fd is closed.
+ * out of memory; fd stays open and the caller's.
  */
 struct journal *journal_new(int fd, bool reserve);
 struct journal *journal_free(struct journal *j); /* takes NULL, returns NULL */
+/* The same, but the descriptor stays open and is the caller's. */
+int journal_release(struct journal *j);
 int journal_fd(const struct journal *j);
 /* The number of the last good record. */
 uint64_t journal_number(const struct journal *j);

@@ -31,7 +31,7 @@ pass_over(uint32_t kind, const void *p, size_t n, off_t at, void *data)
 int
 record_open(const char *path, bool append, struct journal **j)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? 0 : O_TRUNC), 0600);
+	auto_close int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | (append ? 0 : O_TRUNC), 0600);
 	int r;
 
 	*j = NULL;
@@ -40,6 +40,7 @@ record_open(const char *path, bool append, struct journal **j)
 	*j = journal_new(fd, false);
 	if (*j == NULL)
 		return -ENOMEM;
+	fd = -1;
 	r = append ? journal_read(*j, pass_over, NULL) : 0;
 	if (r == 0 && journal_size(*j) == 0)
 		r = journal_begin(*j);

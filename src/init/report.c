@@ -61,11 +61,12 @@ read_through(int fd, journal_fn fn, struct copy *copy)
 	struct journal *from = journal_new(fd, false);
 	int r = from != NULL ? journal_read(from, fn, copy) : -ENOMEM;
 
-	(void) journal_free(from);
+	if (from != NULL)
+		(void) journal_release(from);
 	return r;
 }
 
-/* The whole report into the new file `fd`. 0 or a negative errno. */
+/* The whole report into the new file `fd`, which stays open. 0 or a negative errno. */
 static int
 fill(struct init *init, int fd, const struct record_report *report, uint64_t upto, const struct strbuf *definition)
 {
@@ -77,15 +78,16 @@ fill(struct init *init, int fd, const struct record_report *report, uint64_t upt
 	if (r == 0)
 		r = record_config(copy.to, &config);
 	if (r == 0)
-		r = read_through(dup(definitions_fd(init->definitions)), definition_cb, &copy);
+		r = read_through(definitions_fd(init->definitions), definition_cb, &copy);
 	if (r == 0)
-		r = read_through(dup(journal_fd(init->state.journal)), record_cb, &copy);
+		r = read_through(journal_fd(init->state.journal), record_cb, &copy);
 	if (r == 0 && definition != NULL)
 		r = journal_append(copy.to, RECORD_DEFINITION, definition, false, NULL);
 	wire_put_struct(&b, &record_report_schema, report);
 	if (r == 0)
 		r = journal_append(copy.to, RECORD_REPORT, &b, false, NULL);
-	(void) journal_free(copy.to);
+	if (copy.to != NULL)
+		(void) journal_release(copy.to);
 	return r;
 }
 
@@ -118,7 +120,7 @@ try(struct init *init, const struct record_report *report, uint64_t upto, const 
 {
 	auto_close int dir = open(init->log_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char name[40];
-	int fd = -1;
+	auto_close int fd = -1;
 	int number = dir >= 0 ? make_file(dir, &fd) : -errno;
 	int r;
 

@@ -82,8 +82,11 @@ static struct journal *
 new_journal(void)
 {
 	int fd = memfile_new("upstart-journal");
+	struct journal *j = fd >= 0 ? journal_new(fd, true) : NULL;
 
-	return fd >= 0 ? journal_new(fd, true) : NULL;
+	if (j == NULL)
+		fd_close(&fd);
+	return j;
 }
 
 int
@@ -319,30 +322,25 @@ int
 state_copy(struct init *init)
 {
 	const struct core_config config = state_core_config(init);
-	int fd = memfile_new("upstart-snapshot"), copy;
+	auto_close int fd = memfile_new("upstart-snapshot");
 	struct journal *j;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	r = copy < 0 ? -errno : 0;
 	j = journal_new(fd, false);
 	if (j == NULL)
-		r = -ENOMEM;
-	if (r == 0)
-		r = journal_begin(j);
+		return -ENOMEM;
+	r = journal_begin(j);
 	if (r == 0)
 		r = record_config(j, &config);
 	if (r == 0)
 		r = record_middle(init, j);
-	(void) journal_free(j);
-	if (r < 0) {
-		fd_close(&copy);
+	(void) journal_release(j);
+	if (r < 0)
 		return r;
-	}
-	memfile_seal(copy);
-	return copy;
+	memfile_seal(fd);
+	return steal_fd(&fd);
 }
 
 void
@@ -571,13 +569,12 @@ int
 state_reread(struct init *init)
 {
 	struct core *spoiled = init->core;
-	int fd = fcntl(journal_fd(init->state.journal), F_DUPFD_CLOEXEC, 0);
 	/* Another reader: whatever comes of it, the journal itself still ends where it ends. */
-	struct rewind rewind = { init, fd >= 0 ? journal_new(fd, false) : NULL };
+	struct rewind rewind = { init, journal_new(journal_fd(init->state.journal), false) };
 	int r;
 
 	if (rewind.reader == NULL)
-		return fd < 0 ? -errno : -ENOMEM;
+		return -ENOMEM;
 	init->core = NULL;
 	r = journal_read(rewind.reader, rewind_cb, &rewind);
 	if (r == 0 && init->core == NULL)
@@ -588,7 +585,7 @@ state_reread(struct init *init)
 		init->core = core_free(init->core);
 		init->core = spoiled;
 	}
-	(void) journal_free(rewind.reader);
+	(void) journal_release(rewind.reader);
 	return r;
 }
 
@@ -668,35 +665,13 @@ find_definitions_cb(uint32_t kind, const void *p, size_t n, off_t at, void *data
 static int
 load_definitions(struct init *init)
 {
-	auto_close int spare = -1;
 	int fd = -1;
 	int r = journal_read(init->state.journal, find_definitions_cb, &fd);
 
 	init->definitions = definitions_free(init->definitions);
 	if (r < 0)
 		return r;
-	if (fd < 0)
-		return -EBADMSG;
-	spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	r = definitions_open(fd, &init->definitions);
-	/* It is closed then, and the next image looks for it there. */
-	if (r < 0 && spare >= 0)
-		(void) dup2(spare, fd);
-	return r;
-}
-
-/* The journal on `fd`, which stays open if it can't be had. */
-static int
-open_journal(struct init *init, int fd)
-{
-	auto_close int spare = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-
-	init->state.journal = journal_new(fd, true);
-	if (init->state.journal != NULL)
-		return 0;
-	if (spare >= 0)
-		(void) dup2(spare, fd);
-	return -ENOMEM;
+	return fd < 0 ? -EBADMSG : definitions_open(fd, &init->definitions);
 }
 
 /* All of it into init. What was opened is still open if that fails. */
@@ -704,10 +679,11 @@ static int
 read_state(struct init *init, int fd)
 {
 	struct state *s = &init->state;
-	int r = open_journal(init, fd);
+	int r;
 
-	if (r < 0)
-		return r;
+	s->journal = journal_new(fd, true);
+	if (s->journal == NULL)
+		return -ENOMEM;
 	/* What crashed the last image may crash this one, too: the next must find the journal as well. */
 	crash_set_journal(init);
 	s->loading = true;

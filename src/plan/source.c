@@ -55,8 +55,10 @@ source_read_snapshot(struct source *source, int fd)
 	struct journal *journal = journal_new(fd, false);
 	int r;
 
-	if (journal == NULL)
+	if (journal == NULL) {
+		(void) close(fd);
 		return -ENOMEM;
+	}
 	source->definitions = definitions_new();
 	r = source->definitions != NULL ? journal_read(journal, record_cb, source) : -ENOMEM;
 	(void) journal_free(journal);

@@ -323,7 +323,7 @@ int
 replay(const struct replay_options *options)
 {
 	struct replay r = { .options = options };
-	int fd = open(options->path, O_RDONLY | O_CLOEXEC);
+	auto_close int fd = open(options->path, O_RDONLY | O_CLOEXEC);
 	struct journal *journal;
 	int result;
 
@@ -332,6 +332,8 @@ replay(const struct replay_options *options)
 		return 1;
 	}
 	journal = journal_new(fd, false);
+	if (journal != NULL)
+		fd = -1;
 	r.definitions = definitions_new();
 	result = journal != NULL && r.definitions != NULL ? journal_read(journal, record_cb, &r) : -ENOMEM;
 	result = finish(&r, result);

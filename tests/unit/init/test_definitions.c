@@ -221,10 +221,14 @@ attempt(void *data)
 	struct definition_text text = text_of("a", "exec one\n");
 	struct job_class *cls = d != NULL ? parsed(&text) : NULL;
 	uint64_t id;
-	int fd, r = d == NULL || cls == NULL ? -ENOMEM : definitions_add(d, &text, cls, &id);
+	int fd, copy = -1, r = d == NULL || cls == NULL ? -ENOMEM : definitions_add(d, &text, cls, &id);
 
-	if (r == 0)
-		r = definitions_open(dup(definitions_fd(d)), &next);
+	if (r == 0) {
+		copy = dup(definitions_fd(d));
+		r = definitions_open(copy, &next);
+	}
+	if (copy >= 0 && r != 0)
+		assert_int_equal(close(copy), 0); /* it was left open */
 	if (r == 0)
 		definitions_unmark(d);
 	if (r == 0)

@@ -270,12 +270,31 @@ reserve_is_kept_for_what_is_vital(void **state)
 	(void) journal_free(j);
 }
 
+/* Whoever could not have a journal may need the file again. */
+static void
+file_stays_open_where_there_is_no_journal(void **state)
+{
+	int fd = memfile_new("test");
+	struct journal *j;
+
+	failalloc_arm(1, true);
+	j = journal_new(fd, true);
+	assert_true(failalloc_disarm());
+	assert_null(j);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	j = journal_new(fd, true);
+	assert_non_null(j);
+	assert_int_equal(journal_release(j), fd);
+	assert_int_equal(close(fd), 0);
+}
+
 static int
 round_trip(void *data)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
 	struct seen seen = { .stop_at = -1 };
-	struct journal *j = journal_new(memfile_new("test"), true);
+	auto_close int fd = memfile_new("test");
+	struct journal *j = journal_new(fd, true);
 	int r = -ENOMEM;
 
 	wire_put_uint(&b, 0);
@@ -283,7 +302,8 @@ round_trip(void *data)
 		r = journal_append(j, RECORD_INPUT, &b, false, NULL);
 	if (r == 0)
 		r = journal_read(j, see_cb, &seen);
-	(void) journal_free(j);
+	if (j != NULL)
+		(void) journal_release(j);
 	return r;
 }
 
@@ -305,6 +325,7 @@ main(void)
 		cmocka_unit_test(no_turned_bit_goes_unnoticed),
 		cmocka_unit_test(salvage_goes_on_behind_a_turned_bit),
 		cmocka_unit_test(noise_is_no_record),
+		cmocka_unit_test(file_stays_open_where_there_is_no_journal),
 		cmocka_unit_test(reserve_is_kept_for_what_is_vital),
 		cmocka_unit_test(want_of_memory_is_reported),
 	};
