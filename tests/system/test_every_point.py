@@ -97,13 +97,17 @@ post-stop exec sh -c 'echo web post >> {path}/story'
         session.wait_status("half", "start/running, process")
         finish(go)
         assert "many (1) start/running" in session.ctl("list")
+        # A task that still runs is not started again.
+        wait_for(lambda: "task started" in told(session), "the task")
+        session.wait_status("task", "stop/waiting")
+        wait_for(lambda: session.log_of("web") == "printed\n", "the log")
         os.kill(session.pid_of("web"), signal.SIGKILL)
         wait_for(lambda: told(session).count("task started") == 2, "the respawn")
         session.wait_status("follows", "start/running, process")
+        wait_for(lambda: session.log_of("web") == "printed\nprinted\n", "the log")
         session.ctl("emit", "end")
         session.wait_status("web", "stop/waiting")
         session.wait_status("follows", "stop/waiting")
-        wait_for(lambda: session.log_of("web") == "printed\nprinted\n", "the log")
 
 
 class Waiting(Chapter):
@@ -177,7 +181,10 @@ class Changes(Chapter):
         wait_for((session.path / "hears").exists, "its trap")
         session.ctl("reload", "hears")
         wait_for(lambda: "hup" in told(session), "the signal")
+        # Whoever is stopped before it has told of itself never does.
+        wait_for(lambda: "old" in told(session), "the first definition")
         session.ctl("restart", "changed")
+        wait_for(lambda: told(session).count("old") == 2, "it once more")
         session.job("changed", self.jobs["changed"].replace("old", "new").format(path=session.path))
         (session.conf / "gone.conf").unlink()
         session.ctl("reload-configuration")
@@ -341,7 +348,7 @@ def tell(session, chapter):
     session.wait_jobs(len(chapter.jobs))
     chapter.run(session)
     wait_for(lambda: told(session) == chapter.told, f"the story {chapter.told}")
-    assert left(session) == chapter.left
+    wait_for(lambda: left(session) == chapter.left, lambda: f"{chapter.left}, not {left(session)}")
     chapter.end(session)
 
 
