@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,9 @@
 #include "init/state.h"
 #include "system/boot.h"
 #include "system/clock.h"
+#include "system/descriptors.h"
 #include "system/process.h"
+#include "system/spawn.h"
 #include "system/spawn_fds.h"
 #include "system/trace.h"
 
@@ -28,7 +31,6 @@
 #define TRIES_WITH_STATE 10u
 #define TRIES 15u
 #define CONDEMNED_MAX 8 /* things; the oldest is forgotten */
-#define FD_GAP 1024	/* so many closed ones in a row: there are no more above */
 #define EXIT_CRASHED 70
 #define MEND_PAUSE USEC_PER_SEC
 #define WANT_PAUSE (100 * 1000) /* microseconds, longer each time */
@@ -104,12 +106,17 @@ put_number(char *p, uint64_t v)
 }
 
 static void
+close_cb(int fd, void *data)
+{
+	(void) data;
+	(void) close(fd);
+}
+
+static void
 close_all_descriptors(void)
 {
-	int missed = 0;
-
-	for (int fd = STDERR_FILENO + 1; missed < FD_GAP; fd++)
-		missed = close(fd) < 0 ? missed + 1 : 0;
+	if (spawn_close_range(STDERR_FILENO + 1, UINT_MAX) < 0)
+		descriptors_each(STDERR_FILENO + 1, close_cb, NULL);
 }
 
 /* A child that dies of the same, with its memory as it is now. What is open is the next image's alone. */
@@ -133,12 +140,16 @@ leave_core(int number)
 }
 
 static void
+keep_cb(int fd, void *data)
+{
+	(void) data;
+	(void) fcntl(fd, F_SETFD, 0);
+}
+
+static void
 keep_all_descriptors(void)
 {
-	int missed = 0;
-
-	for (int fd = STDERR_FILENO + 1; missed < FD_GAP; fd++)
-		missed = fcntl(fd, F_SETFD, 0) < 0 ? missed + 1 : 0;
+	descriptors_each(STDERR_FILENO + 1, keep_cb, NULL);
 }
 
 static void
@@ -390,28 +401,38 @@ understand(const char *text)
 		condemn(&c);
 }
 
+static void
+note_cb(int fd, void *data)
+{
+	bool *complete = data;
+	int *grown = *complete ? realloc(crash.inherited, (crash.n_inherited + 1) * sizeof(int)) : NULL;
+
+	(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
+	*complete = grown != NULL;
+	if (grown == NULL)
+		return; /* it stays open: better than to close what is needed */
+	crash.inherited = grown;
+	crash.inherited[crash.n_inherited++] = fd;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	int x = *(const int *) a, y = *(const int *) b;
+
+	return (x > y) - (x < y);
+}
+
 /* Everything that is open now was the last image's. */
 static void
 note_inherited(void)
 {
-	int missed = 0;
+	bool complete = true;
 
-	for (int fd = STDERR_FILENO + 1; missed < FD_GAP; fd++) {
-		int *grown;
-
-		if (fcntl(fd, F_GETFD) < 0) {
-			missed++;
-			continue;
-		}
-		missed = 0;
-		(void) fcntl(fd, F_SETFD, FD_CLOEXEC);
-		grown = realloc(crash.inherited, (crash.n_inherited + 1) * sizeof(int));
-		if (grown == NULL)
-			return; /* those above stay open: better than to close what is needed */
-		crash.inherited = grown;
-		crash.inherited[crash.n_inherited++] = fd;
-	}
-	crash.inherited_known = true;
+	descriptors_each(STDERR_FILENO + 1, note_cb, &complete);
+	if (crash.n_inherited > 0)
+		qsort(crash.inherited, crash.n_inherited, sizeof(int), compare);
+	crash.inherited_known = complete;
 }
 
 bool
@@ -419,7 +440,6 @@ crash_inherited(int fd)
 {
 	size_t low = 0, high = crash.n_inherited;
 
-	/* In the order of their numbers, as they were found. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 

@@ -41,8 +41,7 @@ process_hide_arguments(int argc, char **argv)
 int
 process_raise_nofile(struct rlimit *before)
 {
-	/* The kernel's own bound for a process (fs.nr_open) where it is not set otherwise. */
-	static const rlim_t highest = 1048576;
+	static const rlim_t highest = PROCESS_NOFILE_MAX;
 	struct rlimit wanted;
 
 	if (getrlimit(RLIMIT_NOFILE, before) < 0)
@@ -54,6 +53,7 @@ process_raise_nofile(struct rlimit *before)
 			return 0;
 		wanted = *before;
 	}
-	wanted.rlim_cur = wanted.rlim_max == RLIM_INFINITY ? highest : wanted.rlim_max;
+	/* Where kernels allow a thousand times as many nobody could look through all numbers there may be. */
+	wanted.rlim_cur = wanted.rlim_max > highest ? highest : wanted.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &wanted) < 0 ? -errno : 0;
 }

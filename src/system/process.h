@@ -12,6 +12,9 @@
 #include "common/macros.h"
 #include "common/wire.h"
 
+/* No descriptor of ours has this number or one above; the kernel's own bound where it is not set otherwise. */
+#define PROCESS_NOFILE_MAX 1048576
+
 /* Become the parent of orphans below. 0 or a negative errno (-ENOSYS where there is no such thing). */
 int must_check process_become_subreaper(void);
 
@@ -60,7 +63,7 @@ int process_exec_again(const char *path, char **argv);
  */
 bool process_is_replaced(void);
 
-/* Raise NOFILE as far as may be; *before is what it was. 0 or a negative errno. */
+/* Raise NOFILE as far as may be, to PROCESS_NOFILE_MAX at most; *before is what it was. 0 or a negative errno. */
 int must_check process_raise_nofile(struct rlimit *before);
 
 /* Close-on-exec on or off. */

@@ -206,7 +206,7 @@ class Session(Init):
     program = INIT
     user = None  # number of another than ours
 
-    def start(self, *options, inherit=False, startup=False, confdir=True, env=None):
+    def start(self, *options, inherit=False, startup=False, confdir=True, env=None, pass_fds=()):
         words = [self.program, "--user"]
         words += ["--logdir", self.log] if self.log else []
         words += ["--confdir", self.conf] if confdir else []
@@ -214,7 +214,7 @@ class Session(Init):
         words += [] if startup else ["--no-startup-event"]
         with open(self.out, "ab") as out:
             self.process = subprocess.Popen([*words, *options], env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL, stdout=out,
-                                            stderr=out, cwd=self.path, start_new_session=True, user=self.user, group=self.user,
+                                            stderr=out, cwd=self.path, start_new_session=True, pass_fds=pass_fds, user=self.user, group=self.user,
                                             extra_groups=[] if self.user else None)
         self.find()
         wait_for(self.answers, "init to answer")

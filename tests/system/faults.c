@@ -4,12 +4,18 @@
  * request, or when a process exits with status 100 + N, applying it crashes where the N-th function of the core is
  * entered, again and again. All functions are such places: they are compiled with -finstrument-functions. The kinds of
  * crashes take turns.
+ *
+ * With UPSTART_TEST_HIGH=N unnamed files get descriptors from N on, as they do when many others are open.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/env.h"
 #include "core/core.h"
+#include "system/memfile.h"
 
 #define FIRST_STATUS 100
 #define LAST_STATUS 200
@@ -17,6 +23,8 @@
 
 int __real_core_apply(struct core *core, struct input *in);
 int __wrap_core_apply(struct core *core, struct input *in);
+int __real_memfile_new(const char *name);
+int __wrap_memfile_new(const char *name);
 void __cyg_profile_func_enter(void *function, void *caller);
 void __cyg_profile_func_exit(void *function, void *caller);
 
@@ -67,6 +75,22 @@ __wrap_core_apply(struct core *core, struct input *in)
 	r = __real_core_apply(core, in);
 	left = 0;
 	return r;
+}
+
+int
+__wrap_memfile_new(const char *name)
+{
+	const char *high = getenv("UPSTART_TEST_HIGH");
+	int fd = __real_memfile_new(name);
+	int moved;
+
+	if (fd < 0 || high == NULL)
+		return fd;
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, atoi(high));
+	if (moved < 0)
+		moved = -errno;
+	(void) close(fd);
+	return moved;
 }
 
 void UNSEEN

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """init crashes, and goes on from its journal."""
 
+import fcntl
 import os
 import pathlib
+import select
 import shutil
 import signal
 import subprocess
@@ -11,7 +13,7 @@ import pytest
 
 from conftest import INIT, WATCHES, is_alive, process_state, wait_for
 from test_container import make_container  # noqa: F401
-from test_reexec import copied  # noqa: F401
+from test_reexec import copied, restart  # noqa: F401
 from test_servants_faults import folder_with
 
 SLEEP = "exec sleep 1000\n"
@@ -75,6 +77,51 @@ def test_output_and_descriptors_survive(session):
     os.kill(session.wait_servants()["upstart-logger"], signal.SIGKILL)
     session.wait_servants()
     session.ctl("stop", "p")
+
+
+@pytest.fixture
+def gap(make_session):
+    """A session whose journal is far above its other descriptors, as after many jobs that stopped."""
+    session = make_session()
+    session.program = INIT.parent / "init-faulty"
+    session.job("a", SLEEP)
+    session.start(env={"UPSTART_TEST_HIGH": "5000"})
+    session.ctl("start", "a")
+    assert max(int(fd) for fd in os.listdir(f"/proc/{session.pid}/fd")) >= 5000
+    return session
+
+
+def test_no_gap_hides_the_journal_from_a_crash(gap):
+    pid = gap.pid_of("a")
+    for _ in range(2):
+        crash(gap, signal.SIGSEGV)
+        assert gap.pid_of("a") == pid
+    assert "revert" not in gap.messages() and "dropped" not in gap.messages()
+    assert gap.end() == 0
+
+
+def test_no_gap_hides_the_journal_from_the_next_image(gap):
+    pid = gap.pid_of("a")
+    restart(gap)
+    assert gap.pid_of("a") == pid
+    crash(gap, signal.SIGSEGV)
+    assert gap.pid_of("a") == pid
+    assert "revert" not in gap.messages() and "dropped" not in gap.messages()
+    assert gap.end() == 0
+
+
+def test_no_gap_keeps_strangers_open(make_session):
+    """What an image without a state inherits it closes, however far up."""
+    session = make_session()
+    reader, writer = os.pipe()
+    high = fcntl.fcntl(writer, fcntl.F_DUPFD, 5000)
+    os.close(writer)
+    session.job("a", SLEEP)
+    session.start("--restart", pass_fds=[high])
+    os.close(high)
+    wait_for(lambda: select.select([reader], [], [], 0)[0], "the end of the pipe")
+    os.close(reader)
+    assert session.end() == 0
 
 
 def test_starts_in_flight_are_neither_lost_nor_doubled(session):
