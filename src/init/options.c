@@ -35,6 +35,7 @@ static const struct option_row rows[] = {
 	  "console of jobs that name none: none, log, output or owner" },
 	{ 0, "default-oom-score", TEXT, AT(oom_score), false, "N", "oom score of jobs that set none" },
 	{ 0, "down", TEXT, AT(down), true, NULL, NULL },
+	{ 'b', "emergency", FLAG, AT(emergency), true, NULL, "emit this instead of startup, for a shell before the boot" },
 	{ 0, "exit-with", TEXT, AT(exit_with), false, "JOB", "end with that job, and its status (containers)" },
 	{ 0, "fix", FLAG, AT(fix), true, NULL, "with --check: rewrite events that say `while' in other words" },
 	{ 0, "forks-across-exec", FLAG, AT(forks_across_exec), false, NULL,
@@ -187,10 +188,13 @@ options_parse(struct options *o, int argc, char *const *argv, struct error *err)
 					return -ENOMEM;
 			break;
 		}
+		r = 0;
 		if (strncmp(argv[i], "--", 2) == 0)
 			r = parse_long(o, argc, argv, &i, err);
 		else if (argv[i][0] == '-' && argv[i][1] != '\0')
 			r = parse_letters(o, argv[i] + 1);
+		else if (strcmp(argv[i], "emergency") == 0)
+			o->emergency = true; /* a word, as the kernel hands it on */
 		else
 			r = strv_add(&o->extra, argv[i]);
 		if (r == -ENOMEM)

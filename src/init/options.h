@@ -14,7 +14,7 @@
 struct options {
 	bool user;    /* session init */
 	bool session; /* test mode: session bus, no duties of PID 1 */
-	bool no_log, no_dbus, no_cgroups, no_inherit_env, no_startup_event, chroot_sessions, write_state_file;
+	bool no_log, no_dbus, no_cgroups, no_inherit_env, no_startup_event, emergency, chroot_sessions, write_state_file;
 	bool restart;
 	bool rescue;
 	bool quiet, verbose, debug;

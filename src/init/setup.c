@@ -543,6 +543,23 @@ leave_console(struct init *init)
 	sink_use_file(init->sink, boot_log_path());
 }
 
+/* That of an emergency, whose job emits the usual one when its shell is left. Without the job nothing would come after it. */
+static const char *
+first_event(const struct init *init)
+{
+	const struct job_class *cls;
+
+	if (init->options.startup_event != NULL)
+		return init->options.startup_event;
+	if (!init->options.emergency || !init_is_system(init) || init->container)
+		return "startup";
+	cls = core_class(init->core, "emergency");
+	if (cls != NULL && cls->start_on != NULL)
+		return "emergency";
+	log_error("There is no job emergency that would start: the boot goes on");
+	return "startup";
+}
+
 void
 setup_work(struct init *init)
 {
@@ -570,7 +587,7 @@ setup_work(struct init *init)
 	if (init_is_session(init))
 		session_announce(init);
 	if (!init->again && !init->options.no_startup_event)
-		own_emit(init, init->options.startup_event != NULL ? init->options.startup_event : "startup");
+		own_emit(init, first_event(init));
 	if (init->options.no_dbus)
 		log_info("Not connecting to %s bus", init_is_system(init) ? "system" : "session");
 }

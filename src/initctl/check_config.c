@@ -110,7 +110,7 @@ is_declared(const char *name, void *data)
 static bool
 is_known_event(const char *event, void *data)
 {
-	static const char *const builtin[] = { "startup", "debug", "control-alt-delete", "keyboard-request",
+	static const char *const builtin[] = { "startup", "emergency", "debug", "control-alt-delete", "keyboard-request",
 					       "power-status-changed" };
 	const struct check *check = data;
 

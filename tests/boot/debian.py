@@ -72,7 +72,7 @@ def make_disk(path, kernel):
     (path / "modules").write_text("\n".join(boot_modules(tree / "usr" / "lib" / "modules" / release)))
     texts = {
         "etc/fstab": FSTAB, "etc/hostname": "oak\n", "etc/network/interfaces": INTERFACES, "etc/init/witness.conf": WITNESS,
-        "etc/init/agent.conf": "start on startup\nstop on never\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n", "bin/agent": AGENT,
+        "etc/init/agent.conf": "start on startup or emergency\nstop on never\nrespawn\nrespawn limit unlimited\nexec /bin/agent\n", "bin/agent": AGENT,
         "etc/inittab": "id:2:initdefault:\n", "etc/cron.d/minute": "* * * * * root date +\\%s >>/run/cron-was-here\n",
         # What may fail to come is waited for all the time that a test takes, and nothing waits for that.
         "etc/init/mountall.override": "exec mountall --device-timeout=86400\n",

@@ -50,11 +50,14 @@ def test_single_user_mode_and_the_way_out_of_it(levels, word):
 
 @pytest.mark.parametrize("word", ["emergency", "-b"])
 def test_a_shell_before_anything_else(levels, word):
+    levels.jobs["agent"] = levels.jobs["agent"].replace("start on startup", "start on emergency or startup")
     levels.boot("quiet", word, "3")
     levels.wait_console("Somebody must look at it.")
+    assert levels.run("initctl status up") == "up stop/waiting"
     levels.type("echo this is $((500 + 55))\n")
     levels.wait_console("this is 555")
     assert levels.run("runlevel", 1) == "unknown"
+    assert said(levels) == ["Somebody must look at it."]
     levels.type("exit\n")
     levels.wait("runlevel", "^N 3$")
     levels.wait("initctl list", "rc stop/waiting")

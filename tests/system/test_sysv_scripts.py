@@ -205,14 +205,13 @@ def test_interpreted_scripts_reach_their_job(house):
     assert house.sh("/etc/init.d/web stop") == (0, "web stop/waiting\n", "")
 
 
-@pytest.mark.parametrize("name", ["rcS", "rc-sysinit"])
+@pytest.mark.parametrize("name", ["rcS", "emergency"])
 def test_the_shell_of_a_single_user_starts_jobs(make_house, name):
     """It is below a job that runs the scripts of a runlevel, but is none of them."""
     house = make_house()
     house.job("web", "exec sleep 1000\n")
     house.script("web")
     house.write("/usr/sbin/sulogin", "#!/bin/sh\n/etc/init.d/web start >/run/said 2>&1\ntouch /run/left\n", "755")
-    house.sh("echo emergency >/run/cmdline; mount --bind /run/cmdline /proc/cmdline")
     text = (INSTALLED / "etc/init" / f"{name}.conf").read_text()
     house.job(name, text.replace("console owner", "console none"))
     house.ctl("start", "--no-wait", name)

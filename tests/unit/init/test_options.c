@@ -74,6 +74,23 @@ words_of_the_kernel_are_ignored(void **state)
 }
 
 static void
+an_emergency_is_a_word_or_a_letter(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct options o;
+
+	assert_int_equal(parse(&o, "init ro emergency quiet", &err), 0);
+	assert_true(o.emergency);
+	options_deinit(&o);
+	assert_int_equal(parse(&o, "init -b", &err), 0);
+	assert_true(o.emergency);
+	options_deinit(&o);
+	assert_int_equal(parse(&o, "init single emergency-room", &err), 0);
+	assert_false(o.emergency);
+	options_deinit(&o);
+}
+
+static void
 wrong_values_are_told_and_the_rest_counts(void **state)
 {
 	struct error err = ERROR_INIT;
@@ -169,6 +186,7 @@ main(void)
 		cmocka_unit_test(every_form_of_a_value_is_understood),
 		cmocka_unit_test(last_value_wins),
 		cmocka_unit_test(words_of_the_kernel_are_ignored),
+		cmocka_unit_test(an_emergency_is_a_word_or_a_letter),
 		cmocka_unit_test(wrong_values_are_told_and_the_rest_counts),
 		cmocka_unit_test(consoles_have_names),
 		cmocka_unit_test(next_image_gets_what_still_counts),
