@@ -147,7 +147,7 @@ def test_maintenance_before_the_boot_and_in_single_user_mode(machine):
     assert "udev" in up and "ssh" not in up and "cron" not in up, up
     machine.run("! pgrep -x 'sshd|cron|atd'")
     machine.type("exit\n")
-    wait_for_services(machine)
+    wait_for_services(machine, "S 2")
     assert machine.run("pgrep -x atd") != ""
 
     # Down to runlevel 1, whose scripts kill what is of no job and ask for single-user mode; and up again.
@@ -159,7 +159,7 @@ def test_maintenance_before_the_boot_and_in_single_user_mode(machine):
     machine.run("! pgrep -x 'sshd|cron|atd|sleep'")
     assert {name: pids(machine)[name] for name in LASTING} == {name: before[name] for name in LASTING}
     machine.type("exit\n")
-    wait_for_services(machine)
+    wait_for_services(machine, "S 2")
     assert machine.run("pgrep -x atd") != ""
     machine.leave()
     go_down(machine, "poweroff", "Power down")

@@ -42,9 +42,9 @@ def test_single_user_mode_and_the_way_out_of_it(levels, word):
     levels.type("echo this is $((500 + 55)) in $(readlink /proc/self/fd/0)\n")
     levels.wait_console("this is 555 in /dev/(console|ttyS0)")
     levels.type("exit\n")
-    levels.wait("runlevel", "^N 2$")  # as at a boot
+    levels.wait("runlevel", "^S 2$")
     levels.wait("initctl list", "rc stop/waiting")
-    assert said(levels) == ["scripts of the boot", "Somebody must look at it.", "scripts of 2 after N"]
+    assert said(levels) == ["scripts of the boot", "Somebody must look at it.", "scripts of 2 after S"]
     power_off(levels)
 
 

@@ -219,6 +219,20 @@ def test_the_shell_of_a_single_user_starts_jobs(make_house, name):
     assert house.read("/run/said").startswith("web start/running") and house.is_up("web")
 
 
+@pytest.mark.parametrize("before", ["", "telinit 3; "])
+def test_who_leaves_single_user_mode_comes_from_level_s(make_house, before):
+    house = make_house()
+    house.write("/usr/sbin/sulogin", "#!/bin/sh\n", "755")
+    house.job("rc", "start on runlevel [2345]\ntask\nexport RUNLEVEL\nexport PREVLEVEL\nexec sh -c 'echo $PREVLEVEL $RUNLEVEL >>/run/levels'\n")
+    for name in ("rcS", "rc-sysinit"):
+        house.job(name, (INSTALLED / "etc/init" / f"{name}.conf").read_text().replace("console owner", "console none"))
+    house.sh(before + "telinit S")
+    wait_for(lambda: house.sh("runlevel")[1] == "S 2\n", lambda: f"level 2, it is {house.sh('runlevel')}")
+    wait_for(lambda: house.sh("cat /run/levels")[1].endswith("S 2\n"), lambda: f"rc to run, it says {house.sh('cat /run/levels')}")
+    boots = house.sh("last -f /run/utmp reboot")[1].count("reboot ")
+    assert boots <= 1, house.sh("last -f /run/utmp")
+
+
 def test_commands_in_scripts_of_a_runlevel_start_jobs(make_house):
     house = make_house(fronts="ln -s")
     house.job("web", JOB)
