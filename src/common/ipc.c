@@ -315,6 +315,12 @@ ipc_send_kept(struct ipc *ipc, uint32_t type, const struct strbuf *body, const i
 	return r < 0 ? r : 0;
 }
 
+uint64_t
+ipc_last_number(const struct ipc *ipc)
+{
+	return ipc->number;
+}
+
 void
 ipc_acknowledged(struct ipc *ipc, uint64_t number)
 {

@@ -52,6 +52,8 @@ int must_check ipc_send(struct ipc *ipc, uint32_t type, uint64_t id, const struc
 
 /* As ipc_send(), numbered 1, 2, 3 … and kept (with its descriptors) until acknowledged. */
 int must_check ipc_send_kept(struct ipc *ipc, uint32_t type, const struct strbuf *body, const int *fds, size_t n_fds);
+/* The number of the last message that was kept; 0: none was. */
+uint64_t ipc_last_number(const struct ipc *ipc);
 /* The other end has everything up to `number`: forget it. */
 void ipc_acknowledged(struct ipc *ipc, uint64_t number);
 /* Send again what was kept and is above `number` (on MSG_HELLO). 0 or as ipc_send(). */

@@ -63,6 +63,9 @@ static const struct wire_field said_fields[] = {
 	F(U64, said, process),	F(U32, said, what),  F(I32, said, pid),	     F(I32, said, uid),
 	F(I32, said, main_pid), F(STR, said, status), F(U64, said, watchdog), F(U64, said, extend),
 };
+static const struct wire_field disbelieved_fields[] = {
+	F(U64, disbelieved, process), F(I32, disbelieved, pid), F(I32, disbelieved, uid),
+};
 static const struct wire_field audience_fields[] = { F(BOOL, audience, subscribers) };
 static const struct wire_field shutdown_fields[] = { F(U32, shutdown, why) };
 

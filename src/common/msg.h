@@ -32,7 +32,8 @@
 	X(LISTEN, listen)         /* init -> control: hear what a process says; fds: its notification socket */ \
 	X(LISTEN_END, listen)     /* init -> control: that one has ended */                     \
 	X(SAID, said)             /* control -> init, kept: what it said; fds: a barrier, to be closed */ \
-	X(AUDIENCE, audience)     /* control -> init: is there anybody for NOTIFY_EVENT_QUEUED? After HELLO there is */
+	X(AUDIENCE, audience)     /* control -> init: is there anybody for NOTIFY_EVENT_QUEUED? After HELLO there is */ \
+	X(DISBELIEVED, disbelieved) /* init -> control: that one has no business at that socket */
 
 enum msg_type {
 	MSG_NONE,
@@ -316,6 +317,13 @@ struct msg_said {
 	uint64_t extend;   /* microseconds */
 };
 #define SAID_STATUS_MAX 1024
+
+/* Who sent it, of a process that it may not speak for. It may have become another by and by. */
+struct msg_disbelieved {
+	uint64_t process;
+	int32_t pid;
+	int32_t uid;
+};
 
 struct msg_audience {
 	bool subscribers;

@@ -81,10 +81,11 @@ link_send_request(struct link *link, const struct strbuf *body, const int *fds, 
 }
 
 int
-link_send_said(struct link *link, const struct strbuf *body, int fd)
+link_send_said(struct link *link, const struct strbuf *body, int fd, uint64_t *number)
 {
 	int r = ipc_send_kept(link->ipc, MSG_SAID, body, &fd, fd >= 0 ? 1 : 0);
 
+	*number = ipc_last_number(link->ipc);
 	update(link);
 	return r;
 }
@@ -154,6 +155,7 @@ take_hello(struct link *link, struct msg_hello *hello)
 	r = ipc_resend(link->ipc, hello->received);
 	if (r < 0 && r != -EPIPE)
 		log_error("Unable to repeat requests to init: %s", strerror(-r));
+	words_acknowledged(control, hello->received);
 	link->acknowledged = 0; /* the new image may not have journaled our word: say it again */
 	if (!control->serving) {
 		/* Numbers must not repeat those of a control that died. */
@@ -189,6 +191,7 @@ take(struct link *link, uint32_t type, void *body, int fd)
 		break;
 	case MSG_ACK:
 		ipc_acknowledged(link->ipc, ((struct msg_ack *) body)->upto);
+		words_acknowledged(control, ((struct msg_ack *) body)->upto);
 		break;
 	case MSG_REPLY:
 		call_answered(control, body, fd);
@@ -204,6 +207,9 @@ take(struct link *link, uint32_t type, void *body, int fd)
 		break;
 	case MSG_LISTEN_END:
 		words_end(control, ((struct msg_listen *) body)->process);
+		break;
+	case MSG_DISBELIEVED:
+		words_disbelieve(control, body);
 		break;
 	case MSG_SHUTDOWN:
 		if (((struct msg_shutdown *) body)->why == SHUTDOWN_END)
@@ -228,6 +234,7 @@ union any_message {
 	struct msg_log_flushed log_flushed;
 	struct msg_listen listen;
 	struct msg_said said;
+	struct msg_disbelieved disbelieved;
 };
 
 /* 0, or -ENOMEM: it has to be taken later. */

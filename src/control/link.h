@@ -17,7 +17,7 @@ void link_close(struct control *control); /* takes an unopened one */
 
 /* Send an encoded MSG_REQUEST; it is kept until init acknowledges it. The descriptors stay the caller's. */
 int must_check link_send_request(struct link *link, const struct strbuf *body, const int *fds, size_t n_fds);
-/* The same of an encoded MSG_SAID; with one, or -1. */
-int must_check link_send_said(struct link *link, const struct strbuf *body, int fd);
+/* The same of an encoded MSG_SAID; with one, or -1. *number: of the message, for words_acknowledged(). */
+int must_check link_send_said(struct link *link, const struct strbuf *body, int fd, uint64_t *number);
 int must_check link_send_audience(struct link *link, bool subscribers);
 int must_check link_send_query(struct link *link, const struct strbuf *body);

@@ -2,6 +2,9 @@
 /*
  * A datagram is looked at, told to init, and only then taken away: a control that dies in between leaves it to its
  * successor, and init knows by an empty socket that it has been told all.
+ *
+ * Anybody may write to such a socket, as fast as he likes, and what is told shares its way with the requests of clients.
+ * So of each socket only a few messages are on their way at a time, and init says whom to disregard.
  */
 #include "control/words.h"
 
@@ -9,6 +12,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -19,6 +23,15 @@
 #define DATAGRAMS_PER_TURN 16 /* of one process, before others get their turn */
 #define FDS_MAX 253	      /* a datagram can't hold more */
 #define PAUSE_USEC 100000L    /* after something was lacking */
+#define TOLD_MAX 16	      /* of one process, that init has not acknowledged */
+#define STRANGERS_MAX 16      /* of one process, that are remembered */
+#define STRANGER_SECONDS 10   /* then init is asked again: a pid may have become another's */
+
+/* Who may not speak. */
+struct stranger {
+	int32_t pid, uid;
+	time_t until; /* 0: nobody */
+};
 
 struct words {
 	struct words *prev, *next;
@@ -27,6 +40,11 @@ struct words {
 	int fd;			/* owned */
 	struct event *readable; /* owned */
 	struct event *again;	/* owned; a timer */
+	uint64_t told[TOLD_MAX]; /* numbers of what init has not acknowledged, */
+	size_t n_told;		 /* so many, the oldest first */
+	struct stranger strangers[STRANGERS_MAX];
+	size_t next_stranger; /* the place of the next one */
+	bool warned;	      /* of one that is too long */
 };
 
 static void
@@ -204,9 +222,9 @@ look(const struct words *w, char *buf, struct ucred *from, bool *cut, bool *has_
 	return n;
 }
 
-/* Take it away; its first descriptor is the caller's, if it wants one (else -1), and the others are closed. */
+/* A copy of the first descriptor of the next one, which stays where it is; -1: none, or none can be opened. */
 static int
-take(const struct words *w, bool with_fds)
+copy_descriptor(const struct words *w)
 {
 	char byte;
 	struct iovec part = { &byte, 1 };
@@ -214,14 +232,12 @@ take(const struct words *w, bool with_fds)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_MAX * sizeof(int))];
 	} room;
-	struct msghdr m = { .msg_iov = &part, .msg_iovlen = 1 };
+	struct msghdr m = {
+		.msg_iov = &part, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof(room)
+	};
 	int got = -1;
 
-	if (with_fds) {
-		m.msg_control = &room;
-		m.msg_controllen = sizeof(room);
-	}
-	if (recvmsg(w->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0 || !with_fds)
+	if (recvmsg(w->fd, &m, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
 		return -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c)) {
 		size_t n = c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
@@ -239,25 +255,60 @@ take(const struct words *w, bool with_fds)
 	return got;
 }
 
+/* Take it away. Without room for them its descriptors are closed by the kernel. */
+static void
+take(const struct words *w)
+{
+	char byte;
+
+	(void) !recv(w->fd, &byte, sizeof(byte), MSG_DONTWAIT);
+}
+
+static time_t
+seconds(void)
+{
+	struct timespec now = { 0 };
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static bool
+is_stranger(const struct words *w, const struct ucred *from)
+{
+	for (size_t i = 0; i < STRANGERS_MAX; i++)
+		if (w->strangers[i].pid == from->pid && w->strangers[i].uid == (int32_t) from->uid)
+			return seconds() <= w->strangers[i].until;
+	return false;
+}
+
 /* Tell init of it. 0 or a negative errno. */
 static int
-tell(const struct words *w, struct msg_said *said, const struct ucred *from, int barrier)
+tell(struct words *w, struct msg_said *said, const struct ucred *from, int barrier)
 {
 	auto_strbuf struct strbuf body = STRBUF_INIT;
+	uint64_t number;
+	int r;
 
 	said->process = w->process;
 	said->pid = from->pid;
 	said->uid = (int32_t) from->uid;
 	wire_put_struct(&body, msg_schema(MSG_SAID), said);
-	return body.failed ? -ENOMEM : link_send_said(w->control->link, &body, barrier);
+	if (body.failed)
+		return -ENOMEM;
+	r = link_send_said(w->control->link, &body, barrier, &number);
+	if (r == 0)
+		w->told[w->n_told++] = number;
+	return r;
 }
 
 /* Hear one. 1; 0: there is none; a negative errno: later. */
 static int
-hear(const struct words *w)
+hear(struct words *w)
 {
 	char buf[DATAGRAM_MAX];
 	bool cut = false, has_fds = false, barrier, says;
+	auto_close int fd = -1;
 	struct msg_said said;
 	struct ucred from;
 	ssize_t n = look(w, buf, &from, &cut, &has_fds);
@@ -267,23 +318,34 @@ hear(const struct words *w)
 		return 1;
 	if (n < 0)
 		return n == -EAGAIN ? 0 : (int) n;
-	if (cut)
+	if (is_stranger(w, &from)) {
+		take(w);
+		return 1;
+	}
+	if (cut && !w->warned)
 		log_warn("Process %d sends a notification of more than %d bytes: it is thrown away", (int) from.pid,
 			 DATAGRAM_MAX);
+	w->warned = w->warned || cut;
 	says = words_parse(buf, cut ? 0 : (size_t) n, &said, &barrier);
-	if (barrier && has_fds) {
-		/* It goes to init, and is closed by both when init has heard all that was said before. */
-		auto_close int fd = take(w, true);
-
+	/* It goes to init, and is closed by both when init has heard all that was said before. */
+	if (barrier && has_fds)
+		fd = copy_descriptor(w);
+	if (says || fd >= 0)
 		r = tell(w, &said, &from, fd);
-	} else {
-		r = says ? tell(w, &said, &from, -1) : 0;
-		/* Without room for them its descriptors are closed by the kernel. */
-		if (r == 0)
-			(void) take(w, false);
-	}
+	if (r == 0)
+		take(w);
 	free(said.status);
 	return r < 0 ? r : 1;
+}
+
+/* Wait for what comes, if init may be told of it. */
+static void
+wait_for_more(struct words *w)
+{
+	if (w->n_told < TOLD_MAX)
+		(void) event_add(w->readable, NULL);
+	else
+		(void) event_del(w->readable);
 }
 
 static void
@@ -295,10 +357,12 @@ readable_cb(evutil_socket_t fd, short what, void *data)
 
 	(void) fd;
 	(void) what;
-	for (int i = 0; i < DATAGRAMS_PER_TURN && r > 0; i++)
+	for (int i = 0; i < DATAGRAMS_PER_TURN && r > 0 && w->n_told < TOLD_MAX; i++)
 		r = hear(w);
-	if (r >= 0)
+	if (r >= 0) {
+		wait_for_more(w);
 		return;
+	}
 	/* It stays readable: to come here again at once would be a busy loop. */
 	log_debug("A notification is looked at again later: %s", strerror(-r));
 	(void) event_del(w->readable);
@@ -310,7 +374,6 @@ again_cb(evutil_socket_t fd, short what, void *data)
 {
 	struct words *w = data;
 
-	(void) event_add(w->readable, NULL);
 	readable_cb(fd, what, w);
 }
 
@@ -357,6 +420,49 @@ words_end(struct control *control, uint64_t process)
 
 	if (w != NULL)
 		words_free(w);
+}
+
+/* Forget what has arrived. */
+static void
+forget_told(struct words *w, uint64_t upto)
+{
+	size_t n = 0;
+
+	while (n < w->n_told && w->told[n] <= upto)
+		n++;
+	w->n_told -= n;
+	memmove(w->told, w->told + n, w->n_told * sizeof(*w->told));
+}
+
+void
+words_acknowledged(struct control *control, uint64_t upto)
+{
+	struct words *w;
+
+	DL_FOREACH(control->words, w) {
+		bool full = w->n_told == TOLD_MAX;
+
+		forget_told(w, upto);
+		if (full && !event_pending(w->again, EV_TIMEOUT, NULL))
+			wait_for_more(w);
+	}
+}
+
+void
+words_disbelieve(struct control *control, const struct msg_disbelieved *m)
+{
+	struct words *w = find(control, m->process);
+	size_t i = 0;
+
+	if (w == NULL)
+		return;
+	while (i < STRANGERS_MAX && (w->strangers[i].pid != m->pid || w->strangers[i].uid != m->uid))
+		i++;
+	if (i == STRANGERS_MAX) {
+		i = w->next_stranger;
+		w->next_stranger = (i + 1) % STRANGERS_MAX;
+	}
+	w->strangers[i] = (struct stranger){ m->pid, m->uid, seconds() + STRANGER_SECONDS };
 }
 
 void

@@ -11,6 +11,10 @@
 /* Hear what comes in on a copy of `fd`, for that process; a socket it had before is given up. */
 void words_listen(struct control *control, uint64_t process, int fd);
 void words_end(struct control *control, uint64_t process);
+/* Init has all messages up to that number: more may be told. */
+void words_acknowledged(struct control *control, uint64_t upto);
+/* What that one says there is thrown away for a while. */
+void words_disbelieve(struct control *control, const struct msg_disbelieved *m);
 void words_deinit(struct control *control);
 
 /*

@@ -113,12 +113,14 @@ take(struct init *init, struct child_event *c)
 		tracer_let_go(init, c);
 }
 
-/* May its end have to do with the one that is held back? What hooks leave and what main processes leave looks alike. */
+/* May its end have to do with an adoption? What hooks leave and what main processes leave looks alike. */
 static bool
 is_held(const struct init *init, pid_t pid)
 {
 	const struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
 
+	if (!adoption_holds(init))
+		return false;
 	return core_is_followed(init->core, pid) || (p != NULL && proc_is_hook(p));
 }
 
@@ -156,7 +158,7 @@ pass_by_for_ends(struct init *init)
 void
 reaper_turn(struct init *init)
 {
-	struct child_event c;
+	struct child_event c = { 0 };
 
 	if (!init->children_due)
 		return;
@@ -172,7 +174,7 @@ reaper_turn(struct init *init)
 		if (r < 0) {
 			log_debug("Children are looked at again later: %s", strerror(-r));
 			init->children_due = false;
-			if (adoption_holds(init)) {
+			if (adoption_holds(init) || word_holds(init, c.pid)) {
 				pass_by_for_stops(init);
 				pass_by_for_ends(init);
 			}

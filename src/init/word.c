@@ -277,6 +277,7 @@ may_be_main(const struct init *init, const struct proc *p, const struct msg_said
 	return m->uid == 0 || uid == (uid_t) m->uid;
 }
 
+/* Warn of it once. */
 static void
 disbelieve(struct proc *p, const char *what, const struct msg_said *m)
 {
@@ -292,7 +293,10 @@ hold_main(struct init *init, uint64_t process)
 {
 	struct proc *p = map_get_id(&init->spawns->by_id, process);
 
-	if (p != NULL && !children_have(p->pid))
+	if (p == NULL)
+		return;
+	p->unheard = 0; /* that was another's end */
+	if (!children_have(p->pid))
 		proc_watch_end(p);
 }
 
@@ -312,7 +316,11 @@ word_said(struct init *init, const struct msg_said *m, uint64_t number)
 	if (p == NULL || !p->socket || p->pid <= 0)
 		return 0; /* it has ended */
 	if (!may_speak(p, m)) {
+		const struct msg_disbelieved stranger = { .process = p->id, .pid = m->pid, .uid = m->uid };
+
 		disbelieve(p, "speaks for it", m);
+		/* If he goes on he is to cost no more than it takes to throw it away. */
+		(void) !servants_send(init, SERVANT_CONTROL, MSG_DISBELIEVED, 0, &stranger, NULL, 0);
 		return 0;
 	}
 	in.said.process = m->process;
@@ -419,6 +427,14 @@ is_heard(struct proc *p)
 		return true;
 	p->unheard = p->unheard != 0 ? p->unheard : now;
 	return now - p->unheard >= HEAR_MAX;
+}
+
+bool
+word_holds(const struct init *init, pid_t pid)
+{
+	const struct proc *p = map_get_id(&init->spawns->by_pid, (uint64_t) pid);
+
+	return p != NULL && p->unheard != 0;
 }
 
 int

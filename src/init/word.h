@@ -28,5 +28,7 @@ void words_control_came(struct init *init);
 void word_end(struct proc *p);
 /* A child has ended: what it said comes first. 0, or a negative errno: call again. */
 int must_check word_before_end(struct init *init, pid_t pid);
+/* Is the end of that one held back by what it said? Whoever writes there can do that: no other end may wait for it. */
+bool word_holds(const struct init *init, pid_t pid);
 /* control has read something. 0 or a negative errno: call again. `number`: of the message. */
 int must_check word_said(struct init *init, const struct msg_said *m, uint64_t number);

@@ -227,6 +227,34 @@ def test_strangers_do_not_speak_for_it(make_session):
 
 
 @notifies
+def test_end_that_waits_for_its_words_holds_up_no_other(session):
+    """What lies in its socket may be anybody's, and may never end."""
+    order = session.path / "order"
+    session.job("b", f"exec sleep 1000\npost-stop exec sh -c 'echo b >> {order}'\n")
+    speaker = Speaker(session, "a", f"post-stop exec sh -c 'echo a >> {order}'\n")
+    pids = [speaker.start()]
+    speaker.sync("READY=1")
+    session.ctl("start", "b")
+    pids.append(session.pid_of("b"))
+    control = control_of(session)
+    os.kill(control, signal.SIGSTOP)
+    try:
+        speaker.tell("say STATUS=unheard")
+        # It reads its next line when it has said this one.
+        os.kill(session.pid, signal.SIGSTOP)
+        speaker.tell("exit 0")
+        wait_for(lambda: process_state(pids[0]) == "Z", "the end of one")
+        os.kill(pids[1], signal.SIGKILL)
+        wait_for(lambda: process_state(pids[1]) == "Z", "the end of the other")
+        os.kill(session.pid, signal.SIGCONT)
+        wait_for(lambda: order.exists() and len(order.read_text().split()) == 2, "both ends")
+    finally:
+        os.kill(session.pid, signal.SIGCONT)
+        os.kill(control, signal.SIGCONT)
+    assert order.read_text().split() == ["b", "a"]
+
+
+@notifies
 def test_watchdog_kills_and_respawns(session):
     speaker = Speaker(session, "a", "watchdog 1\nrespawn\nrespawn limit unlimited\nlimit core 0 0")
     first = speaker.start()

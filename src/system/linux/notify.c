@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The socket has an abstract name (decision 017): it needs no file system, is seen in every chroot and vanishes with
- * its process. The name can't be guessed, so that what is left of an old process never finds a new one's.
+ * its process. The name is public (/proc/net/unix), but no other has or had it: what is left of an old process never
+ * finds a new one's.
  */
 #include "system/notify.h"
 

@@ -173,10 +173,37 @@ rig_stop(struct rig *rig)
 	}
 	while (rig->heard != NULL)
 		drop_heard(rig, rig->heard);
+	for (size_t i = 0; i < rig->n_words; i++) {
+		msg_free(MSG_SAID, &rig->words[i]);
+		if (rig->word_fds[i] >= 0)
+			(void) close(rig->word_fds[i]);
+	}
+	rig->n_words = 0;
 	rig->ipc = ipc_free(rig->ipc);
 }
 
 /* -- turns -------------------------------------------------------------------- */
+
+static void
+acknowledge(struct rig *rig, uint64_t id)
+{
+	struct msg_ack ack = { .upto = id };
+
+	if (rig->silent)
+		return;
+	assert_true(id == rig->received + 1);
+	rig->received = id;
+	rig_send(rig, MSG_ACK, 0, &ack);
+}
+
+static void
+hear_word(struct rig *rig, struct ipc_message *m)
+{
+	assert_true(rig->n_words < RIG_WORDS_MAX);
+	assert_int_equal(msg_decode(m, &rig->words[rig->n_words]), 0);
+	rig->word_fds[rig->n_words++] = m->n_fds > 0 ? steal_fd(&m->fds[0]) : -1;
+	acknowledge(rig, m->id);
+}
 
 /* Take over one message from control. */
 static void
@@ -200,6 +227,10 @@ hear(struct rig *rig, struct ipc_message *m)
 		rig->subscribers = audience.subscribers;
 		return;
 	}
+	if (m->type == MSG_SAID) {
+		hear_word(rig, m);
+		return;
+	}
 	assert_true(m->type == MSG_REQUEST || m->type == MSG_QUERY);
 	said = calloc(1, sizeof(*said));
 	assert_non_null(said);
@@ -208,13 +239,8 @@ hear(struct rig *rig, struct ipc_message *m)
 	assert_int_equal(msg_decode(m, &said->request), 0);
 	for (; said->n_fds < m->n_fds; said->n_fds++)
 		said->fds[said->n_fds] = steal_fd(&m->fds[said->n_fds]);
-	if (m->type == MSG_REQUEST && !rig->silent) {
-		struct msg_ack ack = { .upto = m->id };
-
-		assert_true(m->id == rig->received + 1);
-		rig->received = m->id;
-		rig_send(rig, MSG_ACK, 0, &ack);
-	}
+	if (m->type == MSG_REQUEST)
+		acknowledge(rig, m->id);
 	DL_APPEND(rig->said, said);
 }
 

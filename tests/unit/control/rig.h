@@ -12,6 +12,7 @@
 #include "common/msg.h"
 
 #define RIG_CLIENTS_MAX 1200
+#define RIG_WORDS_MAX 64
 
 /* A message control sent to init, decoded. */
 struct said {
@@ -38,6 +39,9 @@ struct rig {
 	char address[128];
 	struct said *said;
 	struct heard *heard;
+	struct msg_said words[RIG_WORDS_MAX]; /* what processes said */
+	int word_fds[RIG_WORDS_MAX];	      /* owned; what came with it, or -1 */
+	size_t n_words;
 	DBusConnection *clients[RIG_CLIENTS_MAX];
 	size_t n_clients;
 	uint64_t effect;   /* the last effect id given */
