@@ -28,6 +28,7 @@ struct sink {
 	bool limits_changed;
 	struct line *line; /* the line that is begun and not ended; borrowed */
 	bool fresh;	   /* what is written next begins a line */
+	bool owed;	   /* the same, and was refused: it comes again, before all else */
 	/* what is being written */
 	struct work work;
 	struct file_write op;

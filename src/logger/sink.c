@@ -221,6 +221,7 @@ static void
 settle(struct sink *s, usec_t now)
 {
 	note_open(s);
+	s->owed = s->op.fresh && s->op.error < 0 && s->op.done == 0;
 	if (s->op.rotated && s->limits.compress && s->limits.keep > 0)
 		old_files_compress(s->sinks->old, s->path, s->names);
 	if (s->op.rotate_error < 0 && sinks_may_warn(s->sinks, now))
@@ -289,7 +290,7 @@ hand_over(struct sink *s, const char *p, size_t n, size_t *done, usec_t now)
 		limit_open(s);
 		s->op = (struct file_write){ .p = ss->buffer + *done,
 					     .n = n - *done,
-					     .fresh = s->fresh,
+					     .fresh = s->fresh || s->owed,
 					     .limits = s->limits,
 					     .wall = ss->wall() };
 		s->fresh = false;

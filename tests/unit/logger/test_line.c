@@ -5,6 +5,7 @@
  */
 #include "logger/line.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <time.h>
 
@@ -313,6 +314,30 @@ test_line_of_a_predecessor_is_ended(void **state)
 	line_deinit(&line);
 }
 
+/* The same, and the disk was not there when there was something to say. */
+static void
+test_line_of_a_predecessor_is_ended_when_it_can_be(void **state)
+{
+	struct fixture *f = *state;
+	struct line line = line_of(MSG_LOG_TIME);
+	const char *path = NULL;
+	struct sink *s;
+	char aside[80];
+
+	(void) snprintf(aside, sizeof(aside), "%s-aside", f->folder.path);
+	file_put(folder_path(&f->folder, "job.log"), STAMP " the begi");
+	s = sink_of(f, &(struct file_limits){ .format = MSG_LOG_TIME });
+	assert_int_equal(rename(f->folder.path, aside), 0);
+	say(s, &line, "another\n");
+	say(s, &line, "one\n");
+	assert_int_equal(sinks_flush(&f->sinks, 0, &path), -ENOENT);
+	assert_int_equal(rename(aside, f->folder.path), 0);
+	assert_int_equal(sinks_flush(&f->sinks, 0, &path), 0);
+	assert_log(f, "job.log", STAMP " the begi\n" STAMP " another\n" STAMP " one\n");
+	sink_put(s);
+	line_deinit(&line);
+}
+
 static void
 test_what_was_dropped_is_told_in_the_form_of_the_log(void **state)
 {
@@ -424,6 +449,7 @@ main(void)
 		T(test_two_streams_never_tear_each_others_lines),
 		T(test_json_line_that_is_interrupted_says_so),
 		T(test_line_of_a_predecessor_is_ended),
+		T(test_line_of_a_predecessor_is_ended_when_it_can_be),
 		T(test_what_was_dropped_is_told_in_the_form_of_the_log),
 		T(test_old_file_is_followed_by_another_at_the_next_line),
 		T(test_age_is_known_to_a_successor),
