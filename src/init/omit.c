@@ -11,6 +11,7 @@
 
 #include "system/boot.h"
 #include "system/mounts.h"
+#include "system/process.h"
 
 #define TOP "/run"
 #define NAME "sendsigs.omit.d"
@@ -61,6 +62,24 @@ is_trusted(const struct stat *st, mode_t type)
 	return (st->st_mode & S_IFMT) == type && st->st_uid == 0 && (st->st_mode & others) == 0;
 }
 
+/* One of a user who alone can write it, as daemons leave them that are not root any more. */
+static bool
+is_of_user(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_uid != 0 && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* Root's link has said that this user may name somebody: one process, and one of their own. */
+static int
+add_of_user(struct u64v *pids, unsigned long pid, uid_t user)
+{
+	uid_t uid;
+
+	if (pid > INT_MAX || process_user((pid_t) pid, &uid) < 0 || uid != user)
+		return 0;
+	return u64v_add(pids, pid);
+}
+
 /*
  * The file that a link of root's leads to, as scripts of daemons put them there: one below /run, where nothing hangs. A
  * descriptor that is the caller's, or a negative errno.
@@ -88,13 +107,15 @@ open_linked(int dir, const char *name)
 	return relative != NULL ? mounts_open_file(top, relative) : -ENOMEM;
 }
 
+/* `linked`: by a link of root's. */
 static int
-open_entry(int dir, const char *name)
+open_entry(int dir, const char *name, bool *linked)
 {
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
+	*linked = S_ISLNK(st.st_mode);
 	if (S_ISLNK(st.st_mode) && st.st_uid == 0)
 		return open_linked(dir, name);
 	/* Devices and the like are not even opened. */
@@ -107,15 +128,20 @@ open_entry(int dir, const char *name)
 static int
 read_entry(int dir, const char *name, struct u64v *pids)
 {
-	auto_close int fd = open_entry(dir, name);
+	bool linked = false;
+	auto_close int fd = open_entry(dir, name, &linked);
 	char text[SIZE_MAX_READ + 1];
 	struct stat st;
 	ssize_t n;
 	char *p = text, *end;
+	bool of_user;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0 || !is_trusted(&st, S_IFREG))
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	of_user = linked && is_of_user(&st);
+	if (!of_user && !is_trusted(&st, S_IFREG))
 		return -EINVAL;
 	n = read(fd, text, SIZE_MAX_READ);
 	if (n < 0)
@@ -126,6 +152,8 @@ read_entry(int dir, const char *name, struct u64v *pids)
 
 		if (end == p)
 			return 0;
+		if (of_user)
+			return add_of_user(pids, pid, st.st_uid);
 		if (u64v_add(pids, pid) < 0)
 			return -ENOMEM;
 	}

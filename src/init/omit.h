@@ -13,7 +13,8 @@
 void omit_write(const struct init *init);
 /*
  * Add all numbers in there. Only files of root's count that nobody else may write, and links of root's to such files below
- * /run, on its own file system: what hangs is not touched. 0, or the negative errno of a want (error_is_want()): then some
+ * /run, on its own file system: what hangs is not touched. Such a link may lead to a file of another user, too, that nobody else may
+ * write: its first number counts if that is a process of that user. 0, or the negative errno of a want (error_is_want()): then some
  * may be missing.
  */
 int must_check omit_read(struct u64v *pids);

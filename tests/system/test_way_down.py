@@ -99,15 +99,33 @@ def stray(pid1, name="sh"):
     return int(ready.read_text())
 
 
+def stray_of(pid1, name, user):
+    """The same of another user, who may write in /run/theirs."""
+    folder = pathlib.Path(f"/proc/{pid1.one}/root/run/theirs")
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o777)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\nexec >/dev/null 2>&1\ntrap '' TERM HUP\ncd /run/theirs\necho $$ >{name}.new\nmv {name}.new {name}.ready\n"
+                       "while :; do sleep 1; done\n")
+    program.chmod(0o755)
+    pid1.command("setsid", "-f", "setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", f"/run/theirs/{name}")
+    wait_for((folder / f"{name}.ready").exists, f"the stray {name}")
+    return int((folder / f"{name}.ready").read_text())
+
+
 def test_only_what_root_says_in_files_spares_anybody(pid1):
     """Pipes and files that others own or may write name nobody; a pipe that nobody writes to holds nobody up. A link of root's
-    is as good as a file of root's below /run; those of others are not, nor what lies elsewhere or on another file system."""
+    is as good as a file of root's below /run; those of others are not, nor what lies elsewhere or on another file system. A link
+    of root's to a file of another user spares one process of that user."""
     run = pathlib.Path(f"/proc/{pid1.one}/root/run")
     omit = run / "sendsigs.omit.d"
     omit.mkdir(exist_ok=True)
     spared = ("file", "group-0", "link", "link-old", "link-relative")
     killed = ("foreign", "writable", "group", "elsewhere", "dots", "own-link", "foreign-file", "writable-file", "twice", "mounted", "piped")
+    of_users = {"theirs": 1, "second": 1, "theirs-open": 1, "theirs-here": 1, "of-another": 2}
     pids = {name: stray(pid1, name) for name in (*spared, *killed)}
+    pids |= {name: stray_of(pid1, name, user) for name, user in of_users.items()}
+    killed += ("second", "theirs-open", "theirs-here", "of-another")
 
     def number(path, name, mode=0o644, owner=(0, 0)):
         path.write_text(f"{pids[name]}\n")
@@ -150,6 +168,13 @@ def test_only_what_root_says_in_files_spares_anybody(pid1):
     pid1.command("mount", "-t", "tmpfs", "none", "/run/mounted")
     number(run / "mounted" / "mounted.pid", "mounted")
     link("mounted", "/run/mounted/mounted.pid")
+    # Files of others, to which root's link leads: the first number counts, if it is of a process of theirs.
+    for name, mode in (("theirs", 0o644), ("theirs-open", 0o664), ("of-another", 0o644)):
+        number(run / f"{name}.pid", name, mode, owner=(1, 1))
+        link(name, f"/run/{name}.pid")
+    with open(run / "theirs.pid", "a") as f:
+        f.write(f"{pids['second']}\n")
+    number(omit / "theirs-here", "theirs-here", owner=(1, 1))
     os.mkfifo(run / "piped")
     link("piped", "/run/piped")
     link("gone", "/run/gone.pid")
