@@ -242,7 +242,7 @@ options_help(const char *program)
 	}
 	strbuf_addf(&b, "\nThis daemon is normally executed by the kernel and given process id 1 to denote\n"
 			"its special status. When executed by a user process, it will actually run\n"
-			"/sbin/telinit.\n");
+			"the telinit beside it, or else /sbin/telinit.\n");
 	return strbuf_steal(&b);
 }
 

@@ -93,14 +93,22 @@ level_of(const struct options *o)
 
 /* Not the first process of anything, and no session asked for: the administrator meant telinit. */
 static int
-become_telinit(const struct init *init, char **argv)
+become_telinit(char **argv)
 {
+	auto_free char *own = NULL;
+	auto_free char *beside = NULL;
+
 	if (geteuid() != 0) {
 		log_write(LOG_LEVEL_FATAL, "Need to be root");
 		return 1;
 	}
+	/* That of its own tree, as with the servants. */
+	own = process_own_path(argv[0]);
+	if (own != NULL && strrchr(own, '/') != NULL)
+		beside = str_printf("%.*s/telinit", (int) (strrchr(own, '/') - own), own);
+	if (beside != NULL)
+		(void) execv(beside, argv);
 	(void) execv(UPSTART_SBINDIR "/telinit", argv);
-	(void) init;
 	log_write(LOG_LEVEL_FATAL, "Not being executed as init");
 	return 1;
 }
@@ -180,7 +188,7 @@ setup_options(struct init *init, int argc, char **argv)
 			return 1;
 	}
 	if (init_is_system(init) && getpid() != 1)
-		return become_telinit(init, argv);
+		return become_telinit(argv);
 	container_detect(init);
 	return SETUP_GO_ON;
 }

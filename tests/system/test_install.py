@@ -128,3 +128,25 @@ def test_programs_find_the_library_by_pkg_config(place, make):
     done = subprocess.run([place / "program", "web"], env={**session.env, "LD_LIBRARY_PATH": str(pc.parents[1])}, capture_output=True,
                           text=True, timeout=LIMIT)
     assert (done.returncode, done.stdout, done.stderr) == (0, "web\n  [] start/running, main\n", "")
+
+
+def test_programs_of_a_tree_call_those_of_the_tree(place):
+    """Not what is installed on the machine: here everything but what is called is a stand-in that says its name and arguments."""
+    sbin = place / "D" / "sbin"
+    (place / "web.conf").write_text("exec sleep 1000\n")
+    for name in "telinit", "init":
+        (sbin / f"{name}.new").write_text(f'#!/bin/sh\necho this {name}: "$@"\n')
+        (sbin / f"{name}.new").chmod(0o755)
+
+    def run(*words):
+        done = subprocess.run(words, capture_output=True, text=True, timeout=LIMIT)
+        return done.returncode, done.stdout, done.stderr
+
+    if os.geteuid() == 0:
+        (sbin / "telinit.new").rename(sbin / "telinit")
+        assert run(sbin / "init", "foo") == (0, "this telinit: foo\n", "")
+    assert run(sbin / "init-checkconf", place / "web.conf") == (0, f"File {place}/web.conf: syntax ok\n", "")
+    (sbin / "init.new").rename(sbin / "init")
+    for program in sbin / "init-checkconf", place / "D" / "usr" / "bin" / "init-checkconf":
+        status, out, err = run(program, "--debug", place / "web.conf")
+        assert (status, err) == (0, "") and f"DEBUG: asking {sbin}/init about" in out
