@@ -212,6 +212,7 @@ struct init {
 		bool closes;		/* or one before it: it keeps no file open */
 		uint64_t spared;	/* sum of those of the servants in sendsigs.omit.d */
 		bool continued;		/* this image began on the way down */
+		bool ended;		/* what is written or was is the whole record, of a container's end */
 	} last;
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t left_at;			/* the servants are to leave since then */

@@ -30,7 +30,7 @@ last_folder(const struct init *init)
 bool
 last_is_wanted(const struct init *init)
 {
-	return init->container || init->options.logdir != NULL || boot_owns_machine();
+	return init->container ? init->log_dir != NULL : init->options.logdir != NULL || boot_owns_machine();
 }
 
 static usec_t
@@ -191,13 +191,38 @@ call_off(struct init *init)
 	forget(init);
 }
 
+/* A container is over when its init leaves; of a machine down.c writes the end. */
+static void
+end(struct init *init)
+{
+	char *text;
+
+	if (!init->container || init->last.ended)
+		return;
+	last_begin(init);
+	if (init->last.began == 0)
+		return; /* it does not go down, it has failed */
+	text = last_text(init, NULL, true);
+	init->last.ended = text != NULL && begin(init, text);
+}
+
+bool
+last_is_written(const struct init *init)
+{
+	return !init->container || !last_is_wanted(init) || init->last.began == 0 || (init->last.ended && init->last.pid == 0);
+}
+
 void
 last_turn(struct init *init)
 {
 	const char *level, *halt;
 	char *text;
 
-	if (!last_is_wanted(init) || init->phase != PHASE_RUNNING || init->shutdown != NULL || init->last.pid != 0)
+	if (!last_is_wanted(init) || init->last.pid != 0)
+		return;
+	if (init->phase == PHASE_LEAVING)
+		end(init);
+	if (init->phase != PHASE_RUNNING || init->shutdown != NULL)
 		return;
 	if (!shutdown_aim(init, &level, &halt)) {
 		if (init->last.began != 0)

@@ -10,6 +10,7 @@
 #include "common/env.h"
 #include "common/folder.h"
 #include "init/down.h"
+#include "init/last.h"
 #include "init/servant_exec.h"
 #include "init/servants.h"
 #include "system/clock.h"
@@ -161,6 +162,6 @@ session_turn(struct init *init)
 		init->shutdown_told = true;
 		servants_shutdown(init);
 	}
-	if (servants_all_gone(init))
+	if (servants_all_gone(init) && last_is_written(init))
 		gone(init);
 }

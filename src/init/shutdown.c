@@ -426,10 +426,10 @@ shutdown_turn(struct init *init)
 		return;
 	down = shutdown_aim(init, &level, &halt);
 	hand_on(init);
-	if (!init_is_machine(init))
-		return;
-	spare_servants(init);
-	sink_use_console(init->sink, down);
+	if (init_is_machine(init)) {
+		spare_servants(init);
+		sink_use_console(init->sink, down);
+	}
 	tell_logger(init, down);
 	last_turn(init);
 }

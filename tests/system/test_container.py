@@ -139,6 +139,38 @@ def test_a_runlevel_from_inside_ends_it(container):
     assert container.ends() == 0
 
 
+def last(container):
+    done = subprocess.run([INITCTL, "last-shutdown", container.log / "last-shutdown"], capture_output=True, text=True, timeout=LIMIT)
+    assert (done.returncode, done.stderr) == (0, ""), container.said()
+    return done.stdout
+
+
+@pytest.mark.parametrize("way", ["signal", "runlevel", "at once", "job"])
+def test_it_leaves_a_record_of_its_end(container, way):
+    if way != "at once":
+        container.job("db", "start on startup\n" + SLEEP)
+    container.start(*(["--exit-with", "db"] if way == "job" else []))
+    if way != "at once":
+        container.wait_status("db", "start/running")
+    if way == "runlevel":
+        container.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0")
+    elif way == "job":
+        container.ctl("stop", "--no-wait", "db")
+    else:
+        container.kill(signal.SIGTERM)
+    container.ends()
+    assert re.match(r"\S+ \S+: poweroff, in \d+ s\n", last(container))
+
+
+def test_it_leaves_no_record_where_it_shall_not_write(container):
+    seen = container.path / "seen"
+    seen.mkdir()
+    container.start(before=f"mount --bind {seen} /var/log", log=False)
+    container.kill(signal.SIGTERM)
+    assert container.ends() == 0
+    assert list(seen.iterdir()) == []
+
+
 def test_it_says_what_it_waits_for_and_what_it_had_to_kill(container):
     container.job("stubborn", "start on startup\nkill timeout 2\nscript\n  trap '' TERM\n  touch $UPSTART_READY\n  while :; do sleep 1; done\n"
                               f"end script\nenv UPSTART_READY={container.path}/ready\n")
@@ -148,6 +180,7 @@ def test_it_says_what_it_waits_for_and_what_it_had_to_kill(container):
     assert container.ends() == 0
     assert "init: waiting for stubborn: 1 of 2 s\n" in container.said()
     assert "init: Killed on the way down: stubborn main: still there 2 s after it was told to end\n" in container.said()
+    assert "Killed:\n  stubborn main: still there 2 s after it was told to end\n" in last(container)
 
 
 def test_the_second_signal_skips(container):
