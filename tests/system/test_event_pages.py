@@ -40,7 +40,7 @@ def test_whatever_fails_is_told(session, tmp_path):
     logger.chmod(0o755)
     session.job("failures", "env PATH=%s:%s\n%s" % (logger.parent, os.environ["PATH"], text))
     session.job("web", "task\nexec sh -c 'exit 3'\n")
-    session.start()
+    session.wait_jobs(2)
     assert session.command(INITCTL, "start", "web").returncode == 1
     wait_for(lambda: "web  failed: main 3" in session.log_of("failures-web_"), "the failure in the log")
 
