@@ -12,6 +12,7 @@
 #include "system/memfile.h"
 
 #define LOST_MAX 65536 /* definitions in one place that is damaged */
+#define GROWN_MIN ((off_t) 4 * 1024 * 1024)
 
 struct record {
 	uint64_t id;
@@ -40,6 +41,7 @@ struct definitions {
 	struct map by_id;
 	size_t count;
 	uint64_t last_id;
+	off_t settled; /* the size of the file then */
 };
 
 struct definitions *
@@ -415,6 +417,20 @@ definitions_unused(const struct definitions *d)
 	DL_FOREACH(d->list, def)
 		n += is_unused(def) ? 1 : 0;
 	return n;
+}
+
+bool
+definitions_grew(const struct definitions *d)
+{
+	off_t limit = 2 * d->settled > GROWN_MIN ? 2 * d->settled : GROWN_MIN;
+
+	return journal_size(d->file) > limit;
+}
+
+void
+definitions_settle(struct definitions *d)
+{
+	d->settled = journal_size(d->file);
 }
 
 /* A recording, or a journal that was read half, may speak of one that is gone: no other gets its id. */

@@ -68,5 +68,8 @@ bool definitions_equal(struct definitions *d, uint64_t id, const struct definiti
 void definitions_unmark(struct definitions *d);
 void definitions_mark(struct definitions *d, uint64_t id);
 size_t definitions_unused(const struct definitions *d);
+/* Is the file some MiB long, and twice as long as when definitions_settle() was called last? */
+bool definitions_grew(const struct definitions *d);
+void definitions_settle(struct definitions *d);
 typedef int (*definitions_note_fn)(int fd, void *data);
 int must_check definitions_compact(struct definitions *d, definitions_note_fn note, void *data);

@@ -193,15 +193,17 @@ note_definitions_cb(int fd, void *data)
 static void
 drop_definitions(struct init *init)
 {
-	int r;
+	size_t useless;
+	int r = 0;
 
 	definitions_unmark(init->definitions);
 	sources_mark(init);
-	if (definitions_unused(init->definitions) < UNUSED_MAX)
-		return;
-	r = definitions_compact(init->definitions, note_definitions_cb, init);
+	useless = definitions_unused(init->definitions);
+	if (useless >= UNUSED_MAX || (useless > 0 && definitions_grew(init->definitions)))
+		r = definitions_compact(init->definitions, note_definitions_cb, init);
 	if (r < 0)
 		log_debug("Old definitions are kept: %s", strerror(-r));
+	definitions_settle(init->definitions);
 }
 
 int
@@ -247,7 +249,9 @@ state_turn(struct init *init)
 	/* A core that is not to be relied on must not be written: the journal knows better. */
 	if (init->brain.spoiled)
 		return;
-	if (init->phase >= PHASE_LEAVING || (!s->damaged && journal_size(s->journal) - s->base < limit))
+	/* However long a definition is, the journal says little of it. */
+	if (init->phase >= PHASE_LEAVING ||
+	    (!s->damaged && journal_size(s->journal) - s->base < limit && !definitions_grew(init->definitions)))
 		return;
 	if (s->not_before > clock_now())
 		return;

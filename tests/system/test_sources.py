@@ -623,6 +623,22 @@ def test_overflow_of_the_queue_is_a_rescan(session):
     session.wait_job("sub/later")
 
 
+def size_of_definitions(init):
+    for fd in pathlib.Path(f"/proc/{init.pid}/fd").iterdir():
+        if "memfd:upstart-definitions" in os.readlink(fd):
+            return fd.stat().st_size
+    return None
+
+
+def test_long_definitions_that_are_replaced_are_dropped(session):
+    """They add little to the journal, whose length makes others go."""
+    body = "echo a line of a long script\n" * 25000
+    for n in range(12):
+        put(session.conf, "long.conf", f'usage "{n}"\nscript\n{body}end script\n')
+        wait_usage(session, "long", str(n))
+    wait_for(lambda: size_of_definitions(session) < 6 * 1024 * 1024, "the old ones to go")
+
+
 def test_explicit_reload_does_the_same(session):
     session.job("j", "usage one\n" + SLEEP)
     session.wait_job("j")
