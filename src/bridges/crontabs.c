@@ -397,7 +397,7 @@ entry_cb(void *data, const struct crontab_entry *entry)
 static bool
 is_trusted(const struct making *m, const struct stat *st)
 {
-	struct passwd *user = m->owner ? getpwnam(m->owner) : NULL;
+	const struct passwd *user = m->owner ? getpwnam(m->owner) : NULL;
 
 	if (!S_ISREG(st->st_mode) || (st->st_mode & (S_IWGRP | S_IWOTH)))
 		return false;
@@ -409,7 +409,9 @@ read_file(struct making *m, const char *path, bool users)
 {
 	static const struct crontab_ops ops = { entry_cb, fault_cb };
 	const char *slash = strrchr(path, '/');
-	int fd auto_close = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	const char *owner = users || m->c->session ? NULL : slash ? slash + 1 : path;
+	/* Through a link one user's file would be run as another. */
+	int fd auto_close = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (owner ? O_NOFOLLOW : 0));
 	char *text auto_free = NULL;
 	struct stat st;
 	size_t size;
@@ -419,13 +421,21 @@ read_file(struct making *m, const char *path, bool users)
 	m->faults = 0;
 	m->full = false;
 	map_deinit(&m->keys);
-	m->owner = users || m->c->session ? NULL : slash ? slash + 1 : path;
+	m->owner = owner;
+	if (fd < 0 && errno == ELOOP && owner) {
+		tell(m, str_printf("%s: a symbolic link: it is not heeded", path));
+		return 0;
+	}
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		tell_unreadable(m, path, errno);
 		return 0;
 	}
 	if (!is_trusted(m, &st)) {
 		tell(m, str_printf("%s: not a file that only its owner may write: it is not heeded", path));
+		return 0;
+	}
+	if (owner && st.st_nlink > 1) {
+		tell(m, str_printf("%s: a file with more than one name: it is not heeded", path));
 		return 0;
 	}
 	text = read_descriptor(fd, SIZE_MAX_FILE, &size);
@@ -442,9 +452,16 @@ is_crontab(const struct dirent *entry)
 	return crontabs_is_name(entry->d_name);
 }
 
-/* A file, or all that lie in a folder. */
+/* Names of users may have dots. */
 static int
-read_path(struct making *m, const char *path, bool users)
+is_users_crontab(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+/* A file, or all that lie in a folder: of packages, or of users. */
+static int
+read_path(struct making *m, const char *path, bool users, int (*is_one)(const struct dirent *))
 {
 	struct dirent **found = NULL;
 	struct stat st;
@@ -452,7 +469,7 @@ read_path(struct making *m, const char *path, bool users)
 
 	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
 		return read_file(m, path, users);
-	n = scandir(path, &found, is_crontab, alphasort);
+	n = scandir(path, &found, is_one, alphasort);
 	if (n < 0)
 		tell_unreadable(m, path, errno);
 	for (int i = 0; i < n; i++) {
@@ -472,9 +489,9 @@ read_all(struct making *m)
 	int r = 0;
 
 	for (char *const *path = m->c->files; path && *path && r == 0; path++)
-		r = read_path(m, *path, !m->c->session);
+		r = read_path(m, *path, !m->c->session, is_crontab);
 	for (char *const *path = m->c->user_files; path && *path && r == 0; path++)
-		r = read_path(m, *path, false);
+		r = read_path(m, *path, false, is_users_crontab);
 	return r;
 }
 

@@ -398,6 +398,71 @@ test_names_of_editors_and_packages_are_none(void **state)
 	assert_false(crontabs_is_name("") || crontabs_is_name(".placeholder") || crontabs_is_name("a~") || crontabs_is_name("a.dpkg-new"));
 }
 
+/* One of a folder of crontabs of users. */
+static size_t
+make_of_folder(struct world *w, const char *name)
+{
+	char *file = str_printf("%s/%s", w->folder, name);
+	size_t n;
+
+	assert_int_equal(rename(w->tab, file), 0);
+	(void) make(w);
+	n = strv_len(w->crontabs.jobs);
+	assert_int_equal(rename(file, w->tab), 0);
+	free(file);
+	return n;
+}
+
+static void
+test_users_may_have_dots_in_their_names(void **state)
+{
+	struct world *w = *state;
+	char *folders[] = { w->folder, NULL };
+
+	w->crontabs.session = true;
+	w->crontabs.files = NULL;
+	w->crontabs.user_files = folders;
+	write_tab(w, "@daily x\n");
+	assert_int_equal(make_of_folder(w, "john.doe"), 1);
+	assert_int_equal(strncmp(w->crontabs.jobs[0], "cron-john_doe-", 14), 0);
+	assert_int_equal(make_of_folder(w, ".john"), 0);
+	w->crontabs.files = folders;
+	w->crontabs.user_files = NULL;
+	assert_int_equal(make_of_folder(w, "john.doe"), 0);
+}
+
+static void
+test_crontabs_of_users_are_no_links(void **state)
+{
+	struct world *w = *state;
+	const struct passwd *user = getpwuid(geteuid());
+	char *other = str_printf("%s/other", w->folder), *files[] = { NULL, NULL };
+
+	if (!user)
+		skip();
+	w->crontabs.files = NULL;
+	w->crontabs.user_files = files;
+	files[0] = str_printf("%s/%s", w->folder, user->pw_name);
+	write_tab(w, "@daily x\n");
+	assert_int_equal(rename(w->tab, other), 0);
+	assert_int_equal(symlink(other, files[0]), 0);
+	(void) make(w);
+	assert_int_equal(strv_len(w->crontabs.jobs), 0);
+	assert_non_null(strstr(w->crontabs.told[0], "a symbolic link: it is not heeded"));
+	assert_int_equal(unlink(files[0]), 0);
+	assert_int_equal(link(other, files[0]), 0);
+	(void) make(w);
+	assert_int_equal(strv_len(w->crontabs.jobs), 0);
+	assert_non_null(strstr(w->crontabs.told[0], "more than one name: it is not heeded"));
+	assert_int_equal(unlink(other), 0);
+	(void) make(w);
+	assert_int_equal(strv_len(w->crontabs.jobs), 1);
+	assert_int_equal(unlink(files[0]), 0);
+	w->crontabs.user_files = NULL;
+	free(files[0]);
+	free(other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -405,6 +470,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_line_becomes_a_job_of_its_user),
+		TEST(test_users_may_have_dots_in_their_names),
+		TEST(test_crontabs_of_users_are_no_links),
 		TEST(test_nothing_is_written_twice),
 		TEST(test_the_same_line_twice_is_two_jobs),
 		TEST(test_a_file_that_others_may_write_is_not_heeded),
