@@ -57,7 +57,6 @@ static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
 
 static struct {
 	char stack[STACK_SIZE];
-	int exe;	  /* the running image; -1: by its path */
 	const char *path; /* borrowed */
 	char **argv;	  /* owned: for the next image, with the journal */
 	char **stateless; /* owned: without */
@@ -87,7 +86,9 @@ static struct {
 	int *inherited;		     /* owned: descriptors open at the start */
 	size_t n_inherited;
 	bool inherited_known; /* … and that are all */
-} crash = { .exe = -1 };
+} crash; /* all zero: its stack is no part of the program's file */
+
+static int image = -1; /* the running one; -1: by its path */
 
 /* -- in the handler --------------------------------------------------------------------- */
 
@@ -157,8 +158,8 @@ execute(char **argv)
 {
 	if (argv == NULL)
 		return;
-	if (crash.exe >= 0)
-		(void) fexecve(crash.exe, argv, environ);
+	if (image >= 0)
+		(void) fexecve(image, argv, environ);
 	if (crash.path != NULL)
 		(void) execve(crash.path, argv, environ);
 }
@@ -503,8 +504,8 @@ crash_install(struct init *init)
 	/* What comes while the journal has not even been looked at must not cost it. Later the number may be another file's. */
 	if (init->options.state_fd >= 0 && init->state.journal == NULL && crash.argv == NULL)
 		crash.argv = arguments(init, init->options.state_fd, &crash.words[0]);
-	if (crash.exe < 0)
-		crash.exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (image < 0)
+		image = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (crash.stateless == NULL || sigaltstack(&stack, NULL) < 0)
 		return crash.stateless == NULL ? -ENOMEM : -errno;
 	(void) sigemptyset(&crash.fatal);

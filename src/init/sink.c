@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,7 +36,7 @@ struct outlet {
 	int fd; /* owned if it is our own description */
 	bool own;
 	const char *path; /* borrowed; opened when needed; one line per write */
-	char ring[RING_SIZE];
+	char *ring; /* borrowed: one of the sink's */
 	size_t len;
 	unsigned lost;
 };
@@ -49,6 +51,7 @@ struct sink {
 	struct loop_timer *retry;
 	usec_t delay;	/* before the next try */
 	unsigned tries; /* in vain, one after the other */
+	char rings[3][RING_SIZE]; /* last, and never cleared: what nobody needs takes no memory */
 };
 
 void
@@ -186,11 +189,15 @@ outlet_add(struct outlet *o, const char *line, size_t n)
 struct sink *
 sink_new(const char *program)
 {
-	struct sink *sink = calloc(1, sizeof(*sink));
+	struct sink *sink = malloc(sizeof(*sink));
 
 	if (sink == NULL)
 		return NULL;
+	memset(sink, 0, offsetof(struct sink, rings));
 	sink->program = program;
+	sink->out.ring = sink->rings[0];
+	sink->err.ring = sink->rings[1];
+	sink->console.ring = sink->rings[2];
 	outlet_init(&sink->out, STDOUT_FILENO);
 	outlet_init(&sink->err, STDERR_FILENO);
 	sink->console.fd = -1;

@@ -29,10 +29,11 @@ bucket_of(uint64_t process)
 struct answers *
 answers_new(void)
 {
-	struct answers *a = calloc(1, sizeof(*a));
+	struct answers *a = malloc(sizeof(*a)); /* not cleared: places without an answer take no memory */
 
 	if (a == NULL)
 		return NULL;
+	a->used = a->at = 0;
 	for (size_t i = 0; i < ANSWERS_MAX; i++)
 		a->first[i] = NOBODY;
 	return a;
