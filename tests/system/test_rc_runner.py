@@ -34,10 +34,10 @@ class Scripts:
         file.write_text(f"#!/bin/sh\n### BEGIN INIT INFO\n{lines}### END INIT INFO\necho \"${{0##*/}} $1\" >>{self.path}/ran\n{end}\n")
         file.chmod(0o755)
 
-    def run(self, level, previous="N"):
+    def run(self, level, previous="N", **env):
         """What ran, and what was said of it."""
         (self.path / "ran").write_text("")
-        done = subprocess.run(["sh", self.path / "rc", level], env={"PATH": f"{self.path}/bin:/usr/bin:/bin", "PREVLEVEL": previous},
+        done = subprocess.run(["sh", self.path / "rc", level], env={"PATH": f"{self.path}/bin:/usr/bin:/bin", "PREVLEVEL": previous, **env},
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT)
         assert (done.returncode, done.stdout) == (0, "")
         return (self.path / "ran").read_text().split("\n")[:-1], done.stderr.replace(f"{self.path}/", "")
@@ -138,6 +138,15 @@ def test_scripts_of_jobs_are_left_to_them(scripts):
     scripts.script("2/S01web.sh", "Provides: web")
     scripts.script("2/S01app", "Provides: app\nRequired-Start: web")
     assert scripts.names("2") == "app"
+
+
+def test_who_ran_it_may_have_asked_for_the_jobs(scripts):
+    """initctl fails here: it knows no job, or there is nobody to ask."""
+    scripts.script("2/S01web")
+    scripts.script("2/S01app")
+    assert scripts.run("2", UPSTART_JOBS=" a web b ") == (["S01app start"], "")
+    assert scripts.run("2", UPSTART_JOBS=" webs ") == (["S01app start", "S01web start"], "")
+    assert scripts.run("2", UPSTART_JOBS=" ") == (["S01app start", "S01web start"], "")
 
 
 def test_what_runs_already_runs_on(scripts):

@@ -281,6 +281,17 @@ def test_a_link_makes_a_job_a_script(house):
     assert house.sh("ls /etc/rc2.d") == (0, "", "")
 
 
+def test_scripts_of_a_runlevel_do_not_ask_for_what_is_known(make_house):
+    house = make_house()
+    house.job("web", JOB)
+    house.script("web")
+    # Nobody can be asked: who knows leaves it to the job, who doesn't does the work.
+    house.sh("mv /usr/sbin/initctl /run/")
+    assert house.sh("UPSTART_JOB=rc UPSTART_JOBS=' a web b ' /etc/init.d/web start; cat /run/web")[:2] == (1, "")
+    assert house.sh("UPSTART_JOB=rc UPSTART_JOBS=' a webs ' /etc/init.d/web start; cat /run/web") == (0, "script start \n", "")
+    assert house.sh("UPSTART_JOB=other UPSTART_JOBS=' web ' /etc/init.d/web stop; cat /run/web") == (0, "script start \nscript stop \n", "")
+
+
 def test_jobs_without_a_script(make_house):
     house = make_house(fronts="ln -s")
     house.job("web", JOB)
