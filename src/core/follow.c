@@ -441,7 +441,7 @@ rise(struct core *core, struct slot *slot, struct want *want, struct origin from
 	struct job *job = job_find(slot, want->name);
 	char **env = NULL;
 
-	if (is_gone(slot) || core->going_down || (job != NULL && job->quarantine != NULL))
+	if (is_gone(slot) || core->going_down || core->finished || (job != NULL && job->quarantine != NULL))
 		return;
 	from.cause = from.cause != 0 ? from.cause : core_new_id(core);
 	want->spent = want->missed = false;

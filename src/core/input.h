@@ -159,6 +159,7 @@ enum shutdown_action {
 	SHUTDOWN_RULES, /* from now on runlevels 0 and 6 are the end: `limit`, `job` */
 	SHUTDOWN_BEGIN, /* go to runlevel 0; on the way down as SKIP */
 	SHUTDOWN_SKIP,	/* kill what is waited for on the way down; else nothing */
+	SHUTDOWN_LOST,	/* the end is near, by the word of a state that was lost: nothing is started any more */
 };
 
 struct input_shutdown {

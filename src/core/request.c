@@ -512,6 +512,18 @@ refuse_quarantined(struct core *core, struct asked *a)
 	return r < 0 ? r : 1;
 }
 
+/* As refuse_quarantined(), when all is over. */
+static int
+refuse_late(struct core *core, const struct asked *a)
+{
+	enum request_kind kind = (enum request_kind) a->in->kind;
+
+	if (!core->finished ||
+	    (kind != JOB_START && kind != INSTANCE_START && kind != JOB_RESTART && kind != INSTANCE_RESTART))
+		return 0;
+	return refuse(core, &a->who, ERR_FAILED, "Nothing is started any more: the end is near") < 0 ? -ENOMEM : 1;
+}
+
 int
 request_apply(struct core *core, const struct input_request *in)
 {
@@ -526,6 +538,9 @@ request_apply(struct core *core, const struct input_request *in)
 	a.slot = slot_get(core, in->job);
 	if (a.slot == NULL)
 		return refuse(core, &a.who, ERR_GONE, in->job);
+	r = refuse_late(core, &a);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (is_by_environment(in->kind)) {
 		r = select_instance(core, &a);
 	} else {

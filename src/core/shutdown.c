@@ -351,6 +351,9 @@ shutdown_apply(struct core *core, const struct input_shutdown *in)
 		if (core->down != DOWN_NOT)
 			skip(core);
 		return 0;
+	case SHUTDOWN_LOST:
+		core->finished = true;
+		return 0;
 	default:
 		return -EINVAL;
 	}

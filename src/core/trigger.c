@@ -319,6 +319,8 @@ fire_start(struct core *core, struct slot *slot, const bool *used)
 	char **env = NULL;
 	struct job *job = NULL;
 
+	if (core->finished)
+		return;
 	if (job_class_environment(slot->cls, core->job_env, core->config.own_env, &env) < 0 ||
 	    collect(core, &slot->start, used, "UPSTART_EVENTS", &brought, &fds) < 0 ||
 	    set_fds_variable(&brought, &fds) < 0 || env_merge(&env, brought) < 0)

@@ -69,7 +69,7 @@ tell(struct init *init)
 		n++;
 	own->n_events -= n;
 	memmove(own->events, own->events + n, own->n_events * sizeof(own->events[0]));
-	for (int what = SHUTDOWN_BEGIN; r == 0 && what <= SHUTDOWN_SKIP; what++)
+	for (int what = SHUTDOWN_BEGIN; r == 0 && what <= SHUTDOWN_LOST; what++)
 		r = tell_shutdown(init, (enum shutdown_action) what);
 	if (r == 0 && own->end_owed)
 		own->end_owed = (r = end_session(init)) < 0;

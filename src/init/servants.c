@@ -257,12 +257,22 @@ do_without(struct servant *s)
 		logs_do_without(s->init);
 }
 
+/* Have all jobs ended on the way down? Then the logger alone may have something left to do. */
+static bool
+is_needless(const struct servant *s)
+{
+	struct shutdown_view view;
+
+	return s->id != SERVANT_LOGGER && shutdown_look_at(s->init->core, &view) && view.finished;
+}
+
 static void
 start(struct servant *s)
 {
 	int r;
 
-	if (s->ipc != NULL || s->pid != 0 || s->init->phase >= PHASE_LEAVING || !servant_exists(s->id))
+	if (s->ipc != NULL || s->pid != 0 || s->init->phase >= PHASE_LEAVING || !servant_exists(s->id) ||
+	    is_needless(s))
 		return;
 	s->generation++;
 	s->received = s->acked = 0;

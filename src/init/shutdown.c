@@ -80,6 +80,9 @@ shutdown_rules(struct init *init)
 	/* Process 1 of a bare namespace has no machine to end: it lives on after a runlevel 0, as ever, unless it is told how long. */
 	if (init_is_system(init) && (init->container || init->options.shutdown_timeout != NULL || boot_owns_machine()))
 		own_shutdown(init, SHUTDOWN_RULES);
+	/* The core knows of no way down then: nobody shall start anything meanwhile. */
+	if (init->last.level != NULL)
+		own_shutdown(init, SHUTDOWN_LOST);
 }
 
 void

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import time
 
@@ -238,6 +239,72 @@ def test_a_state_that_is_lost_on_the_way_down_ends_it_all_the_same(pid1):
     assert re.match(r"\S+ \S+: reboot, in \d+ s\nKilled:\n", told)
     assert re.search(r"^  sh: process \d+ of no job, still there", told, re.M)
     assert ran.read_text() == "6\n"
+
+
+def test_nothing_starts_when_all_jobs_have_ended(pid1):
+    """Neither what somebody asks for, nor what an event, a state or a respawn would start."""
+    ran = pid1.path / "ran"
+    stray(pid1)
+    for name, when in ("asked", ""), ("heard", "start on go\n"), ("holds", "while not web\n"):
+        pid1.job(name, f"{when}exec sh -c 'echo {name} >>{ran}; exec sleep 1000'\n")
+    pid1.job("web", "respawn\n" + SLEEP)
+    pid1.wait_jobs(4)
+    pid1.ctl("start", "web")
+    ran.unlink(missing_ok=True)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
+    wait_for(lambda: "processes of no job: 1 of 5 s" in pid1.kmsg(), "the wait for the stray")
+    for command in ("start", "restart"):
+        done = pid1.command("initctl", command, "asked")
+        assert done.returncode == 1 and done.stderr == "initctl: Nothing is started any more: the end is near\n", (command, done)
+    pid1.ctl("emit", "go")
+    assert pid1.shell.wait(2 * LIMIT)
+    assert not ran.exists(), ran.read_text()
+
+
+def test_nobody_can_start_a_job_once_the_state_is_lost(pid1):
+    stray(pid1)
+    ran = pid1.path / "ran"
+    pid1.job("rc", "start on runlevel [06]\ntask\nexec sleep 1000\n")
+    pid1.job("asked", f"start on go\nexec sh -c 'echo asked >>{ran}; exec sleep 1000'\n")
+    pid1.wait_jobs(2)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=6", "PREVLEVEL=2")
+    pid1.wait_status("rc", "start/running")
+    wait_for(lambda: (pid1.log / "last-shutdown").exists(), "the way down to be known")
+    with open(journal(pid1), "r+b", buffering=0) as file:
+        file.write(b"no journal at all")
+    os.kill(pid1.one, signal.SIGSEGV)
+    wait_for(lambda: "processes of no job: 1 of 5 s" in pid1.kmsg(), "the wait for the stray")
+    done = pid1.command("initctl", "start", "asked")
+    assert done.returncode == 1 and done.stderr == "initctl: Nothing is started any more: the end is near\n", done
+    pid1.ctl("emit", "go")
+    assert pid1.shell.wait(2 * LIMIT) == -signal.SIGHUP
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_no_servant_is_started_again_once_they_are_to_leave(make_pid1, crashes):
+    pid1 = make_pid1()
+    began = pid1.path / "began"
+    pid1.program = pid1.path / "init" / "init"
+    pid1.program.parent.mkdir()
+    shutil.copy(INIT, pid1.program)
+    for part in ("spawner", "logger", "control"):
+        file = pid1.path / part / f"upstart-{part}"
+        file.parent.mkdir()
+        file.write_text(f"#!/bin/sh\necho {part} >>{began}\nexec {BUILD}/src/{part}/upstart-{part} \"$@\"\n")
+        file.chmod(0o755)
+    pid1.start("--shutdown-timeout=300")
+    logger = pid1.wait_servants()["upstart-logger"]
+    os.kill(logger, signal.SIGSTOP)
+    pid1.ctl("emit", "--no-wait", "runlevel", "RUNLEVEL=0", "PREVLEVEL=2")
+    wait_for(lambda: "waiting for upstart-logger: 1 of 10 s" in pid1.kmsg(), "the wait for it")
+    if crashes:
+        os.kill(pid1.one, signal.SIGSEGV)
+        wait_for(lambda: "going on from the journal" in pid1.kmsg(), "the next image")
+    else:
+        os.kill(logger, signal.SIGKILL)
+    assert pid1.shell.wait(2 * LIMIT) == -signal.SIGINT  # how the kernel says that a namespace was powered off
+    assert sorted(began.read_text().split()) == ["control", "logger", "spawner"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGTERM])

@@ -540,6 +540,44 @@ test_shutdown_asked_for_again_skips_strays(void **state)
 		      "slow [web main: 5 s|db main: 4 s]\n");
 }
 
+static void
+assert_nothing_starts(struct rig *r)
+{
+	rig_show(r, 1u << EFFECT_SPAWN | 1u << EFFECT_REPLY);
+	(void) rig_start(r, "web", NULL);
+	rig_expect(r,
+		   "reply 1 error org.freedesktop.DBus.Error.Failed: Nothing is started any more: the end is near\n");
+	(void) rig_emit(r, "go", NULL);
+	rig_expect(r, "reply 2 ok\n");
+	rig_assert_state(r, "web", "none");
+}
+
+/* Who asks for a start is refused, and what would start by itself does not. */
+static void
+test_shutdown_that_is_over_starts_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "start on go;respawn;exec web");
+	(void) rig_define(r, "follows", "while web;exec follows");
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0);
+	assert_nothing_starts(r);
+}
+
+/* The state was lost on the way down. */
+static void
+test_shutdown_that_is_known_from_before_starts_nothing(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "web", "start on go;respawn;exec web");
+	shutdown_input(r, SHUTDOWN_LOST, NULL, 0);
+	assert_false(shutdown_has_begun(r->core));
+	assert_nothing_starts(r);
+	shutdown_input(r, SHUTDOWN_BEGIN, NULL, 0); /* it is, and nothing is left for it */
+	rig_expect(r, "");
+}
+
 /* To ask often is no reason to wait longer. */
 static void
 test_shutdown_asked_for_often_leaves_strays_as_soon(void **state)
@@ -641,6 +679,8 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_shutdown_without_jobs_is_over_at_once),
+		T(test_shutdown_that_is_over_starts_nothing),
+		T(test_shutdown_that_is_known_from_before_starts_nothing),
 		T(test_shutdown_without_rules_runlevels_mean_nothing),
 		T(test_shutdown_runlevel_goes_before_the_rest),
 		T(test_shutdown_stops_in_order),
