@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "system/clock.h"
 #include "system/procfile.h"
@@ -20,6 +22,7 @@
 #define EXEC_TRIES 20
 #define ADOPT_LIMIT (1 * USEC_PER_SEC) /* so long it may take to find out about all of them */
 #define ADOPT_PAUSE_MS 2
+#define END_LIMIT (10 * USEC_PER_SEC) /* the same at the end, when nobody waits for us */
 #define AT_ONCE 16 /* children that look */
 
 #ifndef SYS_pidfd_send_signal
@@ -141,7 +144,7 @@ is_servant(const struct facts *f)
 
 /* -- what an earlier spawner made ------------------------------------------------------------- */
 
-/* May that be a job, and what is known of it. */
+/* May that be a job, or of one, and what is known of it. */
 struct candidate {
 	pid_t pid;
 	uint64_t started;
@@ -153,6 +156,8 @@ struct candidate {
 struct candidates {
 	struct candidate *list; /* owned */
 	size_t n;
+	const struct started_variable *asked; /* borrowed: who was started with these is one */
+	size_t n_asked;
 };
 
 static int
@@ -216,7 +221,6 @@ collect(struct candidates *all)
 static size_t
 ask_more(struct candidates *all, size_t out)
 {
-	static const struct started_variable variable = { "UPSTART_JOB", NULL };
 	size_t left = out;
 
 	for (size_t i = 0; i < all->n; i++) {
@@ -227,7 +231,7 @@ ask_more(struct candidates *all, size_t out)
 		left++;
 		if (out == AT_ONCE)
 			continue;
-		c->child = started_with_ask(c->pid, &variable, 1);
+		c->child = started_with_ask(c->pid, all->asked, all->n_asked);
 		c->tries++;
 		if (c->child > 0) {
 			c->answer = STARTED_NOT_TOLD;
@@ -241,9 +245,9 @@ ask_more(struct candidates *all, size_t out)
 
 /* Find out who was started as a job, as far as that can be told in time. */
 static void
-ask_all(struct candidates *all)
+ask_all(struct candidates *all, usec_t limit)
 {
-	usec_t end = clock_now() + ADOPT_LIMIT;
+	usec_t end = clock_now() + limit;
 
 	while (ask_more(all, collect(all)) > 0 && clock_now() < end)
 		(void) poll(NULL, 0, ADOPT_PAUSE_MS);
@@ -255,11 +259,12 @@ ask_all(struct candidates *all)
 int
 children_adopt(struct children *c, pid_t parent)
 {
-	struct candidates all = { 0 };
+	static const struct started_variable variable = { "UPSTART_JOB", NULL };
+	struct candidates all = { .asked = &variable, .n_asked = 1 };
 	int r = list_candidates(&all, parent);
 
 	if (r == 0)
-		ask_all(&all);
+		ask_all(&all, ADOPT_LIMIT);
 	/* Who leads a session, and can't be told from a job, is rather ended with the session than left behind. */
 	for (size_t i = 0; r == 0 && i < all.n; i++)
 		if (all.list[i].answer != STARTED_WITHOUT)
@@ -297,4 +302,79 @@ children_signal(const struct children *c, int sig)
 		if (signal_group(&c->list[i], sig))
 			sent++;
 	return sent;
+}
+
+/* -- the end ------------------------------------------------------------------------------------------ */
+
+static bool
+has_group(const struct children *c, pid_t group)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->list[i].pid == group && is_alive(&c->list[i]))
+			return true;
+	return false;
+}
+
+uint64_t
+children_start_time(pid_t pid)
+{
+	struct facts f;
+
+	return find_facts(pid, &f) == 0 ? f.started : 0;
+}
+
+/* Processes of our user that are in none of the groups and no older than `since`: as many as there is memory for. */
+static void
+list_others(const struct children *c, uint64_t since, struct candidates *all)
+{
+	DIR *dir = opendir("/proc");
+	const struct dirent *entry;
+	int r = 0;
+
+	while (dir != NULL && r == 0 && (entry = readdir(dir)) != NULL) {
+		pid_t pid = (pid_t) strtol(entry->d_name, NULL, 10);
+		struct facts f;
+		struct stat st;
+
+		if (pid > 0 && pid != getpid() && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 &&
+		    st.st_uid == geteuid() && find_facts(pid, &f) == 0 && f.started >= since && !is_servant(&f) &&
+		    !has_group(c, f.group))
+			r = add_candidate(all, pid, f.started);
+	}
+	if (dir != NULL)
+		(void) closedir(dir);
+}
+
+/* As signal_group(), of one alone. */
+static bool
+signal_one(const struct child *child, int sig)
+{
+	auto_close int pidfd = spawn_pidfd_open(child->pid);
+
+	if (!is_alive(child))
+		return false;
+	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) == 0)
+		return true;
+	return kill(child->pid, sig) == 0;
+}
+
+void
+children_end(const struct children *c, const char *session, uint64_t since, size_t *groups, size_t *others)
+{
+	const struct started_variable variables[] = { { "UPSTART_JOB", NULL }, { "UPSTART_SESSION", session } };
+	struct candidates all = { .asked = variables, .n_asked = ARRAY_SIZE(variables) };
+
+	*others = 0;
+	/* Before the leaders end: who is in a group can't be told from who is left of one then. */
+	if (session != NULL)
+		list_others(c, since, &all);
+	*groups = children_signal(c, SIGTERM);
+	ask_all(&all, END_LIMIT);
+	for (size_t i = 0; i < all.n; i++) {
+		const struct child one = { all.list[i].pid, all.list[i].started };
+
+		if (all.list[i].answer == STARTED_WITH && signal_one(&one, SIGTERM))
+			(*others)++;
+	}
+	free(all.list);
 }

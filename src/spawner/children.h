@@ -44,3 +44,13 @@ int must_check children_adopt(struct children *c, pid_t parent);
 
 /* Send a signal to the process group of each that lives. The number of groups that got it. */
 size_t children_signal(const struct children *c, int sig);
+
+/*
+ * Send SIGTERM to those groups, and to everybody else who runs as our user and was started by a job of that session
+ * (UPSTART_SESSION and UPSTART_JOB in the environment; NULL: to nobody else) and not before `since`, as far as that can
+ * be told within ten seconds: daemons have other groups, and so has who outlives a leader. Nobody gets it twice. How
+ * many groups, and others.
+ */
+void children_end(const struct children *c, const char *session, uint64_t since, size_t *groups, size_t *others);
+/* When it was started, as `started`; 0: it is gone. */
+uint64_t children_start_time(pid_t pid);

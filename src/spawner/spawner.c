@@ -8,7 +8,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/env.h"
 #include "common/log.h"
+#include "common/private.h"
 #include "system/spawn.h"
 
 #define STATUS_FD 0 /* places of a spawn request's descriptors */
@@ -35,6 +37,9 @@ spawner_init(struct spawner *s, struct ipc *ipc, const struct rlimit *nofile)
 		return -ENOMEM;
 	}
 	s->init_pidfd = spawn_pidfd_open(s->init);
+	s->init_started = children_start_time(s->init);
+	/* Most have this one; what jobs are told is right. */
+	s->session = str_printf(PRIVATE_SESSION "%u/%d", (unsigned) getuid(), (int) s->init);
 	return 0;
 }
 
@@ -45,6 +50,8 @@ spawner_deinit(struct spawner *s)
 	ipc_message_deinit(&s->held);
 	s->answers = answers_free(s->answers);
 	children_deinit(&s->children);
+	free(s->session);
+	s->session = NULL;
 	if (s->init_pidfd >= 0)
 		(void) close(s->init_pidfd);
 	s->init_pidfd = -1;
@@ -129,6 +136,22 @@ answer_new(struct spawner *s, const struct msg_spawn *msg, struct spawn_result *
 	return send_answer(s, &answer, r->pidfd, r->pty);
 }
 
+/* Who comes from this job will be known by its session. */
+static void
+learn_session(struct spawner *s, const struct msg_spawn *msg)
+{
+	const char *session = env_get(msg->env, "UPSTART_SESSION");
+	char *copy;
+
+	if (!keeps_children(s) || session == NULL || (s->session != NULL && strcmp(session, s->session) == 0))
+		return;
+	copy = strdup(session);
+	if (copy == NULL)
+		return;
+	free(s->session);
+	s->session = copy;
+}
+
 /* 0, or a negative errno: too few descriptors are left to make a process and to tell of it. */
 static int
 check_headroom(const struct spawner *s)
@@ -169,6 +192,7 @@ handle_spawn(struct spawner *s, struct ipc_message *m)
 
 	if (r < 0)
 		return r;
+	learn_session(s, &msg);
 	known = answers_find(s->answers, msg.process);
 	if (known != NULL) {
 		r = repeat_answer(s, known);
@@ -280,11 +304,14 @@ init_is_gone(const struct spawner *s)
 static int
 link_ended(struct spawner *s)
 {
-	if (keeps_children(s) && s->children.n > 0 && init_is_gone(s)) {
-		size_t n = children_signal(&s->children, SIGTERM);
+	size_t groups, others;
 
-		log_message("init is gone: %zu process groups of the session sent SIGTERM", n);
-	}
+	if (!keeps_children(s) || !init_is_gone(s))
+		return 0;
+	children_end(&s->children, s->session, s->init_started, &groups, &others);
+	if (groups + others > 0)
+		log_message("init is gone: %zu process groups of the session and %zu other processes sent SIGTERM",
+			    groups, others);
 	return 0;
 }
 

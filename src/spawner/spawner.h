@@ -20,8 +20,10 @@ struct spawner {
 	struct ipc *ipc;	  /* owned */
 	struct answers *answers;  /* owned */
 	struct children children; /* session and user mode only */
+	char *session;		  /* owned: the address of the session, or NULL */
 	enum init_mode mode;
 	pid_t init;
+	uint64_t init_started; /* as children_start_time() */
 	int init_pidfd;	      /* -1: the platform has none */
 	struct rlimit nofile; /* what jobs start from */
 	bool done;	      /* init has sent MSG_SHUTDOWN */

@@ -385,6 +385,26 @@ def test_end_stops_all_jobs(session):
     wait_for(lambda: not any(is_alive(p) for p in [*pids, *servants.values()]), "jobs and servants to be gone")
 
 
+@pytest.mark.skipif(not WATCHES, reason="there is no spawner on this platform")
+def test_killed_init_leaves_nobody_behind(session):
+    """Who has a group of his own does not hear what the job's first process is sent."""
+    file = session.path / "daemon"
+    session.job("a", f"script\n  setsid sleep 1000 & echo $! > {file}\n  wait\nend script\n")
+    session.wait_job("a")
+    session.ctl("start", "a")
+    wait_for(lambda: file.exists() and file.read_text().endswith("\n"), "the daemon")
+    main, daemon = session.pid_of("a"), int(file.read_text())
+    wait_for(lambda: os.getsid(daemon) == daemon, "its session")
+    servants = session.wait_servants()
+    os.kill(session.pid, signal.SIGKILL)
+    session.process.wait(30)
+    try:
+        wait_for(lambda: not any(is_alive(p) for p in [main, daemon, *servants.values()]), "jobs and servants to be gone")
+    finally:
+        if is_alive(daemon):
+            os.kill(daemon, signal.SIGKILL)
+
+
 def test_end_session_is_heard_by_jobs(session):
     session.job("bye", f"start on session-end\ntask\nexec sh -c 'echo $TYPE > {session.path}/bye'\n")
     session.wait_job("bye")
