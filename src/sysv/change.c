@@ -2,6 +2,7 @@
 #include "sysv/change.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/str.h"
@@ -9,6 +10,9 @@
 bool
 change_become_root(const struct tool *tool)
 {
+	/* What the caller of a set-user-ID program says is not what root says. */
+	if (getuid() != geteuid())
+		(void) unsetenv("RUNLEVEL");
 	if (setuid(geteuid()) == 0 && getuid() == 0)
 		return true;
 	tool_error(tool, _("Need to be root"));

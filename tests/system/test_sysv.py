@@ -282,6 +282,14 @@ def test_a_users_variables_count_for_nothing_in_a_set_user_id_program(machine):
         "reboot  ", "runlevel", "runlevel", "shutdown"]
 
 
+def test_a_users_runlevel_counts_for_nothing_in_a_set_user_id_reboot(machine):
+    """In 0 and 6 it would be done at once; the orderly way needs shutdown."""
+    done(machine, "mkdir /run/suid; cp <W>/bin/reboot /run/suid; chmod 4755 /run/suid/reboot; "
+                  "mount --bind /dev/null $(readlink -f /sbin)/shutdown")
+    says = "reboot: Unable to execute shutdown: Permission denied\n"
+    assert machine.run("RUNLEVEL=0 <W>/as /run/suid/reboot") == (1, "", says)
+
+
 # ---- another init ----
 
 def bare(script, *arguments):
