@@ -136,7 +136,7 @@ manager_get_history(struct call *call)
 	request_simple(call, REQUEST_GET_HISTORY, finish_state);
 }
 
-/* Answered before it happens; the connections live on (D15). */
+/* The connections live on (D15), and the next image answers. */
 void
 manager_restart(struct call *call)
 {

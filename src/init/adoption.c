@@ -230,7 +230,8 @@ adoption_is_helper(const struct init *init, pid_t pid)
 	for (size_t i = 0; i < asked->n; i += ROW_WORDS)
 		if (asked->p[i + ROW_CHILD] == (uint64_t) pid)
 			return true;
-	return servants_has(init, pid) || pid == init->report_pid || pid == init->last.pid || down_has(init, pid);
+	return servants_has(init, pid) || pid == init->report_pid || pid == init->last.pid || pid == init->trial.pid ||
+	       down_has(init, pid);
 }
 
 /* A hook's session is its own: whoever is in it comes from the hook, also while that runs. */

@@ -262,12 +262,11 @@ brain_mend(struct init *init)
 		brain_deliver(init);
 		return 0;
 	}
-	if (!error_is_want(r))
-		return r;
+	/* The next image may not come, either. */
 	b->mend_delay = backoff_next(b->mend_delay, MEND_FIRST, MEND_MAX);
 	b->mend_at = clock_now() + b->mend_delay;
 	loop_timer_set(b->retry, b->mend_at);
-	return 0;
+	return error_is_want(r) ? 0 : r;
 }
 
 void

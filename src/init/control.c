@@ -296,7 +296,10 @@ do_reexec(struct init *init, const struct msg_request *m, struct files *files, u
 {
 	(void) files;
 	(void) number;
-	(void) succeed(init, m);
+	if (init->phase >= PHASE_LEAVING)
+		return succeed(init, m); /* as ever: nobody minds any more */
+	if (!owed_promise(init, m->request))
+		return refuse(init, m, ERR_NO_MEMORY, "Out of Memory");
 	reexec_begin(init);
 	return 0;
 }

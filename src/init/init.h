@@ -214,6 +214,11 @@ struct init {
 		bool continued;		/* this image began on the way down */
 		bool ended;		/* what is written or was is the whole record, of a container's end */
 	} last;
+	struct {
+		pid_t pid;		  /* who tries the next image; 0: nobody */
+		int said;		  /* what it has to say; -1: none */
+		struct loop_timer *timer; /* owned: so long it may take */
+	} trial;
 	struct loop_timer *phase_timer; /* the phase ends then at the latest */
 	usec_t left_at;			/* the servants are to leave since then */
 	usec_t drain_until;

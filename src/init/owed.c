@@ -17,6 +17,7 @@ struct owed {
 	struct owed *prev, *next;
 	uint64_t request;
 	char *error; /* owned: "NAME TEXT"; NULL: success */
+	bool promised; /* not to be given by this image */
 };
 
 static void
@@ -26,11 +27,13 @@ note(struct init *init, const struct owed *o)
 }
 
 static void
-drop_all(struct init *init)
+drop_all(struct init *init, bool promised)
 {
 	struct owed *o, *next;
 
 	DL_FOREACH_SAFE(init->owed, o, next) {
+		if (o->promised && !promised)
+			continue;
 		DL_DELETE(init->owed, o);
 		free(o->error);
 		free(o);
@@ -40,11 +43,11 @@ drop_all(struct init *init)
 void
 owed_deinit(struct init *init)
 {
-	drop_all(init);
+	drop_all(init, true);
 }
 
 /* NULL: out of memory. `error` is taken. */
-static const struct owed *
+static struct owed *
 put(struct init *init, uint64_t request, char *error)
 {
 	struct owed *o;
@@ -78,6 +81,38 @@ owed_add(struct init *init, uint64_t request, const char *error, const char *tex
 		log_error("Out of memory: a crash now would cost a client its answer");
 }
 
+bool
+owed_promise(struct init *init, uint64_t request)
+{
+	struct owed *o = put(init, request, NULL);
+
+	if (o == NULL)
+		return false;
+	o->promised = true;
+	note(init, o);
+	return true;
+}
+
+void
+owed_break(struct init *init, const char *text)
+{
+	struct owed *o;
+
+	DL_FOREACH(init->owed, o) {
+		const struct msg_reply reply = {
+			.request = o->request,
+			.error = (char *) (uintptr_t) ERR_FAILED,
+			.text = (char *) (uintptr_t) text,
+		};
+
+		if (!o->promised)
+			continue;
+		o->promised = false;
+		owed_add(init, o->request, ERR_FAILED, text);
+		(void) owed_give(init, &reply, -1);
+	}
+}
+
 void
 owed_forget(struct init *init)
 {
@@ -85,7 +120,22 @@ owed_forget(struct init *init)
 	if (init->owed == NULL)
 		return;
 	STATE_NOTE(init, NOTE_ANSWERS_GONE, 0, NULL, 0);
-	drop_all(init);
+	drop_all(init, true);
+}
+
+/* All that could be given has been. */
+static void
+forget_given(struct init *init)
+{
+	const struct owed *o;
+
+	DL_SEARCH_SCALAR(init->owed, o, promised, false);
+	if (o == NULL)
+		return;
+	STATE_NOTE(init, NOTE_ANSWERS_GONE, 0, NULL, 0);
+	drop_all(init, false);
+	DL_FOREACH(init->owed, o)
+		note(init, o);
 }
 
 /* The answer that is noted for a request. 0 or a negative errno. */
@@ -167,7 +217,7 @@ owed_turn(struct init *init)
 	if (init->unsaid.n > 0)
 		return true;
 	if (init->owed != NULL && servants_told(init, SERVANT_CONTROL))
-		owed_forget(init);
+		forget_given(init);
 	return false;
 }
 
@@ -177,7 +227,7 @@ owed_again(struct init *init)
 	const struct owed *o;
 
 	DL_FOREACH(init->owed, o)
-		if (give_noted(init, o) < 0)
+		if (!o->promised && give_noted(init, o) < 0)
 			give_later(init, o->request);
 }
 
@@ -196,7 +246,7 @@ owed_load(struct init *init, const struct note *n)
 	char *error = NULL;
 
 	if (n->kind == NOTE_ANSWERS_GONE) {
-		drop_all(init);
+		drop_all(init, true);
 		return 0;
 	}
 	if (n->text != NULL && (error = strdup(n->text)) == NULL)

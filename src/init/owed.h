@@ -16,6 +16,10 @@ void owed_deinit(struct init *init);
 
 /* Such an answer is about to be given: error and text NULL for success. A second one for a request takes the first's place. */
 void owed_add(struct init *init, uint64_t request, const char *error, const char *text);
+/* The next image shall answer it, with success. False: out of memory. */
+bool owed_promise(struct init *init, uint64_t request);
+/* There is none for now: this one answers all that was promised, with an error. */
+void owed_break(struct init *init, const char *text);
 /*
  * Give an answer, to a request or a query; `fd` goes along unless it is -1, and stays the caller's. When there is no memory
  * for it it is given later: the one that was noted, or else one that says so. False: so it will be.

@@ -10,6 +10,7 @@
 #include "init/hook_leavings.h"
 #include "init/last.h"
 #include "init/proc.h"
+#include "init/reexec.h"
 #include "init/report.h"
 #include "init/servants.h"
 #include "init/spawn.h"
@@ -53,7 +54,8 @@ ended(struct init *init, const struct child_event *c)
 	struct input in = { .type = INPUT_EXITED };
 	int r;
 
-	if (servants_exited(init, c->pid, c->status) || report_exited(init, c->pid, c->status) ||
+	if (servants_exited(init, c->pid, c->status) || reexec_exited(init, c->pid, c->status) ||
+	    report_exited(init, c->pid, c->status) ||
 	    last_exited(init, c->pid) || down_exited(init, c->pid, c->status) ||
 	    adoption_exited(init, c->pid, c->status))
 		return 0;

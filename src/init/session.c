@@ -11,6 +11,7 @@
 #include "common/folder.h"
 #include "init/down.h"
 #include "init/last.h"
+#include "init/reexec.h"
 #include "init/servant_exec.h"
 #include "init/servants.h"
 #include "system/clock.h"
@@ -126,6 +127,7 @@ session_leave(struct init *init, int status)
 {
 	if (init->phase >= PHASE_LEAVING)
 		return;
+	reexec_forget(init);
 	init->phase = PHASE_LEAVING;
 	init->left_at = clock_now();
 	init->exit_status = status;

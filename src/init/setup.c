@@ -25,6 +25,7 @@
 #include "init/own.h"
 #include "init/places.h"
 #include "init/reaper.h"
+#include "init/reexec.h"
 #include "init/second.h"
 #include "init/servants.h"
 #include "init/session.h"
@@ -509,6 +510,7 @@ setup_machine(struct init *init)
 		{ clients_init, clients_deinit },
 		{ sources_init, sources_deinit },
 		{ events_init, events_deinit },
+		{ reexec_init, reexec_deinit },
 		{ attach_sink, NULL },
 		{ inherit, NULL },
 		{ shutdown_inherit, NULL },
@@ -619,6 +621,7 @@ setup_deinit(struct init *init)
 	own_deinit(init);
 	brain_deinit(init);
 	condemn_deinit(init);
+	reexec_deinit(init);
 	events_deinit(init);
 	init->core = core_free(init->core);
 	init->definitions = definitions_free(init->definitions);

@@ -110,10 +110,12 @@ shutdown_aim(const struct init *init, const char **level, const char **halt)
 static void
 go_on(struct init *init)
 {
-	if (init->phase == PHASE_LEAVING)
+	if (init->phase == PHASE_LEAVING) {
 		session_hurry(init);
-	else if (init->phase == PHASE_RUNNING)
+	} else if (init->phase == PHASE_RUNNING) {
+		reexec_forget(init);
 		shutdown_continue(init);
+	}
 }
 
 bool
@@ -144,7 +146,7 @@ shutdown_skip(struct init *init)
 static bool
 is_own(const struct init *init, pid_t pid)
 {
-	return servants_has(init, pid) || pid == init->last.pid;
+	return servants_has(init, pid) || pid == init->last.pid || pid == init->trial.pid;
 }
 
 /*

@@ -57,6 +57,9 @@ pid_t process_fork(void);
  */
 int process_exec_again(const char *path, char **argv);
 
+/* Execute what process_exec_again() would, in a child that only tries it: all signals stay as they are. */
+int process_exec_image(const char *path, char **argv);
+
 /*
  * Was the program that runs, or a library it uses, replaced or removed on the disk? Then the file system that held it
  * can't become read-only while we run. False where nobody can tell.

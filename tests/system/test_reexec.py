@@ -4,10 +4,11 @@
 import os
 import shutil
 import signal
+import subprocess
 
 import pytest
 
-from conftest import BUILD, INIT, WATCHES, is_alive, wait_for
+from conftest import BUILD, INIT, LIMIT, WATCHES, is_alive, wait_for
 
 SLEEP = "exec sleep 1000\n"
 
@@ -195,11 +196,73 @@ def copied(make_session):
     return session
 
 
+def refusal(session):
+    """What a call that fails says, and init's log as well."""
+    dbus = pytest.importorskip("dbus")
+    with pytest.raises(dbus.DBusException) as refused:
+        session.manager(session.bus()).Restart()
+    text = refused.value.get_dbus_message()
+    assert text in session.messages()
+    return text
+
+
+def replace(session, text):
+    """Another program in its place, as an upgrade does it."""
+    fresh = session.program.with_name("fresh")
+    fresh.write_text(text)
+    fresh.chmod(0o755)
+    fresh.rename(session.program)
+
+
+BROKEN = {
+    "a library is missing": ("echo 'init: error while loading shared libraries: libevent.so' >&2; exit 127",
+                             "init: error while loading shared libraries: libevent.so"),
+    "it says nothing": ("exit 3", "it ended with status 3"),
+    "it is killed": ("kill -TERM $$", "it ended by signal 15 (Terminated)"),
+    "it says what is no text": (r"printf 'a\033[1m\377\n' >&2; exit 1", "a?[1m?"),
+    "it says no end": ("yes x >&2; exit 1", "x"),
+    "it hangs": ("exec sleep 1000", "it does not start in time"),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+def test_an_image_that_cannot_start_changes_nothing(copied, how):
+    if "time" in BROKEN[how][1] and "UPSTART_TEST_LONG" not in os.environ:
+        pytest.skip("takes ten seconds")
+    pid = copied.pid_of("a")
+    replace(copied, f"#!/bin/sh\n{BROKEN[how][0]}\n")
+    for _ in range(2):
+        assert refusal(copied) == f"Failed to re-execute {copied.program}: {BROKEN[how][1]}"
+    assert b"--restart" not in image(copied)
+    done = copied.command(BUILD / "src/sysv/telinit", "u")
+    assert (done.returncode, done.stderr) == (1, f"telinit: Failed to re-execute {copied.program}: {BROKEN[how][1]}\n")
+    assert copied.pid_of("a") == pid
+    copied.ctl("restart", "a")
+    shutil.copy(INIT, copied.program.with_name("fresh"))
+    copied.program.with_name("fresh").rename(copied.program)
+    assert copied.command(BUILD / "src/sysv/telinit", "u").returncode == 0
+    assert b"--restart" in image(copied)
+    copied.ctl("stop", "a")
+    assert copied.end() == 0
+
+
+def test_init_works_while_the_next_image_is_tried(copied):
+    """… and a session that ends meanwhile waits for none."""
+    replace(copied, f"#!/bin/sh\ntouch {copied.path}/tried\nexec sleep 1000\n")
+    telinit = subprocess.Popen([BUILD / "src/sysv/telinit", "u"], env=copied.env, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (copied.path / "tried").exists(), "the trial")
+    copied.ctl("restart", "a")
+    copied.ctl("stop", "a")
+    assert telinit.poll() is None
+    assert copied.end() == 0
+    telinit.communicate(timeout=LIMIT)
+    assert telinit.returncode == 1
+
+
 def test_a_failing_exec_changes_nothing(copied):
     pid = copied.pid_of("a")
     copied.program.chmod(0)
-    copied.manager(copied.bus()).Restart()
-    wait_for(lambda: "Failed to re-execute" in copied.messages(), "the message")
+    assert refusal(copied) == f"Failed to re-execute {copied.program}: Permission denied"
     assert b"--restart" not in image(copied)
     assert copied.pid_of("a") == pid
     copied.ctl("restart", "a")

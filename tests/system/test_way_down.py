@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, INIT, INITCTL, LIMIT, wait_for
+from conftest import BUILD, INIT, INITCTL, LIMIT, WATCHES, wait_for
 from faults import Faults
 
 FAULTS = BUILD / "tests" / "helpers" / "libfaults.so"
@@ -59,6 +59,25 @@ def test_runlevel_0_ends_it(pid1):
 def test_runlevel_6_ends_it(pid1):
     go_down(pid1, 6)
     assert re.match(r"\S+ \S+: reboot, in \d+ s\n", last(pid1))
+
+
+def test_an_init_that_was_replaced_by_one_that_cannot_start_ends_it(make_pid1):
+    """As in the middle of an upgrade."""
+    pid1 = make_pid1()
+    pid1.program = pid1.path / "copy" / "init"
+    pid1.program.parent.mkdir()
+    shutil.copy(INIT, pid1.program)
+    for name in ("spawner", "logger", "control"):
+        (pid1.path / name).symlink_to(BUILD / "src" / name)
+    pid1.start("--shutdown-timeout=300")
+    fresh = pid1.program.with_name("fresh")
+    fresh.write_text(f"#!/bin/sh\necho $$ > {pid1.path}/tried\nexit 127\n")
+    fresh.chmod(0o755)
+    fresh.rename(pid1.program)
+    go_down(pid1, 0)
+    assert re.match(r"\S+ \S+: poweroff, in \d+ s\n", last(pid1))
+    if WATCHES:
+        assert (pid1.path / "tried").read_text() != "1\n"
 
 
 def test_processes_of_no_job_are_killed_and_it_survives_a_crash_meanwhile(pid1):

@@ -73,6 +73,13 @@ process_own_path(const char *argv0)
 }
 
 int
+process_exec_image(const char *path, char **argv)
+{
+	(void) execv(path, argv);
+	return -errno;
+}
+
+int
 process_exec_again(const char *path, char **argv)
 {
 	sigset_t all, before;
@@ -81,8 +88,7 @@ process_exec_again(const char *path, char **argv)
 	/* What arrives between two images waits for the second. */
 	(void) sigfillset(&all);
 	(void) sigprocmask(SIG_SETMASK, &all, &before);
-	(void) execv(path, argv);
-	r = -errno;
+	r = process_exec_image(path, argv);
 	(void) sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }
