@@ -12,6 +12,7 @@
 #include "sysv/change.h"
 
 #define RECONNECT_PAUSE_NS 100000000L
+#define LIMIT_MS 60000 /* for init to execute itself, and to answer again */
 #define RUNLEVELS "0123456SsQqUu"
 
 struct telinit {
@@ -52,15 +53,27 @@ failed(const struct telinit *telinit, struct upstart_error *err)
 	return EXIT_FAILURE;
 }
 
-/* Is there an init that answers? */
+static int64_t
+now_ms(void)
+{
+	struct timespec now;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Is there an init that answers? Its version is what others know as well. */
 static bool
-answers(const char *address)
+answers(const char *address, int64_t left)
 {
 	struct upstart *conn = NULL;
-	char *version auto_free = NULL;
-	bool yes =
-	    upstart_connect(&conn, UPSTART_PRIVATE, address, NULL) == 0 && upstart_version(conn, &version, NULL) == 0;
+	char *priority auto_free = NULL;
+	bool yes = false;
 
+	if (upstart_connect(&conn, UPSTART_PRIVATE, address, NULL) == 0) {
+		upstart_set_limits(conn, (unsigned) left, 1);
+		yes = upstart_log_priority(conn, &priority, NULL) == 0;
+	}
 	upstart_free(conn);
 	return yes;
 }
@@ -71,17 +84,24 @@ reexec(const struct telinit *telinit, const char *address)
 {
 	const struct timespec pause = { .tv_nsec = RECONNECT_PAUSE_NS };
 	struct upstart_error err = UPSTART_ERROR_INIT;
+	const int64_t deadline = now_ms() + LIMIT_MS;
 	struct upstart *conn = NULL;
 	int r = upstart_connect(&conn, UPSTART_PRIVATE, address, &err);
 
-	if (r == 0)
+	if (r == 0) {
+		upstart_set_limits(conn, LIMIT_MS, 0);
 		r = upstart_reexec(conn, &err);
+	}
 	upstart_free(conn);
 	if (r < 0)
 		return failed(telinit, &err);
-	while (!answers(address))
+	for (int64_t left = deadline - now_ms(); left > 0; left = deadline - now_ms()) {
+		if (answers(address, left))
+			return EXIT_SUCCESS;
 		(void) nanosleep(&pause, NULL);
-	return EXIT_SUCCESS;
+	}
+	tool_error(&telinit->tool, _("Init does not answer"));
+	return EXIT_FAILURE;
 }
 
 /* With U a session's init is meant inside a session, and its owner may do that. */

@@ -857,6 +857,20 @@ def test_telinit_u_waits_for_the_new_image(run):
         outage.join()
 
 
+def test_telinit_u_asks_what_init_itself_must_answer(run):
+    """And not its servant, which knows the version, whatever has become of init."""
+    asked = []
+
+    def busy(init, message):
+        asked.append(message.body[1])
+        raise Failure(ERROR + "Failed", "No")
+
+    with private_network(), FakeInit(address=SYSTEM) as init:
+        init.hooks["Get"] = times(2, busy)
+        assert run(None, "telinit u") == ok()
+    assert asked == ["log_priority"] * 2
+
+
 def test_telinit_u_leaves_a_foreign_init_alone(run):
     with private_network():
         assert run(None, "telinit u")[0] == 1
