@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "init/down.h"
@@ -655,6 +656,7 @@ start_shell(void)
 	(void) sigprocmask(SIG_SETMASK, &none, NULL);
 	(void) signal(SIGPIPE, SIG_DFL);
 	(void) setsid();
+	(void) umask(022); /* the kernel's is 0 */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		(void) close(fd);
 	if (open("/dev/console", O_RDWR) < 0)

@@ -205,11 +205,12 @@ def test_the_rescuer_can_be_asked_for(make_pid1):
     machine = make_pid1()
     (machine.path / "sulogin").write_text(RESCUED.format(path=machine.path))
     (machine.path / "sulogin").chmod(0o755)
-    script = f"mount --bind {machine.path}/sulogin $(readlink -f /sbin/sulogin); exec {INIT} --rescue"
+    script = f"mount --bind {machine.path}/sulogin $(readlink -f /sbin/sulogin); umask 0; exec {INIT} --rescue"
     machine.shell = subprocess.Popen(["unshare", "--fork", "--pid", "--mount", "--mount-proc", "--kill-child", "sh", "-c", script],
                                      env={**machine.env, "container": ""}, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: (machine.path / "rescued").exists() and len((machine.path / "rescued").read_text().split()) >= 6, "three shells")
     assert set((machine.path / "rescued").read_text().splitlines()) == {"shell init"}
+    assert (machine.path / "rescued").stat().st_mode & 0o777 == 0o644
     machine.one = wait_for(machine.find, "init as process 1")
     wait_for(lambda: [process_state(c) for c in machine.children()].count("Z") == 0, "no zombies")
     assert machine.shell.poll() is None
