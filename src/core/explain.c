@@ -6,6 +6,7 @@
 #include "core/explain.h"
 
 #include "core/binding.h"
+#include "core/past.h"
 
 #include "common/spawn_step.h"
 
@@ -160,15 +161,20 @@ read_exits(const struct u64v *v, struct core_exit *exits)
 {
 	for (size_t i = 0; i + EXIT_WORDS <= v->n; i += EXIT_WORDS) {
 		uint64_t kind = v->p[i] & UINT32_MAX;
-		uint32_t step = (uint32_t) (v->p[i] >> 32);
+		uint32_t step = (uint32_t) (v->p[i] >> 32), arg;
+		bool given_up;
 
 		if (kind >= PROCESS_KIND_COUNT || exits[kind].known)
 			continue;
+		arg = (uint32_t) (v->p[i + 1] >> 32);
+		given_up = step == PAST_UNREADY;
 		exits[kind] = (struct core_exit){
 			.known = true,
-			.spawned = step == PAST_ENDED,
+			.ending = given_up && (arg & PAST_UNREADY_ENDED) == 0,
+			.unready = given_up ? arg & ~PAST_UNREADY_ENDED : CORE_UNREADY_NOT,
+			.spawned = step == PAST_ENDED || given_up,
 			.step = step,
-			.arg = (uint32_t) (v->p[i + 1] >> 32),
+			.arg = arg,
 			.value = (int32_t) (uint32_t) v->p[i + 1],
 			.at = v->p[i + 2],
 		};

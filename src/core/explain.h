@@ -40,9 +40,14 @@ int must_check core_event_holders(const struct core *core, uint64_t id, struct c
 
 /* -- instances --------------------------------------------------------------------- */
 
+/* Why init gave up a main process that was to say that it is ready, or to show it. */
+enum core_unready { CORE_UNREADY_NOT, CORE_UNREADY_LATE, CORE_UNREADY_SILENT };
+
 /* How a process of a kind ended last. */
 struct core_exit {
 	bool known;
+	bool ending;	  /* it was given up and has not ended yet: there is no `value` */
+	uint32_t unready; /* enum core_unready */
 	bool spawned;  /* it was made; else `step` and `value`, an errno, say what failed */
 	uint32_t step; /* enum spawn_step */
 	uint32_t arg;  /* of spawn_step_text() */

@@ -747,14 +747,6 @@ size_t await_count(const struct want *want); /* of calls */
 void await_forget_requests(struct core *core); /* nobody hears the answers */
 void await_restore(struct core *core, struct want *want); /* after loading */
 
-/* past.c */
-/* A process ended with that status, or (`step` is not PAST_ENDED) could not be made with that errno. */
-void past_exit(struct core *core, struct job *job, enum process_kind kind, uint32_t step, uint32_t arg, int32_t value);
-void past_add(struct core *core, const struct job *job); /* the instance goes */
-struct past *past_free(struct past *past);		 /* returns NULL */
-#define EXIT_WORDS 3					/* of each entry in job.exits */
-#define PAST_ENDED UINT32_MAX				 /* `step` of a process that ended */
-
 /* step.c: tell who looks on; nothing when nobody does. */
 void step_event(struct core *core, uint32_t type, const struct event *event);
 void step_job(struct core *core, uint32_t type, const struct job *job);

@@ -6,6 +6,8 @@
  */
 #include "core/internal.h"
 
+#include "core/past.h"
+
 #include "common/invariant.h"
 #include "common/log.h"
 #include "common/msg.h"

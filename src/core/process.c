@@ -5,6 +5,8 @@
  */
 #include "core/internal.h"
 
+#include "core/past.h"
+
 #include "common/invariant.h"
 #include "common/log.h"
 #include "common/msg.h"

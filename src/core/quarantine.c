@@ -11,6 +11,8 @@
  * else need ask.
  */
 #include "core/internal.h"
+
+#include "core/past.h"
 #include "core/policy.h"
 
 #include "common/log.h"

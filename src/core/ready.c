@@ -5,6 +5,9 @@
  */
 #include "core/internal.h"
 
+#include "core/explain.h"
+#include "core/past.h"
+
 #include "common/log.h"
 
 bool
@@ -52,6 +55,7 @@ ready_timer(struct core *core, uint64_t timer)
 	job->ready_due = 0;
 	core_log(core, LOG_LEVEL_WARN, "%s main process (%d) was not ready in time",
 		 job_display(job, display, sizeof(display)), job->process[PROCESS_MAIN].pid);
+	past_unready(core, job, CORE_UNREADY_LATE);
 	process_main_failed(core, job, -1);
 	return true;
 }
@@ -115,6 +119,7 @@ never_ready(struct core *core, struct job *job)
 		return;
 	core_log(core, LOG_LEVEL_WARN, "%s main process (%d) has closed what it is to say on that it is ready",
 		 job_display(job, display, sizeof(display)), job->process[PROCESS_MAIN].pid);
+	past_unready(core, job, CORE_UNREADY_SILENT);
 	process_main_failed(core, job, -1);
 }
 

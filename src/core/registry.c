@@ -5,6 +5,8 @@
  */
 #include "core/internal.h"
 
+#include "core/past.h"
+
 #include "common/msg.h"
 
 #include <errno.h>

@@ -5,6 +5,9 @@
  */
 #include "core/internal.h"
 
+#include "core/explain.h"
+#include "core/past.h"
+
 #include "common/invariant.h"
 #include "common/log.h"
 
@@ -204,6 +207,7 @@ late(struct core *core, struct job *job)
 
 	core_log(core, LOG_LEVEL_WARN, "%s main process has not ended in time",
 		 job_display(job, display, sizeof(display)));
+	past_unready(core, job, CORE_UNREADY_LATE);
 	process_main_failed(core, job, -1);
 }
 

@@ -245,17 +245,65 @@ put_while(struct writer *w, const char *job, const char *instance)
 
 /* -- instances ------------------------------------------------------------------------- */
 
+/* What a step that failed was about, as the file of the job names it; owned; NULL: nothing it names. */
+static char *
+object_of(const struct job_class *cls, enum process_kind kind, uint32_t step)
+{
+	const struct job_process *process = &cls->process[kind];
+	const char *object = NULL;
+	auto_strv char **argv = NULL;
+	auto_free char *script = NULL;
+
+	if (step == SPAWN_EXEC && process->command != NULL && job_process_command(process, &argv, &script) == 0)
+		object = argv[0];
+	else if (step == SPAWN_CHDIR)
+		object = cls->chdir;
+	else if (step == SPAWN_CHROOT)
+		object = cls->chroot;
+	else if (step == SPAWN_BAD_SETUID || step == SPAWN_GETPWNAM)
+		object = process->setuid != NULL ? process->setuid : cls->setuid;
+	else if (step == SPAWN_BAD_SETGID || step == SPAWN_GETGRNAM)
+		object = process->setgid != NULL ? process->setgid : cls->setgid;
+	else if (step == SPAWN_SECURITY)
+		object = cls->apparmor_switch;
+	return object != NULL ? strdup(object) : NULL;
+}
+
 static void
-put_exit(struct writer *w, enum process_kind kind, const struct core_exit *x)
+put_failed_step(struct writer *w, const struct job_class *cls, enum process_kind kind, const struct core_exit *x)
+{
+	auto_free char *object = object_of(cls, kind, x->step);
+	char text[256];
+
+	spawn_step_text(x->step, x->arg, x->value, text, sizeof(text));
+	json_put_string(&w->b, "error", text);
+	if (object != NULL)
+		json_put_string(&w->b, "object", object);
+}
+
+/* How long it had, or what it was to say that on. */
+static void
+put_unready(struct writer *w, const struct job_class *cls, const struct core_exit *x)
+{
+	json_put_string(&w->b, "unready", x->unready == CORE_UNREADY_LATE ? "late" : "silent");
+	json_put_string(&w->b, "expect", expect_mode_name(cls->expect));
+	if (x->unready == CORE_UNREADY_LATE && cls->expect_timeout != JOB_EXPECT_TIMEOUT_UNSET)
+		json_put_number(&w->b, "timeout", cls->expect_timeout);
+}
+
+static void
+put_exit(struct writer *w, const struct job_class *cls, enum process_kind kind, const struct core_exit *x)
 {
 	int signal = x->value >> 8;
-	char text[256];
 
 	json_begin_object(&w->b, NULL);
 	json_put_string(&w->b, "process", process_kind_name(kind));
+	if (x->unready != CORE_UNREADY_NOT)
+		put_unready(w, cls, x);
 	if (!x->spawned) {
-		spawn_step_text(x->step, x->arg, x->value, text, sizeof(text));
-		json_put_string(&w->b, "error", text);
+		put_failed_step(w, cls, kind, x);
+	} else if (x->ending) {
+		json_put_null(&w->b, "status");
 	} else if (signal == 0) {
 		json_put_number(&w->b, "status", x->value);
 	} else if (signal_name(signal) != NULL) {
@@ -268,12 +316,12 @@ put_exit(struct writer *w, enum process_kind kind, const struct core_exit *x)
 }
 
 static void
-put_exits(struct writer *w, const struct core_past *past)
+put_exits(struct writer *w, const struct job_class *cls, const struct core_past *past)
 {
 	json_begin_array(&w->b, "exits");
 	for (size_t i = 0; i < PROCESS_KIND_COUNT; i++)
 		if (past->exits[i].known)
-			put_exit(w, (enum process_kind) i, &past->exits[i]);
+			put_exit(w, cls, (enum process_kind) i, &past->exits[i]);
 	json_end_array(&w->b);
 }
 
@@ -282,6 +330,7 @@ static void
 put_respawn(struct writer *w, const struct job_class *cls, const struct core_past *past)
 {
 	usec_t interval = cls->respawn_interval * USEC_PER_SEC;
+	bool limited = cls->respawn_limit > 0 && interval > 0; /* else nobody counts */
 	bool counts = past->respawns > 0 && w->now < past->window + interval;
 
 	if (!cls->respawn)
@@ -289,7 +338,10 @@ put_respawn(struct writer *w, const struct job_class *cls, const struct core_pas
 	json_begin_object(&w->b, "respawn");
 	json_put_number(&w->b, "limit", cls->respawn_limit);
 	json_put_number(&w->b, "interval", cls->respawn_interval);
-	json_put_number(&w->b, "count", counts ? past->respawns : 0);
+	if (limited)
+		json_put_number(&w->b, "count", counts ? past->respawns : 0);
+	else
+		json_put_null(&w->b, "count");
 	if (counts)
 		json_put_seconds(&w->b, "left", past->window + interval - w->now);
 	if (cls->respawn_delay > 0) {
@@ -355,7 +407,7 @@ put_instance(struct writer *w, const struct job_class *cls, const char *instance
 	if (known) {
 		put_ago(w, "since", past.since);
 		json_put_string(&w->b, "failed", past.failed_kind);
-		put_exits(w, &past);
+		put_exits(w, cls, &past);
 		put_respawn(w, cls, &past);
 	}
 	if (live) {

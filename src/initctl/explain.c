@@ -104,37 +104,38 @@ add_while(struct strbuf *b, const json_t *expression)
 static void
 add_exit(struct strbuf *b, const json_t *x)
 {
-	const char *signal = json_text_of(x, "signal"), *error = json_text_of(x, "error");
-
-	strbuf_addf(b, "\t%s process ", json_text_of(x, "process"));
-	if (*error != '\0')
-		strbuf_addf(b, "could not be made: %s, ", error);
-	else if (*signal != '\0')
-		strbuf_addf(b, "was killed by signal %s, ", signal);
-	else
-		strbuf_addf(b, "ended with status %lld, ", json_count_of(x, "status"));
+	strbuf_addc(b, '\t');
+	waits_add_exit(b, x);
+	strbuf_add(b, ", ");
 	waits_add_time(b, json_object_get(x, "ago"));
 	strbuf_add(b, " ago\n");
 }
 
+/* Respawns are counted where there is a limit; a delay may be longer than what that looks at. */
 static void
 add_respawn(struct strbuf *b, const json_t *respawn)
 {
+	bool counted = json_is_integer(json_object_get(respawn, "count"));
+	long long count = json_count_of(respawn, "count"), delay = json_count_of(respawn, "delay");
+
 	if (respawn == NULL)
 		return;
-	strbuf_addf(b, "\trespawned %lld times", json_count_of(respawn, "count"));
-	if (json_count_of(respawn, "limit") > 0 && json_count_of(respawn, "interval") > 0)
-		strbuf_addf(b, " of %lld within %lld s", json_count_of(respawn, "limit"),
+	if (counted && (count > 0 || delay == 0))
+		strbuf_addf(b, "\trespawned %lld times of %lld within %lld s", count, json_count_of(respawn, "limit"),
 			    json_count_of(respawn, "interval"));
+	else
+		strbuf_addf(b, "\trespawns%s", counted ? "" : " without limit");
 	if (json_object_get(respawn, "left") != NULL) {
 		strbuf_add(b, "; the first of them counts for ");
 		waits_add_time(b, json_object_get(respawn, "left"));
 		strbuf_add(b, " more");
 	}
-	if (json_count_of(respawn, "delay") > 0) {
+	if (delay > 0 && json_number_value(json_object_get(respawn, "back_off")) > 0) {
 		strbuf_add(b, "; the last after a delay of ");
 		waits_add_time(b, json_object_get(respawn, "back_off"));
 		strbuf_addf(b, ", at most %lld s", json_count_of(respawn, "delay_max"));
+	} else if (delay > 0) {
+		strbuf_addf(b, "; after a delay of %lld s, at most %lld s", delay, json_count_of(respawn, "delay_max"));
 	}
 	strbuf_addc(b, '\n');
 }

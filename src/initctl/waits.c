@@ -92,6 +92,40 @@ waits_add_time(struct strbuf *b, const json_t *seconds)
 		strbuf_addf(b, "%.0f d", s / (24 * 3600));
 }
 
+/* Why it was given up. */
+static void
+add_unready(struct strbuf *b, const json_t *x)
+{
+	bool late = strcmp(json_text_of(x, "unready"), "late") == 0;
+
+	strbuf_add(b, late ? "was not ready in time (expect " : "closed what it was to say on that it is ready (expect ");
+	if (late && json_object_get(x, "timeout") != NULL)
+		strbuf_addf(b, "timeout %lld)", json_count_of(x, "timeout"));
+	else
+		strbuf_addf(b, "%s)", json_text_of(x, "expect"));
+}
+
+void
+waits_add_exit(struct strbuf *b, const json_t *x)
+{
+	const char *signal = json_text_of(x, "signal"), *error = json_text_of(x, "error");
+	const char *object = json_text_of(x, "object");
+	bool unready = *json_text_of(x, "unready") != '\0';
+
+	strbuf_addf(b, "%s process ", json_text_of(x, "process"));
+	if (unready)
+		add_unready(b, x);
+	if (*error != '\0') {
+		strbuf_addf(b, "could not be made: %s", error);
+		if (*object != '\0')
+			strbuf_addf(b, " (%s)", object);
+	} else if (*signal != '\0') {
+		strbuf_addf(b, "%s by signal %s", unready ? " and was ended" : "was killed", signal);
+	} else if (json_is_integer(json_object_get(x, "status"))) {
+		strbuf_addf(b, "%s with status %lld", unready ? " and ended" : "ended", json_count_of(x, "status"));
+	}
+}
+
 static void
 begin(struct strbuf *b, int indent)
 {

@@ -27,6 +27,8 @@ void waits_add_place(struct strbuf *b, const json_t *place);
 void waits_add_event(struct strbuf *b, const json_t *event);
 /* "12 s", "3 min", "5 h", "2 d". */
 void waits_add_time(struct strbuf *b, const json_t *seconds);
+/* "main process ended with status 4": an entry of "exits". */
+void waits_add_exit(struct strbuf *b, const json_t *x);
 
 /* What an event or an instance waits for, one line each, every line begun by `indent` tabs. */
 void waits_add_holders(struct strbuf *b, const json_t *event, int indent);

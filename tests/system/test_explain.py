@@ -68,7 +68,7 @@ def test_failed_job_names_how_its_processes_ended(session):
     assert explain(session, "web") == ("web stop/waiting, for N s\n\tfailed: pre-start\n"
                                        "\tnext: a `start': nothing starts it by itself\n"
                                        "\tpre-start process was killed by signal TERM, N s ago\n")
-    assert ("\tmain process could not be made: unable to execute: No such file or directory, N s ago\n"
+    assert ("\tmain process could not be made: unable to execute: No such file or directory (/no/such/program), N s ago\n"
             in explain(session, "none"))
     assert "\tfailed: respawned too fast\n" in explain(session, "fast")
     assert "\tmain process ended with status 7, N s ago\n" in explain(session, "fast")
@@ -86,6 +86,28 @@ def test_respawning_job_tells_its_window(session):
     assert "\tmain process was killed by signal KILL, " in text
 
 
+def test_respawns_without_a_limit_are_not_counted(session):
+    session.job("web", "respawn\nrespawn limit unlimited\n" + SLEEP)
+    session.wait_job("web")
+    session.ctl("start", "web")
+    first = session.pid_of("web")
+    session.command("kill", "-KILL", str(first))
+    wait_for(lambda: "process" in session.status("web") and session.pid_of("web") != first, "the respawn")
+    assert "\trespawns without limit\n" in session.ctl("explain", "web")
+    assert json.loads(session.ctl("explain", "--json", "web"))["instances"][0]["respawn"]["count"] is None
+
+
+def test_main_process_that_was_not_ready_in_time_says_so(session):
+    session.job("web", "expect notify\nexpect timeout 1\n" + SLEEP)
+    session.wait_job("web")
+    assert session.command("initctl", "start", "web").returncode == 1
+    session.wait_status("web", "stop/waiting")
+    assert ("\tmain process was not ready in time (expect timeout 1) and was ended by signal TERM, N s ago\n"
+            in explain(session, "web"))
+    [end] = json.loads(session.ctl("explain", "--json", "web"))["instances"][0]["exits"]
+    assert (end["unready"], end["timeout"], end["signal"]) == ("late", 1, "TERM")
+
+
 def test_job_that_rests_tells_how_long(session):
     session.job("web", "respawn\nrespawn delay 600 1000\n" + SLEEP)
     session.wait_job("web")
@@ -94,7 +116,8 @@ def test_job_that_rests_tells_how_long(session):
     wait_for(lambda: "rests" in session.ctl("explain", "web"), "the rest")
     text = session.ctl("explain", "web")
     assert re.search(r"\trests before it starts again, for \d+ min\n", text), text
-    assert re.search(r"; the last after a delay of 10 min, at most 1000 s\n", text), text
+    assert re.search(r"\trespawn[^\n]*; the last after a delay of 10 min, at most 1000 s\n", text), text
+    assert "respawned 0 times" not in text
     assert "rests before" in blocked(session)
 
 

@@ -212,6 +212,39 @@ test_process_that_could_not_be_made_is_kept(void **state)
 }
 
 static void
+test_main_process_that_was_given_up_tells_why(void **state)
+{
+	struct rig *r = *state;
+	struct core_past past;
+
+	(void) rig_define(r, "web", "expect notify;expect timeout 5;respawn;exec web");
+	(void) rig_start(r, "web", NULL);
+	rig_up(r, "web", "main");
+	rig_pass(r, 6 * USEC_PER_SEC);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(core_past(r->core, "web", "", &past), 0);
+		assert_true(past.exits[PROCESS_MAIN].known && past.exits[PROCESS_MAIN].spawned);
+		assert_int_equal(past.exits[PROCESS_MAIN].unready, CORE_UNREADY_LATE);
+		assert_true(past.exits[PROCESS_MAIN].ending);
+		reload(r);
+	}
+	rig_exit(r, "web", "main", JOB_EXIT_SIGNAL(15));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(core_past(r->core, "web", "", &past), 0);
+		assert_int_equal(past.exits[PROCESS_MAIN].unready, CORE_UNREADY_LATE);
+		assert_false(past.exits[PROCESS_MAIN].ending);
+		assert_int_equal(past.exits[PROCESS_MAIN].value, JOB_EXIT_SIGNAL(15));
+		reload(r);
+	}
+	/* That was that one: the next is not measured by it. */
+	rig_up(r, "web", "main");
+	rig_exit(r, "web", "main", 3);
+	assert_int_equal(core_past(r->core, "web", "", &past), 0);
+	assert_int_equal(past.exits[PROCESS_MAIN].unready, CORE_UNREADY_NOT);
+	assert_int_equal(past.exits[PROCESS_MAIN].value, 3);
+}
+
+static void
 test_new_instance_knows_how_the_last_one_ended(void **state)
 {
 	struct rig *r = *state;
@@ -437,6 +470,7 @@ main(void)
 		test(test_event_held_twice_by_one_condition_is_told_once),
 		test(test_instance_names_events_that_wait_for_it),
 		test(test_exits_of_each_kind_are_kept),
+		test(test_main_process_that_was_given_up_tells_why),
 		test(test_process_that_could_not_be_made_is_kept),
 		test(test_new_instance_knows_how_the_last_one_ended),
 		test(test_only_so_many_gone_instances_are_remembered),
