@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "initctl/commands.h"
-#include "initctl/suggest.h"
+#include "initctl/why.h"
 
 /* Who is called "JOB" or, as status prints it, "JOB (INSTANCE)". */
 struct listener {
@@ -45,7 +45,7 @@ path_of(struct initctl *ctl, const struct listener *l)
 
 		(void) initctl_failed(ctl, &err);
 		if (unknown)
-			suggest_job(ctl, l->job);
+			why_unknown_job(ctl, l->job);
 		return NULL;
 	}
 	if (!l->instance)
@@ -75,6 +75,15 @@ find_only(struct initctl *ctl, char ***paths)
 }
 
 static int
+failed(const struct initctl *ctl, char *const *operands, struct upstart_error *err)
+{
+	tool_error(&ctl->tool, "%s", err->text);
+	why_bad_env(err, operands + 1);
+	upstart_error_clear(err);
+	return EXIT_FAILURE;
+}
+
+static int
 emit_with_options(struct initctl *ctl, char *const *operands, struct upstart_error *err)
 {
 	auto_strv char **only = NULL;
@@ -84,7 +93,7 @@ emit_with_options(struct initctl *ctl, char *const *operands, struct upstart_err
 		return EXIT_FAILURE;
 	options.only = only;
 	if (upstart_emit_with_options(ctl->upstart, operands[0], operands + 1, &options, err) < 0)
-		return initctl_failed(ctl, err);
+		return failed(ctl, operands, err);
 	return EXIT_SUCCESS;
 }
 
@@ -100,7 +109,7 @@ run(struct initctl *ctl, char *const *operands)
 	if (ctl->literal || ctl->only)
 		return emit_with_options(ctl, operands, &err);
 	if (upstart_emit(ctl->upstart, operands[0], operands + 1, !ctl->no_wait, &err) < 0)
-		return initctl_failed(ctl, &err);
+		return failed(ctl, operands, &err);
 	return EXIT_SUCCESS;
 }
 

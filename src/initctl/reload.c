@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/commands.h"
 #include "initctl/target.h"
+#include "initctl/why.h"
 
 static int
 run(struct initctl *ctl, char *const *operands)
@@ -12,7 +13,7 @@ run(struct initctl *ctl, char *const *operands)
 		return EXIT_FAILURE;
 	if (target_find_instance(&target, ctl, &err) < 0 ||
 	    upstart_instance_reload(ctl->upstart, target.instance_path, &err) < 0)
-		return initctl_failed(ctl, &err);
+		return why_failed(ctl, &target, &err);
 	return EXIT_SUCCESS;
 }
 

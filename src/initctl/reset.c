@@ -2,6 +2,7 @@
 #include "initctl/commands.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
+#include "initctl/why.h"
 
 static int
 run(struct initctl *ctl, char *const *operands)
@@ -18,7 +19,7 @@ run(struct initctl *ctl, char *const *operands)
 	else if (r == 0)
 		r = upstart_job_reset(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &err);
 	if (r < 0)
-		return initctl_failed(ctl, &err);
+		return why_failed(ctl, &target, &err);
 	return status_line_show(ctl, target.job, target.instance_path);
 }
 

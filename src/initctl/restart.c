@@ -5,6 +5,7 @@
 #include "initctl/progress.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
+#include "initctl/why.h"
 
 /* Can the newest definition take over? 1: yes; 0: it is in use already; -1: no, and it was said why. */
 static int
@@ -82,7 +83,7 @@ run(struct initctl *ctl, char *const *operands)
 	r = restart(ctl, &target, &err);
 	progress_end(progress);
 	if (r < 0)
-		return initctl_failed(ctl, &err);
+		return why_failed(ctl, &target, &err);
 	return r > 0 ? EXIT_FAILURE : status_line_show(ctl, target.job, target.instance_path);
 }
 

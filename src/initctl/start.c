@@ -3,6 +3,7 @@
 #include "initctl/progress.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
+#include "initctl/why.h"
 
 static int
 run(struct initctl *ctl, char *const *operands)
@@ -27,7 +28,7 @@ run(struct initctl *ctl, char *const *operands)
 				      &err);
 	progress_end(progress);
 	if (r < 0)
-		return initctl_failed(ctl, &err);
+		return why_failed(ctl, &target, &err);
 	return status_line_show(ctl, target.job, target.instance_path);
 }
 

@@ -4,6 +4,7 @@
 #include "initctl/commands.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
+#include "initctl/why.h"
 
 /* Where the job comes from; NULL from an init that does not tell, or not us. */
 static struct upstart_job_file *
@@ -55,7 +56,7 @@ run(struct initctl *ctl, char *const *operands)
 	/* Without variables a job that has no instance is simply stopped. */
 	if (target_find_instance(&target, ctl, &err) < 0 &&
 	    (target.env[0] || !upstart_error_is(&err, UPSTART_ERROR_UNKNOWN_INSTANCE)))
-		return initctl_failed(ctl, &err);
+		return why_failed(ctl, &target, &err);
 	upstart_error_clear(&err);
 	file = get_file(ctl, &target);
 	status = status_line_show_with(ctl, target.job, target.instance_path, file);

@@ -3,6 +3,7 @@
 #include "initctl/progress.h"
 #include "initctl/status_line.h"
 #include "initctl/target.h"
+#include "initctl/why.h"
 
 static int
 run(struct initctl *ctl, char *const *operands)
@@ -27,7 +28,7 @@ run(struct initctl *ctl, char *const *operands)
 		r = upstart_job_stop(ctl->upstart, target.job_path, target.env, !ctl->no_wait, &err);
 	progress_end(progress);
 	if (r < 0)
-		return initctl_failed(ctl, &err);
+		return why_failed(ctl, &target, &err);
 	return status_line_show(ctl, target.job, target.instance_path);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "initctl/target.h"
 
-#include "initctl/suggest.h"
+#include "initctl/why.h"
 
 void
 target_deinit(struct target *target)
@@ -32,7 +32,7 @@ target_find(struct target *target, struct initctl *ctl, char *const *operands)
 		int status = initctl_failed(ctl, &err);
 
 		if (unknown)
-			suggest_job(ctl, target->job);
+			why_unknown_job(ctl, target->job);
 		return status;
 	}
 	if (target->instance && upstart_job_instance_by_name(ctl->upstart, target->job_path, target->instance,

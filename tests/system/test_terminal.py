@@ -3,6 +3,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import time
@@ -51,6 +52,67 @@ def test_wrong_name_is_asked_about_on_a_terminal_only(session, words, complaint,
     assert status == 1 and out == "" and shown.startswith(complaint)
     assert shown.endswith(question) if question else "Did you mean" not in shown
     assert "Did you mean" not in session.command(INITCTL, *words).stderr
+
+
+MORE = "For more, try `initctl explain {0}' and `initctl log {0}'.\n"
+
+
+@pytest.mark.parametrize("stanzas, why", [
+    ("exec /no/such/program", "main process could not be made: unable to execute: No such file or directory (/no/such/program)"),
+    ("chdir /no/such/place\nexec true", "main process could not be made: unable to change working directory: No such file or directory "
+     "(/no/such/place)"),
+    ("setuid nobody-of-that-name\nexec true", "main process could not be made: unable to find setuid user (nobody-of-that-name)"),
+    ("pre-start exec sh -c 'exit 3'\nexec sleep 1000", "pre-start process ended with status 3"),
+    ("task\nexec sh -c 'exit 4'", "main process ended with status 4"),
+    ("expect notify\nexpect timeout 1\nexec sleep 1000", "main process was not ready in time (expect timeout 1)"),
+    ("expect fd 3\nscript\nexec 3>&-\nexec sleep 1000\nend script",
+     "main process closed what it was to say on that it is ready (expect fd)"),
+])
+def test_start_that_fails_tells_why_on_a_terminal_only(session, stanzas, why):
+    session.job("web", stanzas + "\n")
+    session.wait_job("web")
+    status, out, shown = on_terminal(session, "start", "web")
+    assert (status, out) == (1, "")
+    shown = re.sub(r"\r\x1b\[K(web \S+ for \d+ s)?", "", shown).splitlines(keepends=True)
+    assert shown[-3] == "initctl: Job failed to start\n" and shown[-1] == MORE.format("web")
+    assert shown[-2].startswith(f"web {why}"), shown
+    session.wait_status("web", "stop/waiting")
+    assert session.command(INITCTL, "start", "web").stderr == "initctl: Job failed to start\n"
+
+
+def test_start_that_fails_names_its_instance(session):
+    session.job("tty", "instance $DEV\ntask\nexec false\n")
+    session.wait_job("tty")
+    _, _, shown = on_terminal(session, "start", "tty", "DEV=c1")
+    assert shown.endswith(MORE.format("tty c1"))
+
+
+@pytest.mark.parametrize("words, complaint, further", [
+    (["start", "web", "b"], "Env must be KEY=VALUE pairs", "This is none: b\n"),
+    (["emit", "go", "A=1", "b"], "Env must be KEY=VALUE pairs", "This is none: b\n"),
+    (["emit", "go", *(f"V{i}=" for i in range(4097))], "Env must be KEY=VALUE pairs",
+     "These are 4097, and more than 4096 are not taken\n"),
+    (["stop", "web"], "Unknown instance: ", "web is not running\n"),
+    (["restart", "tty", "DEV=c1"], "Unknown instance: c1", "tty (c1) is not running\n"),
+])
+def test_complaint_names_what_it_is_about_on_a_terminal_only(session, words, complaint, further):
+    session.job("web", SLEEP)
+    session.job("tty", "instance $DEV\n" + SLEEP)
+    session.wait_jobs(2)
+    status, out, shown = on_terminal(session, *words)
+    assert (status, out) == (1, "") and shown.replace("\r\x1b[K", "") == f"initctl: {complaint}\n{further}"
+    assert session.command(INITCTL, *words).stderr == f"initctl: {complaint}\n"
+
+
+@pytest.mark.parametrize("command", ["start", "status", "usage"])
+def test_unknown_job_shows_what_is_wrong_with_its_file_on_a_terminal_only(session, command):
+    path = session.job("web", "descripton \"a web server\"\n" + SLEEP)
+    session.job("last", SLEEP)
+    session.wait_job("last")
+    status, out, shown = on_terminal(session, command, "web")
+    assert (status, out) == (1, "")
+    assert shown.startswith(f"initctl: Unknown job: web\n{path}:1:1: Unknown stanza: descripton\n    descripton \"a web server\"\n    ^\n")
+    assert session.command(INITCTL, command, "web").stderr == "initctl: Unknown job: web\n"
 
 
 def test_start_that_takes_long_shows_how_it_gets_on(session):
