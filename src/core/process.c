@@ -435,6 +435,7 @@ hook_failed(struct core *core, struct job *job, enum process_kind kind, int32_t 
 		core_log(core, LOG_LEVEL_WARN, "%s post-stop process failed, not started again",
 			 job_display(job, display, sizeof(display)));
 	job_fail(core, job, kind, status);
+	state_ended(core, job, true);
 	job_change_goal(core, job, GOAL_STOP);
 }
 

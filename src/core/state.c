@@ -5,7 +5,7 @@
  *   JOB          for a term: an instance that is up, from its `started` to its `stopping`; for its `not`: one that is
  *                present, from its `starting` to the end of its post-stop
  *   JOB/done     an instance whose main process ended by itself, without failure; until it starts again
- *   JOB/failed   the same with failure
+ *   JOB/failed   an instance that has failed, main process or not: whose `stopped` says RESULT=failed; until it starts again
  *   runlevel     the last runlevel event
  *
  * All others are foreign (foreign.c); a job's hide those that have its name.

@@ -4,7 +4,10 @@
  */
 #include "rig.h"
 
+#include <errno.h>
+
 #include "common/log.h"
+#include "common/spawn_step.h"
 #include "core/explain.h"
 
 static int
@@ -389,6 +392,40 @@ test_failed_main_is_a_state(void **state)
 	rig_assert_state(r, "alarm", "none");
 }
 
+/* Whatever kept it from running, or failed behind it: the state says what RESULT=failed says. */
+static void
+test_what_could_not_start_has_failed(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "foo", "pre-start exec p;exec foo;post-stop exec q");
+	(void) rig_define(r, "miss", "exec miss");
+	(void) rig_define(r, "alarm", "while foo/failed;exec alarm");
+	(void) rig_define(r, "bell", "while miss/failed;exec bell");
+	(void) rig_define(r, "done", "while foo/done;exec d");
+	startup(r);
+	rig_rule(r, "foo", "pre-start", "exit 1", true);
+	start(r, "foo", NULL);
+	rig_assert_state(r, "foo", "none");
+	rig_assert_state(r, "alarm", "start/running");
+	start(r, "foo", NULL);
+	rig_assert_state(r, "foo", "start/running");
+	rig_assert_state(r, "alarm", "none");
+	rig_rule(r, "foo", "post-stop", "exit 1", true);
+	stop(r, "foo");
+	rig_assert_state(r, "alarm", "start/running");
+	start(r, "foo", NULL);
+	rig_exit(r, "foo", "main", 0);
+	rig_settle(r);
+	rig_assert_state(r, "alarm", "none");
+	rig_assert_state(r, "done", "start/running");
+	(void) rig_start(r, "miss", NULL);
+	rig_fail(r, "miss", "main", SPAWN_EXEC, ENOENT);
+	rig_settle(r);
+	rig_assert_state(r, "miss", "none");
+	rig_assert_state(r, "bell", "start/running");
+}
+
 static void
 test_an_instance_per_binding(void **state)
 {
@@ -735,6 +772,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_task_runs_once_per_rise, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_failure_gets_a_new_chance_with_its_states, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_failed_main_is_a_state, setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_what_could_not_start_has_failed, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_an_instance_per_binding, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_event_arms_and_is_let_go, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_armed_anew_falls_when_its_while_ends, setup, rig_teardown),
