@@ -77,6 +77,14 @@ def test_the_manual_describes_every_stanza(stanzas):
     assert missing == []
 
 
+@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "man").glob("*.[1-8]")))
+def test_quotes_end_where_they_should(page):
+    """Qq, unlike Ql, takes all the rest of its line, another Qq as well; and in an argument a quotation mark is none."""
+    for line in (ROOT / "man" / page).read_text().splitlines():
+        assert line.split().count("Qq") + line.split().count(".Qq") <= 1, line
+        assert not re.match(r"\.Ql \S.* \"", line), line
+
+
 def test_the_manual_has_every_warning():
     """Those of the catalogue in src/job/report.h, word for word."""
     catalogue = (ROOT / "src" / "job" / "report.h").read_text()
