@@ -16,6 +16,7 @@
 const char job_rewrite_differences[] =
     "it also starts when they run already as its file is read, and comes back whenever all of them are there again\n"
     "it stays up as long as one instance of each is up, where a job has several\n"
+    "a job that is respawned after a crash does not wait for it to be down, as it does for what stops on its stopping\n"
     "stopped by hand it stays down until it is started by hand\n"
     "UPSTART_STATES is in its environment; JOB, UPSTART_EVENTS and, when it stops, UPSTART_STOP_EVENTS are not\n";
 
