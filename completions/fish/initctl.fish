@@ -69,6 +69,27 @@ function __upstart_states
     __upstart_ask list-states | string replace -r '[, ].*' '' | sort -u
 end
 
+# Those that somebody has set, and not a job by running.
+function __upstart_foreign_states
+    __upstart_ask list-states | string match -r '.*, set by .*' | string replace -r '[, ].*' '' | sort -u
+end
+
+# The operands of the command that stand before the present word.
+function __upstart_before
+    set -l words (commandline -opc)
+    set -l rest (string match -v -- '-*' $words[2..-1])
+    contains -- (basename -- $words[1]) start stop restart reload status; or set rest $rest[2..-1]
+    string join \n -- $rest
+end
+
+# The names of the instances of a job, and the variable that names them where it is one alone.
+function __upstart_instances
+    __upstart_ask list | string replace -rf -- '^'(string escape --style=regex -- $argv[1])' \((.*)\) [a-z]+/.*' '$1'
+end
+function __upstart_key
+    __upstart_ask explain --json $argv[1] | sed -n '/"instances"/q; s/^.*"instance": "$\([A-Za-z0-9_]*\)".*/\1/p'
+end
+
 # Does the command order something, and is the present word the order?
 function __upstart_sorts
     test "$(__upstart_command)" = top
@@ -87,6 +108,18 @@ function __upstart_arguments
     if __upstart_sorts
         printf '%s\n' cpu memory time name
         return
+    end
+    if test (__upstart_operands) -eq 1
+        set -l before (__upstart_before)[1]
+        switch $command
+            case explain log
+                __upstart_instances $before
+            case stop restart reload status
+                set -l key (__upstart_key $before)
+                test -n "$key"; and __upstart_instances $before | string replace -r '^' $key=
+            case plan
+                contains -- $before start stop restart; and __upstart_jobs '.*'
+        end
     end
     if not string match -qr 'et-env$|^graph$' $command
         test (__upstart_operands) -eq 0
@@ -112,8 +145,10 @@ function __upstart_arguments
         case plan
             printf '%s\n' start stop restart
             __upstart_events
-        case set-state clear-state list-states
+        case list-states
             __upstart_states
+        case set-state clear-state
+            __upstart_foreign_states
         case get-env unset-env
             __upstart_ask list-env | string replace -r '=.*' ''
         case set-env

@@ -147,19 +147,23 @@ FISH = """source %s/completions/fish/initctl.fish; complete -C (string join ' ' 
 SHELLS = {"bash": ["bash", "--norc", "-c", BASH, "bash"], "zsh": ["zsh", "-f", "-c", ZSH, "zsh"], "fish": ["fish", "--no-config", "-c", FISH]}
 
 
-@pytest.fixture(params=list(SHELLS))
-def complete(init, path, request, tmp_path):
+def completer(shell, address, path, home):
     """What a shell offers for the last word."""
-    if not shutil.which(request.param):
-        pytest.skip("there is no " + request.param)
+    if not shutil.which(shell):
+        pytest.skip("there is no " + shell)
 
     def complete(*words):
-        done = subprocess.run([*SHELLS[request.param], *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                              env={"PATH": path, "UPSTART_SESSION": init.address, "LC_ALL": "C.UTF-8", "HOME": str(tmp_path)})
+        done = subprocess.run([*SHELLS[shell], *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                              env={"PATH": path, "UPSTART_SESSION": address, "LC_ALL": "C.UTF-8", "HOME": str(home)})
         assert done.stderr == ""
         return sorted(set(done.stdout.split()))
-    complete.shell = request.param
+    complete.shell = shell
     return complete
+
+
+@pytest.fixture(params=list(SHELLS))
+def complete(init, path, request, tmp_path):
+    return completer(request.param, init.address, path, tmp_path)
 
 
 def test_completion_offers_all_commands(complete):
@@ -210,6 +214,30 @@ def test_completion_offers_jobs_and_events(complete, init, path):
     assert complete("initctl", "version", "") == []
     initctl("stop", "web")
     initctl("stop", "tty", "DEV=1")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_offers_instances_and_states_of_others(session, path, shell, tmp_path):
+    complete = completer(shell, session.address, path, tmp_path)
+    session.job("tty", "instance $DEV\nexec sleep 1000\n")
+    session.job("web", "exec sleep 1000\n")
+    session.wait_jobs(2)
+    session.ctl("start", "web")
+    for device in "c1", "c2":
+        session.ctl("start", "tty", f"DEV={device}")
+    session.ctl("set-state", "lan", "IFACE=eth0")
+    for command in "explain", "log":
+        assert complete("initctl", command, "tty", "") == ["c1", "c2"]
+        assert complete("initctl", command, "web", "") == []
+        assert complete("initctl", command, "tty", "c1", "") == []
+    for command in "stop", "status":
+        assert complete("initctl", command, "tty", "") == ["DEV=c1", "DEV=c2"]
+        assert complete(command, "tty", "") == ["DEV=c1", "DEV=c2"]
+        assert complete("initctl", command, "web", "") == []
+    for command in "set-state", "clear-state":
+        assert complete("initctl", command, "") == ["lan"]
+    assert complete("initctl", "list-states", "") == ["lan", "tty", "web"]
+    assert complete("initctl", "plan", "start", "") == ["tty", "web"]
 
 
 def test_completion_without_init_is_quiet(path):
