@@ -8,8 +8,8 @@
 #include "initctl/chart_svg.h"
 #include "initctl/commands.h"
 #include "initctl/json.h"
-#include "initctl/suggest.h"
 #include "initctl/timeline.h"
+#include "initctl/why.h"
 
 #define NAME_MAX_COLUMNS 28
 #define BAR_MIN 20
@@ -245,6 +245,20 @@ show_json(const struct initctl *ctl, const struct timeline *t)
 	return json_show(&ctl->tool, root);
 }
 
+/* False: there is no such job, which has been said. */
+static bool
+is_known(struct initctl *ctl, const char *job)
+{
+	struct upstart_error err = UPSTART_ERROR_INIT;
+	char *path auto_free = NULL;
+
+	if (upstart_get_job(ctl->upstart, job, &path, &err) == 0)
+		return true;
+	(void) initctl_failed(ctl, &err);
+	why_unknown_job(ctl, job);
+	return false;
+}
+
 static int
 run(struct initctl *ctl, char *const *operands)
 {
@@ -253,8 +267,9 @@ run(struct initctl *ctl, char *const *operands)
 	if (initctl_connect(ctl) != EXIT_SUCCESS || timeline_read(&t, ctl) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	if (!timeline_chain(&t, operands[0], ctl->all) && operands[0]) {
+		if (!is_known(ctl, operands[0]))
+			return EXIT_FAILURE;
 		tool_error(&ctl->tool, _("No start of %s is known that came to its end"), operands[0]);
-		suggest_job(ctl, operands[0]);
 		return EXIT_FAILURE;
 	}
 	if (ctl->json)

@@ -9,6 +9,7 @@
 #include "initctl/check_suggest.h"
 #include "initctl/commands.h"
 #include "initctl/json.h"
+#include "initctl/why.h"
 #include "schedule/schedule.h"
 
 /*
@@ -522,6 +523,7 @@ check_all(struct initctl *ctl, struct check *check, struct definitions *definiti
 			return status; /* there is no such job because its file is wrong */
 		if (!only) {
 			tool_error(&ctl->tool, _("Invalid job class: %s"), operands[0]);
+			why_unknown_job(ctl, operands[0]);
 			return EXIT_FAILURE;
 		}
 	}
@@ -572,6 +574,7 @@ const struct command command_check_config = {
 	.name = "check-config",
 	.group = GROUP_OTHER,
 	.operands = "[JOB]",
+	.lenient = true,
 	.summary = N_("Look for errors in job files, and for conditions that can never come true."),
 	.help = N_("Errors are shown with the line they are in. Events are known when a job says that it emits them or "
 		   "init emits them itself. Jobs that wait for themselves or for one that can never start are found, "

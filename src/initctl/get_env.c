@@ -33,6 +33,7 @@ const struct command command_get_env = {
 	.name = "get-env",
 	.group = GROUP_ENVIRONMENT,
 	.operands = "VARIABLE",
+	.lenient = true,
 	.summary = N_("Show the value of a variable that jobs get."),
 	.help = N_("Inside a job: that of its instance."),
 	.options = options,

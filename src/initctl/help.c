@@ -51,6 +51,7 @@ const struct command command_help = {
 	.name = "help",
 	.group = GROUP_OTHER,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("List all commands."),
 	.options = options_json,
 	.run = run,

@@ -35,6 +35,7 @@ struct initctl {
 	const char *lines;
 	const char *since;
 	bool blocked;
+	bool failed;
 	bool boot;
 	bool emits;
 	bool reverse;
@@ -58,6 +59,7 @@ struct command {
 	const char *alias; /* the installed link that means this command; NULL: none */
 	enum command_group group;
 	const char *operands;
+	bool lenient; /* the original's, which never minded operands too many */
 	const char *summary;
 	const char *help; /* NULL: the summary says it all */
 	const struct option_spec *options; /* beside the global ones */

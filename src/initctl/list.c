@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <fnmatch.h>
 #include <string.h>
 
 #include "common/str.h"
 #include "initctl/blocked.h"
 #include "initctl/commands.h"
+#include "initctl/failures.h"
 #include "initctl/instances.h"
 #include "initctl/json.h"
 #include "initctl/status_line.h"
@@ -59,6 +61,16 @@ row_compare(const void *a, const void *b)
 	return r ? r : strcmp(x->instance, y->instance);
 }
 
+static bool
+is_wanted(const struct initctl *ctl, const char *job)
+{
+	char **filters = ctl->filters;
+
+	while (filters && *filters && fnmatch(*filters, job, 0) != 0)
+		filters++;
+	return !filters || *filters;
+}
+
 static int
 add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart_error *err)
 {
@@ -72,7 +84,7 @@ add_job(struct initctl *ctl, struct rows *rows, const char *path, struct upstart
 		upstart_error_clear(err);
 		return 0;
 	}
-	if (r < 0)
+	if (r < 0 || !is_wanted(ctl, name))
 		return r;
 	for (size_t i = 0; i < instances.n; i++)
 		rows_add(rows, ctl->json, name, instances.p[i]);
@@ -108,6 +120,8 @@ run(struct initctl *ctl, char *const *operands unused)
 		return EXIT_FAILURE;
 	if (ctl->blocked)
 		return blocked_show(ctl);
+	if (ctl->failed)
+		return failures_show(ctl, is_wanted);
 	r = upstart_get_jobs(ctl->upstart, &jobs, &err);
 	for (size_t i = 0; r == 0 && jobs[i]; i++)
 		r = add_job(ctl, &rows, jobs[i], &err);
@@ -123,6 +137,10 @@ run(struct initctl *ctl, char *const *operands unused)
 static const struct option_spec options[] = {
 	{ 0, "blocked", NULL, N_("show what waits for what: instances that are on their way, and events"), OPTION_FLAG,
 	  offsetof(struct initctl, blocked) },
+	{ 0, "failed", NULL, N_("show only instances whose last run failed, and how"), OPTION_FLAG,
+	  offsetof(struct initctl, failed) },
+	{ 'f', "filter", "PATTERN", N_("show only jobs whose name matches; may be repeated"), OPTION_LIST,
+	  offsetof(struct initctl, filters) },
 	OPTION_JSON,
 	OPTIONS_END,
 };
@@ -131,6 +149,7 @@ const struct command command_list = {
 	.name = "list",
 	.group = GROUP_JOB,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("List all jobs and their instances with their status."),
 	.options = options,
 	.run = run,

@@ -44,6 +44,7 @@ const struct command command_list_env = {
 	.name = "list-env",
 	.group = GROUP_ENVIRONMENT,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("Show the environment that jobs get."),
 	.help = N_("Inside a job: that of its instance."),
 	.options = options,

@@ -117,6 +117,7 @@ const struct command command_list_sessions = {
 	.name = "list-sessions",
 	.group = GROUP_OTHER,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("List the session inits that are running."),
 	.help = N_(
 	    "Each with its process id and the address that belongs into UPSTART_SESSION. With -v also what is left of "

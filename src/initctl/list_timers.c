@@ -12,6 +12,7 @@
 #include "initctl/commands.h"
 #include "initctl/definitions.h"
 #include "initctl/json.h"
+#include "initctl/why.h"
 #include "schedule/ledger.h"
 #include "schedule/places.h"
 #include "schedule/schedule.h"
@@ -408,7 +409,8 @@ run(struct initctl *ctl, char *const *operands)
 	if (definitions_read(&definitions, ctl->upstart, &err) < 0)
 		return initctl_failed(ctl, &err);
 	if (operands[0] && !definitions_find(&definitions, operands[0])) {
-		tool_error(&ctl->tool, _("Invalid job class: %s"), operands[0]);
+		tool_error(&ctl->tool, _("Unknown job: %s"), operands[0]);
+		why_unknown_job(ctl, operands[0]);
 		return EXIT_FAILURE;
 	}
 	status = open_ledger(&list);

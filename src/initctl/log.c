@@ -238,6 +238,10 @@ show(struct view *v, bool named)
 
 	if (r == -ENOENT && !v->ctl->follow)
 		return nothing_there(v, named);
+	if (r == -ENOTDIR) {
+		tool_error(&v->ctl->tool, _("No output of %s is logged: the directory of %s is none"), v->job, v->path);
+		return EXIT_FAILURE;
+	}
 	if (r < 0 && r != -ENOENT)
 		return cannot_read(v, v->path, r);
 	status = r == 0 ? print_present(v, &f.files, &f.reader) : EXIT_SUCCESS;

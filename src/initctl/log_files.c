@@ -145,6 +145,8 @@ open_all(struct log_files *files, const char *path)
 
 	if (r < 0 && r != -ENOENT)
 		return r;
+	if (files->n > 0 && files->file[0].error == -ENOTDIR)
+		return -ENOTDIR; /* so it is of all others */
 	/* In the midst of a rotation one number is free, and others lie behind it. */
 	for (unsigned number = 1, holes = 0; holes < 2 && number < NUMBER_MAX; number++) {
 		r = add_old(files, path, number);

@@ -29,6 +29,7 @@ const struct command command_log_priority = {
 	.name = "log-priority",
 	.group = GROUP_OTHER,
 	.operands = "[PRIORITY]",
+	.lenient = true,
 	.summary = N_("Show or change how much init logs."),
 	.help = N_("PRIORITY is one of debug, info, message, warn, error and fatal: messages below it are not logged."),
 	.options = options_json,

@@ -4,6 +4,8 @@
  */
 #include "initctl/initctl.h"
 
+#include <string.h>
+
 #include "common/str.h"
 #include "initctl/suggest.h"
 
@@ -42,6 +44,34 @@ unknown_command(const struct initctl *ctl, const char *word)
 	return status;
 }
 
+/* How many operands a synopsis names; SIZE_MAX: there may be any number. */
+static size_t
+most_operands(const char *synopsis)
+{
+	size_t n = *synopsis != '\0';
+
+	if (strstr(synopsis, "..."))
+		return SIZE_MAX;
+	for (; *synopsis; synopsis++)
+		n += *synopsis == ' ';
+	return n;
+}
+
+/* More operands than there may be: those of old commands were ignored always, which only people are told. */
+static int
+check_operands(const struct initctl *ctl, const struct command *command, const char *const *operands, size_t n)
+{
+	size_t most = most_operands(command->operands);
+
+	if (n <= most)
+		return EXIT_SUCCESS;
+	if (!command->lenient)
+		return tool_misuse(&ctl->tool, _("unexpected operand: %s"), operands[most]);
+	if (isatty(STDERR_FILENO))
+		tool_warn(&ctl->tool, _("unexpected operand is ignored: %s"), operands[most]);
+	return EXIT_SUCCESS;
+}
+
 /* Read the command line and do what it says. */
 static int
 dispatch(struct initctl *ctl, struct options_scan *scan, const char **operands)
@@ -77,6 +107,8 @@ dispatch(struct initctl *ctl, struct options_scan *scan, const char **operands)
 	}
 	if (!command)
 		return tool_misuse(&ctl->tool, _("missing command"));
+	if (check_operands(ctl, command, operands, n) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
 	return command->run(ctl, (char *const *) operands);
 }
 

@@ -19,6 +19,7 @@ const struct command command_notify_cgroup_manager_address = {
 	.name = "notify-cgroup-manager-address",
 	.group = GROUP_OTHER,
 	.operands = "ADDRESS",
+	.lenient = true,
 	.summary = N_("Tell init where the cgroup manager listens."),
 	.options = options_none,
 	.run = run,

@@ -19,6 +19,7 @@ const struct command command_notify_dbus_address = {
 	.name = "notify-dbus-address",
 	.group = GROUP_OTHER,
 	.operands = "ADDRESS",
+	.lenient = true,
 	.summary = N_("Tell a session init which D-Bus to join."),
 	.options = options_none,
 	.run = run,

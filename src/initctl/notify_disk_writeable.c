@@ -15,6 +15,7 @@ const struct command command_notify_disk_writeable = {
 	.name = "notify-disk-writeable",
 	.group = GROUP_OTHER,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("Tell init that logs can be written now."),
 	.help = N_("What jobs printed before is then written. Called once while booting."),
 	.options = options_none,

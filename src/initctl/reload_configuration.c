@@ -15,6 +15,7 @@ const struct command command_reload_configuration = {
 	.name = "reload-configuration",
 	.group = GROUP_OTHER,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("Read all job files again."),
 	.help =
 	    N_("Hardly ever needed: changes are normally noticed at once. Running instances keep the definition they "

@@ -24,6 +24,7 @@ const struct command command_reset_env = {
 	.name = "reset-env",
 	.group = GROUP_ENVIRONMENT,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("Undo all changes of the environment that jobs get."),
 	.help =
 	    N_("Inside a job only its instance is changed: it gets what a job started now would get. Not allowed for "

@@ -190,6 +190,7 @@ const struct command command_show_config = {
 	.name = "show-config",
 	.group = GROUP_OTHER,
 	.operands = "[JOB]",
+	.lenient = true,
 	.summary = N_("Show what starts and stops jobs, and which events they emit."),
 	.help = N_("Without JOB: for all jobs."),
 	.options = options,

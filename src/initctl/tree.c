@@ -14,7 +14,7 @@
 #include "initctl/status_line.h"
 #include "initctl/suggest.h"
 
-#define DEPTH_MAX 100 /* more is told to be there, not shown */
+#define DEPTH_MAX 100 /* more is said to be there, not shown */
 
 struct tree {
 	struct initctl *ctl;
@@ -134,7 +134,9 @@ add_thing(struct tree *tree, size_t place, const struct tie *tie, const char *ab
 		strbuf_addf(&tree->out, "%s%s", tree->indent.p ? tree->indent.p : "",
 			    after ? tree->branch : tree->last);
 		if (depth >= DEPTH_MAX) {
-			strbuf_add(&tree->out, "...\n");
+			strbuf_add(&tree->out, _("... too deep, see `initctl tree "));
+			tool_add_visible(&tree->out, thing->name);
+			strbuf_add(&tree->out, "'\n");
 			return;
 		}
 		strbuf_add(&tree->indent, after ? tree->along : tree->blank);
@@ -180,6 +182,7 @@ thing_json(struct tree *tree, size_t place, const struct tie *tie, unsigned int 
 		if (json_array_append_new(children, thing_json(tree, child->to, child, depth + 1)) < 0)
 			tool_nomem();
 	json_put(object, "children", children);
+	json_put(object, "cut", json_boolean(!again && depth >= DEPTH_MAX && next_tie(tree, place, &i) != NULL));
 	return object;
 }
 

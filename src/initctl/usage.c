@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <unistd.h>
+
 #include "initctl/commands.h"
 #include "initctl/json.h"
 #include "initctl/target.h"
@@ -18,6 +20,8 @@ run(struct initctl *ctl, char *const *operands)
 		return json_show(&ctl->tool,
 				 json_pack("{s:o, s:o}", "job", json_text(target.job), "usage", json_text(usage)));
 	tool_print(&ctl->tool, "%s: %s\n", _("Usage"), usage);
+	if (!*usage && isatty(STDERR_FILENO))
+		tool_warn(&ctl->tool, _("%s has no `usage' stanza"), target.job);
 	return EXIT_SUCCESS;
 }
 
@@ -25,6 +29,7 @@ const struct command command_usage = {
 	.name = "usage",
 	.group = GROUP_OTHER,
 	.operands = "JOB",
+	.lenient = true,
 	.summary = N_("Show how a job wants to be started."),
 	.help = N_("Prints the text of the job's `usage' stanza. Inside a job, without JOB, that job is meant."),
 	.options = options_json,

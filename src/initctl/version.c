@@ -30,6 +30,7 @@ const struct command command_version = {
 	.name = "version",
 	.group = GROUP_OTHER,
 	.operands = "",
+	.lenient = true,
 	.summary = N_("Show the version of the running init."),
 	.help =
 	    N_("If init has found a rule of its own broken, and done without what broke it, it is degraded: that is "

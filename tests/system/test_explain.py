@@ -74,6 +74,25 @@ def test_failed_job_names_how_its_processes_ended(session):
     assert "\tmain process ended with status 7, N s ago\n" in explain(session, "fast")
 
 
+def test_list_shows_only_what_failed_or_is_asked_for(session):
+    session.job("bad", "task\nexec sh -c 'exit 4'\n")
+    session.job("none", "instance $N\nexec /no/such/program\n")
+    session.job("web", SLEEP)
+    session.wait_jobs(3)
+    assert session.ctl("list", "--failed") == ""
+    session.ctl("start", "web")
+    for words in ["bad"], ["none", "N=1"]:
+        assert session.command("initctl", "start", *words).returncode == 1
+    wait_for(lambda: session.ctl("list").count("stop/waiting") == 2, "the end of both")
+    assert re.sub(r"\d+ s ago", "N s ago", session.ctl("list", "--failed")) == (
+        "bad stop/waiting\n\tmain process ended with status 4, N s ago\n"
+        "none (1) stop/waiting\n"
+        "\tmain process could not be made: unable to execute: No such file or directory (/no/such/program), N s ago\n")
+    failed = json.loads(session.ctl("list", "--failed", "--json", "--filter=b*"))
+    assert [(one["job"], one["instance"], one["failed"], one["exits"][0]["status"]) for one in failed] == [("bad", "", "main", 4)]
+    assert session.ctl("list", "-f", "b*", "-f", "none") == "bad stop/waiting\nnone stop/waiting\n"
+
+
 def test_respawning_job_tells_its_window(session):
     session.job("web", "respawn\nrespawn limit 5 1000\n" + SLEEP)
     session.wait_job("web")

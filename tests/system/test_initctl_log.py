@@ -221,3 +221,13 @@ def test_what_only_looks_like_json_is_told_as_text(session):
     first, unfinished = session.ctl("log", "part").splitlines()
     assert not unfinished.endswith("}")
     assert [json.loads(line) for line in session.ctl("log", "--json", "part").splitlines()] == [json.loads(first), {"line": unfinished}]
+
+
+def test_log_directory_that_is_none_is_told(session):
+    session.job("web", "exec sleep 1000\n")
+    session.wait_job("web")
+    session.log.rmdir()
+    session.log.touch()
+    done = session.command("initctl", "log", "web")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"initctl: No output of web is logged: the directory of {session.log}/web.log is none\n"

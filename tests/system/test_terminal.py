@@ -115,6 +115,42 @@ def test_unknown_job_shows_what_is_wrong_with_its_file_on_a_terminal_only(sessio
     assert session.command(INITCTL, command, "web").stderr == "initctl: Unknown job: web\n"
 
 
+@pytest.mark.parametrize("words", [["version", "foo"], ["log-priority", "info", "foo"], ["usage", "web", "foo"], ["list", "foo"],
+                                   ["reload-configuration", "foo"]])
+def test_operands_too_many_for_old_commands_are_ignored_and_people_told(session, words):
+    session.job("web", "usage \"A=1\"\n" + SLEEP)
+    session.wait_job("web")
+    done = session.command(INITCTL, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, session.ctl(*words[:-1]), "")
+    status, out, shown = on_terminal(session, *words)
+    assert (status, out, shown) == (0, done.stdout, "initctl: unexpected operand is ignored: foo\n")
+
+
+@pytest.mark.parametrize("words", [["list-states", "lan", "foo"], ["explain", "web", "1", "foo"], ["list-timers", "web", "foo"],
+                                   ["tree", "web", "foo"], ["log", "web", "1", "foo"], ["monitor", "foo"], ["top", "foo"]])
+def test_operands_too_many_for_new_commands_are_refused(session, words):
+    done = session.command(INITCTL, *words)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "initctl: unexpected operand: foo\nTry `initctl --help' for more information.\n"
+
+
+@pytest.mark.parametrize("command", ["list-timers", "chart", "check-config"])
+def test_unknown_job_is_called_so(session, command):
+    session.job("web", SLEEP)
+    session.wait_job("web")
+    complaint = "Invalid job class: wbe" if command == "check-config" else "Unknown job: wbe"
+    status, out, shown = on_terminal(session, command, "wbe")
+    assert (status, out, shown) == (1, "", f"initctl: {complaint}\nDid you mean `web'?\n")
+
+
+def test_job_without_usage_says_so_on_a_terminal(session):
+    session.job("web", SLEEP)
+    session.wait_job("web")
+    assert on_terminal(session, "usage", "web") == (0, "Usage: \n", "initctl: web has no `usage' stanza\n")
+    done = session.command(INITCTL, "usage", "web")
+    assert (done.stdout, done.stderr) == ("Usage: \n", "")
+
+
 def test_start_that_takes_long_shows_how_it_gets_on(session):
     session.job("slow", f"pre-start exec sh -c 'until test -e {session.path}/go; do sleep 0.05; done'\n" + SLEEP)
     session.wait_job("slow")

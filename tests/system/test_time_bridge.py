@@ -349,7 +349,7 @@ def test_timers_are_listed(session):
     assert re.search(r'^\S+  -  +leap  start on time CRON="0 0 29 2 \*" TZ=UTC$', done.stdout, re.M)
     assert re.search(r"^\S+  -  +day  while time BETWEEN=00:00-00:00 TZ=UTC \(holds\)$", done.stdout, re.M)
     assert done.stderr == "initctl: No schedule: bad: start on time: column 8 of `EVERY=1x': EVERY: `x' is no unit of time\n"
-    assert s.initctl("list-timers", "nix", check=False).stderr == "initctl: Invalid job class: nix\n"
+    assert s.initctl("list-timers", "nix", check=False).stderr == "initctl: Unknown job: nix\n"
 
 
 @needs_init

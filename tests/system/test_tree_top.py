@@ -303,3 +303,18 @@ def test_graph_of_some_jobs_and_as_json(machine):
                     ("web", "stats", "while", "web")}
     done = machine.command(INITCTL, "graph", "nothing")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "initctl: Unknown job: nothing\n")
+
+
+def test_tree_too_deep_says_where_it_goes_on(session):
+    for i in range(103):
+        session.job(f"j{i:03}", f"start on started j{i - 1:03}\n" + SLEEP)
+    session.wait_jobs(103)
+    text = session.ctl("tree", "j000")
+    assert "j100 stop/waiting" in text and "j101" not in text
+    assert text.endswith("... too deep, see `initctl tree j100'\n")
+    assert session.ctl("tree", "j100").count("\n") == 3
+    one, depth = json.loads(session.ctl("tree", "--json", "j000"))[0], 0
+    while one["children"]:
+        assert one["cut"] is False
+        one, depth = one["children"][0], depth + 1
+    assert (depth, one["name"], one["cut"]) == (100, "j100", True)
