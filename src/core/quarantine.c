@@ -57,6 +57,16 @@ leave_alone(struct core *core, struct job *job, enum process_kind kind)
 	state_ended(core, job, true);
 }
 
+/* As little as can be. Those that follow it look at it when this input is over: else they would never hear of it. */
+static void
+leave_bare(struct core *core, struct job *job)
+{
+	if (!job->up)
+		return;
+	job->up = false;
+	follow_mark(core, job->slot->name, (struct origin) { 0 }, NULL);
+}
+
 static void
 begin(struct core *core, struct job *job, enum process_kind kind, const struct input_substitute *in, char *text)
 {
@@ -80,7 +90,7 @@ begin(struct core *core, struct job *job, enum process_kind kind, const struct i
 	if (job->goal != GOAL_STOP)
 		job_set_goal(core, job, GOAL_STOP);
 	if (in->bare)
-		job->up = false;
+		leave_bare(core, job);
 	else
 		leave_alone(core, job, kind);
 }

@@ -558,6 +558,22 @@ test_bare_substitute_only_sets_the_mark(void **state)
 	rig_show(r, RIG_REPLIES);
 }
 
+/* Who follows it hears that it is not up any more. */
+static void
+test_bare_substitute_ends_what_follows(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "after", "while web;exec after");
+	(void) rig_start(r, "web", NULL);
+	rig_settle(r);
+	rig_assert_state(r, "after", "start/running");
+	substitute_exit(r, "web", "main", true);
+	rig_settle(r);
+	rig_assert_state(r, "after", "none");
+	rig_show(r, RIG_REPLIES);
+}
+
 static void
 test_quarantine_survives_in_a_snapshot(void **state)
 {
@@ -663,6 +679,7 @@ main(void)
 		T(test_job_that_blocks_a_quarantined_one_is_not_disturbed),
 		T(test_job_that_follows_a_quarantined_one_falls),
 		T(test_bare_substitute_only_sets_the_mark),
+		T(test_bare_substitute_ends_what_follows),
 		T(test_quarantine_survives_in_a_snapshot),
 		T(test_early_exit_that_cannot_be_applied_is_not_lost),
 		T(test_session_ends_with_a_quarantined_job),
