@@ -67,7 +67,7 @@ check_operands(const struct initctl *ctl, const struct command *command, const c
 		return EXIT_SUCCESS;
 	if (!command->lenient)
 		return tool_misuse(&ctl->tool, _("unexpected operand: %s"), operands[most]);
-	if (isatty(STDERR_FILENO))
+	if (tool_is_watched())
 		tool_warn(&ctl->tool, _("unexpected operand is ignored: %s"), operands[most]);
 	return EXIT_SUCCESS;
 }

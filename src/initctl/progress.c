@@ -54,7 +54,7 @@ progress_begin(const struct initctl *ctl, const char *job, char *const *env)
 	struct initctl copy = *ctl;
 	pid_t parent = getpid(), pid;
 
-	if (!isatty(STDERR_FILENO) || ctl->tool.level == TOOL_QUIET)
+	if (!tool_is_watched() || ctl->tool.level == TOOL_QUIET)
 		return -1;
 	(void) fflush(NULL);
 	pid = fork();

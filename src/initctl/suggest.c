@@ -61,7 +61,7 @@ suggest_closest(const char *word, const char *const *names)
 void
 suggest_name(const char *word, const char *const *names)
 {
-	const char *name = isatty(STDERR_FILENO) ? suggest_closest(word, names) : NULL;
+	const char *name = tool_is_watched() ? suggest_closest(word, names) : NULL;
 
 	if (name)
 		(void) fprintf(stderr, _("Did you mean `%s'?\n"), name);
@@ -72,7 +72,7 @@ suggest_job(struct initctl *ctl, const char *word)
 {
 	char **paths auto_strv = NULL, **names auto_strv = NULL;
 
-	if (!isatty(STDERR_FILENO) || upstart_get_jobs(ctl->upstart, &paths, NULL) < 0 || strv_len(paths) > JOBS_MAX)
+	if (!tool_is_watched() || upstart_get_jobs(ctl->upstart, &paths, NULL) < 0 || strv_len(paths) > JOBS_MAX)
 		return;
 	for (size_t i = 0; paths[i]; i++) {
 		char *name = NULL;

@@ -141,6 +141,12 @@ suggest_help(const struct tool *tool)
 	return EXIT_FAILURE;
 }
 
+bool
+tool_is_watched(void)
+{
+	return isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) >= 0;
+}
+
 int
 tool_misuse(const struct tool *tool, const char *fmt, ...)
 {

@@ -32,6 +32,12 @@ void tool_verbose(const struct tool *tool, const char *fmt, ...) printf_like(2, 
 void tool_warn(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
 void tool_error(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
 
+/*
+ * Does somebody read this as it comes? Their terminal is standard error. That of a job, whose output goes to a log, is nobody's: it
+ * controls no session.
+ */
+bool tool_is_watched(void);
+
 /* tool_error() and the line that names --help; returns EXIT_FAILURE. */
 int tool_misuse(const struct tool *tool, const char *fmt, ...) printf_like(2, 3);
 /* The same for what options_next() found wrong. */

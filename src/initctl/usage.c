@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <unistd.h>
 
 #include "initctl/commands.h"
 #include "initctl/json.h"
@@ -20,7 +19,7 @@ run(struct initctl *ctl, char *const *operands)
 		return json_show(&ctl->tool,
 				 json_pack("{s:o, s:o}", "job", json_text(target.job), "usage", json_text(usage)));
 	tool_print(&ctl->tool, "%s: %s\n", _("Usage"), usage);
-	if (!*usage && isatty(STDERR_FILENO))
+	if (!*usage && tool_is_watched())
 		tool_warn(&ctl->tool, _("%s has no `usage' stanza"), target.job);
 	return EXIT_SUCCESS;
 }

@@ -14,7 +14,7 @@ why_unknown_job(struct initctl *ctl, const char *job)
 {
 	char **faults auto_strv = NULL;
 
-	if (!isatty(STDERR_FILENO) || *job == '\0')
+	if (!tool_is_watched() || *job == '\0')
 		return;
 	if (upstart_config_faults(ctl->upstart, job, &faults, NULL) < 0 || !faults[0]) {
 		suggest_job(ctl, job);
@@ -29,7 +29,7 @@ why_bad_env(const struct upstart_error *err, char *const *env)
 {
 	size_t n = 0;
 
-	if (!isatty(STDERR_FILENO) || !err->text || strcmp(err->text, "Env must be KEY=VALUE pairs") != 0)
+	if (!tool_is_watched() || !err->text || strcmp(err->text, "Env must be KEY=VALUE pairs") != 0)
 		return;
 	for (; env[n]; n++) {
 		if (!strchr(env[n], '=')) {
@@ -120,7 +120,7 @@ int
 why_failed(struct initctl *ctl, const struct target *target, struct upstart_error *err)
 {
 	tool_error(&ctl->tool, "%s", err->text);
-	if (isatty(STDERR_FILENO)) {
+	if (tool_is_watched()) {
 		if (upstart_error_is(err, UPSTART_ERROR_JOB_FAILED))
 			say_why_job_failed(ctl, target);
 		else if (upstart_error_is(err, UPSTART_ERROR_UNKNOWN_INSTANCE))

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What initctl shows to people only: on a terminal, and never to scripts."""
 
+import fcntl
 import os
 import pty
 import re
 import select
 import subprocess
+import termios
 import time
 
 import pytest
@@ -19,7 +21,7 @@ def on_terminal(session, *words, until=None):
     """Run initctl with a terminal as its standard error: exit status, standard output, what the terminal got."""
     master, slave = pty.openpty()
     process = subprocess.Popen([INITCTL, *words], env=session.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=slave,
-                               text=True)
+                               text=True, start_new_session=True, preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0))
     os.close(slave)
     text = b""
     deadline = time.monotonic() + LIMIT
