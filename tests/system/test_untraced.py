@@ -431,7 +431,8 @@ def test_many_that_a_hook_leaves_are_not_all_looked_at_for_each(faulty):
         os.kill(pid, signal.SIGKILL)
     os.kill(faulty.pid, signal.SIGCONT)
     wait_for(lambda: faulty.children() and not set(faulty.children()) & set(pids), "all to be reaped")
-    assert faulty.faults.count("fd") < 30 * count
+    # To look at all that are left for each of them would be count * count / 2; the busier the machine, the fewer end in one turn.
+    assert faulty.faults.count("fd") < count * count / 4
     faulty.ctl("stop", "j")
 
 
