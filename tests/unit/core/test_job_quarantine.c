@@ -563,7 +563,10 @@ static void
 test_bare_substitute_ends_what_follows(void **state)
 {
 	struct rig *r = *state;
+	struct input in = { .type = INPUT_EMIT };
 
+	in.emit.name = strdup("startup");
+	(void) rig_apply(r, &in);
 	(void) rig_define(r, "after", "while web;exec after");
 	(void) rig_start(r, "web", NULL);
 	rig_settle(r);
