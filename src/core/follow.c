@@ -760,7 +760,7 @@ follow_spend(struct core *core, struct slot *slot, const char *name, bool by_fai
 	if (want == NULL || !want->bound)
 		return;
 	want->spent = true;
-	want->missed = by_failure && (want->missed || (core->going_down && class_of(slot)->respawn));
+	want->missed = by_failure && core->going_down && (want->missed || class_of(slot)->respawn);
 	hold_back(core, slot);
 }
 
