@@ -310,7 +310,7 @@ hear(struct words *w)
 	bool cut = false, has_fds = false, barrier, says;
 	auto_close int fd = -1;
 	struct msg_said said;
-	struct ucred from;
+	struct ucred from = { 0 };
 	ssize_t n = look(w, buf, &from, &cut, &has_fds);
 	int r = 0;
 

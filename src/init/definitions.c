@@ -57,7 +57,7 @@ definitions_new(void)
 		free(d);
 		return NULL;
 	}
-	fd = -1;
+	(void) steal_fd(&fd); /* the file has it */
 	return d;
 }
 
@@ -457,7 +457,7 @@ definitions_compact(struct definitions *d, definitions_note_fn note, void *data)
 		return fd;
 	file = journal_new(fd, false);
 	if (file != NULL)
-		fd = -1;
+		(void) steal_fd(&fd); /* it has it */
 	places = calloc(d->count + 1, sizeof(*places));
 	if (file == NULL || places == NULL)
 		r = -ENOMEM;

@@ -40,7 +40,7 @@ record_open(const char *path, bool append, struct journal **j)
 	*j = journal_new(fd, false);
 	if (*j == NULL)
 		return -ENOMEM;
-	fd = -1;
+	(void) steal_fd(&fd); /* the journal has it */
 	r = append ? journal_read(*j, pass_over, NULL) : 0;
 	if (r == 0 && journal_size(*j) == 0)
 		r = journal_begin(*j);

@@ -333,7 +333,7 @@ replay(const struct replay_options *options)
 	}
 	journal = journal_new(fd, false);
 	if (journal != NULL)
-		fd = -1;
+		(void) steal_fd(&fd); /* it has it */
 	r.definitions = definitions_new();
 	result = journal != NULL && r.definitions != NULL ? journal_read(journal, record_cb, &r) : -ENOMEM;
 	result = finish(&r, result);
