@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "control/bus.h"
@@ -83,6 +84,15 @@ raise_limits(void)
 	return limit.rlim_cur > 2 * reserve ? (size_t) limit.rlim_cur - reserve : reserve;
 }
 
+usec_t
+control_now(void)
+{
+	struct timespec ts;
+
+	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
+}
+
 void
 control_serve(struct control *control)
 {
@@ -99,7 +109,6 @@ control_end(struct control *control)
 {
 	if (control->ending)
 		return;
-	control->ending = true;
 	control->ending = true;
 	peer_stop_listening(control);
 	while (control->calls != NULL) {

@@ -85,5 +85,7 @@ int must_check control_init(struct control *control);
 void control_deinit(struct control *control);
 /* The first HELLO has come: listen, join the bus, drop what is not needed any more. */
 void control_serve(struct control *control);
+/* Microseconds of a clock that only goes forward. */
+usec_t control_now(void);
 /* Answer what is pending, flush for at most a second, and leave the loop. */
 void control_end(struct control *control);

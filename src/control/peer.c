@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <utlist.h>
 
 #include "bus/library.h"
@@ -129,23 +128,14 @@ peer_outgoing(const struct peer *peer)
 	return n > 0 ? (size_t) n : 0;
 }
 
-static usec_t
-now(void)
-{
-	struct timespec ts;
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (usec_t) ts.tv_sec * USEC_PER_SEC + (usec_t) ts.tv_nsec / 1000;
-}
-
 void
 peer_flush_all(struct control *control, usec_t usec)
 {
-	usec_t end = now() + usec;
+	usec_t end = control_now() + usec;
 	struct peer *peer;
 
 	DL_FOREACH(control->peers, peer)
-		while (dbus_connection_has_messages_to_send(peer->dbus) && now() < end)
+		while (dbus_connection_has_messages_to_send(peer->dbus) && control_now() < end)
 			if (!dbus_connection_read_write(peer->dbus, FLUSH_STEP_MS))
 				break;
 }

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -25,12 +24,12 @@
 #define PAUSE_USEC 100000L    /* after something was lacking */
 #define TOLD_MAX 16	      /* of one process, that init has not acknowledged */
 #define STRANGERS_MAX 16      /* of one process, that are remembered */
-#define STRANGER_SECONDS 10   /* then init is asked again: a pid may have become another's */
+#define STRANGER_TIME (10 * USEC_PER_SEC) /* then init is asked again: a pid may have become another's */
 
 /* Who may not speak. */
 struct stranger {
 	int32_t pid, uid;
-	time_t until; /* 0: nobody */
+	usec_t until; /* 0: nobody */
 };
 
 struct words {
@@ -264,22 +263,22 @@ take(const struct words *w)
 	(void) !recv(w->fd, &byte, sizeof(byte), MSG_DONTWAIT);
 }
 
-static time_t
-seconds(void)
+/* NULL: not known. */
+static struct stranger *
+find_stranger(struct words *w, int32_t pid, int32_t uid)
 {
-	struct timespec now = { 0 };
-
-	(void) clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	for (size_t i = 0; i < STRANGERS_MAX; i++)
+		if (w->strangers[i].pid == pid && w->strangers[i].uid == uid)
+			return &w->strangers[i];
+	return NULL;
 }
 
 static bool
-is_stranger(const struct words *w, const struct ucred *from)
+is_stranger(struct words *w, const struct ucred *from)
 {
-	for (size_t i = 0; i < STRANGERS_MAX; i++)
-		if (w->strangers[i].pid == from->pid && w->strangers[i].uid == (int32_t) from->uid)
-			return seconds() <= w->strangers[i].until;
-	return false;
+	const struct stranger *s = find_stranger(w, from->pid, (int32_t) from->uid);
+
+	return s != NULL && control_now() <= s->until;
 }
 
 /* Tell init of it. 0 or a negative errno. */
@@ -452,17 +451,16 @@ void
 words_disbelieve(struct control *control, const struct msg_disbelieved *m)
 {
 	struct words *w = find(control, m->process);
-	size_t i = 0;
+	struct stranger *s;
 
 	if (w == NULL)
 		return;
-	while (i < STRANGERS_MAX && (w->strangers[i].pid != m->pid || w->strangers[i].uid != m->uid))
-		i++;
-	if (i == STRANGERS_MAX) {
-		i = w->next_stranger;
-		w->next_stranger = (i + 1) % STRANGERS_MAX;
+	s = find_stranger(w, m->pid, m->uid);
+	if (s == NULL) {
+		s = &w->strangers[w->next_stranger];
+		w->next_stranger = (w->next_stranger + 1) % STRANGERS_MAX;
 	}
-	w->strangers[i] = (struct stranger){ m->pid, m->uid, seconds() + STRANGER_SECONDS };
+	*s = (struct stranger){ m->pid, m->uid, control_now() + STRANGER_TIME };
 }
 
 void

@@ -101,16 +101,6 @@ add_while(struct strbuf *b, const json_t *expression)
 
 /* -- an instance ----------------------------------------------------------------- */
 
-static void
-add_exit(struct strbuf *b, const json_t *x)
-{
-	strbuf_addc(b, '\t');
-	waits_add_exit(b, x);
-	strbuf_add(b, ", ");
-	waits_add_time(b, json_object_get(x, "ago"));
-	strbuf_add(b, " ago\n");
-}
-
 /* Respawns are counted where there is a limit; a delay may be longer than what that looks at. */
 static void
 add_respawn(struct strbuf *b, const json_t *respawn)
@@ -228,7 +218,7 @@ add_instance(struct strbuf *b, const json_t *job, const json_t *instance)
 	if (*json_text_of(instance, "quarantine") != '\0')
 		strbuf_addf(b, "\tquarantined until `initctl reset': %s\n", json_text_of(instance, "quarantine"));
 	if (*failed != '\0')
-		strbuf_addf(b, "\tfailed: %s\n", strcmp(failed, "respawn") == 0 ? "respawned too fast" : failed);
+		strbuf_addf(b, "\tfailed: %s\n", waits_is_respawned(instance) ? "respawned too fast" : failed);
 	if (!live)
 		add_what_starts(b, job, instance);
 	waits_add_waits(b, instance, 1);
@@ -237,7 +227,7 @@ add_instance(struct strbuf *b, const json_t *job, const json_t *instance)
 		add_condition(b, "start on", json_object_get(job, "start_on"));
 	add_condition(b, "stop on", json_object_get(instance, "stop_on"));
 	add_while(b, json_object_get(instance, "while"));
-	json_array_foreach(json_object_get(instance, "exits"), i, one) add_exit(b, one);
+	json_array_foreach(json_object_get(instance, "exits"), i, one) waits_add_exit_line(b, one);
 	add_respawn(b, json_object_get(instance, "respawn"));
 }
 

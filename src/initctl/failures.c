@@ -16,22 +16,15 @@ struct failures {
 static void
 add_exit(struct strbuf *b, const json_t *instance)
 {
-	const char *failed = json_text_of(instance, "failed");
-	bool respawned = strcmp(failed, "respawn") == 0;
 	const json_t *x;
 	size_t i;
 
-	if (respawned)
+	if (waits_is_respawned(instance))
 		strbuf_add(b, "\trespawned too fast\n");
 	json_array_foreach(json_object_get(instance, "exits"), i, x)
 	{
-		if (strcmp(json_text_of(x, "process"), respawned ? "main" : failed) != 0)
-			continue;
-		strbuf_addc(b, '\t');
-		waits_add_exit(b, x);
-		strbuf_add(b, ", ");
-		waits_add_time(b, json_object_get(x, "ago"));
-		strbuf_add(b, " ago\n");
+		if (waits_is_failure(instance, x))
+			waits_add_exit_line(b, x);
 	}
 }
 

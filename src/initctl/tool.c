@@ -144,7 +144,7 @@ suggest_help(const struct tool *tool)
 bool
 tool_is_watched(void)
 {
-	return isatty(STDERR_FILENO) && tcgetpgrp(STDERR_FILENO) >= 0;
+	return tcgetpgrp(STDERR_FILENO) >= 0;
 }
 
 int

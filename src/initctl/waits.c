@@ -126,6 +126,30 @@ waits_add_exit(struct strbuf *b, const json_t *x)
 	}
 }
 
+void
+waits_add_exit_line(struct strbuf *b, const json_t *x)
+{
+	strbuf_addc(b, '\t');
+	waits_add_exit(b, x);
+	strbuf_add(b, ", ");
+	waits_add_time(b, json_object_get(x, "ago"));
+	strbuf_add(b, " ago\n");
+}
+
+bool
+waits_is_respawned(const json_t *instance)
+{
+	return strcmp(json_text_of(instance, "failed"), "respawn") == 0;
+}
+
+bool
+waits_is_failure(const json_t *instance, const json_t *x)
+{
+	const char *process = waits_is_respawned(instance) ? "main" : json_text_of(instance, "failed");
+
+	return strcmp(json_text_of(x, "process"), process) == 0;
+}
+
 static void
 begin(struct strbuf *b, int indent)
 {

@@ -27,8 +27,13 @@ void waits_add_place(struct strbuf *b, const json_t *place);
 void waits_add_event(struct strbuf *b, const json_t *event);
 /* "12 s", "3 min", "5 h", "2 d". */
 void waits_add_time(struct strbuf *b, const json_t *seconds);
-/* "main process ended with status 4": an entry of "exits". */
+/* "main process ended with status 4": an entry of "exits"; and that with when it was, as a line of its own. */
 void waits_add_exit(struct strbuf *b, const json_t *x);
+void waits_add_exit_line(struct strbuf *b, const json_t *x);
+/* Has that instance failed because it was respawned too fast? Then by the end of its main process. */
+bool waits_is_respawned(const json_t *instance);
+/* Is that end, an entry of its "exits", what made it fail? */
+bool waits_is_failure(const json_t *instance, const json_t *x);
 
 /* What an event or an instance waits for, one line each, every line begun by `indent` tabs. */
 void waits_add_holders(struct strbuf *b, const json_t *event, int indent);

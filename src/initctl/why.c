@@ -66,19 +66,17 @@ instance_name(struct initctl *ctl, const struct target *target)
 static void
 say_exits(const char *job, const json_t *instance)
 {
-	const char *failed = json_text_of(instance, "failed");
-	bool respawned = strcmp(failed, "respawn") == 0;
 	const json_t *x;
 	size_t i;
 
-	if (respawned)
+	if (waits_is_respawned(instance))
 		(void) fprintf(stderr, _("%s respawned too fast\n"), job);
 	json_array_foreach(json_object_get(instance, "exits"), i, x)
 	{
 		struct strbuf b auto_strbuf = STRBUF_INIT;
 		struct strbuf seen auto_strbuf = STRBUF_INIT;
 
-		if (strcmp(json_text_of(x, "process"), respawned ? "main" : failed) != 0)
+		if (!waits_is_failure(instance, x))
 			continue;
 		waits_add_exit(&b, x);
 		if (b.failed)

@@ -274,23 +274,24 @@ children_adopt(struct children *c, pid_t parent)
 }
 
 /*
- * Its process group, through a descriptor where the kernel can: between the look at the start time
+ * It, or its process group, through a descriptor where the kernel can: between the look at the start time
  * and the signal the pid can't be another's then, since the descriptor was there before the look.
  */
 static bool
-signal_group(const struct child *child, int sig)
+signal_child(const struct child *child, int sig, bool group)
 {
 	auto_close int pidfd = spawn_pidfd_open(child->pid);
+	unsigned flags = group ? PIDFD_SIGNAL_PROCESS_GROUP : 0;
 
 	if (!is_alive(child))
 		return false;
 	if (pidfd >= 0) {
-		if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, PIDFD_SIGNAL_PROCESS_GROUP) == 0)
+		if (syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, flags) == 0)
 			return true;
 		if (errno == ESRCH)
 			return false;
 	}
-	return kill(-child->pid, sig) == 0;
+	return kill(group ? -child->pid : child->pid, sig) == 0;
 }
 
 size_t
@@ -299,7 +300,7 @@ children_signal(const struct children *c, int sig)
 	size_t sent = 0;
 
 	for (size_t i = 0; i < c->n; i++)
-		if (signal_group(&c->list[i], sig))
+		if (signal_child(&c->list[i], sig, true))
 			sent++;
 	return sent;
 }
@@ -345,19 +346,6 @@ list_others(const struct children *c, uint64_t since, struct candidates *all)
 		(void) closedir(dir);
 }
 
-/* As signal_group(), of one alone. */
-static bool
-signal_one(const struct child *child, int sig)
-{
-	auto_close int pidfd = spawn_pidfd_open(child->pid);
-
-	if (!is_alive(child))
-		return false;
-	if (pidfd >= 0 && syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0) == 0)
-		return true;
-	return kill(child->pid, sig) == 0;
-}
-
 void
 children_end(const struct children *c, const char *session, uint64_t since, size_t *groups, size_t *others)
 {
@@ -373,7 +361,7 @@ children_end(const struct children *c, const char *session, uint64_t since, size
 	for (size_t i = 0; i < all.n; i++) {
 		const struct child one = { all.list[i].pid, all.list[i].started };
 
-		if (all.list[i].answer == STARTED_WITH && signal_one(&one, SIGTERM))
+		if (all.list[i].answer == STARTED_WITH && signal_child(&one, SIGTERM, false))
 			(*others)++;
 	}
 	free(all.list);
