@@ -24,6 +24,7 @@ from waiting import until, wait_for  # noqa: E402,F401
 
 BUILD = pathlib.Path(os.environ.get("UPSTART_BUILD", ROOT / "build")).resolve()
 INIT = BUILD / "src" / "init" / "init"
+AWAIT = BUILD / "tests" / "system" / "programs" / "await"  # for scripts of jobs: until a file is there
 INITCTL = BUILD / "src" / "initctl" / "initctl"
 LIMIT = 30  # seconds until something counts as hung
 

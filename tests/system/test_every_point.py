@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, INIT, ROOT, WATCHES, is_alive, wait_for
+from conftest import AWAIT, BUILD, INIT, ROOT, WATCHES, is_alive, wait_for
 from test_container import make_container  # noqa: F401
 
 REPLAY = BUILD / "src" / "replay" / "upstart-replay"
@@ -39,8 +39,8 @@ def left(session):
     return sorted(line.partition(", process")[0] for line in session.ctl("list").splitlines() if not line.startswith("\t"))
 
 
-SAYS = ('import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
-        's.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1"); time.sleep(1000)')
+SAYS = ('import os, signal, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
+        's.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1"); signal.pause()')
 
 
 class Chapter:
@@ -114,17 +114,17 @@ class Waiting(Chapter):
     """A client that waits over everything else, timers, a limit that is reached, a program that is not there, a held event."""
 
     jobs = {
-        "slow": "pre-start script\n  until [ -e {path}/open ]; do sleep 0.02; done\nend script\n" + SLEEP,
+        "slow": "pre-start script\n  {wait} {path}/open\nend script\n" + SLEEP,
         "stubborn": """kill timeout 1
 script
   trap '' TERM
   touch {path}/deaf
-  while :; do sleep 0.05; done
+  exec sleep 1000
 end script
 """,
         "fails": "exec false\nrespawn\nrespawn limit 2 60\n",
         "missing": "exec /nonexistent\n",
-        "hook": "start on starting held\ntask\nexec sh -c 'until [ -e {path}/open ]; do sleep 0.02; done; echo hook >> {path}/story'\n",
+        "hook": "start on starting held\ntask\nexec sh -c '{wait} {path}/open; echo hook >> {path}/story'\n",
         "held": "exec sh -c 'echo held >> {path}/story; exec sleep 1000'\n",
         "posts": "post-start exec sh -c 'echo up >> {path}/story'\npre-stop exec sh -c 'echo down >> {path}/story'\n" + SLEEP,
         "refuses": "start on hurt\ntask\nexec sh -c 'echo hurt >> {path}/story; exit 1'\n",
@@ -161,7 +161,7 @@ class Changes(Chapter):
     jobs = {
         "gift": "start on gift\nscript\n  cat <&$UPSTART_FDS >> {path}/story\n  exec sleep 1000\nend script\n",
         "stops": "expect stop\nscript\n  kill -STOP $$\n  exec sleep 1000\nend script\n",
-        "hears": "script\n  trap 'echo hup >> {path}/story' HUP\n  touch {path}/hears\n  while :; do sleep 0.05; done\nend script\n",
+        "hears": "script\n  trap 'echo hup >> {path}/story' HUP\n  [ -p {path}/never ] || mkfifo {path}/never\n  touch {path}/hears\n  while :; do read -r line <> {path}/never || :; done\nend script\n",
         "env": "task\nexec sh -c 'echo env $SET >> {path}/story'\n",
         "changed": "exec sh -c 'echo old >> {path}/story; exec sleep 1000'\n",
         "gone": SLEEP,
@@ -185,7 +185,7 @@ class Changes(Chapter):
         wait_for(lambda: "old" in told(session), "the first definition")
         session.ctl("restart", "changed")
         wait_for(lambda: told(session).count("old") == 2, "it once more")
-        session.job("changed", self.jobs["changed"].replace("old", "new").format(path=session.path))
+        session.job("changed", self.jobs["changed"].replace("old", "new").format(path=session.path, wait=AWAIT))
         (session.conf / "gone.conf").unlink()
         session.ctl("reload-configuration")
         session.ctl("stop", "gone")
@@ -344,7 +344,7 @@ def places_of(chapter):
 
 def tell(session, chapter):
     for name, text in chapter.jobs.items():
-        session.job(name, text.format(path=session.path))
+        session.job(name, text.format(path=session.path, wait=AWAIT))
     session.wait_jobs(len(chapter.jobs))
     chapter.run(session)
     wait_for(lambda: told(session) == chapter.told, f"the story {chapter.told}")

@@ -13,11 +13,12 @@ import subprocess
 
 import pytest
 
-from conftest import WATCHES, is_alive, wait_for
+from conftest import AWAIT, WATCHES, is_alive, wait_for
 from test_slow_disks import disk_in
 from test_tracking import crash, restart, wait_released
 
 SPEAKER = pathlib.Path(__file__).parent / "programs" / "speaker.py"
+HELPERS = pathlib.Path(__file__).parents[1] / "helpers"
 
 pytestmark = pytest.mark.skipif(not WATCHES, reason="nothing is followed on this platform")
 
@@ -99,7 +100,7 @@ def test_the_file_names_the_daemon(session):
 
 
 def test_it_is_not_ready_before_the_file_is_there(session):
-    file = make(session, "d", "(until [ -e $D/go ]; do sleep 0.02; done; sh -c 'echo $PPID > $FILE'; exec sleep 1000) &\nexit 0")
+    file = make(session, "d", f"({AWAIT} $D/go; sh -c 'echo $PPID > $FILE'; exec sleep 1000) &\nexit 0")
     start(session, "d")
     wait_for(lambda: len(watchers(session)) == 1, "somebody to look at the file")
     assert "start/spawned" in session.status("d")
@@ -117,7 +118,7 @@ def test_a_file_of_the_last_time_is_not_believed(session):
     sleeper = subprocess.Popen(["sleep", "1000"])
     file = session.path / "d.pid"
     file.write_text(f"{sleeper.pid}\n")
-    make(session, "d", "until [ -e $D/go ]; do sleep 0.02; done\necho $$ > $FILE\nexec sleep 1000")
+    make(session, "d", f"{AWAIT} $D/go\necho $$ > $FILE\nexec sleep 1000")
     start(session, "d")
     wait_for(lambda: len(watchers(session)) == 1, "somebody to look at the file")
     with looks_at(file) as wait_for_looks:
@@ -171,7 +172,7 @@ def test_a_stop_before_it_is_ready(session):
 
 @pytest.mark.parametrize("again", [restart, crash])
 def test_another_image_has_it_watched(session, again):
-    file = make(session, "d", "(until [ -e $D/go ]; do sleep 0.02; done; sh -c 'echo $PPID > $FILE'; exec sleep 1000) &\nexit 0")
+    file = make(session, "d", f"({AWAIT} $D/go; sh -c 'echo $PPID > $FILE'; exec sleep 1000) &\nexit 0")
     start(session, "d")
     for _ in range(2):
         again(session)
@@ -182,7 +183,7 @@ def test_another_image_has_it_watched(session, again):
 
 
 def test_who_looks_at_it_may_be_killed(session):
-    make(session, "d", "until [ -e $D/go ]; do sleep 0.02; done\necho $$ > $FILE\nexec sleep 1000")
+    make(session, "d", f"{AWAIT} $D/go\necho $$ > $FILE\nexec sleep 1000")
     start(session, "d")
     for _ in range(3):
         old = wait_for(lambda: watchers(session), "somebody to look at the file")
@@ -209,10 +210,10 @@ def test_a_number_from_inside_a_pid_namespace(session):
 @needs_root
 def test_a_word_from_inside_a_pid_namespace(session):
     """The first process there names its child, as both see it."""
-    code = ("import os, socket, time; pid = os.fork();\n"
-            "if pid == 0: time.sleep(1000)\n"
+    code = ("import os, signal, socket; pid = os.fork();\n"
+            "if pid == 0: signal.pause()\n"
             "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.connect('\\0' + os.environ['NOTIFY_SOCKET'][1:]);\n"
-            "s.send(b'READY=1\\nMAINPID=%d' % pid); time.sleep(1000)\n")
+            "s.send(b'READY=1\\nMAINPID=%d' % pid); signal.pause()\n")
     (session.path / "says.py").write_text(code)
     session.job("d", f"expect notify\nexec unshare --fork --pid --kill-child python3 {session.path}/says.py\n")
     session.wait_job("d")
@@ -247,7 +248,7 @@ def test_a_word_of_one_that_is_gone_is_of_its_namespace(session):
     sleeper = subprocess.Popen(["sleep", "1000"])
     (session.path / "says.py").write_text(SAYS)
     session.job("d", f"""expect notify
-exec unshare --fork --pid --kill-child sh -c 'until [ -e $D/go ]; do sleep 0.02; done; python3 $D/says.py {sleeper.pid}; : > $D/said; exec sleep 1000'
+exec unshare --fork --pid --kill-child sh -c '{AWAIT} $D/go; python3 $D/says.py {sleeper.pid}; : > $D/said; exec sleep 1000'
 env D={session.path}
 """)
     session.wait_job("d")
@@ -266,7 +267,7 @@ def test_a_word_of_one_that_is_gone_may_name_its_kin(session):
 env D={session.path}
 script
   setsid sleep 1000 &
-  until [ -e $D/go ]; do sleep 0.02; done
+  {AWAIT} $D/go
   python3 $D/says.py $!
   echo $! > $D/said
   exec sleep 1000
@@ -297,10 +298,12 @@ post-start exec sh -c 'echo "[$WATCHDOG_PID]" > {session.path}/hook'
 
 # -- expect listen ------------------------------------------------------------------------------------------
 
-LISTENS = """import os, socket, sys, time
+LISTENS = f"""import os, signal, socket, sys
+sys.path.insert(0, "{HELPERS}")
+from waiting import wait_for
 where = sys.argv[1]
-while not os.path.exists(sys.argv[2]):
-    time.sleep(0.02)
+go = sys.argv[2]
+wait_for(lambda: os.path.exists(go), go, 1000, go)
 if where.isdigit():
     s = socket.socket(socket.AF_INET6 if "6" in sys.argv[3:] else socket.AF_INET)
     s.bind(("::1" if "6" in sys.argv[3:] else "127.0.0.1", int(where)))
@@ -308,13 +311,12 @@ else:
     s = socket.socket(socket.AF_UNIX)
     s.bind(where.replace("@", "\\0"))
 if "late" in sys.argv[3:]:
-    while not os.path.exists(sys.argv[2] + "2"):
-        time.sleep(0.02)
+    wait_for(lambda: os.path.exists(go + "2"), go, 1000, go)
 s.listen()
 if "forks" in sys.argv[3:] and os.fork():
     sys.exit(0)
-open(sys.argv[2] + "-listens", "w").write(f"{os.getpid()}\\n")
-time.sleep(1000)
+open(go + "-listens", "w").write(str(os.getpid()) + "\\n")
+signal.pause()
 """
 
 

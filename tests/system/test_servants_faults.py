@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from conftest import BUILD, SERVANTS, is_alive, wait_for
+from conftest import AWAIT, BUILD, SERVANTS, is_alive, wait_for
 
 SLEEP = "exec sleep 1000\n"
 
@@ -61,7 +61,7 @@ def test_a_spawner_that_hangs_is_replaced(session):
 def test_a_control_servant_that_hangs_is_replaced(session):
     """It is told of an end and does not take it: the next one tells the client, who has come back."""
     go = session.path / "go"
-    session.job("a", f"pre-start script\n  until [ -e {go} ]; do sleep 0.1; done\nend script\n" + SLEEP)
+    session.job("a", f"pre-start script\n  {AWAIT} {go}\nend script\n" + SLEEP)
     session.wait_job("a")
     old = session.wait_servants()["upstart-control"]
     start = session.background("start", "a")
@@ -199,8 +199,8 @@ def allow(session, n):
 
 def test_a_running_job_costs_init_three_descriptors_at_most(session):
     """With a log, one that is followed, one that speaks for itself: when they run, and when all is over."""
-    says = ('import os, socket, time; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
-            's.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1"); time.sleep(1000)')
+    says = ('import os, signal, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); '
+            's.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:]); s.send(b"READY=1"); signal.pause()')
     count = 10
     jobs = {"plain": SLEEP, "none": "console none\n" + SLEEP, "daemon": "expect fork\nexec sh -c 'sleep 1000 &'\n",
             "says": f"expect notify\nexec python3 -c '{says}'\n"}

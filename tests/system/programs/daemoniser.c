@@ -18,7 +18,7 @@
  *   v	vfork and execute `true`; wait for it	T	have three threads
  *   x	execute this program with the rest	V	vfork, and execute this program with the rest; the parent ends
  *   s	setsid()				g	setpgid()
- *   n	sleep a little				i	ignore SIGTERM
+ *   n	take its time				i	ignore SIGTERM
  *   m	write down this process: the main one	u	write down SIGUSR1
  *   p	write a pid file, "pid"
  *   w	stay for ever				e0-e9	end with that status
@@ -41,7 +41,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAUSE 50000 /* microseconds */
+#include "await.h"
+
+#define PAUSE 50000 /* microseconds: so slow is one that takes its time */
+#define LOOK 1000   /* microseconds between looks at what nobody tells of */
 
 static const char *program;
 
@@ -223,7 +226,7 @@ wait_for_leader_to_end(pid_t pid)
 			(void) fclose(file);
 		if (end != NULL && strncmp(end, ") Z", 3) == 0)
 			return;
-		(void) usleep(1000);
+		(void) usleep(LOOK);
 	}
 }
 
@@ -252,67 +255,72 @@ lose_leader(const char *steps, bool own_session)
 	pthread_exit(NULL);
 }
 
+/* The end of a pipe that somebody keeps until it has got somewhere: wait until nobody has the other one any more. */
 static void
-split_off(void)
+wait_for_end(int fd)
 {
-	pid_t pid = fork();
+	char byte;
+
+	while (read(fd, &byte, 1) < 0 && errno == EINTR)
+		continue;
+}
+
+/* fork() with a pipe, of which the parent has the end to read from, and the child the other. */
+static pid_t
+fork_with_pipe(int *end)
+{
+	int ends[2];
+	pid_t pid = pipe(ends) == 0 ? fork() : -1;
 
 	if (pid < 0)
 		_exit(97);
-	if (pid == 0) {
-		(void) setsid();
-		return;
+	(void) close(ends[pid > 0 ? 1 : 0]);
+	*end = ends[pid > 0 ? 0 : 1];
+	return pid;
+}
+
+static void
+split_off(void)
+{
+	int end;
+
+	if (fork_with_pipe(&end) > 0) {
+		wait_for_end(end);
+		_exit(0);
 	}
-	while (getsid(pid) != pid)
-		(void) usleep(1000);
-	_exit(0);
+	(void) setsid();
+	(void) close(end);
 }
 
 /* Unmap the first thread's stack: arguments and environment are at its end. */
 static void *
 unmap_stack(void *data)
 {
+	const int *end = data;
 	char line[512];
 	unsigned long from, to;
 	FILE *file = fopen("/proc/self/maps", "re");
 
-	(void) data;
 	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
 		if (strstr(line, "[stack]") != NULL && sscanf(line, "%lx-%lx", &from, &to) == 2)
 			(void) munmap((void *) (uintptr_t) from, to - from);
+	(void) close(*end);
 	stay();
 	return NULL;
-}
-
-static bool
-has_arguments(pid_t pid)
-{
-	char path[64];
-	bool has;
-	int fd;
-
-	(void) snprintf(path, sizeof(path), "/proc/%d/cmdline", (int) pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	has = fd >= 0 && read(fd, path, 1) == 1;
-	(void) close(fd);
-	return has;
 }
 
 static void
 lose_stack(void)
 {
-	pid_t pid = fork();
+	static int end; /* not on that stack */
 
-	if (pid < 0)
-		_exit(97);
-	if (pid > 0) {
-		while (has_arguments(pid))
-			(void) usleep(1000);
+	if (fork_with_pipe(&end) > 0) {
+		wait_for_end(end);
 		_exit(0);
 	}
 	(void) setsid();
 	note("main");
-	have_thread(unmap_stack, NULL);
+	have_thread(unmap_stack, &end);
 	stay();
 }
 
@@ -326,8 +334,8 @@ become_nobody(void)
 static void
 wait_for_file(const char *name)
 {
-	while (access(name, F_OK) < 0)
-		(void) usleep(PAUSE);
+	if (await_file(name) < 0)
+		_exit(98);
 }
 
 static void
