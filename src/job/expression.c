@@ -363,11 +363,34 @@ read_close(struct expression *x, const struct token *t)
 	return add_term(x, value);
 }
 
+static bool
+is_one_of(const char *word, const char *const *words)
+{
+	while (*words != NULL && strcmp(word, *words) != 0)
+		words++;
+	return *words != NULL;
+}
+
+/* An argument that would be `and` or `or`, or a name that would be `not`, in another language or with other fingers. */
+static int
+warn_operator(struct expression *x, const struct token *t)
+{
+	static const char *const between[] = { "&&",  "||", "&",  "|",	 "AND", "And", "andd", "annd", "aand",
+					       "adn", "OR", "Or", "orr", "oor", "not", "NOT",  "Not",  NULL };
+	static const char *const before[] = { "&&", "||", "not", "NOT", "Not", "!", NULL };
+
+	if (!t->word.plain || !is_one_of(t->word.text, x->in_match ? between : before))
+		return 0;
+	return lexer_warn(x->lex, FAULT_OPERATOR_AS_WORD, t->at, t->text);
+}
+
 static int
 read_word(struct expression *x, struct token *t)
 {
 	bool named = strchr(t->word.text, '=') != NULL;
 
+	if (warn_operator(x, t) < 0)
+		return -ENOMEM;
 	if (x->in_match) {
 		if (!named && x->named)
 			return lexer_fault(x->lex, FAULT_EXPECTED_VARIABLE, t->at, t->text);

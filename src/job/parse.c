@@ -93,6 +93,7 @@ read_source(struct parser *p, const struct parse_source *source, struct parse_re
 	struct lexer *lex = &p->lex;
 	int r = 0;
 
+	memset(p->has_command, 0, sizeof(p->has_command));
 	lexer_init(lex, source->text, source->path, report);
 	if (nul != NULL) {
 		lex->cut = true;
@@ -113,9 +114,7 @@ read_source(struct parser *p, const struct parse_source *source, struct parse_re
 static int
 parser_finish(struct parser *p, struct parse_report *report, struct job_class **cls)
 {
-	const struct parse_fault inert = { .kind = FAULT_RESPAWN_LIMIT_INERT, .at = p->respawn_limit_at };
-
-	if (p->respawn_limit_path != NULL && !p->cls->respawn && report_add(report, p->respawn_limit_path, &inert) < 0)
+	if (inert_check(&p->inert, p->cls, report) < 0)
 		return -ENOMEM;
 	p->cls->emits = strlist_steal(&p->emits);
 	p->cls->env = strlist_steal(&p->env);

@@ -41,6 +41,13 @@
 	X(LIMIT_SOFT_ABOVE_HARD, true, "Soft limit is above the hard limit")                                           \
 	X(NOT_YET, true, "Understood, but this version does nothing with it yet")                                      \
 	X(RESPAWN_LIMIT_INERT, true, "Respawn limit has no effect without respawn")                                    \
+	X(RESPAWN_DELAY_INERT, true, "Respawn delay has no effect without respawn")                                    \
+	X(WATCHDOG_INERT, true, "Watchdog has no effect without 'expect notify'")                                      \
+	X(EXPECT_TIMEOUT_INERT, true, "Expect timeout has no effect without another 'expect'")                         \
+	X(LOG_KEEP_INERT, true, "Log keep has no effect without 'log max-size' or 'log max-age'")                      \
+	X(LOG_COMPRESS_INERT, true, "Log compress has no effect without 'log max-size' or 'log max-age'")              \
+	X(COMMAND_REPLACED, true, "Takes the place of the exec or script above, only the last one counts")             \
+	X(OPERATOR_AS_WORD, true, "Read as a name or an argument, not as an operator; quote it if that is meant")      \
 	X(BAD_SCHEDULE, true, "No schedule, so this time never comes")
 
 enum parse_fault_kind {

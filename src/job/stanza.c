@@ -143,11 +143,23 @@ parse_env(struct parser *p, const struct stanza *s, const struct stanza *outer)
 
 /* processes */
 
+/* A file that gives a process two commands may not know that only one of them is run. An override does. */
+static int
+warn_replaced(struct parser *p, const struct stanza *s, enum process_kind kind)
+{
+	bool again = p->has_command[kind];
+
+	p->has_command[kind] = true;
+	return again ? lexer_warn(&p->lex, FAULT_COMMAND_REPLACED, p->keyword_at, span_of(s->name)) : 0;
+}
+
 static int
 parse_exec(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
 	struct job_process *process = &p->cls->process[outer->value];
 
+	if (warn_replaced(p, s, (enum process_kind) outer->value) < 0)
+		return -ENOMEM;
 	process->script = false;
 	return lexer_command(&p->lex, &process->command);
 }
@@ -167,6 +179,8 @@ parse_script(struct parser *p, const struct stanza *s, const struct stanza *oute
 {
 	struct job_process *process = &p->cls->process[outer->value];
 
+	if (warn_replaced(p, s, (enum process_kind) outer->value) < 0)
+		return -ENOMEM;
 	process->script = true;
 	return block_read(&p->lex, p->keyword_at, &process->command);
 }
@@ -316,8 +330,7 @@ parse_respawn_limit(struct parser *p, const struct stanza *s, const struct stanz
 	long count;
 	int r;
 
-	p->respawn_limit_path = p->lex.path;
-	p->respawn_limit_at = p->keyword_at;
+	inert_note(&p->inert, INERT_RESPAWN_LIMIT, p->lex.path, p->keyword_at);
 	r = lexer_argument(&p->lex, false, &w);
 	if (r < 0)
 		return r;
@@ -341,8 +354,10 @@ parse_respawn_delay(struct parser *p, const struct stanza *s, const struct stanz
 {
 	uint32_t delay, max;
 	struct place at;
-	int r = argument_seconds(p, &delay);
+	int r;
 
+	inert_note(&p->inert, INERT_RESPAWN_DELAY, p->lex.path, p->keyword_at);
+	r = argument_seconds(p, &delay);
 	if (r < 0)
 		return r;
 	max = delay;

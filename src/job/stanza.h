@@ -9,6 +9,7 @@
 #include "common/map.h"
 #include "job/class.h"
 #include "job/exports.h"
+#include "job/inert.h"
 #include "job/lexer.h"
 #include "job/list.h"
 
@@ -32,9 +33,8 @@ struct parser {
 	size_t cgroups_cap;
 	struct exports export_places; /* of the words in `export` */
 	struct map cgroups; /* "CONTROLLER\nNAME\nKEY" -> index in cls->cgroups + 1 */
-	/* The last `respawn limit`, for D42; path NULL: none. */
-	const char *respawn_limit_path;
-	struct place respawn_limit_at;
+	struct inert inert;
+	bool has_command[PROCESS_KIND_COUNT]; /* the file being read has given it one */
 };
 
 struct stanza;

@@ -20,8 +20,10 @@ static int
 read_expect_timeout(struct parser *p)
 {
 	uint32_t seconds;
-	int r = argument_seconds(p, &seconds);
+	int r;
 
+	inert_note(&p->inert, INERT_EXPECT_TIMEOUT, p->lex.path, p->keyword_at);
+	r = argument_seconds(p, &seconds);
 	if (r < 0)
 		return r;
 	p->cls->expect_timeout = seconds < JOB_EXPECT_TIMEOUT_UNSET ? seconds : JOB_EXPECT_TIMEOUT_UNSET - 1;
@@ -102,8 +104,10 @@ parse_expect(struct parser *p, const struct stanza *s, const struct stanza *oute
 int
 parse_watchdog(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
-	int r = argument_seconds(p, &p->cls->watchdog);
+	int r;
 
+	inert_note(&p->inert, INERT_WATCHDOG, p->lex.path, p->keyword_at);
+	r = argument_seconds(p, &p->cls->watchdog);
 	return r < 0 ? r : lexer_line_end(&p->lex);
 }
 
@@ -155,8 +159,10 @@ int
 parse_log_keep(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
 	long count;
-	int r = argument_number(p, 10, 0, INT32_MAX, FAULT_ILLEGAL_LIMIT, &count);
+	int r;
 
+	inert_note(&p->inert, INERT_LOG_KEEP, p->lex.path, p->keyword_at);
+	r = argument_number(p, 10, 0, INT32_MAX, FAULT_ILLEGAL_LIMIT, &count);
 	if (r < 0)
 		return r;
 	p->cls->log.keep = (uint64_t) count;
@@ -167,9 +173,11 @@ int
 parse_log_compress(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
 	unsigned i;
-	int r = argument_choice(p, compress_names, LOG_COMPRESS_NONE, ARRAY_SIZE(compress_names),
-				"Unknown compression, expected none or zstd", &i);
+	int r;
 
+	inert_note(&p->inert, INERT_LOG_COMPRESS, p->lex.path, p->keyword_at);
+	r = argument_choice(p, compress_names, LOG_COMPRESS_NONE, ARRAY_SIZE(compress_names),
+			    "Unknown compression, expected none or zstd", &i);
 	if (r < 0)
 		return r;
 	p->cls->log.compress = (enum log_compress) i;

@@ -295,6 +295,37 @@ test_warnings(void **state)
 		{ "start on x or (time and y)\n", "BAD_SCHEDULE" },
 		{ "while time BETWEEN=22:00\n", "BAD_SCHEDULE" },
 		{ "respawn limit 1 2\nrespawn\n", NULL },
+		{ "respawn delay 1 60\n", "RESPAWN_DELAY_INERT" },
+		{ "respawn delay 1 60\nrespawn\n", NULL },
+		{ "watchdog 30\n", "WATCHDOG_INERT" },
+		{ "watchdog 30\nexpect fd 5\n", "WATCHDOG_INERT" },
+		{ "watchdog 30\nexpect notify\n", NULL },
+		{ "expect timeout 9\n", "EXPECT_TIMEOUT_INERT" },
+		{ "expect timeout 9\nexpect none\n", "EXPECT_TIMEOUT_INERT" },
+		{ "expect timeout 9\nexpect fork\n", NULL },
+		{ "log keep 3\n", "LOG_KEEP_INERT" },
+		{ "log keep 3\nlog max-size 0\n", "LOG_KEEP_INERT" },
+		{ "log keep 3\nlog max-size 1M\n", NULL },
+		{ "log max-age 1d\nlog keep 3\n", NULL },
+		{ "log compress none\n", "LOG_COMPRESS_INERT" },
+		{ "log compress none\nlog max-age 1d\n", NULL },
+		{ "exec a\nexec b\n", "COMMAND_REPLACED" },
+		{ "exec a\nscript\n b\nend script\n", "COMMAND_REPLACED" },
+		{ "post-stop script\n b\nend script\npost-stop exec a\n", "COMMAND_REPLACED" },
+		{ "pre-start exec a\nexec b\npost-start exec c\n", NULL },
+		{ "start on started a && b\n", "OPERATOR_AS_WORD" },
+		{ "start on a || b\n", "OPERATOR_AS_WORD" },
+		{ "start on a AND b\n", "OPERATOR_AS_WORD" },
+		{ "start on (started a andd b)\n", "OPERATOR_AS_WORD" },
+		{ "stop on started a adn started b\n", "OPERATOR_AS_WORD" },
+		{ "stop on started a orr b\n", "OPERATOR_AS_WORD" },
+		{ "start on not a\n", "OPERATOR_AS_WORD" },
+		{ "while a NOT b\n", "OPERATOR_AS_WORD" },
+		{ "while a or ! b\n", "OPERATOR_AS_WORD" },
+		{ "start on started a '&&' b\n", NULL },
+		{ "start on a X=and Y=or\n", NULL },
+		{ "start on (started a and b) or c op of ro sand\n", NULL },
+		{ "while not a\n", NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -335,6 +366,8 @@ test_override_is_read_as_if_appended(void **state)
 
 	assert_int_equal(p.r, 0);
 	assert_int_equal(p.report.errors, 0);
+	/* To replace a command is what an override is for. */
+	assert_false(has_warning(&p.report, "COMMAND_REPLACED"));
 	/* The override's `respawn` counts. */
 	assert_false(has_warning(&p.report, "RESPAWN_LIMIT_INERT"));
 	assert_true(job_class_equal(p.cls, want.cls));
