@@ -388,6 +388,7 @@ not_taken(struct ipc *ipc, int r)
 	case -EMFILE:
 	case -ENFILE:
 	case -ENOSPC:
+	case -EFBIG: /* a limit, which may be raised */
 	case -ETOOMANYREFS:
 		ipc->is_short = true;
 		return 1;

@@ -116,6 +116,8 @@ main(int argc, char **argv)
 	(void) signal(SIGINT, SIG_IGN);
 	(void) signal(SIGHUP, SIG_IGN);
 	(void) signal(SIGQUIT, SIG_IGN);
+	/* Large messages are files. */
+	(void) signal(SIGXFSZ, SIG_IGN);
 	library_prepare();
 	slots_prepare();
 	r = control_init(&control);

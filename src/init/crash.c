@@ -655,6 +655,7 @@ start_shell(void)
 	(void) sigemptyset(&none);
 	(void) sigprocmask(SIG_SETMASK, &none, NULL);
 	(void) signal(SIGPIPE, SIG_DFL);
+	(void) signal(SIGXFSZ, SIG_DFL);
 	(void) setsid();
 	(void) umask(022); /* the kernel's is 0 */
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -122,6 +122,14 @@ struct state {
 	struct u64v shunned; /* hashes of definitions that are done without */
 };
 
+/* Limits that init raises for itself (rlimits.h). */
+enum raised { RAISED_NOFILE, RAISED_FSIZE, RAISED_COUNT };
+
+struct raised_limit {
+	struct rlimit given; /* as jobs get it */
+	bool known;
+};
+
 struct init {
 	struct options options;
 	struct settings settings;
@@ -148,8 +156,7 @@ struct init {
 	char *log_dir;	      /* owned; NULL: nothing is logged */
 	char *bus_address;    /* owned: the bus a session was told of */
 	uint32_t umask;	      /* of jobs that set none */
-	struct rlimit nofile; /* as jobs get it */
-	bool nofile_raised;
+	struct raised_limit limits[RAISED_COUNT];
 	enum log_level level;
 
 	struct sink *sink; /* owned, as all here */

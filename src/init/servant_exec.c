@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "init/rlimits.h"
 #include "system/boot.h"
 #include "system/process.h"
 #include "system/signals.h"
@@ -174,8 +175,7 @@ child(const struct init *init, char **argv, int link, const int extra[EXTRA_MAX]
 		join_log();
 	else
 		make_output_impatient();
-	if (init->nofile_raised)
-		(void) setrlimit(RLIMIT_NOFILE, &init->nofile);
+	limits_give_back(init);
 	(void) execv(argv[0], argv);
 	_exit(EXIT_EXEC);
 }

@@ -26,6 +26,7 @@
 #include "init/places.h"
 #include "init/reaper.h"
 #include "init/reexec.h"
+#include "init/rlimits.h"
 #include "init/second.h"
 #include "init/servants.h"
 #include "init/session.h"
@@ -310,12 +311,12 @@ prepare(struct init *init)
 			init->own_path = process_own_path(init->argv[0]);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	settings_read(&init->settings, &init->options, init_is_system(init) ? SETTINGS_FILE : NULL);
 	r = crash_install(init);
 	if (r < 0)
 		log_warn("A crash would be the end: %s", strerror(-r));
-	r = process_raise_nofile(&init->nofile);
-	init->nofile_raised = r == 0;
+	limits_raise(init);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "common/scope.h"
 #include "init/fdtable.h"
 #include "init/logs.h"
+#include "init/rlimits.h"
 #include "init/servants.h"
 
 _Static_assert(JOB_FDS_MAX + 2 <= IPC_MAX_FDS, "descriptors of events go along with two pipes");
@@ -51,13 +52,13 @@ fill_limits(const struct init *init, const struct job_class *cls, struct u64v *l
 {
 	for (size_t i = 0; i < JOB_LIMIT_COUNT; i++) {
 		const struct job_limit *l = &cls->limits[i];
+		const struct rlimit *given = limits_given(init, job_limit_names[i]);
 
 		if (l->set && add_limit(limits, i, l->soft, l->hard) < 0)
 			return -ENOMEM;
 		/* A process made here would get what init has raised for itself. */
-		if (!l->set && init->nofile_raised && servants_hopeless(init, SERVANT_SPAWNER) &&
-		    strcmp(job_limit_names[i], "nofile") == 0 &&
-		    add_limit(limits, i, limit_value(init->nofile.rlim_cur), limit_value(init->nofile.rlim_max)) < 0)
+		if (!l->set && given != NULL && servants_hopeless(init, SERVANT_SPAWNER) &&
+		    add_limit(limits, i, limit_value(given->rlim_cur), limit_value(given->rlim_max)) < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -14,6 +14,7 @@
 #include "init/owed.h"
 #include "init/proc.h"
 #include "init/record.h"
+#include "init/rlimits.h"
 #include "init/servant_state.h"
 #include "init/servants.h"
 #include "init/sources.h"
@@ -167,7 +168,7 @@ save_notes(struct init *init)
 	STATE_NOTE(init, NOTE_LISTEN, 0, init->address, NOTE_FD(init->listen_fd), NOTE_FD(init->second_fd));
 	STATE_NOTE(init, NOTE_RING, 0, NULL, NOTE_FD(init->ring_fd));
 	STATE_NOTE(init, NOTE_LEVEL, 0, NULL, (uint64_t) init->level);
-	STATE_NOTE(init, NOTE_NOFILE, 0, NULL, init->nofile.rlim_cur, init->nofile.rlim_max);
+	limits_save(init);
 	STATE_NOTE(init, NOTE_BUS, 0, init->bus_address, 0);
 	servants_save(init);
 	strays_save(init);
@@ -398,10 +399,6 @@ load_here(struct init *init, const struct note *note)
 		if (note_number(note, 0) < LOG_LEVEL_COUNT)
 			init->level = (enum log_level) note_number(note, 0);
 		return 0;
-	case NOTE_NOFILE:
-		/* What this image was given had been raised by the last one. */
-		init->nofile = (struct rlimit){ note_number(note, 0), note_number(note, 1) };
-		return 0;
 	case NOTE_BUS:
 		return load_text(&init->bus_address, note->text);
 	default:
@@ -416,12 +413,13 @@ static int (*const loaders[NOTE_KIND_COUNT])(struct init *init, const struct not
 	[NOTE_STREAM] = logs_load,	[NOTE_STREAM_GONE] = logs_load,
 	[NOTE_EVENT_FD] = fdtable_load, [NOTE_EVENT_FD_GONE] = fdtable_load,
 	[NOTE_TIMER] = timers_load,	[NOTE_BUS] = load_here,
-	[NOTE_LEVEL] = load_here,	[NOTE_NOFILE] = load_here,
+	[NOTE_LEVEL] = load_here,	[NOTE_NOFILE] = limits_load,
 	[NOTE_FLUSH] = clients_load,	[NOTE_FLUSH_GONE] = clients_load,
 	[NOTE_SHUNNED] = condemn_load,	[NOTE_DEGRADED] = condemn_load,
 	[NOTE_ANSWER] = owed_load,	[NOTE_ANSWERS_GONE] = owed_load,
 	[NOTE_BASE] = strays_load,	[NOTE_BROOD] = strays_load,
 	[NOTE_BROOD_GONE] = strays_load,
+	[NOTE_FSIZE] = limits_load,
 };
 
 static int

@@ -35,7 +35,8 @@
 	X(ANSWERS_GONE) /* all of them are */                                                                          \
 	X(BASE)		/* fd; text: path, of the directory of control groups */                                       \
 	X(BROOD)	/* outside, sessions (brood.h); text: name of its group; list: job, instance */                \
-	X(BROOD_GONE)
+	X(BROOD_GONE)                                                                                                  \
+	X(FSIZE) /* as NOFILE */
 
 enum note_kind {
 	NOTE_NONE,

@@ -57,3 +57,16 @@ process_raise_nofile(struct rlimit *before)
 	wanted.rlim_cur = wanted.rlim_max > highest ? highest : wanted.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &wanted) < 0 ? -errno : 0;
 }
+
+int
+process_raise_fsize(struct rlimit *before)
+{
+	struct rlimit wanted = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (getrlimit(RLIMIT_FSIZE, before) < 0)
+		return -errno;
+	if (setrlimit(RLIMIT_FSIZE, &wanted) == 0)
+		return 0;
+	wanted.rlim_cur = wanted.rlim_max = before->rlim_max;
+	return setrlimit(RLIMIT_FSIZE, &wanted) < 0 ? -errno : 0;
+}

@@ -68,6 +68,8 @@ bool process_is_replaced(void);
 
 /* Raise NOFILE as far as may be, to PROCESS_NOFILE_MAX at most; *before is what it was. 0 or a negative errno. */
 int must_check process_raise_nofile(struct rlimit *before);
+/* The same for the size of files, which knows no such bound. */
+int must_check process_raise_fsize(struct rlimit *before);
 
 /* Close-on-exec on or off. */
 void process_set_cloexec(int fd, bool on);

@@ -73,7 +73,7 @@ void spawn_result_deinit(struct spawn_result *r); /* closes; idempotent */
 int must_check spawn_start(const struct spawn_request *request, enum spawn_parent parent, struct spawn_result *r);
 
 /*
- * spawn_start() for init's own child, NOFILE left alone: if init has raised it and the job has no limit
+ * spawn_start() for init's own child, NOFILE left alone: of a limit that init has raised, where the job has none
  * of its own, init puts the original one into msg->limits.
  */
 int must_check spawn_local(const struct msg_spawn *msg, int status_w, int gate_r, const int *fds, size_t n,
