@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/error.h"
 #include "common/log.h"
 #include "core/core.h"
 #include "init/conffile.h"
@@ -22,9 +23,9 @@ tell(const struct parse_report *report)
 
 /*
  * Read one file over *s, if it is there. Its right lines count also when others are wrong. What is wrong is logged and
- * added to *faults, unless that is NULL.
+ * added to *faults, unless that is NULL. 0 or the negative errno of a want.
  */
-static void
+static int
 read_file(struct settings *s, const char *path, struct faults *faults)
 {
 	struct parse_report report = { 0 };
@@ -34,7 +35,7 @@ read_file(struct settings *s, const char *path, struct faults *faults)
 	int r;
 
 	if (conffile_look(path, &stamp) != CONFFILE_PRESENT)
-		return;
+		return 0;
 	r = conffile_read(path, &text, &source.text.n);
 	source.text.p = text;
 	if (r == 0)
@@ -48,6 +49,7 @@ read_file(struct settings *s, const char *path, struct faults *faults)
 		faults_add(faults, &report, &source, NULL);
 	}
 	parse_report_deinit(&report);
+	return error_is_want(r) ? r : 0;
 }
 
 /* The override of PATH.conf; owned; NULL when out of memory. */
@@ -66,9 +68,9 @@ settings_check(const char *path, struct faults *faults)
 	auto_free char *override = override_of(path);
 
 	faults_deinit(faults);
-	read_file(&none, path, faults);
+	(void) read_file(&none, path, faults);
 	if (override != NULL)
-		read_file(&none, override, faults);
+		(void) read_file(&none, override, faults);
 }
 
 bool
@@ -105,18 +107,20 @@ read_handed_on(struct settings *s, const char *text)
 	return true;
 }
 
-void
+int
 settings_read(struct settings *s, const struct options *o, const char *file)
 {
 	if (o->settings != NULL && read_handed_on(s, o->settings))
-		return;
+		return 0;
 	*s = (struct settings){ .oom_score = JOB_OOM_UNSET };
 	if (file != NULL) {
 		auto_free char *override = override_of(file);
+		int r = override != NULL ? read_file(s, file, NULL) : -ENOMEM; /* sources.c tells what is wrong, when the log is there */
 
-		read_file(s, file, NULL); /* sources.c tells what is wrong, when the log is there */
-		if (override != NULL)
-			read_file(s, override, NULL);
+		if (r == 0)
+			r = read_file(s, override, NULL);
+		if (r < 0)
+			return r;
 	}
 	set_option(s, "import-policy", o->import_policy);
 	set_option(s, "default-oom-score", o->oom_score);
@@ -124,6 +128,7 @@ settings_read(struct settings *s, const struct options *o, const char *file)
 	s->absent_is_unequal |= o->absent_is_unequal;
 	s->apparmor_must_load |= o->apparmor_must_load;
 	s->forks_across_exec |= o->forks_across_exec;
+	return 0;
 }
 
 uint32_t

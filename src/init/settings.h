@@ -14,9 +14,10 @@
 
 /*
  * Fill *s from the options and, if `file` is not NULL, that file and the override next to it; with --settings of an
- * earlier image from that alone. What is wrong is logged and has no effect.
+ * earlier image from that alone. What is wrong is logged and has no effect. 0, or the negative errno of a want (error_is_want()):
+ * then a file could not be read, and *s is not to be used.
  */
-void settings_read(struct settings *s, const struct options *o, const char *file);
+int must_check settings_read(struct settings *s, const struct options *o, const char *file);
 
 /* Bits of enum core_policy. */
 uint32_t settings_policies(const struct settings *s);

@@ -312,12 +312,17 @@ prepare(struct init *init)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	settings_read(&init->settings, &init->options, init_is_system(init) ? SETTINGS_FILE : NULL);
 	r = crash_install(init);
 	if (r < 0)
 		log_warn("A crash would be the end: %s", strerror(-r));
 	limits_raise(init);
 	return 0;
+}
+
+static int
+read_settings(struct init *init)
+{
+	return settings_read(&init->settings, &init->options, init_is_system(init) ? SETTINGS_FILE : NULL);
 }
 
 int
@@ -328,6 +333,7 @@ setup_surroundings(struct init *init, int argc, char **argv)
 		{ make_sink, NULL },
 		{ copy_arguments, drop_arguments },
 		{ prepare, NULL },
+		{ read_settings, NULL },
 		{ make_environment, drop_environment },
 		{ places_log_dir, NULL },
 	};

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "failalloc.h"
+#include "init/settings.h"
 #include "init/setup.h"
 #include "init/sources.h"
 #include "unit.h"
@@ -117,11 +118,37 @@ test_start_that_fails_is_gone_on_with(void **state)
 	}
 }
 
+/* Defaults in place of what the administrator wrote would stay for good. */
+static void
+test_settings_are_read_whole_or_not_at_all(void **state)
+{
+	static const struct options none;
+	char path[] = "/tmp/upstart-settings-XXXXXX.conf";
+	auto_close int fd = mkstemps(path, 5);
+	unsigned long n = 0;
+	bool failed;
+
+	(void) state;
+	assert_true(fd >= 0 && write(fd, "zero-exit-fails\n", 16) == 16);
+	do {
+		struct settings settings;
+		int r;
+
+		failalloc_arm(++n, false);
+		r = settings_read(&settings, &none, path);
+		failed = failalloc_disarm();
+		assert_true(r == -ENOMEM || (r == 0 && settings.zero_exit_fails));
+	} while (failed);
+	assert_true(n > 2); /* it does need memory */
+	(void) unlink(path);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_that_fails_is_gone_on_with),
+		cmocka_unit_test(test_settings_are_read_whole_or_not_at_all),
 	};
 
 	left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
