@@ -262,7 +262,7 @@ class FakeInit:
         self.connections = set()
         self.accepted = 0
         self.peer = None  # pid of who came last
-        self.listener = None
+        self.listener = self.acceptor = None
 
     numbers = itertools.count()
 
@@ -273,7 +273,8 @@ class FakeInit:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind("\0" + name if kind == "abstract" else name)
         self.listener.listen(16)
-        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, args=(self.listener,), daemon=True)
+        self.acceptor.start()
         return self
 
     def deaf(self):
@@ -281,6 +282,7 @@ class FakeInit:
         listener, self.listener = self.listener, None
         if listener:
             listener.shutdown(socket.SHUT_RDWR)
+            self.acceptor.join()  # while it is still in accept() the address is taken
             listener.close()
         self.drop_all()
 
