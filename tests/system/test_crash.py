@@ -8,11 +8,12 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from conftest import INIT, WATCHES, is_alive, process_state, wait_for
-from test_container import make_container  # noqa: F401
+from test_container import Container, make_container  # noqa: F401
 from test_reexec import copied, restart  # noqa: F401
 from test_servants_faults import folder_with
 
@@ -181,6 +182,38 @@ def test_process_one_that_only_crashes_comes_to_the_rescue(make_pid1):
     machine.command("sh", "-c", "for i in 1 2 3 4 5; do (true &); done")
     wait_for(lambda: [process_state(c) for c in machine.children()].count("Z") == 0, "no zombies")
     assert machine.shell.poll() is None
+
+
+def entries_of_root():
+    """bwrap's words that give the machine's files a root of their own: what is written into it stays there."""
+    words = ["--tmpfs", "/"]
+    for path in pathlib.Path("/").iterdir():
+        if path.is_symlink():
+            words += ["--symlink", os.readlink(path), str(path)]
+        elif path.is_dir() and path.name not in ("dev", "proc", "run"):
+            words += ["--bind", str(path), str(path)]
+    return words
+
+
+class OwnRoot(Container):
+    around = ("bwrap", "--unshare-pid", "--unshare-net", "--as-pid-1", *entries_of_root(), "--tmpfs", "/run", "--dev", "/dev", "--proc", "/proc",
+              "--die-with-parent", "--")
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bwrap")
+@pytest.mark.skipif(pathlib.Path("/proc/sys/kernel/core_pattern").read_text()[0] in "|/\n", reason="cores are put elsewhere")
+def test_a_crash_leaves_a_core(make_container):  # noqa: F811
+    """In init's root folder, whatever soft limit it was started with: an image of init's memory at the crash, while init goes on."""
+    container = make_container(OwnRoot)
+    container.start(before="ulimit -S -c 0")
+    root = pathlib.Path(f"/proc/{container.pid}/root")
+    assert not list(root.glob("core*"))
+    container.kill(signal.SIGSEGV)
+    core = wait_for(lambda: next((f for f in root.glob("core*") if f.stat().st_size > 0), None), "the core")
+    wait_for(container.answers, "the next image's answer")
+    wait_for(lambda: "Caught segmentation fault, core dumped" in container.said(), "what it says")
+    head = core.read_bytes()[:18]
+    assert head[:4] == b"\x7fELF" and int.from_bytes(head[16:18], sys.byteorder) == 4  # ET_CORE
 
 
 def test_a_container_that_only_crashes_ends(make_container):  # noqa: F811
