@@ -56,18 +56,20 @@ json_issue(struct strbuf *b, const struct parse_issue *issue)
 	json_put_string(b, "message", issue->message);
 	if (issue->word != NULL)
 		json_put_string(b, "word", issue->word);
+	if (issue->hint != NULL)
+		json_put_string(b, "hint", issue->hint);
 	json_end_object(b);
 }
 
 /* A fault without a place in a file. */
 static void
-json_fault(struct strbuf *b, const char *path, const char *id, const char *message)
+json_fault(struct strbuf *b, const char *path, bool warning, const char *id, const char *message)
 {
 	json_begin_object(b, NULL);
 	json_put_number(b, "line", 0);
 	json_put_number(b, "column", 0);
 	json_put_string(b, "path", path);
-	json_put_string(b, "severity", "error");
+	json_put_string(b, "severity", warning ? "warning" : "error");
 	json_put_string(b, "id", id);
 	json_put_string(b, "message", message);
 	json_end_object(b);
@@ -88,17 +90,16 @@ show_line(const struct source *s, const struct parse_issue *issue)
 static void
 tell_issue(struct check *c, const struct parse_issue *issue, const struct source *sources, size_t n)
 {
-	auto_free char *logged = c->o->quiet ? parse_issue_text(issue) : NULL;
+	auto_free char *told = c->o->quiet ? parse_issue_text(issue) : parse_issue_text_long(issue);
 
 	if (c->o->quiet) {
 		/* As the log of init has it. */
-		if (!issue->warning && logged != NULL)
-			(void) fprintf(stderr, "init:%s\n", logged);
+		if (!issue->warning && told != NULL)
+			(void) fprintf(stderr, "init:%s\n", told);
 		return;
 	}
-	(void) fprintf(stderr, "%s:%u:%u: %s%s%s%s\n", issue->path, issue->at_line, issue->column,
-		       issue->warning ? "warning: " : "", issue->message, issue->word != NULL ? ": " : "",
-		       issue->word != NULL ? issue->word : "");
+	if (told != NULL)
+		(void) fprintf(stderr, "%s\n", told);
 	for (size_t i = 0; c->o->verbose && i < n; i++)
 		if (sources[i].text != NULL && strcmp(sources[i].path, issue->path) == 0)
 			show_line(&sources[i], issue);
@@ -107,12 +108,18 @@ tell_issue(struct check *c, const struct parse_issue *issue, const struct source
 /* -- one file ---------------------------------------------------------------------------------- */
 
 static void
+tell(struct check *c, const char *path, bool warning, const char *id, const char *message)
+{
+	*(warning ? &c->warnings : &c->errors) += 1;
+	json_fault(&c->json, path, warning, id, message);
+	if (!c->o->json && !(warning && c->o->quiet))
+		(void) fprintf(stderr, "%s: %s%s\n", path, warning ? "warning: " : "", message);
+}
+
+static void
 tell_fault(struct check *c, const char *path, const char *id, const char *message)
 {
-	c->errors++;
-	json_fault(&c->json, path, id, message);
-	if (!c->o->json)
-		(void) fprintf(stderr, "%s: %s\n", path, message);
+	tell(c, path, false, id, message);
 }
 
 static void
@@ -167,6 +174,30 @@ check_scripts(struct check *c, const struct job_class *cls, const char *path)
 	}
 }
 
+/* init leaves out what is no regular file, so that below a directory it costs nothing. */
+static void
+tell_unreadable(struct check *c, const char *path, int r)
+{
+	const char *other = conffile_other(path);
+	auto_free char *message = NULL;
+
+	if (other == NULL) {
+		tell_fault(c, path, "UNREADABLE", strerror(-r));
+		return;
+	}
+	message = str_printf("This is %s, no regular file%s", other, c->dir != NULL ? ", and is left out" : "");
+	tell(c, path, c->dir != NULL, "UNREADABLE", message != NULL ? message : strerror(ENOMEM));
+}
+
+/* A link to /dev/null, which hides a job? */
+static bool
+is_emptied(const char *path)
+{
+	struct conffile_stamp stamp;
+
+	return conffile_other(path) != NULL && conffile_look(path, &stamp) == CONFFILE_EMPTIED;
+}
+
 /* Read the override's text if it counts. */
 static void
 read_override(struct check *c, struct source *over)
@@ -178,7 +209,7 @@ read_override(struct check *c, struct source *over)
 		return;
 	r = conffile_read(over->path, &over->text, &over->len);
 	if (r < 0)
-		tell_fault(c, over->path, "UNREADABLE", strerror(-r));
+		tell_unreadable(c, over->path, r);
 }
 
 /* The same for the file of global settings, or its override: they are no job's. */
@@ -236,6 +267,8 @@ check_job(struct check *c, const char *name, const char *conf, const char *overr
 	size_t before = c->errors;
 	int r;
 
+	if (c->dir != NULL && is_emptied(first.path))
+		return 0;
 	c->files++;
 	json_begin_object(&c->json, NULL);
 	json_put_string(&c->json, "path", first.path);
@@ -245,7 +278,7 @@ check_job(struct check *c, const char *name, const char *conf, const char *overr
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		tell_fault(c, first.path, "UNREADABLE", strerror(-r));
+		tell_unreadable(c, first.path, r);
 	if (settings_is_file(first.path)) {
 		r = r < 0 ? 0 : check_settings(c, &first);
 	} else {

@@ -94,6 +94,31 @@ is_null_device(const struct stat *st)
 	return S_ISCHR(st->st_mode) && stat("/dev/null", &null) == 0 && null.st_rdev == st->st_rdev;
 }
 
+static const char *
+name_of_type(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return NULL;
+	case S_IFIFO:
+		return "a FIFO";
+	case S_IFSOCK:
+		return "a socket";
+	case S_IFDIR:
+		return "a directory";
+	default:
+		return "a device";
+	}
+}
+
+const char *
+conffile_other(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? name_of_type(st.st_mode) : NULL;
+}
+
 enum conffile_state
 conffile_look(const char *path, struct conffile_stamp *stamp)
 {
@@ -108,8 +133,10 @@ conffile_look(const char *path, struct conffile_stamp *stamp)
 	}
 	if (S_ISLNK(self.st_mode) && is_null_device(&st))
 		return CONFFILE_EMPTIED;
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st.st_mode)) {
+		log_warn("%s: This is %s, no regular file, and is left out", path, name_of_type(st.st_mode));
 		return CONFFILE_ABSENT;
+	}
 	*stamp = (struct conffile_stamp){ st.st_dev, st.st_ino, st.st_size, st.st_mtim, st.st_ctim };
 	return CONFFILE_PRESENT;
 }

@@ -38,6 +38,8 @@ struct conffile_stamp {
 
 /* Look at a file, through links. `stamp` is zeroed when it is absent. */
 enum conffile_state conffile_look(const char *path, struct conffile_stamp *stamp);
+/* "a FIFO", "a directory" …, through links; NULL: a regular file, or not there. */
+const char *conffile_other(const char *path);
 bool conffile_stamp_equal(const struct conffile_stamp *a, const struct conffile_stamp *b);
 
 /* The text of a file; *text is the caller's, NUL bytes in it make *damaged. 0 or a negative errno. */

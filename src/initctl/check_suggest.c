@@ -2,6 +2,7 @@
 #include "initctl/check_suggest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,13 +14,17 @@ static char *
 read_file(const char *path, size_t *len)
 {
 	struct strbuf b auto_strbuf = STRBUF_INIT;
-	FILE *f = fopen(path, "re");
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC); /* it may have become a FIFO */
+	FILE *f = fd >= 0 ? fdopen(fd, "r") : NULL;
 	char part[4096];
 	bool failed;
 	size_t n;
 
-	if (!f)
+	if (!f) {
+		if (fd >= 0)
+			(void) close(fd);
 		return NULL;
+	}
 	while ((n = fread(part, 1, sizeof(part), f)) > 0)
 		strbuf_addn(&b, part, n);
 	failed = ferror(f) != 0;

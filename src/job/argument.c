@@ -27,6 +27,15 @@ argument_fault_message(struct parser *p, enum parse_fault_kind kind, struct word
 }
 
 int
+argument_fault_names(struct parser *p, enum parse_fault_kind kind, struct word *w, const char *const *names, size_t n)
+{
+	int r = lexer_fault_names(&p->lex, &(struct parse_fault){ .kind = kind, .at = w->at, .word = w->raw }, names, n);
+
+	word_deinit(w);
+	return r;
+}
+
+int
 argument_text(struct parser *p, char **text)
 {
 	struct word w;

@@ -21,6 +21,10 @@ int must_check argument_fault(struct parser *p, enum parse_fault_kind kind, stru
 int must_check argument_fault_message(struct parser *p, enum parse_fault_kind kind, struct word *w,
 				      const char *message);
 
+/* The same of a word that is none of n `names`. */
+int must_check argument_fault_names(struct parser *p, enum parse_fault_kind kind, struct word *w,
+				    const char *const *names, size_t n);
+
 /* Read a word, not an empty one, in place of the owned *text. 0, -EINVAL (reported) or -ENOMEM. */
 int must_check argument_text(struct parser *p, char **text);
 

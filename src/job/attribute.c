@@ -10,6 +10,16 @@
 
 #include "job/argument.h"
 
+static int
+console_fault(struct parser *p, struct word *w)
+{
+	const char *names[CONSOLE_OWNER];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		names[i] = console_mode_name((enum console_mode)(i + 1));
+	return argument_fault_names(p, FAULT_UNKNOWN_STANZA, w, names, ARRAY_SIZE(names));
+}
+
 int
 parse_console(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
@@ -19,7 +29,7 @@ parse_console(struct parser *p, const struct stanza *s, const struct stanza *out
 	if (r < 0)
 		return r;
 	if (!console_mode_from_name(span_of(w.text), &p->cls->console))
-		return argument_fault(p, FAULT_UNKNOWN_STANZA, &w);
+		return console_fault(p, &w);
 	word_deinit(&w);
 	return lexer_line_end(&p->lex);
 }
@@ -98,19 +108,32 @@ parse_oom(struct parser *p, const struct stanza *s, const struct stanza *outer)
 	return lexer_line_end(&p->lex);
 }
 
+/* May job files name that resource? */
+static bool
+limit_is_known(const char *name)
+{
+	return JOB_ACCEPT_NEW_SPELLINGS || (strcmp(name, "locks") != 0 && strcmp(name, "rttime") != 0);
+}
+
 /* The index of a resource job files may name, or JOB_LIMIT_COUNT. */
 static size_t
 limit_index(const char *name)
 {
-	static const char *const new_names[] = { "locks", "rttime" };
 	size_t i = 0;
 
-	for (size_t j = 0; !JOB_ACCEPT_NEW_SPELLINGS && j < ARRAY_SIZE(new_names); j++)
-		if (strcmp(name, new_names[j]) == 0)
-			return JOB_LIMIT_COUNT;
 	while (i < JOB_LIMIT_COUNT && strcmp(name, job_limit_names[i]) != 0)
 		i++;
-	return i;
+	return limit_is_known(name) ? i : JOB_LIMIT_COUNT;
+}
+
+static int
+limit_fault(struct parser *p, struct word *w)
+{
+	const char *names[JOB_LIMIT_COUNT];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		names[i] = limit_is_known(job_limit_names[i]) ? job_limit_names[i] : "";
+	return argument_fault_names(p, FAULT_UNKNOWN_STANZA, w, names, ARRAY_SIZE(names));
 }
 
 /* A limit: `unlimited` or a number, of which a negative one wraps (-1 is unlimited, D23). */
@@ -149,7 +172,7 @@ parse_limit(struct parser *p, const struct stanza *s, const struct stanza *outer
 		return r;
 	i = limit_index(w.text);
 	if (i == JOB_LIMIT_COUNT)
-		return argument_fault(p, FAULT_UNKNOWN_STANZA, &w);
+		return limit_fault(p, &w);
 	word_deinit(&w);
 	r = read_limit(p, &limit.soft);
 	if (r == 0)

@@ -10,6 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "job/hint.h"
+
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* of UTF-8 */
 #define SPAN_NONE ((struct span) { NULL, 0 })
 
 void
@@ -177,6 +180,24 @@ lexer_fault_message(struct lexer *lex, enum parse_fault_kind kind, struct place 
 }
 
 int
+lexer_fault_hint(struct lexer *lex, const struct parse_fault *fault)
+{
+	return add_fault(lex, fault);
+}
+
+int
+lexer_fault_names(struct lexer *lex, const struct parse_fault *fault, const char *const *names, size_t n)
+{
+	struct parse_fault hinted = *fault;
+	auto_free char *hint = NULL;
+
+	if (hint_of(fault->word, names, n, &hint) < 0)
+		return -ENOMEM;
+	hinted.hint = hint;
+	return add_fault(lex, &hinted);
+}
+
+int
 lexer_warn(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word)
 {
 	return add_fault(lex, &(struct parse_fault) { .kind = kind, .at = at, .word = word });
@@ -190,6 +211,19 @@ lexer_fault_unterminated(struct lexer *lex, enum parse_fault_kind kind, struct p
 		return -EINVAL; /* reported by whoever cut it */
 	return add_fault(lex, &(struct parse_fault) {
 				  .kind = kind, .line = lex->line, .at = opened, .word = word, .message = message });
+}
+
+int
+lexer_begin(struct lexer *lex)
+{
+	int r;
+
+	if (lex->n < sizeof(BYTE_ORDER_MARK) - 1 || memcmp(lex->text, BYTE_ORDER_MARK, sizeof(BYTE_ORDER_MARK) - 1) != 0)
+		return 0;
+	r = lexer_fault_message(lex, FAULT_UNKNOWN_STANZA, lexer_place(lex), SPAN_NONE,
+				"The file begins with a byte order mark");
+	lexer_step_over(lex, sizeof(BYTE_ORDER_MARK) - 1);
+	return r;
 }
 
 /* words */

@@ -57,6 +57,8 @@ lexer_is_quote(char c)
 
 void lexer_init(struct lexer *lex, struct span text, const char *path, struct parse_report *report);
 void word_deinit(struct word *w); /* idempotent */
+/* Go behind a byte order mark at the beginning of the text, which is a fault. */
+int must_check lexer_begin(struct lexer *lex);
 
 struct lexer_mark lexer_mark(const struct lexer *lex);
 void lexer_return(struct lexer *lex, const struct lexer_mark *mark);
@@ -84,6 +86,10 @@ int must_check lexer_fault_line(struct lexer *lex, enum parse_fault_kind kind, u
 				struct span word);
 int must_check lexer_fault_message(struct lexer *lex, enum parse_fault_kind kind, struct place at, struct span word,
 				   const char *message);
+/* A fault that is known as a whole, with what could stand there. */
+int must_check lexer_fault_hint(struct lexer *lex, const struct parse_fault *fault);
+/* The same, of a word for which only one of `names` could stand; n of them, of which empty ones don't count. */
+int must_check lexer_fault_names(struct lexer *lex, const struct parse_fault *fault, const char *const *names, size_t n);
 /* The text ended inside something that began at `opened`: the log's line is where it ended. `message` may be NULL. */
 int must_check lexer_fault_unterminated(struct lexer *lex, enum parse_fault_kind kind, struct place opened,
 					struct span word, const char *message);

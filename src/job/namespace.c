@@ -37,7 +37,8 @@ read_kinds(struct parser *p, unsigned *bits, bool *bare)
 		while (kind < NAMESPACE_KIND_COUNT && strcmp(w.text, namespace_kind_name(kind)) != 0)
 			kind++;
 		if (kind == NAMESPACE_KIND_COUNT)
-			return argument_fault_message(p, FAULT_UNKNOWN_STANZA, &w, "Unknown namespace kind");
+			return argument_fault_message(p, FAULT_UNKNOWN_STANZA, &w,
+						      "Unknown namespace kind, expected user, cgroup, ipc, uts, net, mount, pid or time");
 		*bits |= 1u << kind;
 		word_deinit(&w);
 	} while (!lexer_at_line_end(&p->lex));

@@ -99,6 +99,8 @@ read_source(struct parser *p, const struct parse_source *source, struct parse_re
 		lex->cut = true;
 		lex->n = line_start(source->text, (size_t) (nul - source->text.p));
 	}
+	if (lexer_begin(lex) == -ENOMEM)
+		return -ENOMEM;
 	while (r == 0 && !lexer_at_end(lex) && report->errors - before < PARSE_ERRORS_MAX)
 		r = read_next(p);
 	if (r == 0 && !lexer_at_end(lex))

@@ -18,6 +18,7 @@ struct parse_issue {
 	unsigned column;  /* in at_line; bytes, counted from 1 */
 	char *message;    /* owned: the text users know, without place */
 	char *word;       /* owned: the offending word; NULL when there is none */
+	char *hint;       /* owned: what could stand there: "expected a, b or c", "perhaps a"; NULL: nothing is known */
 };
 
 struct parse_report {
@@ -53,7 +54,7 @@ int must_check condition_parse(struct span text, const char *path, bool of_state
 /* "PATH:LINE: MESSAGE", what init logs and scripts parse; owned; NULL when out of memory. */
 char *parse_issue_text(const struct parse_issue *issue);
 
-/* "PATH:LINE:COLUMN: MESSAGE: WORD" with the exact place, for people; owned; NULL when out of memory. */
+/* "PATH:LINE:COLUMN: [warning: ]MESSAGE: WORD (HINT)" with the exact place, for people; owned; NULL when out of memory. */
 char *parse_issue_text_long(const struct parse_issue *issue);
 
 /*

@@ -23,6 +23,7 @@ issue_deinit(struct parse_issue *issue)
 	free(issue->path);
 	free(issue->message);
 	free(issue->word);
+	free(issue->hint);
 	*issue = (struct parse_issue){ 0 };
 }
 
@@ -87,7 +88,10 @@ report_add(struct parse_report *report, const char *path, const struct parse_fau
 	issue.message = strdup(fault->message != NULL ? fault->message : faults[fault->kind].message);
 	if (fault->word.n > 0)
 		issue.word = word_dup(fault->word);
-	if (issue.path == NULL || issue.message == NULL || (fault->word.n > 0 && issue.word == NULL)) {
+	if (fault->hint != NULL)
+		issue.hint = strdup(fault->hint);
+	if (issue.path == NULL || issue.message == NULL || (fault->word.n > 0 && issue.word == NULL) ||
+	    (fault->hint != NULL && issue.hint == NULL)) {
 		issue_deinit(&issue);
 		return -ENOMEM;
 	}
@@ -107,8 +111,10 @@ parse_issue_text(const struct parse_issue *issue)
 char *
 parse_issue_text_long(const struct parse_issue *issue)
 {
-	return str_printf("%s:%u:%u: %s%s%s", issue->path, issue->at_line, issue->column, issue->message,
-			  issue->word != NULL ? ": " : "", issue->word != NULL ? issue->word : "");
+	return str_printf("%s:%u:%u: %s%s%s%s%s%s%s", issue->path, issue->at_line, issue->column,
+			  issue->warning ? "warning: " : "", issue->message, issue->word != NULL ? ": " : "",
+			  issue->word != NULL ? issue->word : "", issue->hint != NULL ? " (" : "",
+			  issue->hint != NULL ? issue->hint : "", issue->hint != NULL ? ")" : "");
 }
 
 #define EXCERPT_MAX 160u /* bytes of a line */

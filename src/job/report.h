@@ -68,6 +68,7 @@ struct parse_fault {
 	struct place at;     /* exactly where */
 	struct span word;    /* borrowed; n = 0: none */
 	const char *message; /* NULL: the text of the kind */
+	const char *hint;    /* borrowed; what could stand there; NULL: nothing is known */
 };
 
 /*

@@ -108,6 +108,8 @@ settings_parse(const struct parse_source *source, struct settings *settings, str
 		return lexer_fault_message(&lex, FAULT_UNEXPECTED_TOKEN, lexer_place(&lex), (struct span){ 0 },
 					   "Unexpected NUL byte");
 	}
+	if (lexer_begin(&lex) == -ENOMEM)
+		return -ENOMEM;
 	while (r == 0 && !lexer_at_end(&lex) && report->errors - before < PARSE_ERRORS_MAX) {
 		struct lexer_mark start;
 

@@ -58,6 +58,17 @@ signal_name(int number)
 	return NULL;
 }
 
+const char *const *
+signal_names(size_t *n)
+{
+	static const char *names[ARRAY_SIZE(signals)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		names[i] = signals[i].name;
+	*n = ARRAY_SIZE(signals);
+	return names;
+}
+
 bool
 signal_is_valid(long number)
 {

@@ -16,5 +16,8 @@ const char *signal_name(int number);
  */
 int signal_from_name(const char *name);
 
+/* The names there are, but for real-time signals: *n of them. */
+const char *const *signal_names(size_t *n);
+
 /* 1 to SIGRTMAX. */
 bool signal_is_valid(long number);

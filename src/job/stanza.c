@@ -15,6 +15,7 @@
 #include "job/attribute.h"
 #include "job/block.h"
 #include "job/expression.h"
+#include "job/hint.h"
 #include "job/namespace.h"
 #include "job/print.h"
 #include "job/signals.h"
@@ -247,6 +248,29 @@ signal_of_name(const char *name)
 	return JOB_ACCEPT_NEW_SPELLINGS || !has_lower_case(name) ? signal_from_name(name) : 0;
 }
 
+/* No number that can be, and no name: that of a signal may be meant that is written a little differently. */
+static int
+signal_fault(struct parser *p, enum parse_fault_kind kind, struct word *w, const char *range)
+{
+	size_t n;
+	const char *const *names = signal_names(&n);
+	auto_free char *upper = strdup(w->text);
+	auto_free char *hint = NULL;
+	struct parse_fault fault = { .kind = kind, .at = w->at, .word = w->raw };
+	int r = upper != NULL ? 0 : -ENOMEM;
+
+	for (char *c = upper; c != NULL && *c != '\0'; c++)
+		if (*c >= 'a' && *c <= 'z')
+			*c = (char) (*c - 'a' + 'A');
+	if (r == 0)
+		r = hint_of(span_of(strncmp(upper, "SIG", 3) == 0 ? upper + 3 : upper), names, n, &hint);
+	fault.hint = hint != NULL ? hint : range;
+	if (r == 0)
+		r = lexer_fault_hint(&p->lex, &fault);
+	word_deinit(w);
+	return r;
+}
+
 static int
 parse_signal(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
@@ -258,7 +282,7 @@ parse_signal(struct parser *p, const struct stanza *s, const struct stanza *oute
 		return r;
 	number = signal_of_name(w.text);
 	if (number == 0 && !(argument_to_long(w.text, 10, &number) && signal_is_valid(number)))
-		return argument_fault(p, FAULT_ILLEGAL_SIGNAL, &w);
+		return signal_fault(p, FAULT_ILLEGAL_SIGNAL, &w, "expected a name such as TERM, or 1 to 64");
 	word_deinit(&w);
 	*(int *) member(p, s) = (int) number;
 	return lexer_line_end(&p->lex);
@@ -305,7 +329,7 @@ read_exit(struct parser *p)
 	if (number != 0)
 		status = JOB_EXIT_SIGNAL(number);
 	else if (!argument_to_long(w.text, 10, &status) || status < 0 || status > INT_MAX)
-		return argument_fault(p, FAULT_ILLEGAL_EXIT, &w);
+		return signal_fault(p, FAULT_ILLEGAL_EXIT, &w, "expected 0 to 255, or a signal such as TERM");
 	else if (status > 255)
 		r = lexer_warn(&p->lex, FAULT_EXIT_OUT_OF_RANGE, w.at, w.raw);
 	word_deinit(&w);
@@ -572,7 +596,24 @@ stanza_find(const struct stanza *table, struct span name)
 	return NULL;
 }
 
-/* Read a keyword of `table`. The line of an unknown one is that of what follows it (1.6). */
+/* The line is that of what follows the keyword (1.6). */
+static int
+unknown_keyword(struct parser *p, const struct stanza *table, const struct word *w)
+{
+	const struct parse_fault fault = {
+		.kind = FAULT_UNKNOWN_STANZA, .line = p->lex.line, .at = w->at, .word = w->raw
+	};
+	const char *names[ARRAY_SIZE(stanzas)];
+	size_t n = 0;
+
+	while (table[n].name != NULL) {
+		names[n] = table[n].name;
+		n++;
+	}
+	return lexer_fault_names(&p->lex, &fault, names, n);
+}
+
+/* Read a keyword of `table`. */
 static int
 read_keyword(struct parser *p, const struct stanza *table, const struct stanza **found)
 {
@@ -584,7 +625,7 @@ read_keyword(struct parser *p, const struct stanza *table, const struct stanza *
 	p->keyword_at = w.at;
 	*found = stanza_find(table, w.raw);
 	if (*found == NULL)
-		return lexer_fault_line(&p->lex, FAULT_UNKNOWN_STANZA, p->lex.line, w.at, w.raw);
+		return unknown_keyword(p, table, &w);
 	return 0;
 }
 

@@ -73,6 +73,16 @@ read_expect_argument(struct parser *p, enum expect_mode mode)
 	return 0;
 }
 
+static int
+expect_fault(struct parser *p, struct word *w)
+{
+	const char *names[EXPECT_LISTEN + 2] = { [EXPECT_LISTEN + 1] = "timeout" };
+
+	for (size_t i = 0; i <= EXPECT_LISTEN; i++)
+		names[i] = expect_mode_name((enum expect_mode) i);
+	return argument_fault_names(p, FAULT_UNKNOWN_STANZA, w, names, ARRAY_SIZE(names));
+}
+
 int
 parse_expect(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
@@ -88,7 +98,7 @@ parse_expect(struct parser *p, const struct stanza *s, const struct stanza *oute
 		return read_expect_timeout(p);
 	}
 	if (!expect_mode_from_name(span_of(w.text), &mode))
-		return argument_fault(p, FAULT_UNKNOWN_STANZA, &w);
+		return expect_fault(p, &w);
 	word_deinit(&w);
 	free(cls->expect_path);
 	cls->expect_path = NULL;

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
 
 import pytest
@@ -110,6 +111,26 @@ def test_nul_and_unreadable_and_missing(files):
     assert done.returncode == 1 and "needs a file" in done.stderr
 
 
+def test_what_is_no_file_is_named_and_left_out(files):
+    where = files({"d/a.conf": "exec true\n", "real": "wibble\n"})
+    os.mkfifo(where / "d" / "fifo.conf")
+    os.mkfifo(where / "d" / "a.override")
+    (where / "d" / "link.conf").symlink_to("..")
+    (where / "d" / "hidden.conf").symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(where / "d" / "socket.conf"))
+    done = check("--verbose", "d", cwd=where)
+    assert done.returncode == 0
+    assert [line for line in done.stderr.splitlines() if not line.startswith("init:")] == [
+        *(f"d/{name}.conf: warning: This is {what}, no regular file, and is left out"
+          for name, what in (("fifo", "a FIFO"), ("link", "a directory"), ("socket", "a socket"))), "4 files, 0 errors, 3 warnings"]
+    assert "d/a.override: This is a FIFO, no regular file, and is left out\n" in done.stderr
+    told = json.loads(check("--json", "d", cwd=where).stdout)
+    assert [(issue["severity"], issue["id"]) for file in told["files"] for issue in file["issues"]] == 3 * [("warning", "UNREADABLE")]
+    done = check("d/fifo.conf", cwd=where)
+    assert (done.returncode, done.stderr) == (1, "d/fifo.conf: This is a FIFO, no regular file\n")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give up power")
 def test_directory_that_cannot_be_read_is_an_error(files):
     where = files({"d/a.conf": "exec true\n", "d/closed/in.conf": "exec true\n", "d/z.conf": "wibble\n"})
@@ -133,6 +154,14 @@ def test_json(files):
                               "message": "Illegal nice value, expected -20 to 19", "word": "99"}
     assert a["issues"][1]["severity"] == "warning"
     assert a["issues"][1]["word"] == "A=\"x\\y\""
+
+
+def test_what_could_stand_there(files):
+    where = files({"a.conf": "console foo\nkill signal SIGHUB\n"})
+    assert check("a.conf", cwd=where).stderr.splitlines() == ["a.conf:1:9: Unknown stanza: foo (expected none, log, output or owner)",
+                                                              "a.conf:2:13: Illegal signal status, expected integer: SIGHUB (perhaps HUP)"]
+    told = json.loads(check("--json", "a.conf", cwd=where).stdout)
+    assert [issue["hint"] for issue in told["files"][0]["issues"]] == ["expected none, log, output or owner", "perhaps HUP"]
 
 
 def test_json_is_valid_whatever_a_file_holds(files):

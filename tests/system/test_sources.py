@@ -168,6 +168,7 @@ def test_names_and_what_is_ignored(make_session):
     init.start()
     listed = [line.rsplit(" ", 1)[0] for line in init.ctl("list").splitlines()]
     assert sorted(listed) == sorted(good)
+    assert f"{init.conf}/fifo.conf: This is a FIFO, no regular file, and is left out\n" in init.messages()
 
 
 # -- overrides

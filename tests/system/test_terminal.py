@@ -113,7 +113,7 @@ def test_unknown_job_shows_what_is_wrong_with_its_file_on_a_terminal_only(sessio
     session.wait_job("last")
     status, out, shown = on_terminal(session, command, "web")
     assert (status, out) == (1, "")
-    assert shown.startswith(f"initctl: Unknown job: web\n{path}:1:1: Unknown stanza: descripton\n    descripton \"a web server\"\n    ^\n")
+    assert shown.startswith(f"initctl: Unknown job: web\n{path}:1:1: Unknown stanza: descripton (perhaps description)\n    descripton \"a web server\"\n    ^\n")
     assert session.command(INITCTL, command, "web").stderr == "initctl: Unknown job: web\n"
 
 

@@ -128,15 +128,52 @@ test_all_errors_are_reported(void **state)
 		      "test.conf:4:7: Illegal file creation mask, expected octal integer: 9\n"
 		      "test.conf:6:6: Unexpected token: 1\n"
 		      "test.conf:8:8: Expected variable name before value: e\n"
-		      "test.conf:10:6: Unknown stanza: it\n"
+		      "test.conf:10:6: Unknown stanza: it (expected signal, timeout or mode)\n"
 		      "test.conf:11:7: Expected token\n"
 		      "test.conf:13:1: Unterminated block: script\n");
+}
+
+/* The words of short lists, of long ones what is like it; the log has the text users know. */
+static void
+test_what_could_stand_there(void **state)
+{
+	assert_errors("console foo\n", "test.conf:1:9: Unknown stanza: foo (expected none, log, output or owner)\n");
+	assert_errors("expect foo\n", "test.conf:1:8: Unknown stanza: foo (expected none, stop, fork, daemon, exit, "
+				      "pidfile, notify, fd, listen or timeout)\n");
+	assert_errors("limit nofiles 1 1\n", "test.conf:1:7: Unknown stanza: nofiles (perhaps nofile)\n");
+	assert_errors("limit elephants 1 1\n",
+		      "test.conf:1:7: Unknown stanza: elephants (expected core, cpu, data, fsize, memlock, msgqueue, nice, "
+		      "nofile, nproc, rss, rtprio, sigpending, stack or as)\n");
+	assert_errors("kill mode foo\n", "test.conf:1:11: Unknown kill mode, expected group or tree: foo\n");
+	assert_errors("start at a\n", "test.conf:1:7: Unknown stanza: at (expected on)\n");
+	assert_errors("descripton a\n", "test.conf:1:1: Unknown stanza: descripton (perhaps description)\n");
+	assert_errors("elephant\n", "test.conf:1:1: Unknown stanza: elephant\n");
+	assert_errors("kill signal SIGTEM\n",
+		      "test.conf:1:13: Illegal signal status, expected integer: SIGTEM (perhaps TERM)\n");
+	assert_errors("reload signal usr1\n",
+		      "test.conf:1:15: Illegal signal status, expected integer: usr1 (perhaps USR1)\n");
+	assert_errors("kill signal SIGFOO\n", "test.conf:1:13: Illegal signal status, expected integer: SIGFOO "
+					      "(expected a name such as TERM, or 1 to 64)\n");
+	assert_errors("normal exit 0 HUPP\n", "test.conf:1:15: Illegal exit status, expected integer: HUPP (perhaps HUP)\n");
+	assert_errors("normal exit -1\n", "test.conf:1:13: Illegal exit status, expected integer: -1 "
+					  "(expected 0 to 255, or a signal such as TERM)\n");
+}
+
+/* What editors of another system put there is seen by nobody. */
+static void
+test_byte_order_mark(void **state)
+{
+	assert_errors("\xef\xbb\xbftask\nnice 99\n",
+		      "test.conf:1:1: The file begins with a byte order mark\n"
+		      "test.conf:2:6: Illegal nice value, expected -20 to 19: 99\n");
+	assert_errors("\xef\xbb\xbf", "test.conf:1:1: The file begins with a byte order mark\n");
+	assert_errors("task\n\xef\xbb\xbf\n", "test.conf:2:1: Unknown stanza: \xef\xbb\xbf\n");
 }
 
 static void
 test_places(void **state)
 {
-	assert_errors("pre-start \\\n  bogus \\\n x\n", "test.conf:2:3: Unknown stanza: bogus\n");
+	assert_errors("pre-start \\\n  bogus \\\n x\n", "test.conf:2:3: Unknown stanza: bogus (expected exec, script, setuid or setgid)\n");
 	assert_errors("limit core 1 \\\n   x\n", "test.conf:2:4: Illegal limit, expected 'unlimited' or integer: x\n");
 	assert_errors("start on (a\n or (b\n", "test.conf:2:5: Mismatched parentheses: (\n");
 	assert_errors("start on a or \\\n", "test.conf:1:12: Expected event\n");
@@ -173,7 +210,7 @@ static void
 test_no_cascades(void **state)
 {
 	assert_errors("pre-strat script\n  a\n  b\nend script\ntask x\n",
-		      "test.conf:1:1: Unknown stanza: pre-strat\ntest.conf:5:6: Unexpected token: x\n");
+		      "test.conf:1:1: Unknown stanza: pre-strat (perhaps pre-start)\ntest.conf:5:6: Unexpected token: x\n");
 	assert_errors("script x\n  a\nend script\ntask\n", "test.conf:1:8: Unexpected token: x\n");
 	assert_errors("post-stop script x\n  a\nend script\n", "test.conf:1:18: Unexpected token: x\n");
 	assert_errors("bogus a \\\n  b \\\n c\ntask\n", "test.conf:1:1: Unknown stanza: bogus\n");
@@ -444,6 +481,8 @@ main(void)
 		cmocka_unit_test(test_text_forms),
 		cmocka_unit_test(test_excerpts),
 		cmocka_unit_test(test_all_errors_are_reported),
+		cmocka_unit_test(test_what_could_stand_there),
+		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_places),
 		cmocka_unit_test(test_line_of_log),
 		cmocka_unit_test(test_no_cascades),

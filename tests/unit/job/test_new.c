@@ -114,13 +114,13 @@ test_refused(void **state)
 		      "test.conf:1:17: Expected token\n"
 		      "test.conf:2:20: Unexpected token: b\n"
 		      "test.conf:3:5: Expected token\n"
-		      "test.conf:4:6: Unknown stanza: home\n"
+		      "test.conf:4:6: Unknown stanza: home (expected environment)\n"
 		      "test.conf:5:18: Unexpected token: x\n");
 	assert_errors("log compress ''\nlog it\n", "test.conf:1:14: Expected token, not an empty one: ''\n"
-						   "test.conf:2:5: Unknown stanza: it\n");
+						   "test.conf:2:5: Unknown stanza: it (expected max-size, max-age, keep, compress, format or forward)\n");
 	assert_errors("namespace\nnamespace foo\nnamespace bare\n", "test.conf:1:10: Expected token\n"
-								    "test.conf:2:11: Unknown namespace kind: foo\n"
-								    "test.conf:3:11: Unknown namespace kind: bare\n");
+								    "test.conf:2:11: Unknown namespace kind, expected user, cgroup, ipc, uts, net, mount, pid or time: foo\n"
+								    "test.conf:3:11: Unknown namespace kind, expected user, cgroup, ipc, uts, net, mount, pid or time: bare\n");
 	assert_errors("namespace join pid x\n", "test.conf:1:16: Only a net namespace can be joined by name: pid\n");
 	assert_errors("namespace join net x y\n", "test.conf:1:22: Unexpected token: y\n");
 	assert_errors("mount a\nidmap 1\n", "test.conf:1:8: Expected token\ntest.conf:2:8: Expected token\n");
@@ -161,7 +161,7 @@ test_not_yet(void **state)
 
 	assert_int_equal(p.report.n, 1);
 	assert_string_equal(text,
-			    "test.conf:2:3: Understood, but this version does nothing with it yet: hostname");
+			    "test.conf:2:3: warning: Understood, but this version does nothing with it yet: hostname");
 }
 
 /* What is expected, and with what. */
