@@ -171,7 +171,7 @@ tell_issues(const struct parse_report *report)
 		if (text == NULL)
 			log_error("%s: %s", report->issues[i].path, report->issues[i].message);
 		else if (report->issues[i].warning && strcmp(report->issues[i].id, "NOT_YET") == 0)
-			log_warn("%s", text); /* whoever wrote it relies on it */
+			log_warn("%s: %s", text, report->issues[i].word); /* whoever wrote it relies on it */
 		else if (report->issues[i].warning)
 			log_info("%s", text);
 		else

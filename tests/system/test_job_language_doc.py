@@ -89,5 +89,17 @@ def test_stanzas_for_a_unit_are_understood(stanzas, tmp_path):
     assert (done.returncode, done.stdout + done.stderr) == (0, ""), text
 
 
+def test_stanzas_without_effect_are_named(session):
+    """All of them and no others, in the chapter; and in the log with their line."""
+    source = (ROOT / "src" / "job" / "stanza.c").read_text()
+    rows = re.findall(r'^\t\{ "(\w+)"((?:(?!^\t\{ ).)*?)STANZA_NOT_YET', source, re.M | re.S)
+    named = re.search(r"have no effect yet[^:]*: (.*?)\.", CHAPTERS[0], re.S)[1]
+    assert sorted(re.findall(r"`(?:time )?(\w+)`", named)) == sorted(name for name, _ in rows)
+    path = session.job("confined", "exec sleep 9\ncgroup cpu\ntime offset 5\n")
+    for line, stanza in ((2, "cgroup"), (3, "time offset")):
+        told = f"{path}:{line}: Understood, but this version does nothing with it yet: {stanza}\n"
+        wait_for(lambda told=told: told in session.messages(), "the warning")
+
+
 def test_table_of_units_is_read():
     assert len(re.findall(r"^\| `.*`.* \| `", CHAPTERS[-1].partition("## Directives")[2], re.M)) > 40
