@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/env.h"
@@ -187,6 +188,32 @@ add_system(struct init *init)
 	if (sources_add(init, told != NULL ? told : SYSTEM_CONFDIR, false) < 0)
 		return -ENOMEM;
 	return add_made_in_system(init);
+}
+
+static void
+tell_lacking(char *const *dirs)
+{
+	struct stat st;
+
+	for (; dirs != NULL && *dirs != NULL; dirs++) {
+		int r = stat(*dirs, &st) < 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+
+		if (r != 0)
+			log_warn("%s: No job is read from here: %s", *dirs, strerror(r));
+	}
+}
+
+void
+places_tell_lacking(const struct init *init)
+{
+	struct core_counts counts;
+
+	tell_lacking(init->options.prepend);
+	tell_lacking(init->options.confdirs);
+	tell_lacking(init->options.append);
+	core_counts(init->core, &counts);
+	if (counts.classes == 0)
+		log_info("There is no job in any configuration directory");
 }
 
 int

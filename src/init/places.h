@@ -11,5 +11,7 @@
 
 /* Add all sources, highest priority first. 0 or -ENOMEM. */
 int must_check places_sources(struct init *init);
+/* Say which directories that options name are none, and that there is no job at all. Once all are read. */
+void places_tell_lacking(const struct init *init);
 /* Choose init->log_dir; in a session the directory is made. 0 or -ENOMEM. */
 int must_check places_log_dir(struct init *init);

@@ -57,8 +57,13 @@ session_announce(struct init *init)
 	auto_free char *text = NULL;
 	int r;
 
-	if (dir == NULL || *dir != '/' || init->address == NULL)
+	if (init->address == NULL)
 		return;
+	if (dir == NULL || *dir != '/') {
+		log_warn("XDG_RUNTIME_DIR is %s%s: `initctl list-sessions' will not show this session",
+			 dir == NULL ? "not set" : "no absolute path: ", dir != NULL ? dir : "");
+		return;
+	}
 	folder = str_printf("%s/upstart/sessions", dir);
 	text = str_printf("UPSTART_SESSION=%s\n", init->address);
 	if (folder != NULL)

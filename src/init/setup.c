@@ -595,6 +595,10 @@ setup_work(struct init *init)
 	shutdown_rules(init);
 	sources_load(init);
 	brain_deliver(init);
+	if (!init->again) {
+		places_tell_lacking(init);
+		shutdown_tell_lacking(init);
+	}
 	shutdown_continue(init);
 	shutdown_resume(init);
 	if (continued)

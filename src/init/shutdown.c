@@ -86,6 +86,15 @@ shutdown_rules(struct init *init)
 }
 
 void
+shutdown_tell_lacking(const struct init *init)
+{
+	const char *job = init->options.exit_with;
+
+	if (job != NULL && init->container && core_class(init->core, job) == NULL)
+		log_error("--exit-with: there is no job %s, so that nothing ends this container by itself", job);
+}
+
+void
 shutdown_begin(struct init *init)
 {
 	if (!shutdown_skip(init))

@@ -12,6 +12,8 @@ int must_check shutdown_fill(const struct init *init, enum shutdown_action what,
 
 /* Tell the core how runlevels 0 and 6 end: the limit, the job whose end is the end. At the start of each image. */
 void shutdown_rules(struct init *init);
+/* Say that the job is not there whose end is the end. Once all are read. */
+void shutdown_tell_lacking(const struct init *init);
 /* Go down; on the way down: what is waited for is killed. */
 void shutdown_begin(struct init *init);
 /* True: init is on its way down, and what is waited for is killed. */

@@ -243,6 +243,14 @@ def test_it_ends_with_its_job(container, what, status):
     assert container.ends() == status, container.said()
 
 
+def test_a_job_to_end_with_that_is_not_there_is_an_error(container):
+    container.job("app", SLEEP)
+    container.start("--exit-with=ap")
+    assert "--exit-with: there is no job ap, so that nothing ends this container by itself\n" in container.said()
+    container.kill(signal.SIGTERM)
+    assert container.ends() is not None
+
+
 def test_it_ends_with_a_job_that_can_not_start(container):
     container.job("app", "start on startup\nexec /nonexistent/program\n")
     container.start("--exit-with=app", answer=False)

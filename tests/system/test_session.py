@@ -356,6 +356,37 @@ def test_address_that_somebody_else_has_is_no_loss(make_session):
     assert f"{session.pid} {session.address}\n" == session.ctl("list-sessions")
 
 
+@pytest.mark.parametrize("runtime, says", [(None, "is not set"), ("run", "is no absolute path: run")])
+def test_session_that_can_not_be_listed_says_so(make_session, runtime, says):
+    session = make_session()
+    env = {**session.env, **({"XDG_RUNTIME_DIR": runtime} if runtime else {})}
+    if not runtime:
+        del env["XDG_RUNTIME_DIR"]
+    with open(session.out, "wb") as out, \
+            subprocess.Popen([session.program, "--user", "--no-dbus", "--confdir", session.conf, "--logdir", session.log], env=env,
+                             stdout=out, stderr=out) as process:
+        try:
+            wait_for(lambda: f"init: XDG_RUNTIME_DIR {says}: `initctl list-sessions' will not show this session\n" in session.messages(),
+                     "the warning")
+        finally:
+            process.terminate()
+
+
+def test_directories_that_are_not_there_are_said_and_watched_for(make_session):
+    session = make_session()
+    later, file = session.path / "later", session.path / "file"
+    file.touch()
+    session.start("--verbose", "--prepend-confdir", later, "--append-confdir", file)
+    wait_for(lambda: "There is no job in any configuration directory\n" in session.messages(), "all to have been said")
+    assert f"{later}: No job is read from here: No such file or directory\n" in session.messages()
+    assert f"{file}: No job is read from here: Not a directory\n" in session.messages()
+    assert f"{session.conf}: No job" not in session.messages()
+    later.mkdir()
+    (later / "a.conf").write_text("task\n")
+    session.ctl("reload-configuration")
+    session.wait_job("a")
+
+
 def test_session_file_is_not_written_through_what_lies_there(make_session):
     session = make_session()
     folder = session.path / "run" / "upstart" / "sessions"
