@@ -353,9 +353,31 @@ core_while(const struct core *core, const char *job)
 void
 core_terms_free(struct core_term *terms, size_t n)
 {
-	for (size_t i = 0; terms != NULL && i < n; i++)
+	for (size_t i = 0; terms != NULL && i < n; i++) {
 		terms[i].states = strv_free(terms[i].states);
+		free(terms[i].unset);
+	}
 	free(terms);
+}
+
+/* Of the values a term compares with, the first that speaks of a variable which is not set. 0 or -ENOMEM. */
+static int
+look_for_unset(const struct condition_node *node, char *const *env, char **unset)
+{
+	for (char *const *arg = node->args; arg != NULL && *arg != NULL && *unset == NULL; arg++) {
+		struct error err = ERROR_INIT;
+		auto_free char *value = NULL;
+		int r = env_expand(&value, *arg, env, &err);
+
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0) {
+			*unset = strdup(err.text);
+			if (*unset == NULL)
+				return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 /* Evaluate one term; what matches it becomes text. 0 or -ENOMEM. */
@@ -377,7 +399,7 @@ look_at_term(struct core *core, const struct slot *slot, const struct condition 
 	for (size_t i = 0; i < found.n && r == 0; i++)
 		r = strv_take(&term->states, strv_join(found.p[i], " "));
 	bindings_deinit(&found);
-	return r;
+	return r == 0 ? look_for_unset(term->node, env, &term->unset) : r;
 }
 
 int

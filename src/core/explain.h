@@ -187,6 +187,7 @@ struct core_term {
 	bool negated;	       /* an odd number of `not` stands over it */
 	enum core_truth truth; /* of the term itself */
 	char **states;	       /* owned: what matches it, "INSTANCE= PORT=80" */
+	char *unset;	       /* owned: why a value of it is none, "Unknown parameter: N"; NULL: all are */
 };
 
 /*

@@ -200,6 +200,8 @@ put_term(struct writer *w, const struct condition *cond, int leaf, const struct 
 	json_put_string(&w->b, "truth", truths[term->truth]);
 	json_put_bool(&w->b, "holds", term->truth != CORE_UNKNOWN && (term->truth == CORE_TRUE) != term->negated);
 	json_put_strings(&w->b, "states", term->states);
+	if (term->unset != NULL)
+		json_put_string(&w->b, "unset", term->unset);
 	put_providers(w, term->node->name);
 	json_end_object(&w->b);
 }

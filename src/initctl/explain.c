@@ -41,6 +41,8 @@ add_providers(struct strbuf *b, const json_t *term)
 	const json_t *one, *states = json_object_get(term, "states"), *instances = json_object_get(term, "instances");
 	size_t i;
 
+	if (*json_text_of(term, "unset") != '\0')
+		strbuf_addf(b, " (%s)", json_text_of(term, "unset"));
 	if (strcmp(json_text_of(term, "truth"), "unknown") == 0)
 		strbuf_add(b, ": nothing of that name is known");
 	else if (json_array_size(instances) == 0 && json_array_size(states) == 0)

@@ -140,6 +140,21 @@ def test_job_that_rests_tells_how_long(session):
     assert "rests before" in blocked(session)
 
 
+def test_while_names_a_variable_that_is_not_set(session):
+    """Which matches nothing, whatever there is."""
+    session.job("inst", "instance $N\n" + SLEEP)
+    session.job("foo", "env M=1\nwhile inst INSTANCE=$N and inst INSTANCE=$M\n" + SLEEP)
+    session.wait_jobs(2)
+    session.ctl("start", "inst", "N=1")
+    assert explain(session, "foo") == (
+        "foo stop/waiting\n"
+        "\tnext: waits for inst INSTANCE=$N\n"
+        "\twhile (inst INSTANCE=$N and inst INSTANCE=$M)\n"
+        "\t\tfalse inst INSTANCE=$N (Unknown parameter: N): inst (1) start/running\n"
+        "\t\ttrue  inst INSTANCE=$M: inst (1) start/running\n")
+    assert "unset" in session.ctl("explain", "--json", "foo")
+
+
 def test_while_tells_each_part_and_the_record(make_session):
     session = make_session()
     session.job("foo", "while bar and not baz and ghost\n" + SLEEP)
