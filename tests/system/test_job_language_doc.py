@@ -2,7 +2,7 @@
 """The chapters on job files, on states and on units: each section is done as it is written, in a session of its own.
 
 Blocks `upstart NAME` are files of its directory (`upstart-wrong`: init refuses it), blocks `console` commands and what they print;
-blocks `ini` are another's language. What is not the same each time is a process id, so those are not compared.
+blocks `ini` and `udev` are others' languages. What is not the same each time is a process id, so those are not compared.
 """
 
 import re
@@ -65,7 +65,7 @@ def test_section_is_as_it_is_written(make_session, section):
             refused = session.command("init", "--check", session.conf / name).returncode != 0
             assert refused == (kind == "upstart-wrong"), name
             continue
-        if kind == "ini":
+        if kind in ("ini", "udev"):
             continue
         assert kind == "console"
         for command, expected in commands(text):
@@ -75,8 +75,18 @@ def test_section_is_as_it_is_written(make_session, section):
 def test_chapter_is_made_of_known_blocks():
     blocks = BLOCK.findall("".join(CHAPTERS))
     assert "".join(CHAPTERS).count("```") == 2 * len(blocks)
-    assert {kind for kind, _, _ in blocks} == {"upstart", "upstart-wrong", "console", "ini"}
+    assert {kind for kind, _, _ in blocks} == {"upstart", "upstart-wrong", "console", "ini", "udev"}
     assert sum(kind == "upstart" for kind, _, _ in blocks) >= 10
+
+
+def test_what_rules_of_udev_run_is_what_is_shown():
+    """With what udev puts in the place of its variables; the commands are run as those of any section."""
+    section = SECTIONS["From udev"]
+    rules = next(text for kind, _, text in BLOCK.findall(section) if kind == "udev")
+    shown = [command for kind, _, text in BLOCK.findall(section) if kind == "console" for command, _ in commands(text)]
+    run = [text.replace("%k", "eth0").replace("%E{DEVNAME}", "/dev/sdb1") for text in re.findall(r'RUN\+="([^"]*)"', rules)]
+    assert len(run) == len(rules.splitlines()) == 3 and all(text.startswith("/sbin/initctl ") for text in run)
+    assert [text.removeprefix("/sbin/") for text in run if text.removeprefix("/sbin/") not in shown] == []
 
 
 @pytest.mark.parametrize("stanzas", re.findall(r"^\| `.*?` \| `([^`]*)` \| [^|]*\|$", CHAPTERS[-1].partition("## Directives")[2], re.M))
