@@ -80,6 +80,11 @@ def go_down(machine, command="/sbin/poweroff", how="Power down"):
     assert "Kernel panic" not in machine.console() and "Not unmounted" not in machine.console()
 
 
+def checked(disks, label):
+    """fsck's word of it."""
+    return re.search(rf"(?m)^{label}: ", disks.console())
+
+
 def test_file_systems_are_checked_and_somebody_is_called(disks):
     dirty, mended, left = (make_disk(disks, *one) for one in (("dirty", DIRTY), ("mended", BROKEN), ("left", BROKEN)))
     spared = make_disk(disks, "spared", BROKEN)
@@ -118,12 +123,12 @@ def test_file_systems_are_checked_and_somebody_is_called(disks):
     run("debugfs", "-w", "-R", "ssv state 2", dirty)
     disks.boot("quiet", "fastboot")
     disks.wait("cat /dev/witness", "(?m)^filesystem ")
-    assert "dirty: " not in disks.console()  # fsck's word of it
+    assert not checked(disks, "dirty")
     go_down(disks)
     disks.boot("quiet", "forcefsck")
     disks.wait("cat /dev/witness", "(?m)^filesystem ")
     for label in ("dirty", "mended", "left"):
-        assert f"{label}: " in disks.console()
+        assert checked(disks, label)
     go_down(disks)
 
 
