@@ -105,8 +105,10 @@ def test_runlevels(machine):
     machine.text("etc/init.d/rc", RC, 0o755)
     machine.boot()
     machine.wait("runlevel", "^N 3$")
+    machine.wait_console("scripts of 3 after N")  # the next runlevel would end them
     machine.run("telinit 2")
     machine.wait("runlevel", "^3 2$")
+    machine.wait_console("scripts of 2 after 3")
     machine.wait("initctl list", "rc stop/waiting")
     machine.leave()
     machine.line.sendall(b"shutdown -P now\n")

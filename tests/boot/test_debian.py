@@ -125,7 +125,7 @@ def go_down(machine, command, how):
 
 def enter_maintenance(machine, time):
     """Answer sulogin on the console; its shell is the `time`th. What is typed before its prompt is thrown away."""
-    machine.wait_console("(?s)" + "Press Enter for maintenance.*" * time)
+    machine.wait_console("(?s)" + r"Press Enter for maintenance.*?Control-D to continue\): .*" * time)
     machine.type("\n")
     machine.wait_console("(?s)" + "root@oak:~#.*exit.*" * (time - 1) + "root@oak:~#")
 

@@ -8,6 +8,7 @@ RC = """#!/bin/sh
 echo "scripts of $RUNLEVEL after $PREVLEVEL"
 [ "$RUNLEVEL" != 0 ] || exec /sbin/poweroff -f
 """
+LOOK = r"Somebody must look at it\.\s*\n"  # the whole line: what is typed is echoed wherever the cursor stands
 SULOGIN = "#!/bin/sh\necho Somebody must look at it.\nexec /bin/sh\n"
 
 
@@ -38,7 +39,7 @@ def power_off(machine):
 def test_single_user_mode_and_the_way_out_of_it(levels, word):
     levels.boot("quiet", word)
     levels.wait("runlevel", "^N S$")
-    levels.wait_console("Somebody must look at it.")
+    levels.wait_console(LOOK)
     levels.type("echo this is $((500 + 55)) in $(readlink /proc/self/fd/0)\n")
     levels.wait_console("this is 555 in /dev/(console|ttyS0)")
     levels.type("exit\n")
@@ -52,7 +53,7 @@ def test_single_user_mode_and_the_way_out_of_it(levels, word):
 def test_a_shell_before_anything_else(levels, word):
     levels.jobs["agent"] = levels.jobs["agent"].replace("start on startup", "start on emergency or startup")
     levels.boot("quiet", word, "3")
-    levels.wait_console("Somebody must look at it.")
+    levels.wait_console(LOOK)
     assert levels.run("initctl status up") == "up stop/waiting"
     levels.type("echo this is $((500 + 55))\n")
     levels.wait_console("this is 555")
@@ -98,7 +99,7 @@ def test_only_a_rescue(machine):
     machine.text("sbin/sulogin", SULOGIN, 0o755)
     machine._pack()
     machine.start("rdinit=/sbin/init", "quiet", "--", "--rescue")
-    machine.wait_console("Somebody must look at it.")
+    machine.wait_console(LOOK)
     machine.type("echo this is $((500 + 55)) of $(cat /proc/1/comm)\n")
     machine.wait_console("this is 555 of init")
     machine.type("/sbin/poweroff -f\n")

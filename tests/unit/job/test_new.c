@@ -116,11 +116,15 @@ test_refused(void **state)
 		      "test.conf:3:5: Expected token\n"
 		      "test.conf:4:6: Unknown stanza: home (expected environment)\n"
 		      "test.conf:5:18: Unexpected token: x\n");
-	assert_errors("log compress ''\nlog it\n", "test.conf:1:14: Expected token, not an empty one: ''\n"
-						   "test.conf:2:5: Unknown stanza: it (expected max-size, max-age, keep, compress, format or forward)\n");
-	assert_errors("namespace\nnamespace foo\nnamespace bare\n", "test.conf:1:10: Expected token\n"
-								    "test.conf:2:11: Unknown namespace kind, expected user, cgroup, ipc, uts, net, mount, pid or time: foo\n"
-								    "test.conf:3:11: Unknown namespace kind, expected user, cgroup, ipc, uts, net, mount, pid or time: bare\n");
+	assert_errors("log compress ''\nlog it\n",
+		      "test.conf:1:14: Expected token, not an empty one: ''\n"
+		      "test.conf:2:5: Unknown stanza: it (expected max-size, max-age, keep, compress, format or forward)\n");
+#define KINDS "user, cgroup, ipc, uts, net, mount, pid or time"
+	assert_errors("namespace\nnamespace foo\nnamespace bare\n",
+		      "test.conf:1:10: Expected token\n"
+		      "test.conf:2:11: Unknown namespace kind, expected " KINDS ": foo\n"
+		      "test.conf:3:11: Unknown namespace kind, expected " KINDS ": bare\n");
+#undef KINDS
 	assert_errors("namespace join pid x\n", "test.conf:1:16: Only a net namespace can be joined by name: pid\n");
 	assert_errors("namespace join net x y\n", "test.conf:1:22: Unexpected token: y\n");
 	assert_errors("mount a\nidmap 1\n", "test.conf:1:8: Expected token\ntest.conf:2:8: Expected token\n");
