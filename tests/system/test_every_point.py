@@ -333,6 +333,7 @@ class Down(Chapter):
         return container.said()
 
 
+LONG_PARTS = "[Events- [Waiting- [Changes- [Words- [Broken- [Daemons- [Strays- [Down-"
 CHAPTERS = [Events(), Waiting(), Changes(), Words(), Broken(), *([Daemons(), Strays()] if WATCHES else []), *([Down()] if os.geteuid() == 0 else [])]
 
 

@@ -23,6 +23,7 @@ from faults import Faults
 from test_servants_faults import folder_with
 
 LONG = "UPSTART_TEST_LONG" in os.environ
+LONG_PARTS = "each_call[init] each_call[upstart-control]"
 LIBRARY = BUILD / "tests" / "helpers" / "libfaults.so"
 PROGRAMS = ["init", "upstart-spawner", "upstart-logger", "upstart-control"]
 STORIES = 4000 if LONG else 4  # of each sweep, at most
