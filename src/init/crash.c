@@ -126,6 +126,7 @@ static void
 leave_core(int number)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
+	const bool first = getpid() == 1;
 	sigset_t set;
 	pid_t pid = fork();
 
@@ -133,7 +134,8 @@ leave_core(int number)
 		return;
 	close_all_descriptors();
 	(void) setrlimit(RLIMIT_CORE, &unlimited);
-	(void) !chdir("/");
+	if (first)
+		(void) !chdir("/"); /* a session's user may not write there */
 	(void) signal(number, SIG_DFL);
 	(void) sigemptyset(&set);
 	(void) sigprocmask(SIG_SETMASK, &set, NULL);

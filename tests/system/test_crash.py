@@ -200,8 +200,17 @@ class OwnRoot(Container):
               "--die-with-parent", "--")
 
 
+CORES = pytest.mark.skipif(pathlib.Path("/proc/sys/kernel/core_pattern").read_text()[0] in "|/\n", reason="cores are put elsewhere")
+
+
+def assert_is_core(file):
+    """The first bytes of it are those of one."""
+    head = file.read_bytes()[:18]
+    assert head[:4] == b"\x7fELF" and int.from_bytes(head[16:18], sys.byteorder) == 4  # ET_CORE
+
+
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bwrap")
-@pytest.mark.skipif(pathlib.Path("/proc/sys/kernel/core_pattern").read_text()[0] in "|/\n", reason="cores are put elsewhere")
+@CORES
 def test_a_crash_leaves_a_core(make_container):  # noqa: F811
     """In init's root folder, whatever soft limit it was started with: an image of init's memory at the crash, while init goes on."""
     container = make_container(OwnRoot)
@@ -212,8 +221,18 @@ def test_a_crash_leaves_a_core(make_container):  # noqa: F811
     core = wait_for(lambda: next((f for f in root.glob("core*") if f.stat().st_size > 0), None), "the core")
     wait_for(container.answers, "the next image's answer")
     wait_for(lambda: "Caught segmentation fault, core dumped" in container.said(), "what it says")
-    head = core.read_bytes()[:18]
-    assert head[:4] == b"\x7fELF" and int.from_bytes(head[16:18], sys.byteorder) == 4  # ET_CORE
+    assert_is_core(core)
+
+
+@CORES
+def test_a_session_leaves_its_core_where_it_was_started(make_session):
+    """Its user may not write to the root folder, as a rule."""
+    session = make_session().start()
+    os.kill(session.pid, signal.SIGSEGV)
+    core = wait_for(lambda: next((f for f in session.path.glob("core*") if f.stat().st_size > 0), None), "the core")
+    wait_for(lambda: "Caught segmentation fault, core dumped" in session.messages(), "what it says")
+    assert session.answers()
+    assert_is_core(core)
 
 
 def test_a_container_that_only_crashes_ends(make_container):  # noqa: F811
