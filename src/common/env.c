@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/error.h"
+
 /* The index of KEY, or the number of elements. */
 static size_t
 env_find(char *const *env, struct span key)
@@ -81,11 +83,19 @@ env_merge(char ***env, char *const *over)
 	return 0;
 }
 
-bool
-env_is_valid(char *const *env)
+const char *
+env_fault(char *const *env, const char **error)
 {
-	for (size_t i = 0; env != NULL && env[i] != NULL; i++)
-		if (i >= ENV_MAX || strchr(env[i], '=') == NULL)
-			return false;
-	return true;
+	_Static_assert(ENV_MAX == 4096, "ENV_TOO_MANY says so");
+	size_t i;
+
+	for (i = 0; env != NULL && env[i] != NULL && i < ENV_MAX; i++)
+		if (strchr(env[i], '=') == NULL) {
+			*error = ERR_INVALID_ARGS;
+			return "Env must be KEY=VALUE pairs";
+		}
+	if (env == NULL || env[i] == NULL)
+		return NULL;
+	*error = ERR_LIMITS;
+	return ENV_TOO_MANY;
 }

@@ -24,11 +24,12 @@ bool env_unset(char ***env, const char *key);
 int must_check env_merge(char ***env, char *const *over);
 
 /*
- * True if every element has an '=' and there are at most ENV_MAX of them: look-ups scan, so that
- * a longer list, which anybody may send, would cost its square.
+ * What is wrong with an environment that somebody sends, or NULL; *error gets the name of its error then. Every element
+ * must have an '=', and there may be at most ENV_MAX of them: look-ups scan, so that a longer list would cost its square.
  */
 #define ENV_MAX 4096
-bool env_is_valid(char *const *env);
+#define ENV_TOO_MANY "More than 4096 variables"
+const char *env_fault(char *const *env, const char **error);
 
 /*
  * Expand $NAME, ${NAME}, ${NAME:-WORD} … in `text` as job-language.md section 5 says,

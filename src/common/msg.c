@@ -130,6 +130,9 @@ msg_decode(const struct ipc_message *m, void *obj)
 		return -EBADMSG;
 	memset(obj, 0, messages[m->type].size);
 	wire_in_init(&in, m->body, m->len);
+	/* Whoever asks pays a byte for one, and we forty. What init says may be a whole job file. */
+	if (m->type == MSG_REQUEST || m->type == MSG_QUERY)
+		in.most_strings = WIRE_MAX_STRINGS;
 	r = wire_get_struct(&in, s, obj);
 	if (r < 0)
 		wire_free_struct(s, obj);

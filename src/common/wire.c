@@ -115,6 +115,7 @@ wire_in_init(struct wire_in *in, const void *p, size_t n)
 {
 	in->p = p;
 	in->end = in->p + n;
+	in->most_strings = SIZE_MAX;
 	in->bad = false;
 }
 
@@ -322,8 +323,7 @@ wire_get_strv(struct wire_in *in, char ***v)
 		return -EBADMSG;
 	if (n == 0)
 		return 0;
-	/* Each costs more here than on the wire. */
-	if (n > WIRE_MAX_STRINGS) {
+	if (n > in->most_strings) {
 		in->bad = true;
 		return -EBADMSG;
 	}

@@ -20,7 +20,7 @@
 
 #define WIRE_MAX_FRAME (1024 * 1024)
 #define WIRE_MAX_DEPTH 32
-#define WIRE_MAX_STRINGS 65536 /* of one vector */
+#define WIRE_MAX_STRINGS 65536 /* of one vector of a request */
 
 void wire_put_nil(struct strbuf *b);
 void wire_put_bool(struct strbuf *b, bool v);
@@ -35,6 +35,7 @@ void wire_put_map(struct strbuf *b, size_t n);
 struct wire_in {
 	const unsigned char *p;
 	const unsigned char *end;
+	size_t most_strings; /* of one vector; wire_in_init() sets no limit */
 	bool bad;
 };
 
@@ -47,7 +48,7 @@ int64_t wire_get_int(struct wire_in *in);
 struct span wire_get_span(struct wire_in *in); /* borrowed from the frame */
 /* An owned copy; NULL for nil, and (with bad set) on damage or -ENOMEM. Embedded NULs are damage. */
 char *wire_get_cstr(struct wire_in *in);
-/* 0, -ENOMEM, or -EBADMSG (bad is set). An empty array gives NULL, one of more than WIRE_MAX_STRINGS is damage. */
+/* 0, -ENOMEM, or -EBADMSG (bad is set). An empty array gives NULL, one of more than most_strings is damage. */
 int must_check wire_get_strv(struct wire_in *in, char ***v);
 /* Number of elements (pairs) that follow; 0 when bad. Never more than bytes are left. */
 size_t wire_get_array(struct wire_in *in);

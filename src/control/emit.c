@@ -13,6 +13,8 @@
 static bool
 event_args(struct call *call, struct args *args, struct msg_request *request)
 {
+	const char *error, *why;
+
 	args_init(args, call);
 	request->action = REQUEST_EMIT;
 	request->name = REQUEST_BORROW(args_string(args));
@@ -23,11 +25,10 @@ event_args(struct call *call, struct args *args, struct msg_request *request)
 		call_error(call, ERR_INVALID_ARGS, "Name may not be empty string");
 		return false;
 	}
-	if (!env_is_valid(request->env)) {
-		call_error(call, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
-		return false;
-	}
-	return true;
+	why = env_fault(request->env, &error);
+	if (why != NULL)
+		call_error(call, error, "%s", why);
+	return why == NULL;
 }
 
 /* The same with `wait`, which follows. */

@@ -310,6 +310,10 @@ set_env(struct call *call, struct args *args, struct msg_request *request, char 
 	request->env = vars;
 	request->action = REQUEST_SET_ENV;
 	request->replace = args_bool(args);
+	if (strv_len(vars) > ENV_MAX) {
+		call_error(call, ERR_LIMITS, ENV_TOO_MANY);
+		return;
+	}
 	for (char **v = vars; v != NULL && *v != NULL; v++) {
 		if ((*v)[0] == '\0' || (*v)[0] == '=') {
 			call_error(call, ERR_INVALID_ARGS, "Variable may not be empty string");

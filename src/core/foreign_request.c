@@ -142,10 +142,11 @@ do_set(struct core *core, struct change *c)
 {
 	struct known *known;
 	struct owner *owner;
+	const char *error, *why = env_fault(c->in->env, &error);
 	bool was_known;
 
-	if (!env_is_valid(c->in->env))
-		return answer(core, c, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
+	if (why != NULL)
+		return answer(core, c, error, why);
 	was_known = known_get(core, c->name) != NULL;
 	known = known_make(core, c->name);
 	if (known == NULL)
@@ -220,10 +221,11 @@ static int
 do_clear(struct core *core, struct change *c)
 {
 	bool was_known = known_get(core, c->name) != NULL;
+	const char *error, *why = env_fault(c->in->env, &error);
 	const struct known *known;
 
-	if (!env_is_valid(c->in->env))
-		return answer(core, c, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
+	if (why != NULL)
+		return answer(core, c, error, why);
 	known = known_make(core, c->name);
 	if (known == NULL)
 		return -ENOMEM;
@@ -268,12 +270,12 @@ check_envs(struct core *core, const struct change *c, const struct known *known)
 	int r;
 
 	while ((r = next_env(&at, &env)) > 0) {
-		bool valid = env_is_valid(env);
+		const char *error, *why = env_fault(env, &error);
 
 		fresh += known == NULL || foreign_find(core, known, env) == NULL;
 		(void) strv_free(env);
-		if (!valid)
-			return answer(core, c, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs") < 0 ? -ENOMEM : 1;
+		if (why != NULL)
+			return answer(core, c, error, why) < 0 ? -ENOMEM : 1;
 	}
 	if (r == -EINVAL)
 		return answer(core, c, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs") < 0 ? -ENOMEM : 1;

@@ -337,8 +337,9 @@ static void
 tell_event_failed(struct core *core, const struct input_substitute *in)
 {
 	auto_strv char **env = NULL;
+	const char *error;
 
-	if (in->name == NULL || in->name[0] == '\0' || !env_is_valid(in->env))
+	if (in->name == NULL || in->name[0] == '\0' || env_fault(in->env, &error) != NULL)
 		return;
 	if (policy_client_env(&core->config, in->env, &env) < 0)
 		core->oom = true;

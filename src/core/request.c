@@ -190,7 +190,7 @@ int
 request_emit(struct core *core, const struct input_emit *in)
 {
 	auto_strv char **env = NULL;
-	const char *why = NULL;
+	const char *error = ERR_INVALID_ARGS, *why;
 	struct asker who;
 	struct event *event;
 	int r = identify(core, in->request, in->token, in->caller, &who);
@@ -198,11 +198,11 @@ request_emit(struct core *core, const struct input_emit *in)
 	hold_files(core, in);
 	if (in->name == NULL || in->name[0] == '\0')
 		why = "Name may not be empty string";
-	else if (!env_is_valid(in->env))
-		why = "Env must be KEY=VALUE pairs";
+	else
+		why = env_fault(in->env, &error);
 	if (r != 0 || why != NULL) {
 		release_files(core, in);
-		return r != 0 ? (r < 0 ? r : 0) : refuse(core, &who, ERR_INVALID_ARGS, why);
+		return r != 0 ? (r < 0 ? r : 0) : refuse(core, &who, error, why);
 	}
 	event = policy_client_env(&core->config, in->env, &env) == 0
 		    ? event_emit_in(core, scope_of(in->root), in->name, env)
@@ -246,11 +246,11 @@ select_instance(struct core *core, struct asked *a)
 {
 	struct error err = ERROR_INIT;
 	auto_free char *text = NULL;
-	const char *usage = a->slot->cls->usage;
+	const char *usage = a->slot->cls->usage, *error, *why = env_fault(a->in->env, &error);
 	int r;
 
-	if (!env_is_valid(a->in->env))
-		return refuse(core, &a->who, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs") < 0 ? -ENOMEM : 1;
+	if (why != NULL)
+		return refuse(core, &a->who, error, why) < 0 ? -ENOMEM : 1;
 	if (job_class_environment(a->slot->cls, core->job_env, core->config.own_env, &a->env) < 0 ||
 	    policy_merge(&core->config, a->slot->cls, &a->env, a->in->env) < 0)
 		return -ENOMEM;
@@ -617,6 +617,20 @@ change_job_env(struct core *core, struct job *job, const struct input_set_env *i
 	return 0;
 }
 
+/* Would there be more than ENV_MAX variables? */
+static bool
+is_too_much(char *const *env, const struct input_set_env *in)
+{
+	size_t n = strv_len(in->env), before = strv_len(env), fresh = 0;
+
+	if (in->action != ENV_SET || n + before <= ENV_MAX)
+		return false;
+	for (size_t i = 0; i < n && n <= ENV_MAX; i++)
+		if (env_get_span(env, (struct span) { in->env[i], strcspn(in->env[i], "=") }) == NULL)
+			fresh++;
+	return n > ENV_MAX || (fresh > 0 && before + fresh > ENV_MAX);
+}
+
 int
 request_set_env(struct core *core, const struct input_set_env *in)
 {
@@ -630,6 +644,8 @@ request_set_env(struct core *core, const struct input_set_env *in)
 		if (in->env[i][0] == '\0' || in->env[i][0] == '=')
 			return refuse(core, &who, ERR_INVALID_ARGS, "Variable may not be empty string");
 	if (in->job == NULL) {
+		if (is_too_much(core->job_env, in))
+			return refuse(core, &who, ERR_LIMITS, ENV_TOO_MANY);
 		r = change_global_env(core, in);
 	} else {
 		slot = slot_get(core, in->job);
@@ -640,6 +656,8 @@ request_set_env(struct core *core, const struct input_set_env *in)
 			text = str_printf("Unknown instance: %s of job %s", in->instance ? in->instance : "(null)", in->job);
 			return text == NULL ? -ENOMEM : refuse(core, &who, ERR_UNKNOWN_JOB_INSTANCE, text);
 		}
+		if (is_too_much(job->env, in))
+			return refuse(core, &who, ERR_LIMITS, ENV_TOO_MANY);
 		r = change_job_env(core, job, in);
 	}
 	if (in->job == NULL)

@@ -130,12 +130,14 @@ core_instance_name(const struct core *core, const char *job, char *const *env, c
 	const struct slot *slot = slot_get(core, job);
 	auto_strv char **table = NULL;
 	auto_free char *usage = NULL;
+	const char *error, *why;
 	int r;
 
 	if (slot == NULL)
 		return -ENOENT;
-	if (!env_is_valid(env))
-		return error_set(err, -EINVAL, ERR_INVALID_ARGS, "Env must be KEY=VALUE pairs");
+	why = env_fault(env, &error);
+	if (why != NULL)
+		return error_set(err, -EINVAL, error, "%s", why);
 	if (job_class_environment(slot->cls, core->job_env, core->config.own_env, &table) < 0 ||
 	    policy_merge(&core->config, slot->cls, &table, env) < 0)
 		return error_nomem(err);

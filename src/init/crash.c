@@ -541,6 +541,14 @@ crash_try_again(void)
 	execute(crash.argv);
 }
 
+void
+crash_begin_anew(void)
+{
+	if (crash.words[1] != NULL)
+		describe(crash.words[1], 0, 0, AGAIN_NOT, 0);
+	execute(crash.stateless);
+}
+
 /* -- looking back ------------------------------------------------------------------------------ */
 
 void

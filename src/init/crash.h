@@ -31,6 +31,8 @@ int must_check crash_set_next(struct init *init);
  * that was in vain too often, or can't be done.
  */
 void crash_try_again(void);
+/* The state can't be read: execute the image once more, without one. Returns if that can't be done. */
+void crash_begin_anew(void);
 
 /* The signal that is being handled; 0: none, or what it means is journaled. The next image finds it again. */
 void crash_signal_in_hand(int number);

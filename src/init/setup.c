@@ -467,11 +467,13 @@ inherit(struct init *init)
 	invariant_set_hook(invariant_cb, init);
 	if (init->options.state_fd >= 0) {
 		r = state_load(init, init->options.state_fd);
-		if (r == 0)
+		if (r == 0) {
 			log_set_level(init->level);
-		else
+		} else {
 			log_error("Failed to read serialisation data - reverting to stateless re-exec: %s",
 				  strerror(-r));
+			crash_begin_anew(); /* some of it has been read */
+		}
 	}
 	if (init->core == NULL)
 		crash_close_strangers(nothing_cb, NULL); /* servants see the end of their links and leave */

@@ -694,6 +694,8 @@ read_state(struct init *init, int fd)
 		r = journal_read(s->journal, load_cb, init);
 	if (r == 0)
 		r = servants_loaded(init);
+	if (r == 0 && crash_breaks("STATE"))
+		r = -EBADMSG;
 	s->loading = false;
 	return r == 0 && init->core == NULL ? -EBADMSG : r;
 }

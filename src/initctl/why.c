@@ -27,18 +27,14 @@ why_unknown_job(struct initctl *ctl, const char *job)
 void
 why_bad_env(const struct upstart_error *err, char *const *env)
 {
-	size_t n = 0;
-
 	if (!tool_is_watched() || !err->text || strcmp(err->text, "Env must be KEY=VALUE pairs") != 0)
 		return;
-	for (; env[n]; n++) {
+	for (size_t n = 0; env[n]; n++) {
 		if (!strchr(env[n], '=')) {
 			(void) fprintf(stderr, _("This is none: %s\n"), env[n]);
 			return;
 		}
 	}
-	if (n > ENV_MAX)
-		(void) fprintf(stderr, _("These are %zu, and more than %d are not taken\n"), n, ENV_MAX);
 }
 
 /* The name of the instance that the operands select, though it is gone; owned; NULL: not known. */

@@ -117,6 +117,7 @@ take_operands(struct arguments *a, char *const *words)
 		{ "emit", WORLD_EMIT },
 	};
 	struct world_question *q = &a->question;
+	const char *error;
 
 	if (q->action == WORLD_BOOT) {
 		q->name = "startup";
@@ -134,7 +135,7 @@ take_operands(struct arguments *a, char *const *words)
 	q->env = words + 1;
 	if (q->name[0] == '\0')
 		return "Name may not be empty string";
-	return env_is_valid(q->env) ? NULL : "Env must be KEY=VALUE pairs";
+	return env_fault(q->env, &error);
 }
 
 static int

@@ -370,3 +370,26 @@ def test_a_substitute_that_breaks_a_rule_is_left_out(faulty):
     session.ctl("emit", "go")
     session.wait_status("b", "start/running")
     assert session.end() == 0
+
+
+def test_a_state_that_turns_out_to_be_unreadable_is_dropped_whole(faulty):
+    """What had been read of it by then speaks of descriptors and processes that are no more: nothing is taken over."""
+    session = faulty(breaks="STATE", jobs={"a": "script\n  echo up\n  exec sleep 1000\nend script\n"})
+    descriptors = lambda: len(os.listdir(f"/proc/{session.pid}/fd"))
+    session.wait_servants()
+    before = descriptors()
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    wait_for(lambda: session.log_of("a") == "up\n", "what it prints")
+    os.kill(session.pid, signal.SIGSEGV)
+    wait_for(lambda: "reverting to stateless re-exec: " in session.messages(), "the next image")
+    wait_for(session.answers, "the one after it")
+    session.wait_status("a", "stop/waiting")
+    wait_for(lambda: descriptors() == before, lambda: f"{before} descriptors, not {descriptors()}")
+    session.ctl("start", "a")
+    assert session.pid_of("a") != pid
+    wait_for(lambda: session.log_of("a") == "up\nup\n", "what it prints again")
+    os.kill(pid, signal.SIGKILL)  # nobody's any more
+    assert session.messages().count("Failed to read serialisation data") == 1
+    assert "Read the state" not in session.messages()
+    assert session.end() == 0

@@ -549,12 +549,43 @@ def test_more_variables_than_init_takes_are_refused(session):
     path = session.manager(bus).GetJobByName("a")
     job = dbus.Interface(bus.get_object("com.ubuntu.Upstart", path, introspect=False), "com.ubuntu.Upstart0_6.Job")
     many = dbus.Array([f"V{i}=" for i in range(65537)], signature="s")
-    with pytest.raises(dbus.DBusException) as refusal:
-        job.Start(many, True)
-    assert refusal.value.get_dbus_name() == "org.freedesktop.DBus.Error.LimitsExceeded"
-    assert refusal.value.get_dbus_message() == "More than 65536 variables"
+    manager = session.manager(bus)
+
+    def refused(ask, *arguments):
+        with pytest.raises(dbus.DBusException) as refusal:
+            ask(*arguments)
+        assert refusal.value.get_dbus_name() == "org.freedesktop.DBus.Error.LimitsExceeded"
+        return refusal.value.get_dbus_message()
+
+    assert refused(job.Start, many, True) == "More than 65536 variables"
+    assert refused(job.Start, many[:4097], True) == "More than 4096 variables"
+    assert refused(manager.EmitEvent, "go", many[:4097], True) == "More than 4096 variables"
+    nobody = dbus.Array([], signature="s")
+    assert refused(manager.SetEnvList, nobody, many[:4097], True) == "More than 4096 variables"
     job.Start(many[:1000], True)
+    # What is set stays readable for the next image, and for programs.
+    there = len(manager.ListEnv(nobody))
+    manager.SetEnvList(nobody, many[:4096 - there], True)
+    assert len(manager.ListEnv(nobody)) == 4096
+    assert refused(manager.SetEnv, nobody, "ONE_MORE=", True) == "More than 4096 variables"
+    assert refused(manager.SetEnvList, ["a", ""], many[5000:8000], True) == "More than 4096 variables"
+    manager.SetEnvList(nobody, many[:100], True)
     assert "damaged" not in session.messages()
+
+
+def test_a_job_file_may_have_more_words_than_a_request(session):
+    """Whoever asks init is limited; what it has read itself it tells, and the next image of it reads it."""
+    session.job("big", "emits " + " ".join(f"e{i}" for i in range(70000)) + "\ntask\nexec true\n")
+    session.job("a", "exec sleep 1000\n")
+    session.wait_job("a")
+    session.wait_job("big")
+    session.ctl("start", "a")
+    pid = session.pid_of("a")
+    assert "e69999\n" in session.ctl("show-config", "big")
+    os.kill(session.pid, signal.SIGSEGV)
+    wait_for(lambda: "going on from the journal" in session.messages(), "the next image")
+    assert session.pid_of("a") == pid
+    assert "e69999\n" in session.ctl("show-config", "big")
 
 
 def test_event_with_options_is_for_those_it_names(session):

@@ -92,8 +92,7 @@ def test_start_that_fails_names_its_instance(session):
 @pytest.mark.parametrize("words, complaint, further", [
     (["start", "web", "b"], "Env must be KEY=VALUE pairs", "This is none: b\n"),
     (["emit", "go", "A=1", "b"], "Env must be KEY=VALUE pairs", "This is none: b\n"),
-    (["emit", "go", *(f"V{i}=" for i in range(4097))], "Env must be KEY=VALUE pairs",
-     "These are 4097, and more than 4096 are not taken\n"),
+    (["emit", "go", *(f"V{i}=" for i in range(4097))], "More than 4096 variables", ""),
     (["stop", "web"], "Unknown instance: ", "web is not running\n"),
     (["restart", "tty", "DEV=c1"], "Unknown instance: c1", "tty (c1) is not running\n"),
 ])

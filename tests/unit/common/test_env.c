@@ -90,14 +90,24 @@ test_env_merge_lets_the_later_win(void **state)
 }
 
 static void
-test_env_is_valid_wants_an_equals_sign(void **state)
+test_env_fault_names_what_is_wrong(void **state)
 {
 	auto_strv char **good = table("A=1", "=x", "B=", NULL);
 	auto_strv char **bad = table("A=1", "B", NULL);
 
-	assert_true(env_is_valid(good));
-	assert_false(env_is_valid(bad));
-	assert_true(env_is_valid(NULL));
+	auto_strv char **many = NULL;
+	const char *error = NULL;
+
+	for (int i = 0; i < ENV_MAX; i++)
+		assert_int_equal(strv_add(&many, "A=1"), 0);
+	assert_null(env_fault(good, &error));
+	assert_null(env_fault(NULL, &error));
+	assert_null(env_fault(many, &error));
+	assert_string_equal(env_fault(bad, &error), "Env must be KEY=VALUE pairs");
+	assert_string_equal(error, ERR_INVALID_ARGS);
+	assert_int_equal(strv_add(&many, "B=2"), 0);
+	assert_string_equal(env_fault(many, &error), "More than 4096 variables");
+	assert_string_equal(error, ERR_LIMITS);
 }
 
 struct expansion {
@@ -259,7 +269,7 @@ main(void)
 		cmocka_unit_test(test_env_unset_removes_exactly_the_key),
 		cmocka_unit_test(test_env_unset_in_an_empty_table),
 		cmocka_unit_test(test_env_merge_lets_the_later_win),
-		cmocka_unit_test(test_env_is_valid_wants_an_equals_sign),
+		cmocka_unit_test(test_env_fault_names_what_is_wrong),
 		cmocka_unit_test(test_env_expand_cases),
 		cmocka_unit_test(test_env_expand_is_bounded),
 		cmocka_unit_test(test_env_survives_want_of_memory),

@@ -212,6 +212,27 @@ test_job_env_empty_variable_is_refused(void **state)
 	assert_table(r, "PATH=/bin TERM=linux");
 }
 
+/* A table of more would cost whoever starts a job, and could not be told to anybody. */
+static void
+test_job_env_of_too_many_variables_is_refused(void **state)
+{
+	struct rig *r = *state;
+	auto_strbuf struct strbuf many = STRBUF_INIT;
+
+	rig_show(r, RIG_REPLIES);
+	for (int i = 0; i < ENV_MAX - 2; i++)
+		strbuf_addf(&many, i == 0 ? "V%d=1" : " V%d=1", i);
+	set_env(r, ENV_SET, NULL, NULL, many.p, true);
+	set_env(r, ENV_SET, NULL, NULL, "ONE_MORE=1", true);
+	set_env(r, ENV_SET, NULL, NULL, many.p, true); /* they are there already */
+	set_env(r, ENV_SET, NULL, NULL, "V1=2", true);
+	set_env(r, ENV_UNSET, NULL, NULL, "V1", true);
+	set_env(r, ENV_SET, NULL, NULL, "ONE_MORE=1", true);
+	rig_expect(r, "reply 1 ok\n"
+		      "reply 2 error org.freedesktop.DBus.Error.LimitsExceeded: More than 4096 variables\n"
+		      "reply 3 ok\nreply 4 ok\nreply 5 ok\nreply 6 ok\n");
+}
+
 /* Set and unset reach what lives, a reset does not. */
 static void
 test_job_env_global_change_reaches_instances(void **state)
@@ -331,6 +352,7 @@ main(void)
 		BENCHED(test_job_env_exports),
 		BENCHED(test_job_env_table_is_edited),
 		BENCHED(test_job_env_empty_variable_is_refused),
+		BENCHED(test_job_env_of_too_many_variables_is_refused),
 		BENCHED(test_job_env_global_change_reaches_instances),
 		BENCHED(test_job_env_global_change_counts_for_states),
 		BENCHED(test_job_env_global_change_is_nothing_to_other_states),
