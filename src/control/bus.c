@@ -128,8 +128,9 @@ static void
 failed(struct control *control, const char *name, const char *text)
 {
 	struct bus *bus = control->bus;
+	auto_free char *address = steal(&bus->address);
 	bool quiet = bus->quiet;
-	struct call *call, *next;
+	struct call *call, *next, *other = NULL;
 
 	if (bus->peer != NULL)
 		peer_close(bus->peer);
@@ -137,6 +138,10 @@ failed(struct control *control, const char *name, const char *text)
 	DL_FOREACH_SAFE(control->calls, call, next) {
 		if (!call->joining)
 			continue;
+		if (address != NULL && call->list != NULL && strcmp(call->list[0], address) != 0) {
+			other = other != NULL ? other : call;
+			continue;
+		}
 		call->joining = false;
 		call_error(call, name, "%s", text);
 		quiet = true;
@@ -148,6 +153,9 @@ failed(struct control *control, const char *name, const char *text)
 	if (bus->again && !control->ending) {
 		bus->again = false;
 		try_join(control, NULL, false);
+	} else if (other != NULL) {
+		/* Somebody asked for another one meanwhile. */
+		try_join(control, other->list[0], true);
 	}
 }
 
@@ -345,6 +353,11 @@ bus_notified(struct call *call, const char *address)
 
 	if (control->bus->state == BUS_ON) {
 		call_return(call);
+		return;
+	}
+	call->list = strv_free(call->list);
+	if (strv_add(&call->list, address) < 0) {
+		call_error(call, ERR_NO_MEMORY, "Out of Memory");
 		return;
 	}
 	call->joining = true;

@@ -199,6 +199,7 @@ greet(struct servant *s, bool fresh)
 	} else if (s->id == SERVANT_CONTROL && !fresh) {
 		words_control_came(init);
 		owed_again(init); /* it has kept its connections, and the core its requests */
+		servants_join_bus(init, BUS_JOIN); /* unless it is on one: it may have lost it */
 	} else if (s->id == SERVANT_CONTROL) {
 		own_control(init, true);
 		words_control_came(init);

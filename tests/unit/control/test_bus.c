@@ -9,7 +9,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -361,6 +363,41 @@ test_user_mode_failed_join_tells_the_librarys_error(void **state)
 	assert_false(rig_has_said(&rig));
 }
 
+/* Somebody's bus that does not answer is nobody else's fault. */
+static void
+test_user_mode_tries_another_address_after_one_that_fails(void **state)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	auto_close int mute = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	auto_free char *address = NULL;
+	DBusPendingCall *one, *two, *three;
+	DBusConnection *private;
+	struct said *said;
+
+	bus_up();
+	(void) snprintf(name.sun_path, sizeof(name.sun_path), "%s/mute", directory);
+	(void) unlink(name.sun_path);
+	assert_int_equal(bind(mute, (struct sockaddr *) &name, sizeof(name)), 0);
+	assert_int_equal(listen(mute, 8), 0);
+	address = str_printf("unix:path=%s", name.sun_path);
+	launch("user", NULL);
+	private = rig_client(&rig);
+	one = notify_address(private, address);
+	ping(private);
+	two = notify_address(private, bus_address);
+	three = notify_address(private, address);
+	ping(private);
+	(void) close(steal_fd(&mute));
+	rig_is_error(rig_answer(&rig, one), DBUS_ERROR_DISCONNECTED, NULL);
+	rig_is_error(rig_answer(&rig, three), DBUS_ERROR_DISCONNECTED, NULL);
+	said = rig_expect(&rig, REQUEST_BUS_ADDRESS);
+	assert_string_equal(said->request.name, bus_address);
+	rig_reply_ok(&rig, said);
+	said_free(said);
+	rig_is_empty(rig_answer(&rig, two));
+	(void) unlink(name.sun_path);
+}
+
 static void
 test_user_mode_rejoins_when_init_remembers(void **state)
 {
@@ -602,6 +639,7 @@ main(void)
 		TEST(test_name_taken_is_a_failure_without_trace),
 		TEST(test_user_mode_joins_only_what_it_is_notified_of),
 		TEST(test_user_mode_failed_join_tells_the_librarys_error),
+		TEST(test_user_mode_tries_another_address_after_one_that_fails),
 		TEST(test_user_mode_rejoins_when_init_remembers),
 		TEST(test_user_mode_join_outlives_who_asked),
 		TEST(test_other_users_over_the_bus_are_checked_here_too),
