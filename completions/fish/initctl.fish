@@ -58,7 +58,8 @@ function __upstart_operands
 end
 
 function __upstart_jobs
-    __upstart_ask list | string match -r '^[^\t].*' | string match -r -- $argv[1] | string replace -r ' .*' '' | sort -u
+    __upstart_ask list | string match -r '^[^\t].*' | string match -r -- $argv[1] |
+        string replace -r ' (?:\(|(?:start|stop|respawn)/).*' '' | sort -u
 end
 
 function __upstart_events
@@ -131,7 +132,7 @@ function __upstart_arguments
     end
     switch $command
         case start
-            __upstart_jobs '.* stop/.*|^[^ ]* \(.*'
+            __upstart_jobs '.* stop/.*|.*\) [a-z]+/.*'
         case stop restart reload
             __upstart_jobs '.* (?:start|respawn)/.*'
         case status usage show-config check-config explain list-timers log graph chart

@@ -135,9 +135,9 @@ ZSH = """compadd() {
              local tail=
              [[ $1 == -S ]] && { tail=$2; shift 2; }
              case $1 in
-             (-a) print -l -- ${(P)^2}$tail ;;
-             (--) print -l -- ${@[2,-1]} ;;
-             (*) print -l -- $@ ;;
+             (-a) print -rl -- ${(P)^2}$tail ;;
+             (--) print -rl -- ${@[2,-1]} ;;
+             (*) print -rl -- $@ ;;
              esac
          }
          _files() { print -l -- $words[CURRENT]*(N) }
@@ -152,11 +152,11 @@ def completer(shell, address, path, home):
     if not shutil.which(shell):
         pytest.skip("there is no " + shell)
 
-    def complete(*words):
+    def complete(*words, lines=False):
         done = subprocess.run([*SHELLS[shell], *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-                              env={"PATH": path, "UPSTART_SESSION": address, "LC_ALL": "C.UTF-8", "HOME": str(home)})
+                              env={"PATH": path, "UPSTART_SESSION": address, "LC_ALL": "C.UTF-8", "HOME": str(home)}, cwd=home)
         assert done.stderr == ""
-        return sorted(set(done.stdout.split()))
+        return sorted(set(done.stdout.splitlines() if lines else done.stdout.split()))
     complete.shell = shell
     return complete
 
@@ -238,6 +238,33 @@ def test_completion_offers_instances_and_states_of_others(session, path, shell, 
         assert complete("initctl", command, "") == ["lan"]
     assert complete("initctl", "list-states", "") == ["lan", "tty", "web"]
     assert complete("initctl", "plan", "start", "") == ["tty", "web"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_expands_nothing_of_names(session, path, shell, tmp_path):
+    """Others have chosen the names of jobs and instances: to look at them must run nothing, and match no files."""
+    names = ["$(id >PWNED)", "`id >PWNED`", "*", "a b", "~", "$HOME"]
+    complete = completer(shell, session.address, path, tmp_path)
+    session.job("tty", "instance $DEV\nexec sleep 1000\n")
+    session.job("z$(id>PWNED)", "exec sleep 1000\n")
+    session.job("z *", "exec sleep 1000\n")
+    session.wait_jobs(3)
+    for name in names:
+        session.ctl("start", "tty", f"DEV={name}")
+
+    def as_inserted(words):
+        # zsh and fish quote themselves, on the command line; fish's -C tells words as they are.
+        if shell != "bash":
+            return sorted(words)
+        return sorted(output("bash", "-c", 'printf "%q\\n" "$@"', "bash", *words).splitlines())
+
+    for command in "explain", "log":
+        assert complete("initctl", command, "tty", "", lines=True) == as_inserted(names)
+    assert complete("initctl", "status", "tty", "", lines=True) == as_inserted(["DEV=" + name for name in names])
+    assert complete("initctl", "explain", "z", lines=True) == as_inserted(["z$(id>PWNED)", "z *"])
+    assert complete("initctl", "explain", r"z\$", lines=True) == as_inserted(["z$(id>PWNED)"])
+    assert complete("start", "z", lines=True) == as_inserted(["z$(id>PWNED)", "z *"])
+    assert not (tmp_path / "PWNED").exists()
 
 
 def test_completion_without_init_is_quiet(path):
