@@ -62,8 +62,11 @@ orderly(const struct reboot *reboot)
 	}
 	tool_verbose(&reboot->tool, _("Calling shutdown\n"));
 	(void) fflush(stdout);
-	if (reboot->power == POWER_REBOOT)
-		(void) execl(SHUTDOWN, "shutdown", reboot->argument ? "--keep-argument" : "-r", "-r", "now", (char *) NULL);
+	/* Others put programs of their own there: what is not needed is not passed. */
+	if (reboot->power == POWER_REBOOT && reboot->argument)
+		(void) execl(SHUTDOWN, "shutdown", "--keep-argument", "-r", "now", (char *) NULL);
+	else if (reboot->power == POWER_REBOOT)
+		(void) execl(SHUTDOWN, "shutdown", "-r", "now", (char *) NULL);
 	else
 		(void) execl(SHUTDOWN, "shutdown", "-h", reboot->power == POWER_OFF ? "-P" : "-H", "now", (char *) NULL);
 	tool_error(&reboot->tool, _("Unable to execute shutdown: %m"));

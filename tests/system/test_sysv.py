@@ -271,6 +271,15 @@ def test_shutdown_that_can_not_be_executed(machine):
         assert machine.run(name) == (1, "", f"{name}: Unable to execute shutdown: Permission denied\n")
 
 
+def test_shutdown_gets_what_is_documented(machine):
+    """Others put a program of their own in its place."""
+    done(machine, "printf '#!/bin/sh\\necho \"$*\"\\n' >/run/shutdown; chmod 755 /run/shutdown; "
+                  "mount --bind /run/shutdown $(readlink -f /sbin)/shutdown")
+    for command, gets in (("reboot", "-r now"), ("reboot -d -i", "-r now"), ("reboot recovery", "--keep-argument -r now"),
+                          ("halt", "-h -H now"), ("halt -p", "-h -P now"), ("poweroff", "-h -P now"), ("poweroff x", "-h -P now")):
+        assert machine.run(command) == (0, gets + "\n", ""), command
+
+
 def test_a_users_variables_count_for_nothing_in_a_set_user_id_program(machine):
     """Neither where the records are is for the caller to say, nor who the caller is."""
     done(machine, "touch /run/mine; chmod 666 /run/mine; mkdir /run/suid; "
