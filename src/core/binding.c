@@ -8,10 +8,22 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "core/state_index.h"
+
+#define REACH_MAX 256 /* environments that a term is told of in */
+
+/* What is kept of a term while an expression is evaluated. */
+struct leaf {
+	bool seen;		   /* it was looked at once, and may be again and again */
+	bool known;		   /* anything is known of its name; once there is an index */
+	struct state_index *index; /* owned */
+};
+
 struct evaluation {
 	struct core *core;
 	struct span root; /* of the session the expression is in */
 	const struct condition *cond;
+	struct leaf *leaves; /* owned, by the number of the term; NULL: each is looked at once */
 	unsigned steps;
 	bool nomem, too_long;
 };
@@ -58,6 +70,7 @@ struct seen_state {
 	const struct condition_node *node;
 	char *const *env;
 	struct bindings *out;
+	size_t most; /* bindings that are wanted */
 	bool found;
 };
 
@@ -66,8 +79,11 @@ look_at_state(char *const *state_env, void *data)
 {
 	struct seen_state *s = data;
 	char **env = NULL;
-	int matches = is_over(s->x) ? 0 : condition_node_test(s->node, s->node->name, state_env, s->env, 0);
+	int matches;
 
+	if (s->out->n >= s->most || is_over(s->x))
+		return;
+	matches = condition_node_test(s->node, s->node->name, state_env, s->env, 0);
 	if (matches < 0)
 		s->x->nomem = true;
 	if (matches <= 0)
@@ -77,21 +93,47 @@ look_at_state(char *const *state_env, void *data)
 		s->x->nomem = true;
 }
 
-static enum truth
-find_term(struct evaluation *x, const struct condition_node *node, char *const *env, bool negated, struct bindings *out)
+/* The index of a term that is looked at again; NULL: the first time, or out of memory. */
+static const struct leaf *
+find_leaf(struct evaluation *x, const struct condition_node *node, bool negated)
 {
-	struct seen_state s = { x, node, env, out, false };
+	struct leaf *leaf = x->leaves != NULL ? &x->leaves[node->leaf] : NULL;
 
-	if (!state_each(x->core, x->root, node->name, negated, look_at_state, &s))
+	if (leaf == NULL || !leaf->seen) {
+		if (leaf != NULL)
+			leaf->seen = true;
+		return NULL;
+	}
+	if (leaf->index == NULL)
+		leaf->index = state_index_new(x->core, x->root, node, negated, &leaf->known);
+	if (leaf->index == NULL)
+		x->nomem = true;
+	return leaf->index != NULL ? leaf : NULL;
+}
+
+static enum truth
+find_term(struct evaluation *x, const struct condition_node *node, char *const *env, bool negated, struct bindings *out,
+	  size_t most)
+{
+	struct seen_state s = { x, node, env, out, most, false };
+	const struct leaf *leaf = find_leaf(x, node, negated);
+	bool known = leaf != NULL && leaf->known;
+
+	if (leaf == NULL)
+		known = state_each(x->core, x->root, node->name, negated, look_at_state, &s);
+	else if (state_index_each(leaf->index, env, look_at_state, &s) < 0)
+		x->nomem = true;
+	if (!known)
 		return TRUTH_UNKNOWN;
 	return s.found ? TRUTH_TRUE : TRUTH_FALSE;
 }
 
-static enum truth find(struct evaluation *x, int index, char *const *env, bool negated, struct bindings *out);
+static enum truth find(struct evaluation *x, int index, char *const *env, bool negated, struct bindings *out, size_t most);
 
 /* The right side of an `and`, for one binding of the left one. */
 static enum truth
-find_right(struct evaluation *x, int index, char *const *env, char *const *left, bool negated, struct bindings *out)
+find_right(struct evaluation *x, int index, char *const *env, char *const *left, bool negated, struct bindings *out,
+	   size_t most)
 {
 	struct bindings right = { 0 };
 	auto_strv char **reach = NULL;
@@ -101,7 +143,7 @@ find_right(struct evaluation *x, int index, char *const *env, char *const *left,
 		x->nomem = true;
 		return TRUTH_FALSE;
 	}
-	truth = find(x, index, reach, negated, &right);
+	truth = find(x, index, reach, negated, &right, most - out->n);
 	for (size_t i = 0; i < right.n; i++) {
 		char **both = NULL;
 
@@ -120,14 +162,15 @@ find_right(struct evaluation *x, int index, char *const *env, char *const *left,
 }
 
 static enum truth
-find_and(struct evaluation *x, const struct condition_node *node, char *const *env, bool negated, struct bindings *out)
+find_and(struct evaluation *x, const struct condition_node *node, char *const *env, bool negated, struct bindings *out,
+	 size_t most)
 {
 	struct bindings left = { 0 };
-	enum truth truth = find(x, node->left, env, negated, &left);
+	enum truth truth = find(x, node->left, env, negated, &left, SIZE_MAX); /* any may be the one */
 	enum truth best = TRUTH_FALSE;
 
-	for (size_t i = 0; i < left.n && !is_over(x); i++) {
-		enum truth right = find_right(x, node->right, env, left.p[i], negated, out);
+	for (size_t i = 0; i < left.n && out->n < most && !is_over(x); i++) {
+		enum truth right = find_right(x, node->right, env, left.p[i], negated, out, most);
 
 		best = right > best ? right : best;
 	}
@@ -139,7 +182,7 @@ static enum truth
 find_not(struct evaluation *x, const struct condition_node *node, char *const *env, bool negated, struct bindings *out)
 {
 	struct bindings inner = { 0 };
-	enum truth truth = find(x, node->right, env, !negated, &inner);
+	enum truth truth = find(x, node->right, env, !negated, &inner, 1);
 
 	bindings_deinit(&inner);
 	if (truth == TRUTH_UNKNOWN)
@@ -153,7 +196,7 @@ find_not(struct evaluation *x, const struct condition_node *node, char *const *e
 
 /* Recursion is as deep as the expression, which BINDING_NODES_MAX bounds. */
 static enum truth
-find(struct evaluation *x, int index, char *const *env, bool negated, struct bindings *out)
+find(struct evaluation *x, int index, char *const *env, bool negated, struct bindings *out, size_t most)
 {
 	const struct condition_node *node = &x->cond->nodes[index];
 	enum truth left, right;
@@ -162,17 +205,28 @@ find(struct evaluation *x, int index, char *const *env, bool negated, struct bin
 		return TRUTH_FALSE;
 	switch (node->type) {
 	case CONDITION_MATCH:
-		return find_term(x, node, env, negated, out);
+		return find_term(x, node, env, negated, out, most);
 	case CONDITION_AND:
-		return find_and(x, node, env, negated, out);
+		return find_and(x, node, env, negated, out, most);
 	case CONDITION_NOT:
 		return find_not(x, node, env, negated, out);
 	case CONDITION_OR:
 		break;
 	}
-	left = find(x, node->left, env, negated, out);
-	right = find(x, node->right, env, negated, out);
+	left = find(x, node->left, env, negated, out, most);
+	if (out->n >= most)
+		return left;
+	right = find(x, node->right, env, negated, out, most);
 	return left > right ? left : right;
+}
+
+/* Do bindings say which instance they are about? Else the first one is all there is to know. */
+static bool
+has_instances(const struct slot *slot)
+{
+	const struct job_class *cls = slot->successor != NULL ? slot->successor : slot->cls;
+
+	return strchr(cls->instance, '$') != NULL;
 }
 
 enum truth
@@ -184,11 +238,19 @@ binding_find(struct core *core, const struct slot *slot, const struct condition 
 
 	if (cond->n_nodes > BINDING_NODES_MAX)
 		return TRUTH_FALSE;
-	truth = find(&x, cond->n_nodes - 1, env, false, found);
+	if (cond->n_leaves > 1) {
+		x.leaves = calloc((size_t) cond->n_leaves, sizeof(*x.leaves));
+		x.nomem = x.leaves == NULL;
+	}
+	truth = find(&x, cond->n_nodes - 1, env, false, found, has_instances(slot) ? SIZE_MAX : 1);
+	for (int i = 0; x.leaves != NULL && i < cond->n_leaves; i++)
+		(void) state_index_free(x.leaves[i].index);
+	free(x.leaves);
 	if (x.nomem)
 		core->oom = true;
 	if (x.nomem || x.too_long) {
 		bindings_deinit(found);
+		found->too_many = x.too_long;
 		return TRUTH_FALSE;
 	}
 	return truth;
@@ -205,47 +267,183 @@ binding_is_negated(const struct condition *cond, int index)
 	return negated;
 }
 
-static void
-add_text(struct strbuf *b, const struct condition_node *node, bool negated, enum truth truth)
+/* -- telling ------------------------------------------------------------------------------ */
+
+struct binding_term *
+binding_terms_free(struct binding_term *terms, const struct condition *cond)
 {
-	if (b->len > 0)
-		strbuf_add(b, ", ");
-	if (negated)
-		strbuf_add(b, "not ");
-	strbuf_add(b, node->name);
-	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++)
-		strbuf_addf(b, " %s", node->args[i]);
-	if (truth == TRUTH_UNKNOWN)
-		strbuf_add(b, " (unknown)");
+	for (int i = 0; terms != NULL && i < cond->n_leaves; i++) {
+		bindings_deinit(&terms[i].found);
+		(void) strv_free(terms[i].env);
+	}
+	free(terms);
+	return NULL;
+}
+
+/* Those that are not there yet. Takes what is in `from`. */
+static void
+add_new(struct evaluation *x, struct bindings *to, struct bindings *from)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		bool is_there = false;
+
+		for (size_t k = 0; k < to->n && !is_there; k++)
+			is_there = strv_equal(to->p[k], from->p[i]);
+		if (!is_there && add(to, steal(&from->p[i])) < 0)
+			x->nomem = true;
+	}
+	bindings_deinit(from);
+}
+
+/* A term in each of the environments that reach it: it is as it should be if it is so in one of them. */
+static void
+tell_term(struct evaluation *x, const struct condition_node *node, const struct bindings *reach, struct binding_term *term)
+{
+	enum truth wanted = term->negated ? TRUTH_FALSE : TRUTH_TRUE;
+
+	for (size_t i = 0; i < reach->n && !x->nomem; i++) {
+		struct bindings found = { 0 };
+		enum truth truth = find_term(x, node, reach->p[i], term->negated, &found, SIZE_MAX);
+
+		if (i == 0 || (truth == wanted && term->truth != wanted)) {
+			bindings_deinit(&term->found);
+			term->truth = truth;
+			term->env = strv_free(term->env);
+			if (strv_dup(&term->env, reach->p[i]) < 0)
+				x->nomem = true;
+		}
+		if (truth == term->truth)
+			add_new(x, &term->found, &found);
+		bindings_deinit(&found);
+	}
+}
+
+/* The environments that reach what is right of an `and`; those of the `and` itself if nothing on its left binds. */
+static void
+find_reach(struct evaluation *x, int left, const struct bindings *reach, bool negated, struct bindings *out)
+{
+	for (size_t i = 0; i < reach->n && !x->nomem; i++) {
+		struct bindings found = { 0 };
+
+		(void) find(x, left, reach->p[i], negated, &found, REACH_MAX - out->n);
+		for (size_t k = 0; k < found.n && out->n < REACH_MAX; k++) {
+			char **env = NULL;
+
+			if (strv_dup(&env, reach->p[i]) < 0 || env_merge(&env, found.p[k]) < 0 || add(out, steal(&env)) < 0)
+				x->nomem = true;
+			(void) strv_free(env);
+		}
+		bindings_deinit(&found);
+		if (out->n >= REACH_MAX)
+			break;
+	}
+}
+
+/* Recursion is as deep as the expression, which BINDING_NODES_MAX bounds. */
+static void
+tell(struct evaluation *x, int index, const struct bindings *reach, bool negated, struct binding_term *terms)
+{
+	const struct condition_node *node = &x->cond->nodes[index];
+	struct bindings further = { 0 };
+
+	if (node->type == CONDITION_MATCH) {
+		terms[node->leaf].negated = negated;
+		tell_term(x, node, reach, &terms[node->leaf]);
+		return;
+	}
+	if (node->type == CONDITION_NOT) {
+		tell(x, node->right, reach, !negated, terms);
+		return;
+	}
+	tell(x, node->left, reach, negated, terms);
+	if (node->type == CONDITION_AND)
+		find_reach(x, node->left, reach, negated, &further);
+	tell(x, node->right, further.n > 0 ? &further : reach, negated, terms);
+	bindings_deinit(&further);
 }
 
 int
-binding_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf, char *const *env,
-	     bool *negated, enum truth *truth, struct bindings *found)
+binding_terms(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
+	      struct binding_term **terms)
 {
 	struct evaluation x = { .core = core, .root = scope_root(slot->name), .cond = cond };
+	struct bindings reach = { 0 };
+	char **copy = NULL;
 
-	*negated = binding_is_negated(cond, cond->leaves[leaf]);
-	*truth = find_term(&x, &cond->nodes[cond->leaves[leaf]], env, *negated, found);
+	*terms = calloc((size_t) cond->n_leaves, sizeof(**terms));
+	if (*terms == NULL || strv_dup(&copy, env) < 0 || add(&reach, copy) < 0)
+		x.nomem = true;
+	else if (cond->n_nodes <= BINDING_NODES_MAX)
+		tell(&x, cond->n_nodes - 1, &reach, false, *terms);
+	bindings_deinit(&reach);
+	if (x.nomem)
+		*terms = binding_terms_free(*terms, cond);
 	return x.nomem ? -ENOMEM : 0;
+}
+
+/* What keeps it from being so: "not stc I=$I (I=e0)". */
+static int
+add_text(struct strbuf *b, const struct condition_node *node, const struct binding_term *term)
+{
+	if (b->len > 0)
+		strbuf_add(b, ", ");
+	if (term->negated)
+		strbuf_add(b, "not ");
+	strbuf_add(b, node->name);
+	for (size_t i = 0; node->args != NULL && node->args[i] != NULL; i++) {
+		struct error err = ERROR_INIT;
+		auto_free char *value = NULL;
+		int r = env_expand(&value, node->args[i], term->env, &err);
+
+		if (r == -ENOMEM)
+			return r;
+		strbuf_addf(b, " %s", r < 0 ? node->args[i] : value);
+	}
+	if (term->truth == TRUTH_UNKNOWN)
+		strbuf_add(b, " (unknown)");
+	return 0;
 }
 
 char *
 binding_explain(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env)
 {
 	auto_strbuf struct strbuf b = STRBUF_INIT;
+	struct binding_term *terms;
+	int r = binding_terms(core, slot, cond, env, &terms);
 
+	for (int i = 0; i < cond->n_leaves && r == 0; i++)
+		if (terms[i].truth == TRUTH_UNKNOWN || (terms[i].truth == TRUTH_TRUE) == terms[i].negated)
+			r = add_text(&b, &cond->nodes[cond->leaves[i]], &terms[i]);
+	if (r == 0)
+		(void) binding_terms_free(terms, cond);
+	return r == 0 ? strbuf_steal(&b) : NULL;
+}
+
+int
+binding_names(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env, char ***names)
+{
+	struct evaluation x = { .core = core, .root = scope_root(slot->name), .cond = cond };
+	auto_free bool *held = calloc((size_t) cond->n_leaves, sizeof(*held));
+	auto_free bool *used = calloc((size_t) cond->n_leaves, sizeof(*used));
+
+	*names = NULL;
+	if (held == NULL || used == NULL)
+		return -ENOMEM;
 	for (int i = 0; i < cond->n_leaves; i++) {
+		const struct condition_node *node = &cond->nodes[cond->leaves[i]];
 		struct bindings found = { 0 };
-		enum truth truth;
-		bool negated;
-		int r = binding_term(core, slot, cond, i, env, &negated, &truth, &found);
 
+		held[i] = find_term(&x, node, env, binding_is_negated(cond, cond->leaves[i]), &found, 1) == TRUTH_TRUE;
 		bindings_deinit(&found);
-		if (r < 0)
-			return NULL;
-		if (truth == TRUTH_UNKNOWN || (truth == TRUTH_TRUE) == negated)
-			add_text(&b, &cond->nodes[cond->leaves[i]], negated, truth);
 	}
-	return strbuf_steal(&b);
+	(void) condition_evaluate(cond, held, used);
+	for (int i = 0; i < cond->n_leaves && !x.nomem; i++) {
+		const char *name = cond->nodes[cond->leaves[i]].name;
+
+		if (used[i] && !strv_has(*names, name) && strv_add(names, name) < 0)
+			x.nomem = true;
+	}
+	if (x.nomem)
+		*names = strv_free(*names);
+	return x.nomem ? -ENOMEM : 0;
 }

@@ -20,34 +20,48 @@ enum truth { TRUTH_FALSE, TRUTH_UNKNOWN, TRUTH_TRUE };
 struct bindings {
 	char ***p; /* owned; each an environment, NULL for an empty one */
 	size_t n;
+	bool too_many; /* they were not looked for to the end: there are none here, and nobody knows which there are */
 };
 
 void bindings_deinit(struct bindings *b); /* idempotent */
 
-/* Beyond so many terms and bindings looked at an expression is not worth it: it does not hold. */
+/* So many terms and bindings are looked at in one expression. */
 #define BINDING_STEPS_MAX 100000
 /* Operators in an expression; deeper ones would need too much stack. */
 #define BINDING_NODES_MAX 512
 
 /*
- * All bindings of an expression of a class in `slot`; `env` is what $VARIABLES in patterns may speak of. Fills *found,
- * which the caller has zeroed and frees. Out of memory, and when there are too many, core->oom or *found says so: there
- * are none then.
+ * All bindings of an expression of a class in `slot`, or the first one if it has but one instance; `env` is what $VARIABLES in
+ * patterns may speak of. Fills *found, which the caller has zeroed and frees. Out of memory, and when there are too many,
+ * core->oom or found->too_many says so: there are none then.
  */
 enum truth binding_find(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
 			struct bindings *found);
 
+/* A term as it stands, with what the terms to its left bind, if they do: in the first of these environments that makes it so. */
+struct binding_term {
+	bool negated; /* it is asked for the contrary */
+	enum truth truth; /* its own */
+	struct bindings found; /* owned: the states that match it */
+	char **env; /* owned: what its $VARIABLES speak of */
+};
+
+/* All terms, by their numbers from the left. The array is the caller's: binding_terms_free(). 0 or -ENOMEM. */
+int must_check binding_terms(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
+			     struct binding_term **terms);
+struct binding_term *binding_terms_free(struct binding_term *terms, const struct condition *cond); /* takes NULL, returns NULL */
+
 /*
- * One term, by its number from the left: is it asked for the contrary, is it true itself, and which states match it.
- * *found as above. 0 or -ENOMEM.
+ * The names of the states that make it true, each once: those that hold, where `env` has the variables of the binding. Owned by the
+ * caller. 0 or -ENOMEM.
  */
-int must_check binding_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf,
-			    char *const *env, bool *negated, enum truth *truth, struct bindings *found);
+int must_check binding_names(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
+			     char ***names);
 
 /* Is what stands at that place of the expression asked for the contrary? */
 bool binding_is_negated(const struct condition *cond, int index);
 
 /*
- * The terms that keep an expression from holding, as text: "bar, not gdm". Owned; NULL when out of memory.
+ * The terms that keep an expression from holding, as text: "bar, not gdm A=1". Owned; NULL when out of memory.
  */
 char *binding_explain(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env);

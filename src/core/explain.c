@@ -380,26 +380,23 @@ look_for_unset(const struct condition_node *node, char *const *env, char **unset
 	return 0;
 }
 
-/* Evaluate one term; what matches it becomes text. 0 or -ENOMEM. */
+/* What matches it becomes text. 0 or -ENOMEM. */
 static int
-look_at_term(struct core *core, const struct slot *slot, const struct condition *cond, int leaf, char *const *env,
-	     struct core_term *term)
+describe_term(const struct condition_node *node, const struct binding_term *from, struct core_term *term)
 {
 	static const enum core_truth truths[] = {
 		[TRUTH_FALSE] = CORE_FALSE,
 		[TRUTH_UNKNOWN] = CORE_UNKNOWN,
 		[TRUTH_TRUE] = CORE_TRUE,
 	};
-	struct bindings found = { 0 };
-	enum truth truth;
-	int r = binding_term(core, slot, cond, leaf, env, &term->negated, &truth, &found);
+	int r = 0;
 
-	term->node = &cond->nodes[cond->leaves[leaf]];
-	term->truth = truths[truth];
-	for (size_t i = 0; i < found.n && r == 0; i++)
-		r = strv_take(&term->states, strv_join(found.p[i], " "));
-	bindings_deinit(&found);
-	return r == 0 ? look_for_unset(term->node, env, &term->unset) : r;
+	term->node = node;
+	term->negated = from->negated;
+	term->truth = truths[from->truth];
+	for (size_t i = 0; i < from->found.n && r == 0; i++)
+		r = strv_take(&term->states, strv_join(from->found.p[i], " "));
+	return r == 0 ? look_for_unset(node, from->env, &term->unset) : r;
 }
 
 int
@@ -408,18 +405,20 @@ core_while_terms(struct core *core, const char *job, const char *instance, struc
 	const struct slot *slot = slot_get(core, job);
 	const struct condition *cond = slot != NULL ? follow_condition(slot) : NULL;
 	auto_strv char **env = NULL;
+	struct binding_term *found = NULL;
 	struct core_term *t;
 	int r = 0;
 
 	if (cond == NULL)
 		return -ENOENT;
-	if (follow_environment(core, slot, want_get(slot, instance), &env) < 0)
+	if (follow_environment(core, slot, want_get(slot, instance), &env) < 0 || binding_terms(core, slot, cond, env, &found) < 0)
 		return -ENOMEM;
 	t = calloc((size_t) cond->n_leaves, sizeof(*t));
 	if (t == NULL)
-		return -ENOMEM;
+		r = -ENOMEM;
 	for (int i = 0; i < cond->n_leaves && r == 0; i++)
-		r = look_at_term(core, slot, cond, i, env, &t[i]);
+		r = describe_term(&cond->nodes[cond->leaves[i]], &found[i], &t[i]);
+	(void) binding_terms_free(found, cond);
 	if (r < 0) {
 		core_terms_free(t, (size_t) cond->n_leaves);
 		return r;

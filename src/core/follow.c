@@ -25,19 +25,17 @@
 
 /* -- wants ------------------------------------------------------------------------------- */
 
-static const struct condition *
-while_of(const struct slot *slot)
-{
-	/* What was changed counts at once, for those that run too. */
-	const struct job_class *cls = slot->successor != NULL ? slot->successor : slot->cls;
-
-	return cls->while_on;
-}
-
+/* What was changed counts at once, for those that run too. */
 static const struct job_class *
 class_of(const struct slot *slot)
 {
 	return slot->successor != NULL ? slot->successor : slot->cls;
+}
+
+const struct condition *
+follow_condition(const struct slot *slot)
+{
+	return class_of(slot)->while_on;
 }
 
 static bool
@@ -277,6 +275,23 @@ bind(struct want *want, char **binding)
 	want->fresh = binding;
 }
 
+/* Nobody knows which bindings there are: those that were are, so that nothing ends for no reason. */
+static void
+keep_bindings(struct core *core, const struct slot *slot, struct want *only)
+{
+	struct want *want;
+
+	core_log(core, LOG_LEVEL_ERROR, "%s: its `while' is about too many states at once, and left as it was", slot->name);
+	DL_FOREACH(slot->wants, want) {
+		if (!want->bound || (only != NULL ? want != only : want->arming != NULL))
+			continue;
+		want->seen = true;
+		want->fresh = strv_free(want->fresh);
+		if (strv_dup(&want->fresh, want->binding) < 0)
+			core->oom = true;
+	}
+}
+
 /* Find bindings with what `only` was armed with, or of all instances that need no arming (NULL). */
 static void
 find_for(struct core *core, struct slot *slot, struct want *only)
@@ -290,7 +305,9 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 		core->oom = true;
 		return;
 	}
-	(void) binding_find(core, slot, while_of(slot), env, &found);
+	(void) binding_find(core, slot, follow_condition(slot), env, &found);
+	if (found.too_many)
+		keep_bindings(core, slot, only);
 	for (size_t i = 0; i < found.n; i++) {
 		auto_free char *name = name_of(core, slot, found.p[i], arming);
 		struct want *want = name != NULL ? want_get(slot, name) : NULL;
@@ -362,7 +379,7 @@ follow_agrees(struct core *core, const struct slot *slot, const struct want *wan
 	if (environment(core, slot, NULL, want->arming, &env) < 0 ||
 	    job_add_names(slot, alone ? want->name : NULL, &env) < 0)
 		return true;
-	(void) binding_find(core, slot, while_of(slot), env, &found);
+	(void) binding_find(core, slot, follow_condition(slot), env, &found);
 	for (size_t i = 0; i < found.n; i++) {
 		struct error err = ERROR_INIT;
 		auto_free char *name = NULL;
@@ -370,6 +387,7 @@ follow_agrees(struct core *core, const struct slot *slot, const struct want *wan
 		if (expand_name(core, slot, found.p[i], want->arming, &name, &err) == 0)
 			bound = bound || strcmp(name, want->name) == 0;
 	}
+	bound = found.too_many ? want->bound : bound;
 	bindings_deinit(&found);
 	return bound == want->bound;
 }
@@ -382,29 +400,17 @@ want_holds(const struct core *core, const struct slot *slot, const struct want *
 	return want->armed && want->bound && (!want->spent || (want->missed && !core->going_down));
 }
 
-/* The names that made it true, for the instance. */
-static int
-add_names(char ***env, const struct condition *cond)
-{
-	auto_strv char **names = NULL;
-	auto_free char *joined = NULL;
-
-	for (int i = 0; i < cond->n_leaves; i++) {
-		const char *name = cond->nodes[cond->leaves[i]].name;
-
-		if (!strv_has(names, name) && strv_add(&names, name) < 0)
-			return -ENOMEM;
-	}
-	joined = strv_join(names, " ");
-	return joined == NULL ? -ENOMEM : env_set_value(env, "UPSTART_STATES", joined);
-}
-
 int
 want_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env)
 {
-	auto_strv char **made = NULL;
+	auto_strv char **made = NULL, **names = NULL;
+	auto_free char *joined = NULL;
 
-	if (environment(core, slot, want->binding, want->arming, &made) < 0 || add_names(&made, while_of(slot)) < 0)
+	if (environment(core, slot, want->binding, want->arming, &made) < 0 ||
+	    binding_names(core, slot, follow_condition(slot), made, &names) < 0)
+		return -ENOMEM;
+	joined = strv_join(names, " ");
+	if (joined == NULL || env_set_value(&made, "UPSTART_STATES", joined) < 0)
 		return -ENOMEM;
 	*env = steal(&made);
 	return 0;
@@ -523,7 +529,7 @@ look(struct core *core, struct slot *slot)
 	slot->look_cause = 0;
 	slot->look_lineage = (struct lineage) { 0 };
 	slot->look_run = 0;
-	if (while_of(slot) == NULL) {
+	if (follow_condition(slot) == NULL) {
 		/* No `while` any more: what runs goes on as any other job. */
 		await_none(core, slot, ERR_CONDITION_NOT_MET, "It has no 'while' any more");
 		DL_FOREACH_SAFE(slot->wants, want, next)
@@ -666,13 +672,13 @@ follow_restore(struct core *core, struct slot *slot, const struct slot *flat)
 		put_in_list(core, slot);
 	if (flat->in_held)
 		hold_back(core, slot);
-	return listen(core, slot, while_of(slot));
+	return listen(core, slot, follow_condition(slot));
 }
 
 int
 follow_class(struct core *core, struct slot *slot)
 {
-	int r = listen(core, slot, while_of(slot));
+	int r = listen(core, slot, follow_condition(slot));
 
 	if (slot->n_followers > 0 || slot->wants != NULL)
 		put_in_list(core, slot);
@@ -702,7 +708,7 @@ follow_forget(struct core *core, struct slot *slot)
 bool
 follow_is_following(const struct slot *slot)
 {
-	return while_of(slot) != NULL;
+	return follow_condition(slot) != NULL;
 }
 
 char *
@@ -773,12 +779,6 @@ follow_stopped(struct core *core, struct slot *slot, const char *name)
 		follow_spend(core, slot, name, false);
 }
 
-const struct condition *
-follow_condition(const struct slot *slot)
-{
-	return while_of(slot);
-}
-
 int
 follow_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env)
 {
@@ -796,5 +796,5 @@ follow_explain(struct core *core, const struct slot *slot, const struct want *wa
 
 	if (environment(core, slot, NULL, want->arming, &env) < 0 || job_add_names(slot, want->name, &env) < 0)
 		return NULL;
-	return binding_explain(core, slot, while_of(slot), env);
+	return binding_explain(core, slot, follow_condition(slot), env);
 }

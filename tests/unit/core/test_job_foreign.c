@@ -166,6 +166,95 @@ test_state_unknown_name_decides_nothing(void **state)
 	rig_assert_state(r, "web", "none");
 }
 
+/* "1 KEY=0 1 KEY=1 …" up to n of them: states to be replaced by. */
+static char *
+numbered(const char *key, int n)
+{
+	auto_strbuf struct strbuf b = STRBUF_INIT;
+
+	for (int i = 0; i < n; i++)
+		strbuf_addf(&b, "%s1 %s=%d", i > 0 ? " " : "", key, i);
+	return strbuf_steal(&b);
+}
+
+/* A term on the right of an `and` is looked up, not searched: a machine may have a thousand interfaces. */
+static void
+test_state_thousands_are_joined(void **state)
+{
+	struct rig *r = *state;
+	auto_free char *links = numbered("I", 2000), *addresses = numbered("I", 1990);
+
+	(void) rig_define(r, "dhcp", "instance $I;while link I=* and not address I=$I;exec dhcp");
+	(void) rig_define(r, "any", "while link I=* and address I=$I;exec any");
+	(void) rig_define(r, "none", "while link I=* and not link I=$I;exec none");
+	startup(r);
+	REPLACE(.name = "address", .env = addresses);
+	REPLACE(.name = "link", .env = links);
+	rig_settle(r);
+	rig_assert_state(r, "dhcp/1989", "none");
+	rig_assert_state(r, "dhcp/1990", "start/running");
+	rig_assert_state(r, "dhcp/1999", "start/running");
+	rig_assert_state(r, "any", "start/running");
+	rig_assert_env(r, "any", "main", "I", "0");
+	rig_assert_state(r, "none", "none");
+	CLEAR(.name = "address", .env = "I=0");
+	rig_settle(r);
+	rig_assert_state(r, "dhcp/0", "start/running");
+	rig_assert_state(r, "any", "start/running");
+}
+
+/* Patterns and other variables count on the right side as on the left. */
+static void
+test_state_joined_terms_match_as_others_do(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "plain", "instance $A$B;while x A=* and y A=$A B!=no;exec plain");
+	(void) rig_define(r, "wild", "instance $A$B;while x A=* and y A=$A*;exec wild");
+	(void) rig_define(r, "second", "instance $A$B;while x A=* and y * $A;exec second");
+	startup(r);
+	REPLACE(.name = "x", .env = "1 A=1 1 A=2 1 A=3 1 A=[ 1 A=?");
+	REPLACE(.name = "y", .env = "2 A=1 B=a 2 A=2 B=no 2 A=1 B=b 2 B=c A=3 2 A=33 B=d 2 A=[ B=e 1 B=f");
+	rig_settle(r);
+	rig_assert_state(r, "plain/1a", "start/running");
+	rig_assert_state(r, "plain/1b", "start/running");
+	rig_assert_state(r, "plain/2no", "none");
+	rig_assert_state(r, "plain/3c", "start/running");
+	rig_assert_state(r, "plain/33d", "none");
+	rig_assert_state(r, "wild/33d", "start/running");
+	rig_assert_state(r, "wild/2no", "start/running");
+	rig_assert_state(r, "second/3c", "start/running");
+	rig_assert_state(r, "second/2no", "none");
+}
+
+/* What can't be told for their number stays as it was, and is told. */
+static void
+test_state_too_many_change_nothing(void **state)
+{
+	struct rig *r = *state;
+	auto_free char *many = numbered("I", 400);
+	auto_free char *more = numbered("K", 400);
+
+	(void) rig_define(r, "pair", "instance $I;while x I=* and y K=*;exec pair");
+	startup(r);
+	REPLACE(.name = "y", .env = more);
+	REPLACE(.name = "x", .env = "1 I=0 1 I=x");
+	rig_settle(r);
+	rig_assert_state(r, "pair/x", "start/running");
+	rig_show(r, RIG_LOG);
+	rig_forget(r);
+	REPLACE(.name = "x", .env = many);
+	rig_settle(r);
+	rig_expect(r, "log error pair: its `while' is about too many states at once, and left as it was\n");
+	rig_assert_state(r, "pair/0", "start/running");
+	rig_assert_state(r, "pair/x", "start/running");
+	rig_assert_state(r, "pair/1", "none");
+	REPLACE(.name = "x", .env = "1 I=0");
+	rig_settle(r);
+	rig_assert_state(r, "pair/0", "start/running");
+	rig_assert_state(r, "pair/x", "none");
+}
+
 static void
 test_state_unknown_name_becomes_known_by_an_empty_replacement(void **state)
 {
@@ -552,6 +641,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(job_runs_as_long_as_it_is_set),
 		T(unknown_name_decides_nothing),
+		T(thousands_are_joined),
+		T(joined_terms_match_as_others_do),
+		T(too_many_change_nothing),
 		T(unknown_name_becomes_known_by_an_empty_replacement),
 		T(instance_per_state),
 		T(of_a_job_hides_a_foreign_one),
