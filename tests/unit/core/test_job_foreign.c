@@ -256,6 +256,63 @@ test_state_too_many_change_nothing(void **state)
 }
 
 static void
+start(struct rig *r, const char *job, const char *env)
+{
+	(void) rig_start(r, job, env);
+	rig_settle(r);
+}
+
+/* Those that hold; what does not, or is not to hold, is none that made it true. */
+static void
+test_state_names_are_of_those_that_made_it_true(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "aa", "exec aa");
+	(void) rig_define(r, "bb", "instance $I;export I;exec bb");
+	(void) rig_define(r, "cc", "exec cc");
+	(void) rig_define(r, "web", "while (aa or bb I=*) and not cc;exec web");
+	(void) rig_define(r, "both", "instance $I;while (aa or bb I=*) and bb I=$I and not (aa and cc);exec both");
+	startup(r);
+	start(r, "bb", "I=1");
+	rig_assert_env(r, "web", "main", "UPSTART_STATES", "bb");
+	rig_assert_env(r, "both/1", "main", "UPSTART_STATES", "bb");
+	(void) rig_ask(r, JOB_STOP, "bb", NULL, "I=1", true);
+	rig_settle(r);
+	start(r, "aa", NULL);
+	rig_assert_env(r, "web", "main", "UPSTART_STATES", "aa");
+}
+
+/* What a term on the left binds is known to those on its right, where it is told what does not hold as well. */
+static void
+test_state_refusal_says_of_which_binding(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "dev", "instance $I;export I;exec dev");
+	(void) rig_define(r, "fixed", "instance $I;export I;exec fixed");
+	(void) rig_define(r, "web", "while dev I=* and not fixed I=$I;exec web");
+	(void) rig_define(r, "sure", "while dev I=* and fixed I=$I;exec sure");
+	startup(r);
+	start(r, "dev", "I=e0");
+	start(r, "fixed", "I=e0");
+	rig_show(r, RIG_REPLIES);
+	rig_forget(r);
+	(void) rig_start(r, "web", NULL);
+	assert_non_null(strstr(r->lines.p, "Its 'while' does not hold: not fixed I=e0\n"));
+	start(r, "dev", "I=e1");
+	rig_assert_state(r, "web", "start/running");
+	start(r, "fixed", "I=e1");
+	rig_assert_state(r, "sure", "start/running");
+	(void) rig_ask(r, JOB_STOP, "fixed", NULL, "I=e0", true);
+	(void) rig_ask(r, JOB_STOP, "fixed", NULL, "I=e1", true);
+	rig_settle(r);
+	rig_forget(r);
+	(void) rig_start(r, "sure", NULL);
+	assert_non_null(strstr(r->lines.p, "Its 'while' does not hold: fixed I=e0\n"));
+}
+
+static void
 test_state_unknown_name_becomes_known_by_an_empty_replacement(void **state)
 {
 	struct rig *r = *state;
@@ -644,6 +701,8 @@ main(void)
 		T(thousands_are_joined),
 		T(joined_terms_match_as_others_do),
 		T(too_many_change_nothing),
+		T(names_are_of_those_that_made_it_true),
+		T(refusal_says_of_which_binding),
 		T(unknown_name_becomes_known_by_an_empty_replacement),
 		T(instance_per_state),
 		T(of_a_job_hides_a_foreign_one),

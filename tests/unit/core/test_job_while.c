@@ -451,56 +451,6 @@ test_an_instance_per_binding(void **state)
 	rig_assert_state(r, "dhcp/eth1", "start/running");
 }
 
-/* Those that hold; what does not, or is not to hold, is none that made it true. */
-static void
-test_names_are_of_states_that_made_it_true(void **state)
-{
-	struct rig *r = *state;
-
-	(void) rig_define(r, "aa", "exec aa");
-	(void) rig_define(r, "bb", "instance $I;export I;exec bb");
-	(void) rig_define(r, "cc", "exec cc");
-	(void) rig_define(r, "web", "while (aa or bb I=*) and not cc;exec web");
-	(void) rig_define(r, "both", "instance $I;while (aa or bb I=*) and bb I=$I and not (aa and cc);exec both");
-	startup(r);
-	start(r, "bb", "I=1");
-	rig_assert_env(r, "web", "main", "UPSTART_STATES", "bb");
-	rig_assert_env(r, "both/1", "main", "UPSTART_STATES", "bb");
-	(void) rig_ask(r, JOB_STOP, "bb", NULL, "I=1", true);
-	rig_settle(r);
-	start(r, "aa", NULL);
-	rig_assert_env(r, "web", "main", "UPSTART_STATES", "aa");
-}
-
-/* What a term on the left binds is known to those on its right, where it is told what does not hold as well. */
-static void
-test_start_that_is_refused_says_of_which_binding(void **state)
-{
-	struct rig *r = *state;
-
-	(void) rig_define(r, "dev", "instance $I;export I;exec dev");
-	(void) rig_define(r, "fixed", "instance $I;export I;exec fixed");
-	(void) rig_define(r, "web", "while dev I=* and not fixed I=$I;exec web");
-	(void) rig_define(r, "sure", "while dev I=* and fixed I=$I;exec sure");
-	startup(r);
-	start(r, "dev", "I=e0");
-	start(r, "fixed", "I=e0");
-	rig_show(r, RIG_REPLIES);
-	rig_forget(r);
-	(void) rig_start(r, "web", NULL);
-	assert_non_null(strstr(r->lines.p, "Its 'while' does not hold: not fixed I=e0\n"));
-	start(r, "dev", "I=e1");
-	rig_assert_state(r, "web", "start/running");
-	start(r, "fixed", "I=e1");
-	rig_assert_state(r, "sure", "start/running");
-	(void) rig_ask(r, JOB_STOP, "fixed", NULL, "I=e0", true);
-	(void) rig_ask(r, JOB_STOP, "fixed", NULL, "I=e1", true);
-	rig_settle(r);
-	rig_forget(r);
-	(void) rig_start(r, "sure", NULL);
-	assert_non_null(strstr(r->lines.p, "Its 'while' does not hold: fixed I=e0\n"));
-}
-
 static void
 test_event_arms_and_is_let_go(void **state)
 {
@@ -824,8 +774,6 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_failed_main_is_a_state, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_what_could_not_start_has_failed, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_an_instance_per_binding, setup, rig_teardown),
-		cmocka_unit_test_setup_teardown(test_names_are_of_states_that_made_it_true, setup, rig_teardown),
-		cmocka_unit_test_setup_teardown(test_start_that_is_refused_says_of_which_binding, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_event_arms_and_is_let_go, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_armed_anew_falls_when_its_while_ends, setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_armed_anew_gets_a_new_chance, setup, rig_teardown),
