@@ -221,6 +221,22 @@ def test_checkconf_wrong(fixtures, words, says):
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"ERROR: {says}\n")
 
 
+@pytest.mark.parametrize("script, says", [
+    ("exit 0", "version of {} too old"),
+    ("exit 1", "version of {} too old"),
+    ("echo 'tool (GNU coreutils) 9.1'", "version of {} too old"),
+    ("cat", "version of {} too old"),
+    ("[ $1 != --version ] || echo 'init (upstart 1.13.2)'", "{} too old"),
+])
+def test_checkconf_asks_no_other_program(fixtures, script, says):
+    other = fixtures / "other"
+    other.write_text(f"#!/bin/sh\n{script}\n")
+    other.chmod(0o755)
+    for name in "good.conf", "bad.conf":
+        done = checkconf("-x", other, name, cwd=fixtures)
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"ERROR: {says.format(other)}\n")
+
+
 def test_checkconf_shell(fixtures):
     done = checkconf("sh.conf", cwd=fixtures)
     assert (done.returncode, done.stdout) == (1, "")
