@@ -26,7 +26,7 @@ static const struct option_spec options[] = {
 	{ 'e', NULL, "KEY=VALUE", N_("put this into the environment of the event; may be repeated"), OPTION_LIST,
 	  offsetof(struct telinit, env) },
 	{ 't', NULL, "SECONDS", N_("ignored"), OPTION_IGNORE, 0 },
-	{ 0, "user", NULL, N_("for U: the init of this session (implied by $UPSTART_SESSION)"), OPTION_FLAG,
+	{ 0, "user", NULL, N_("for U: the init of this session"), OPTION_FLAG,
 	  offsetof(struct telinit, user) },
 	{ 0, "system", NULL, N_("for U: process 1, whatever $UPSTART_SESSION says"), OPTION_FLAG,
 	  offsetof(struct telinit, system) },
@@ -104,13 +104,16 @@ reexec(const struct telinit *telinit, const char *address)
 	return EXIT_FAILURE;
 }
 
-/* With U a session's init is meant inside a session, and its owner may do that. */
+/*
+ * With U others than root mean the init of their session inside one, and its owner may do that. Root means process 1: su keeps
+ * the variable, and the scripts of packages don't look at it.
+ */
 static int
 reexec_session(const struct telinit *telinit, bool *done)
 {
 	const char *address = getenv("UPSTART_SESSION");
 
-	*done = telinit->user || (address && *address && !telinit->system);
+	*done = telinit->user || (getuid() != 0 && address && *address && !telinit->system);
 	if (!*done)
 		return EXIT_SUCCESS;
 	/* The address comes from whoever called: only their own rights go there. */

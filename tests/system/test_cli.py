@@ -330,7 +330,7 @@ def kill_control(rig):
 
 
 def telinit_u(rig):
-    assert rig.run("telinit u") == (0, "", "")
+    assert rig.run("telinit --user u") == (0, "", "")
 
 
 @pytest.mark.parametrize("disturb", [kill_control, telinit_u])

@@ -878,14 +878,34 @@ def test_telinit_u_leaves_a_foreign_init_alone(run):
 
 def test_telinit_u_in_a_session(run, init):
     with private_network(), FakeInit(address=SYSTEM) as system, FakeInit(address="unix:abstract=/own") as session:
-        assert run(session, "telinit u") == ok()
         assert run(session, "telinit --user U") == ok()
-        assert session.performed == [("Restart", [])] * 2 and system.performed == []
+        assert session.performed == [("Restart", [])] and system.performed == []
         assert run(session, "telinit --system u") == ok()
         assert system.performed == [("Restart", [])]
         assert run(None, "telinit --user u")[0] == 1
         session.hooks["Restart"] = refuse
-        assert run(session, "telinit u") == bad("telinit: No")
+        assert run(session, "telinit --user u") == bad("telinit: No")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_root_means_process_one_in_a_session_too(run, records):
+    """su keeps the variable, and scripts of packages don't look at it."""
+    with private_network(), FakeInit(address=SYSTEM) as system, FakeInit(address="unix:abstract=/own") as session:
+        for command in "telinit u", "telinit U", "telinit 2":
+            assert run(session, command, **records) == ok()
+        assert [name for name, _ in system.performed] == ["Restart", "Restart", "EmitEvent"]
+        assert session.performed == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root")
+def test_others_mean_the_init_of_their_session(run):
+    address = "unix:abstract=/com/ubuntu/upstart-session/65534/4242"
+    with private_network(), FakeInit(address=SYSTEM) as system:
+        # Nobody listens there: that is where it went.
+        status, out, err = run(None, "telinit u", user=65534, UPSTART_SESSION=address)
+        assert (status, out) == (1, "") and "upstart-session/65534/4242" in err
+        assert run(None, "telinit --system u", user=65534, UPSTART_SESSION=address) == bad("telinit: Need to be root")
+        assert system.performed == []
 
 
 def refuse(init, message):

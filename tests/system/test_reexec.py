@@ -234,13 +234,13 @@ def test_an_image_that_cannot_start_changes_nothing(copied, how):
     for _ in range(2):
         assert refusal(copied) == f"Failed to re-execute {copied.program}: {BROKEN[how][1]}"
     assert b"--restart" not in image(copied)
-    done = copied.command(BUILD / "src/sysv/telinit", "u")
+    done = copied.command(BUILD / "src/sysv/telinit", "--user", "u")
     assert (done.returncode, done.stderr) == (1, f"telinit: Failed to re-execute {copied.program}: {BROKEN[how][1]}\n")
     assert copied.pid_of("a") == pid
     copied.ctl("restart", "a")
     shutil.copy(INIT, copied.program.with_name("fresh"))
     copied.program.with_name("fresh").rename(copied.program)
-    assert copied.command(BUILD / "src/sysv/telinit", "u").returncode == 0
+    assert copied.command(BUILD / "src/sysv/telinit", "--user", "u").returncode == 0
     assert b"--restart" in image(copied)
     copied.ctl("stop", "a")
     assert copied.end() == 0
@@ -249,7 +249,7 @@ def test_an_image_that_cannot_start_changes_nothing(copied, how):
 def test_init_works_while_the_next_image_is_tried(copied):
     """… and a session that ends meanwhile waits for none."""
     replace(copied, f"#!/bin/sh\ntouch {copied.path}/tried\nexec sleep 1000\n")
-    telinit = subprocess.Popen([BUILD / "src/sysv/telinit", "u"], env=copied.env, stderr=subprocess.PIPE, text=True)
+    telinit = subprocess.Popen([BUILD / "src/sysv/telinit", "--user", "u"], env=copied.env, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: (copied.path / "tried").exists(), "the trial")
     copied.ctl("restart", "a")
     copied.ctl("stop", "a")
