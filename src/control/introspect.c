@@ -66,9 +66,9 @@ add_child(struct strbuf *b, const char *name)
 	strbuf_addf(b, "  <node name=\"%s\"/>\n", name);
 }
 
-/* The next component of the way to our objects, for the paths above them. */
-static void
-add_way(struct strbuf *b, const char *path)
+/* The next component of the way from `path` to our objects; NULL: it is not above them. */
+static const char *
+way_on(const char *path)
 {
 	static const char *const way[][2] = {
 		{ "/", "com" },
@@ -78,22 +78,59 @@ add_way(struct strbuf *b, const char *path)
 
 	for (size_t i = 0; i < ARRAY_SIZE(way); i++)
 		if (strcmp(path, way[i][0]) == 0)
-			add_child(b, way[i][1]);
+			return way[i][1];
+	return NULL;
 }
 
-/* Children by the names init gave, escaped; `jobs`: they are names of jobs. */
+/* Where jobs are, or perhaps those of a chroot session. */
+static bool
+is_above_jobs(const char *path)
+{
+	const size_t n = sizeof(JOBS_PATH) - 1;
+
+	return strncmp(path, JOBS_PATH, n) == 0 &&
+	       (path[n] == '\0' || (path[n] == '/' && strchr(path + n + 1, '/') == NULL));
+}
+
+/* Instances, by the names init gave. */
 static void
-add_children(struct strbuf *b, char **names, bool jobs)
+add_instances(struct strbuf *b, char **names)
 {
 	request_sort(names);
 	for (; names != NULL && *names != NULL; names++) {
 		strbuf_add(b, "  <node name=\"");
-		if (jobs)
-			path_add_job(b, *names);
-		else
-			path_escape(b, *names);
+		path_escape(b, *names);
 		strbuf_add(b, "\"/>\n");
 	}
+}
+
+/* What is next below `path` on the way to these jobs. False: nothing is. */
+static bool
+add_jobs(struct strbuf *b, const char *path, char **names)
+{
+	auto_free char *last = NULL;
+	bool any = false;
+
+	request_sort(names);
+	for (; names != NULL && *names != NULL; names++) {
+		auto_free char *job = path_job(*names);
+		size_t n = strlen(path);
+
+		if (job == NULL) {
+			b->failed = true;
+			return true;
+		}
+		if (strncmp(job, path, n) != 0 || job[n] != '/')
+			continue;
+		job[n + 1 + strcspn(job + n + 1, "/")] = '\0';
+		/* Those of one chroot session follow each other. */
+		if (last == NULL || strcmp(last, job) != 0)
+			add_child(b, job + n + 1);
+		free(last);
+		last = steal(&job);
+		any = true;
+	}
+	return any;
 }
 
 static void
@@ -106,7 +143,12 @@ answer(struct call *call, const struct msg_reply *reply)
 	strbuf_add(&b, DBUS_INTROSPECT_1_0_XML_DOCTYPE_DECL_NODE);
 	if (call->object.kind == OBJECT_NONE) {
 		strbuf_add(&b, "<node>\n");
-		add_way(&b, path);
+		if (reply == NULL) {
+			add_child(&b, way_on(path));
+		} else if (!add_jobs(&b, path, reply->list) && strcmp(path, JOBS_PATH) != 0) {
+			call_unknown(call);
+			return;
+		}
 	} else {
 		strbuf_addf(&b, "<node name=\"%s\">\n", path);
 		for (unsigned i = 0; i < IFACE_COUNT; i++)
@@ -115,8 +157,8 @@ answer(struct call *call, const struct msg_reply *reply)
 	}
 	if (call->object.kind == OBJECT_MANAGER)
 		add_child(&b, "jobs");
-	else if (reply != NULL && call->object.kind != OBJECT_INSTANCE)
-		add_children(&b, reply->list, call->object.kind == OBJECT_NONE);
+	else if (call->object.kind == OBJECT_JOB)
+		add_instances(&b, reply->list);
 	strbuf_add(&b, "</node>\n");
 
 	m = b.failed ? NULL : call_reply_new(call);
@@ -124,26 +166,19 @@ answer(struct call *call, const struct msg_reply *reply)
 			  m != NULL && dbus_message_append_args(m, DBUS_TYPE_STRING, &b.p, DBUS_TYPE_INVALID));
 }
 
-/* A path where nothing is (any more) has no interfaces and no children, which is not an error. */
-static void
-answer_nothing(struct call *call)
-{
-	call->object.kind = OBJECT_NONE;
-	answer(call, NULL);
-}
-
 void
 introspect(struct call *call)
 {
 	const char *path = dbus_message_get_path(call->message);
 
-	call->gone = answer_nothing;
 	if (call->object.kind == OBJECT_JOB)
 		request_simple(call, REQUEST_GET_INSTANCES, answer);
 	else if (call->object.kind == OBJECT_INSTANCE)
 		call_require_object(call, answer);
-	else if (strcmp(path, JOBS_PATH) == 0)
+	else if (is_above_jobs(path))
 		request_simple(call, REQUEST_GET_JOBS, answer);
-	else
+	else if (call->object.kind == OBJECT_MANAGER || way_on(path) != NULL)
 		answer(call, NULL);
+	else
+		call_unknown(call);
 }

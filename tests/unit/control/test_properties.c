@@ -385,10 +385,7 @@ test_introspection_of_other_paths(void **state)
 	static const char *const jobs[] = { "<node>", "<node name=\"a\"/>", "<node name=\"caf_e9\"/>", NULL };
 	char *names[] = { "caf\xe9", "a", NULL };
 	struct msg_reply list = { .list = names };
-	struct msg_reply gone = { .error = ERR_GONE };
 	auto_free char *all = introspection(MGR "/jobs", REQUEST_GET_JOBS, &list);
-	auto_free char *nothing = introspection(JOB, REQUEST_GET_INSTANCES, &gone);
-	auto_free char *nowhere = introspection("/some/where", 0, NULL);
 
 	has(all, jobs);
 	assert_null(strstr(all, "interface"));
@@ -398,8 +395,49 @@ test_introspection_of_other_paths(void **state)
 		assert_non_null(strstr(xml, way[i][1]));
 		assert_null(strstr(xml, "interface name"));
 	}
-	assert_non_null(strstr(nothing, "<node>\n</node>"));
-	assert_non_null(strstr(nowhere, "<node>\n</node>"));
+}
+
+static void
+test_introspection_of_chroot_sessions(void **state)
+{
+	static const char *const above[] = { "<node>\n  <node name=\"_2fsrv\"/>\n  <node name=\"a\"/>\n</node>", NULL };
+	static const char *const in[] = { "<node>\n  <node name=\"b\"/>\n  <node name=\"c\"/>\n</node>", NULL };
+	char *names[] = { "a", "/srv//c", "/srv//b", NULL };
+	char *again[] = { "/srv//b", "/srv//c", NULL };
+	struct msg_reply list = { .list = names }, of_session = { .list = again };
+	auto_free char *jobs = introspection(MGR "/jobs", REQUEST_GET_JOBS, &list);
+	auto_free char *session = introspection(MGR "/jobs/_2fsrv", REQUEST_GET_JOBS, &of_session);
+
+	has(jobs, above);
+	has(session, in);
+}
+
+/* As for any other member: only what is there, or above something, can be asked. */
+static void
+test_introspection_of_what_is_not_there(void **state)
+{
+	static const char *const paths[] = {
+		"/nope", "/some/where", "/com/ubuntu/Upstart2", MGR "/job", MGR "/jobsx", MGR "/jobs/a/b/c", MGR "/jobs/s_76c/_",
+		MGR "/jobs/s_76c", MGR "/jobs/_2fsrv", JOB, INST,
+	};
+	char *names[] = { "a", "svc", "/srv2//b", NULL };
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		DBusPendingCall *pending = rig_call(client, rig_message(paths[i], I_INTRO, "Introspect", ""));
+		struct msg_reply gone = { .error = ERR_GONE }, list = { .list = names };
+		enum request_action action = strcmp(paths[i], JOB) == 0		    ? REQUEST_GET_INSTANCES
+					     : strcmp(paths[i], INST) == 0	    ? REQUEST_INSTANCE_PROPERTIES
+					     : i == 7 || i == 8			    ? REQUEST_GET_JOBS
+										    : 0;
+		if (action != 0) {
+			struct said *said = rig_expect(&rig, action);
+
+			rig_reply(&rig, said, action == REQUEST_GET_JOBS ? &list : &gone);
+			said_free(said);
+		}
+		rig_is_error(rig_answer(&rig, pending), UNKNOWN,
+			     "Method \"Introspect\" with signature \"\" on interface \"" I_INTRO "\" doesn't exist\n");
+	}
 }
 
 /* -- signals ------------------------------------------------------------------ */
@@ -485,6 +523,8 @@ main(void)
 		TEST(test_property_methods_need_their_signature),
 		TEST(test_introspection_of_objects),
 		TEST(test_introspection_of_other_paths),
+		TEST(test_introspection_of_chroot_sessions),
+		TEST(test_introspection_of_what_is_not_there),
 		TEST(test_notices_become_signals_for_everybody),
 	};
 
