@@ -640,7 +640,7 @@ request_set_env(struct core *core, const struct input_set_env *in)
 	struct job *job;
 	int r;
 
-	for (size_t i = 0; in->env != NULL && in->env[i] != NULL; i++)
+	for (size_t i = 0; in->action == ENV_SET && in->env != NULL && in->env[i] != NULL; i++)
 		if (in->env[i][0] == '\0' || in->env[i][0] == '=')
 			return refuse(core, &who, ERR_INVALID_ARGS, "Variable may not be empty string");
 	if (in->job == NULL) {

@@ -173,6 +173,17 @@ set_env(struct rig *r, enum env_action action, const char *job, const char *inst
 }
 
 static void
+unset_names_of_none(struct rig *r)
+{
+	struct input in = { .type = INPUT_SET_ENV, .set_env = { .request = ++r->requests, .action = ENV_UNSET } };
+
+	assert_int_equal(strv_add(&in.set_env.env, ""), 0);
+	assert_int_equal(strv_add(&in.set_env.env, "="), 0);
+	assert_int_equal(strv_add(&in.set_env.env, "FOO=2"), 0);
+	(void) rig_apply(r, &in);
+}
+
+static void
 assert_table(struct rig *r, const char *expected)
 {
 	auto_free char *got = strv_join(core_job_env(r->core), " ");
@@ -194,11 +205,12 @@ test_job_env_table_is_edited(void **state)
 	set_env(r, ENV_SET, NULL, NULL, "FOOBAR=3", true);
 	set_env(r, ENV_UNSET, NULL, NULL, "FOOBAR", true); /* defect 26 of the original took FOO */
 	set_env(r, ENV_UNSET, NULL, NULL, "NOT_THERE", true);
+	unset_names_of_none(r);
 	assert_table(r, "PATH=/bin TERM=linux FOO=2 EMPTY=");
 	set_env(r, ENV_RESET, NULL, NULL, NULL, true);
 	assert_table(r, "PATH=/bin TERM=linux");
 	rig_expect(r,
-		   "reply 1 ok\nreply 2 ok\nreply 3 ok\nreply 4 ok\nreply 5 ok\nreply 6 ok\nreply 7 ok\nreply 8 ok\n");
+		   "reply 1 ok\nreply 2 ok\nreply 3 ok\nreply 4 ok\nreply 5 ok\nreply 6 ok\nreply 7 ok\nreply 8 ok\nreply 9 ok\n");
 }
 
 static void
