@@ -99,6 +99,14 @@ def test_manual_page_is_sound(page):
     assert complaints == []
 
 
+@needs_mandoc
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_manual_page_has_the_hyphen_of_every_option(page):
+    """After an argument a flag must be said to be one again."""
+    items = [line for line in render(page).splitlines() if re.match(r" +-\S", line)]
+    assert [line for line in items if re.search(r"^ +-[^ ,]+( [^ ,]+)?(, [^ ,]+( [A-Z]+)?)*, [A-Za-z](,| [A-Z]|$)", line)] == []
+
+
 STANZAS = """apparmor load|apparmor switch|author|cgroup|chdir|chroot|console|debug|description|emits|env|exec|expect
 export|instance|kill signal|kill timeout|limit|manual|nice|normal exit|oom|oom score|post-start|pre-stop|pre-start|post-stop
 reload signal|respawn|respawn limit|script|setgid|setuid|start on|stop on|task|umask|usage|version"""
