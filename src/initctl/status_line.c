@@ -18,12 +18,16 @@ status_line_format(const char *job, const struct upstart_instance *instance)
 {
 	struct strbuf line auto_strbuf = STRBUF_INIT;
 
-	strbuf_add(&line, job);
+	/* Whoever reads it, a person or a script, is told of one line: a name may hold anything. */
+	tool_add_visible(&line, job);
 	if (!instance) {
 		strbuf_add(&line, " stop/waiting");
 	} else {
-		if (*instance->name)
-			strbuf_addf(&line, " (%s)", instance->name);
+		if (*instance->name) {
+			strbuf_add(&line, " (");
+			tool_add_visible(&line, instance->name);
+			strbuf_addc(&line, ')');
+		}
 		strbuf_addf(&line, " %s/%s", instance->goal, instance->state);
 	}
 	for (size_t i = 0; instance && i < instance->process_count; i++) {

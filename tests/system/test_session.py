@@ -638,3 +638,20 @@ def test_emit_takes_options_on_the_command_line(session):
         done = session.command("initctl", "emit", f"--only={name}", "end")
         assert (done.returncode, done.stderr) == (1, error)
     assert "pool (a) start/running" in session.ctl("list")
+
+
+def test_names_of_instances_forge_no_lines(session):
+    """Scripts read what list says, line by line; and whoever sets an event's variable chooses a name."""
+    session.job("tty", "instance $DEV\n" + "exec sleep 1000\n")
+    session.wait_job("tty")
+    forged = "a\nssh start/running, process 1\nx\x1b[2J"
+    started = session.ctl("start", "tty", "DEV=" + forged)
+    pid = session.pid_of("tty", "DEV=" + forged)
+    line = f"tty (a\\nssh start/running, process 1\\nx\\x1b[2J) start/running, process {pid}\n"
+    assert started == line
+    assert session.ctl("list") == line
+    assert session.ctl("status", "tty", "DEV=" + forged) == line
+    assert json.loads(session.ctl("list", "--json"))[0]["instance"] == forged
+    session.ctl("log-priority", "info")
+    session.ctl("stop", "tty", "DEV=" + forged)
+    assert not [said for said in session.messages().splitlines() if said.startswith("ssh ")]
