@@ -36,10 +36,11 @@ faults_add(struct faults *faults, const struct parse_report *report, const struc
 		const struct parse_issue *issue = &report->issues[i];
 		bool in_override = override != NULL && strcmp(issue->path, override->path) == 0;
 
-		if (issue->warning)
+		/* A condition that may never come true is of interest to those who ask, though the file counts. */
+		if (issue->warning && strcmp(issue->id, "UNBOUND_VARIABLE") != 0)
 			continue;
 		n++;
-		if (faults->first == NULL)
+		if (faults->first == NULL && !issue->warning)
 			faults->first = parse_issue_text(issue);
 		if (strv_take(&faults->shown, show(issue, in_override ? override->text : conf->text)) < 0)
 			return;

@@ -10,14 +10,15 @@
 
 struct faults {
 	char *first;  /* owned: the first one as in the log, "PATH:LINE: MESSAGE"; NULL: nothing is wrong */
-	char **shown; /* owned: each with column, word, line and caret, without newline at the end; not too many */
+	char **shown; /* owned: each with column, word, line and caret, without newline at the end; not too many;
+			 variables that nothing binds, too */
 };
 
 void faults_deinit(struct faults *faults); /* idempotent */
 
 /*
- * Add the errors of a report; `override` is NULL when there was none. Out of memory the first one alone is known,
- * or nothing.
+ * Add the errors of a report, and variables that nothing binds; `override` is NULL when there was none. Out of memory
+ * the first one alone is known, or nothing.
  */
 void faults_add(struct faults *faults, const struct parse_report *report, const struct parse_source *conf,
 		const struct parse_source *override);

@@ -249,8 +249,8 @@ define_texts(struct init *init, struct conf *conf, const struct definition_text 
 	uint64_t hash;
 	int r;
 
-	if (known && override == NULL)
-		return 0;
+	if (known && override == NULL && definitions_class(init->definitions, *id)->while_on == NULL)
+		return 0; /* else it may speak of what nothing binds */
 	if (condemn_refuses(init, text, &hash))
 		return -EINVAL;
 	crash_in_hand(CRASH_FILE(hash));
@@ -260,7 +260,7 @@ define_texts(struct init *init, struct conf *conf, const struct definition_text 
 	if (r == 0 || r == -EINVAL)
 		faults_add(&conf->faults, &report, &source, override);
 	if (known) {
-		cls = job_class_unref(cls); /* it was parsed for the faults of its override alone */
+		cls = job_class_unref(cls); /* it was parsed for its faults alone */
 	} else {
 		tell_issues(&report);
 		if (r == 0)

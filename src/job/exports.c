@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/map.h"
+#include "job/variables.h"
 
 void
 exports_deinit(struct exports *exports)
@@ -46,13 +47,6 @@ add_names(struct map *names, char *const *v)
 	return 0;
 }
 
-/* Is it always there, set by init or its job environment table? */
-static bool
-is_given(const char *name)
-{
-	return strcmp(name, "PATH") == 0 || strcmp(name, "TERM") == 0 || strncmp(name, "UPSTART_", 8) == 0;
-}
-
 int
 exports_check(const struct exports *exports, const struct job_class *cls, struct parse_report *report)
 {
@@ -71,7 +65,7 @@ exports_check(const struct exports *exports, const struct job_class *cls, struct
 						   .at = exports->v[i].at,
 						   .word = span_of(name) };
 
-		if (strchr(name, '=') == NULL && !is_given(name) && map_get(&names, name) == NULL)
+		if (strchr(name, '=') == NULL && !variables_is_given(span_of(name)) && map_get(&names, name) == NULL)
 			r = report_add(report, exports->v[i].path, &fault);
 	}
 	map_deinit(&names);

@@ -45,7 +45,8 @@ struct level {
 
 struct expression {
 	struct lexer *lex;
-	struct condition *cond; /* under construction */
+	struct variables *variables; /* may be NULL */
+	struct condition *cond;	     /* under construction */
 	int nodes_cap;
 	struct level *levels; /* owned */
 	size_t n_levels;
@@ -238,7 +239,8 @@ check_schedule(struct expression *x, const struct condition_node *node)
 	placed = why.word < strv_len(node->args) && why.word < SCHEDULE_WORDS_MAX;
 	(void) snprintf(message, sizeof(message), "No schedule: %s", why.text);
 	return lexer_fault_message(x->lex, FAULT_BAD_SCHEDULE,
-				   placed ? place_in_word(x->arg_at[why.word], x->arg_raw[why.word], why.offset) : x->match_at,
+				   placed ? place_in_word(x->arg_at[why.word], x->arg_raw[why.word], why.offset)
+					  : x->match_at,
 				   placed ? x->arg_raw[why.word] : span_of(node->name), message);
 }
 
@@ -384,16 +386,33 @@ warn_operator(struct expression *x, const struct token *t)
 	return lexer_warn(x->lex, FAULT_OPERATOR_AS_WORD, t->at, t->text);
 }
 
+/* An argument that speaks of variables. */
+static int
+note_variables(struct expression *x, const struct token *t)
+{
+	const struct variable_place place = { x->lex->path, t->at, x->cond->n_leaves - 1, (int) x->args.n };
+
+	if (!x->cond->of_states || strchr(t->word.text, '$') == NULL)
+		return 0;
+	if (!variables_braces_match(t->word.text))
+		return lexer_fault(x->lex, FAULT_MISMATCHED_BRACES, t->at, t->text);
+	return x->variables != NULL ? variables_add(x->variables, &place) : 0;
+}
+
 static int
 read_word(struct expression *x, struct token *t)
 {
 	bool named = strchr(t->word.text, '=') != NULL;
+	int r;
 
 	if (warn_operator(x, t) < 0)
 		return -ENOMEM;
 	if (x->in_match) {
 		if (!named && x->named)
 			return lexer_fault(x->lex, FAULT_EXPECTED_VARIABLE, t->at, t->text);
+		r = note_variables(x, t);
+		if (r < 0)
+			return r;
 		x->named = named;
 		if (x->args.n < SCHEDULE_WORDS_MAX) {
 			x->arg_at[x->args.n] = t->at;
@@ -473,9 +492,9 @@ is_none(const struct expression *x)
 }
 
 int
-expression_read(struct lexer *lex, bool of_states, struct condition **cond)
+expression_read(struct lexer *lex, bool of_states, struct condition **cond, struct variables *variables)
 {
-	struct expression x = { .lex = lex };
+	struct expression x = { .lex = lex, .variables = variables };
 	struct token t = { .kind = TOKEN_OPEN };
 	int r;
 
@@ -483,6 +502,8 @@ expression_read(struct lexer *lex, bool of_states, struct condition **cond)
 	if (lexer_at_line_end(lex))
 		return lexer_fault(lex, FAULT_EXPECTED_TOKEN, lexer_place(lex), SPAN_NONE);
 	x.last = lexer_place(lex);
+	if (variables != NULL)
+		variables->n = 0;
 	x.cond = calloc(1, sizeof(*x.cond));
 	if (x.cond != NULL)
 		x.cond->of_states = of_states;

@@ -35,6 +35,7 @@ parser_deinit(struct parser *p)
 	strlist_deinit(&p->readonly);
 	strlist_deinit(&p->hidden);
 	exports_deinit(&p->export_places);
+	variables_deinit(&p->variables);
 	map_deinit(&p->cgroups);
 }
 
@@ -131,7 +132,7 @@ parser_finish(struct parser *p, struct parse_report *report, struct job_class **
 		if (p->cls->process[PROCESS_SECURITY].command == NULL)
 			return -ENOMEM;
 	}
-	if (exports_check(&p->export_places, p->cls, report) < 0)
+	if (exports_check(&p->export_places, p->cls, report) < 0 || variables_check(&p->variables, p->cls, report) < 0)
 		return -ENOMEM;
 	*cls = steal(&p->cls);
 	return 0;
@@ -195,7 +196,7 @@ condition_parse(struct span text, const char *path, bool of_states, struct condi
 		lex.n = 0;
 		return fault_nul(&lex, strlen(text.p));
 	}
-	r = expression_read(&lex, of_states, cond);
+	r = expression_read(&lex, of_states, cond, NULL);
 	while (r == 0 && !lexer_at_end(&lex))
 		r = lexer_line_end(&lex);
 	if (r < 0)

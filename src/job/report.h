@@ -27,6 +27,7 @@
 	X(EXPECTED_OPERATOR, false, "Expected operator")                                                               \
 	X(EXPECTED_VARIABLE, false, "Expected variable name before value")                                             \
 	X(MISMATCHED_PARENS, false, "Mismatched parentheses")                                                          \
+	X(MISMATCHED_BRACES, false, "Mismatched braces")                                                               \
 	X(EVENT_IN_WHILE, false, "An event's words, but 'while' takes states: write the job's name alone")             \
 	X(TOO_MANY_ERRORS, false, "Too many errors, the rest of the file was not read")                                \
 	X(COMMENT_IN_WORD, true, "'#' directly after a word starts a comment, quote it if it belongs to the word")     \
@@ -36,6 +37,7 @@
 	X(ENV_WITHOUT_NAME, true, "Variable without a name has no effect")                                             \
 	X(EXPORT_WITH_VALUE, true, "Only names can be exported, so this has no effect")                                \
 	X(EXPORT_UNSET, true, "Exported, but nothing here sets it")                                                    \
+	X(UNBOUND_VARIABLE, true, "Nothing here binds this variable")                                                  \
 	X(EXIT_OUT_OF_RANGE, true, "Exit status above 255 cannot occur")                                               \
 	X(LIMIT_NEGATIVE, true, "Negative limit, write 'unlimited' instead of -1")                                     \
 	X(LIMIT_SOFT_ABOVE_HARD, true, "Soft limit is above the hard limit")                                           \

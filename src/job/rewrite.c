@@ -105,7 +105,7 @@ note_place(const struct lexer *at, struct places *places)
 	}
 	if (place != NULL && span_is(word, "on")) {
 		lexer_skip_blanks(&lex);
-		r = expression_read(&lex, false, &cond);
+		r = expression_read(&lex, false, &cond, NULL);
 		*place = (struct place_of){ at->pos, lex.pos, place->n + 1, false };
 		trim(lex.text, place);
 	}

@@ -42,6 +42,8 @@ parse_text(struct parser *p, const struct stanza *s, const struct stanza *outer)
 		return r;
 	free(*text);
 	*text = steal(&w.text);
+	if (s->member == offsetof(struct job_class, instance))
+		p->variables.instance = (struct variable_place){ p->lex.path, w.at, -1, -1 };
 	return lexer_line_end(&p->lex);
 }
 
@@ -213,13 +215,13 @@ parse_condition(struct parser *p, const struct stanza *s, const struct stanza *o
 {
 	if (outer->member == offsetof(struct job_class, start_on))
 		p->cls->manual = false;
-	return expression_read(&p->lex, false, member(p, outer));
+	return expression_read(&p->lex, false, member(p, outer), NULL);
 }
 
 static int
 parse_while(struct parser *p, const struct stanza *s, const struct stanza *outer)
 {
-	return expression_read(&p->lex, true, member(p, s));
+	return expression_read(&p->lex, true, member(p, s), &p->variables);
 }
 
 /* Forget the `start on` read so far; a later one counts again. */

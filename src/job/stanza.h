@@ -12,6 +12,7 @@
 #include "job/inert.h"
 #include "job/lexer.h"
 #include "job/list.h"
+#include "job/variables.h"
 
 /*
  * A class under construction. What accumulates is gathered here, over conf file and
@@ -32,7 +33,8 @@ struct parser {
 	size_t exits_cap;
 	size_t cgroups_cap;
 	struct exports export_places; /* of the words in `export` */
-	struct map cgroups; /* "CONTROLLER\nNAME\nKEY" -> index in cls->cgroups + 1 */
+	struct variables variables;   /* of the `while`, and the `instance` */
+	struct map cgroups;	      /* "CONTROLLER\nNAME\nKEY" -> index in cls->cgroups + 1 */
 	struct inert inert;
 	bool has_command[PROCESS_KIND_COUNT]; /* the file being read has given it one */
 };

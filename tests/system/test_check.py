@@ -68,6 +68,7 @@ def test_verbose_shows_line_and_caret(files):
     ("env =x\n", "Variable without a name has no effect: =x"),
     ("export A=1\n", "Only names can be exported, so this has no effect: A=1"),
     ("env A=1\nexport A B\n", "Exported, but nothing here sets it: B"),
+    ("while n I=* and b X=$J\n", "Nothing here binds this variable: J"),
     ("exec echo \\$HOME\n", "Taken as written; before 2.0 a backslash after a blank was garbled: \\$"),
     ("respawn limit 1 2\n", "Respawn limit has no effect without respawn"),
     ("respawn delay 1\n", "Respawn delay has no effect without respawn"),

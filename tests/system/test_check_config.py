@@ -2,6 +2,7 @@
 """What `initctl check-config` finds beyond unknown events and jobs: circles, jobs nothing can start, states."""
 
 import json
+import os
 
 import pytest
 
@@ -75,6 +76,24 @@ def test_findings(make_session, name):
     session.wait_jobs(len(jobs))
     done = session.command("initctl", "check-config")
     assert (done.stdout, done.stderr, done.returncode) == (expected, "", status)
+
+
+def test_variables_that_nothing_binds(make_session):
+    """They are told each time, also when the file is as it was."""
+    session = make_session()
+    write(session, {"net": "emits link", "dhcp": "instance $I;while link I=* and not net X=$J", "env": "while link X=$HOST",
+                    "arms": "instance $J;while link I=*"})
+    session.start()
+    session.wait_jobs(4)
+    for _ in range(2):
+        done = session.command("initctl", "check-config", "dhcp")
+        assert (done.stdout.splitlines()[0], done.returncode) == (
+            f"{session.conf}/dhcp.conf:2:28: warning: Nothing here binds this variable: J", 1)
+        done = session.command("initctl", "check-config", "arms")
+        assert f"{session.conf}/arms.conf:1:10: warning: Nothing here binds this variable: J" in done.stdout
+        session.ctl("reload-configuration")
+        os.utime(session.conf / "dhcp.conf")
+        session.ctl("reload-configuration")
 
 
 def test_and_of_events_that_do_not_recur_is_advised_against(make_session):

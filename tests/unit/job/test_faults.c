@@ -118,6 +118,17 @@ test_excerpts(void **state)
 	}
 }
 
+/* What can't be expanded, whatever is set. */
+static void
+test_braces(void **state)
+{
+	auto_parsed struct parsed p = parse_text("start on a X=${A\nwhile a X=${A:-${B}}$}{\n");
+
+	assert_int_equal(p.report.n, 0);
+	assert_errors("while a X=${A\n", "test.conf:1:9: Mismatched braces: X=${A\n");
+	assert_errors("while a and b ${A:-${B}\n", "test.conf:1:15: Mismatched braces: ${A:-${B}\n");
+}
+
 static void
 test_all_errors_are_reported(void **state)
 {
@@ -141,9 +152,10 @@ test_what_could_stand_there(void **state)
 	assert_errors("expect foo\n", "test.conf:1:8: Unknown stanza: foo (expected none, stop, fork, daemon, exit, "
 				      "pidfile, notify, fd, listen or timeout)\n");
 	assert_errors("limit nofiles 1 1\n", "test.conf:1:7: Unknown stanza: nofiles (perhaps nofile)\n");
-	assert_errors("limit elephants 1 1\n",
-		      "test.conf:1:7: Unknown stanza: elephants (expected core, cpu, data, fsize, memlock, msgqueue, nice, "
-		      "nofile, nproc, rss, rtprio, sigpending, stack or as)\n");
+	assert_errors(
+	    "limit elephants 1 1\n",
+	    "test.conf:1:7: Unknown stanza: elephants (expected core, cpu, data, fsize, memlock, msgqueue, nice, "
+	    "nofile, nproc, rss, rtprio, sigpending, stack or as)\n");
 	assert_errors("kill mode foo\n", "test.conf:1:11: Unknown kill mode, expected group or tree: foo\n");
 	assert_errors("start at a\n", "test.conf:1:7: Unknown stanza: at (expected on)\n");
 	assert_errors("descripton a\n", "test.conf:1:1: Unknown stanza: descripton (perhaps description)\n");
@@ -154,7 +166,8 @@ test_what_could_stand_there(void **state)
 		      "test.conf:1:15: Illegal signal status, expected integer: usr1 (perhaps USR1)\n");
 	assert_errors("kill signal SIGFOO\n", "test.conf:1:13: Illegal signal status, expected integer: SIGFOO "
 					      "(expected a name such as TERM, or 1 to 64)\n");
-	assert_errors("normal exit 0 HUPP\n", "test.conf:1:15: Illegal exit status, expected integer: HUPP (perhaps HUP)\n");
+	assert_errors("normal exit 0 HUPP\n",
+		      "test.conf:1:15: Illegal exit status, expected integer: HUPP (perhaps HUP)\n");
 	assert_errors("normal exit -1\n", "test.conf:1:13: Illegal exit status, expected integer: -1 "
 					  "(expected 0 to 255, or a signal such as TERM)\n");
 }
@@ -163,9 +176,8 @@ test_what_could_stand_there(void **state)
 static void
 test_byte_order_mark(void **state)
 {
-	assert_errors("\xef\xbb\xbftask\nnice 99\n",
-		      "test.conf:1:1: The file begins with a byte order mark\n"
-		      "test.conf:2:6: Illegal nice value, expected -20 to 19: 99\n");
+	assert_errors("\xef\xbb\xbftask\nnice 99\n", "test.conf:1:1: The file begins with a byte order mark\n"
+						     "test.conf:2:6: Illegal nice value, expected -20 to 19: 99\n");
 	assert_errors("\xef\xbb\xbf", "test.conf:1:1: The file begins with a byte order mark\n");
 	assert_errors("task\n\xef\xbb\xbf\n", "test.conf:2:1: Unknown stanza: \xef\xbb\xbf\n");
 }
@@ -173,7 +185,8 @@ test_byte_order_mark(void **state)
 static void
 test_places(void **state)
 {
-	assert_errors("pre-start \\\n  bogus \\\n x\n", "test.conf:2:3: Unknown stanza: bogus (expected exec, script, setuid or setgid)\n");
+	assert_errors("pre-start \\\n  bogus \\\n x\n",
+		      "test.conf:2:3: Unknown stanza: bogus (expected exec, script, setuid or setgid)\n");
 	assert_errors("limit core 1 \\\n   x\n", "test.conf:2:4: Illegal limit, expected 'unlimited' or integer: x\n");
 	assert_errors("start on (a\n or (b\n", "test.conf:2:5: Mismatched parentheses: (\n");
 	assert_errors("start on a or \\\n", "test.conf:1:12: Expected event\n");
@@ -209,8 +222,9 @@ test_line_of_log(void **state)
 static void
 test_no_cascades(void **state)
 {
-	assert_errors("pre-strat script\n  a\n  b\nend script\ntask x\n",
-		      "test.conf:1:1: Unknown stanza: pre-strat (perhaps pre-start)\ntest.conf:5:6: Unexpected token: x\n");
+	assert_errors(
+	    "pre-strat script\n  a\n  b\nend script\ntask x\n",
+	    "test.conf:1:1: Unknown stanza: pre-strat (perhaps pre-start)\ntest.conf:5:6: Unexpected token: x\n");
 	assert_errors("script x\n  a\nend script\ntask\n", "test.conf:1:8: Unexpected token: x\n");
 	assert_errors("post-stop script x\n  a\nend script\n", "test.conf:1:18: Unexpected token: x\n");
 	assert_errors("bogus a \\\n  b \\\n c\ntask\n", "test.conf:1:1: Unknown stanza: bogus\n");
@@ -261,13 +275,13 @@ test_words_are_bounded_and_clean(void **state)
 static void
 test_nul(void **state)
 {
-	static const char *const texts[] = { "task\0 junk\nbogus\n",       "task\nauthor \"a\nb\0c\"\n", "\0",
-					     "script\na\0b\nend script\n", "start on (a\n\0)\n",         "# \0" };
+	static const char *const texts[] = { "task\0 junk\nbogus\n",	   "task\nauthor \"a\nb\0c\"\n", "\0",
+					     "script\na\0b\nend script\n", "start on (a\n\0)\n",	 "# \0" };
 	static const size_t sizes[] = { 17, 20, 1, 25, 16, 3 };
 	static const unsigned lines[] = { 1, 3, 1, 2, 2, 1 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		auto_parsed struct parsed p = parse_span((struct span) { texts[i], sizes[i] });
+		auto_parsed struct parsed p = parse_span((struct span){ texts[i], sizes[i] });
 		struct condition *cond = NULL;
 
 		assert_int_equal(p.r, -EINVAL);
@@ -275,9 +289,10 @@ test_nul(void **state)
 		assert_string_equal(p.report.issues[0].id, "UNEXPECTED_TOKEN");
 		assert_string_equal(p.report.issues[0].message, "Unexpected NUL byte");
 		assert_int_equal(p.report.issues[0].line, lines[i]);
-		assert_int_equal(condition_parse((struct span) { texts[i], sizes[i] }, "x", false, &cond, &p.report), -EINVAL);
+		assert_int_equal(condition_parse((struct span){ texts[i], sizes[i] }, "x", false, &cond, &p.report),
+				 -EINVAL);
 	}
-	auto_parsed struct parsed p = parse_span((struct span) { "bogus\nnice 1\n\0", 14 });
+	auto_parsed struct parsed p = parse_span((struct span){ "bogus\nnice 1\n\0", 14 });
 
 	assert_int_equal(p.report.errors, 2);
 	assert_string_equal(p.report.issues[0].id, "UNKNOWN_STANZA");
@@ -312,6 +327,30 @@ test_warnings(void **state)
 		{ "export A\nwhile a\n", NULL },
 		{ "export A\ninstance $A\n", NULL },
 		{ "export A\nusage A=a\n", NULL },
+		{ "instance $I\nwhile n I=* and not st I=$J\n", "UNBOUND_VARIABLE" },
+		{ "while b X=$I and n I=*\n", "UNBOUND_VARIABLE" },
+		{ "while (n I=* or m) and b X=$I\n", "UNBOUND_VARIABLE" },
+		{ "while not n I=* and b X=$I\n", "UNBOUND_VARIABLE" },
+		{ "while not (n I=*) and b X=$I\n", "UNBOUND_VARIABLE" },
+		{ "while n I=$I\n", "UNBOUND_VARIABLE" },
+		{ "while n I=* and b ${I}$II\n", "UNBOUND_VARIABLE" },
+		{ "while n I=* and b ${J}\n", "UNBOUND_VARIABLE" },
+		{ "while n II=* and b $I\n", "UNBOUND_VARIABLE" },
+		{ "instance $J\nwhile link I=*\n", "UNBOUND_VARIABLE" },
+		{ "instance $I\nwhile link I=* or m\n", "UNBOUND_VARIABLE" },
+		{ "instance $I\nwhile n I=* and not st I=$I\n", NULL },
+		{ "while n I!=lo and (b or not st I=$I)\n", NULL },
+		{ "while (n I=* or m I=x) and b X=$I\n", NULL },
+		{ "while not (n I=* and not b X=$I)\n", NULL },
+		{ "while web and b $INSTANCE and runlevel and c $RUNLEVEL $PREVLEVEL\n", NULL },
+		{ "while b A=$A B=$B C=$C D=$PATH E=$TERM F=$UPSTART_JOB\nenv A\nenv B=\nimport C\n", NULL },
+		{ "while b X=$I\nstart on a\n", NULL },
+		{ "while b X=$I\nmanual\n", NULL },
+		{ "while b X=$I\nusage I=i\n", NULL },
+		{ "instance $I\nwhile b X=$I and n I=*\n", NULL },
+		{ "while b X=${I:-1}${J+$K}${}$1$\n", NULL },
+		{ "while b X=$I\nwhile none\n", NULL },
+		{ "while b X=$I\nwhile n I=* and b X=$I\n", NULL },
 		{ "exec echo \\$HOME\n", "ESCAPE_AFTER_BLANK" },
 		{ "exec a '  \\b'\n", "ESCAPE_AFTER_BLANK" },
 		{ "description \"a \\\"b\"\n", "ESCAPE_AFTER_BLANK" },
@@ -481,6 +520,7 @@ main(void)
 		cmocka_unit_test(test_text_forms),
 		cmocka_unit_test(test_excerpts),
 		cmocka_unit_test(test_all_errors_are_reported),
+		cmocka_unit_test(test_braces),
 		cmocka_unit_test(test_what_could_stand_there),
 		cmocka_unit_test(test_byte_order_mark),
 		cmocka_unit_test(test_places),
