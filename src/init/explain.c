@@ -163,11 +163,29 @@ put_condition(struct writer *w, const char *key, const char *job, const char *in
 	json_end_object(&w->b);
 }
 
-/* Where the instances of a job are that a term names; for "JOB/done" those of JOB. */
-static void
-put_providers(struct writer *w, const char *name)
+/* Is one of the states that match a term that of the instance? */
+static bool
+is_of_instance(char *const *states, const char *instance)
 {
-	const char *slash = strrchr(name, '/');
+	static const char key[] = "INSTANCE=";
+	size_t n = strlen(key), m = strlen(instance);
+
+	for (; states != NULL && *states != NULL; states++)
+		if (strncmp(*states, key, n) == 0 && strncmp(*states + n, instance, m) == 0 &&
+		    ((*states)[n + m] == '\0' || (*states)[n + m] == ' '))
+			return true;
+	return false;
+}
+
+/*
+ * Where the instances of a job are that a term names; for "JOB/done" those of JOB. Of a term that is true those that make
+ * it so, else all: none does.
+ */
+static void
+put_providers(struct writer *w, const struct core_term *term)
+{
+	const char *name = term->node->name, *slash = strrchr(name, '/');
+	size_t n = 0;
 	auto_free char *job = strdup(name);
 	auto_strv char **instances = NULL;
 
@@ -177,7 +195,10 @@ put_providers(struct writer *w, const char *name)
 		return;
 	instances = core_instance_names(w->core, job);
 	json_begin_array(&w->b, "instances");
-	for (size_t i = 0; instances != NULL && instances[i] != NULL && i < HOLDERS_MAX; i++) {
+	for (size_t i = 0; instances != NULL && instances[i] != NULL && n < HOLDERS_MAX; i++) {
+		if (term->truth == CORE_TRUE && !is_of_instance(term->states, instances[i]))
+			continue;
+		n++;
 		json_begin_object(&w->b, NULL);
 		put_place(w, job, instances[i]);
 		json_end_object(&w->b);
@@ -202,7 +223,7 @@ put_term(struct writer *w, const struct condition *cond, int leaf, const struct 
 	json_put_strings(&w->b, "states", term->states);
 	if (term->unset != NULL)
 		json_put_string(&w->b, "unset", term->unset);
-	put_providers(w, term->node->name);
+	put_providers(w, term);
 	json_end_object(&w->b);
 }
 

@@ -97,7 +97,8 @@ add_while(struct strbuf *b, const json_t *expression)
 	awaited = json_integer_value(json_object_get(expression, "awaited"));
 	if (awaited > 0)
 		strbuf_addf(b, "\t\t%lld start%s until it holds\n", (long long) awaited, awaited > 1 ? "s wait" : " waits");
-	add_list(b, "armed with", json_object_get(expression, "arming"));
+	if (json_is_set(expression, "armed"))
+		add_list(b, "armed with", json_object_get(expression, "arming"));
 	add_list(b, "holds for", json_object_get(expression, "binding"));
 }
 

@@ -178,6 +178,22 @@ def test_while_tells_each_part_and_the_record(make_session):
     assert "\tnext: a `start': nothing starts it by itself\n" in explain(session, "user")
 
 
+def test_while_names_those_that_are_in_the_way(session):
+    session.job("sub", "instance $K\nexport K\n" + SLEEP)
+    session.job("user", "while not sub K=b\n" + SLEEP)
+    session.job("net", "instance $I\nwhile link I=*\n" + SLEEP)
+    session.wait_jobs(3)
+    session.ctl("start", "sub", "K=a")
+    session.ctl("start", "sub", "K=b")
+    assert "\t\tfalse not sub K=b: sub (b) start/running\n" in explain(session, "user")
+    session.ctl("set-state", "link", "I=e0")
+    session.ctl("start", "net", "I=e7")
+    assert "\t\tarmed, wanted\n\t\tarmed with I=e7\n" in explain(session, "net")
+    session.ctl("stop", "net", "I=e7")
+    said = explain(session, "net")
+    assert "\t\tnot armed, not wanted\n" in said and "armed with" not in said
+
+
 def test_edits_that_wait_or_are_refused_are_told(session):
     session.job("web", SLEEP)
     session.wait_job("web")
