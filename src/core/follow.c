@@ -10,6 +10,7 @@
  * change waits for it; what rises is started at once, before any later event is handled.
  */
 #include "core/binding.h"
+#include "core/listen.h"
 #include "core/policy.h"
 
 #include "common/log.h"
@@ -21,7 +22,6 @@
 
 #define CONTRADICTIONS_MAX 3 /* so often an instance may rise by one cause */
 #define WANTS_SPARE 64	     /* records of a class that may say nothing before they are dropped */
-#define ENVIRONMENT "$"	     /* a topic: the table of all jobs; no state is called so */
 
 /* -- wants ------------------------------------------------------------------------------- */
 
@@ -116,112 +116,6 @@ drop_wants(struct slot *slot)
 	slot->wants_kept = (uint32_t) slot->n_wants;
 }
 
-/* -- who listens to what ------------------------------------------------------------------- */
-
-static struct topic *
-topic_of(struct core *core, const char *name)
-{
-	struct topic *topic = map_get(&core->topics, name);
-
-	if (topic != NULL)
-		return topic;
-	topic = calloc(1, sizeof(*topic));
-	if (topic != NULL)
-		topic->name = strdup(name);
-	if (topic == NULL || topic->name == NULL || map_put(&core->topics, name, topic) < 0) {
-		if (topic != NULL)
-			free(topic->name);
-		free(topic);
-		return NULL;
-	}
-	DL_APPEND(core->topic_list, topic);
-	return topic;
-}
-
-static void
-unlisten(struct core *core, struct slot *slot)
-{
-	for (size_t i = 0; i < slot->n_followers; i++) {
-		struct follower *f = &slot->followers[i];
-		struct topic *topic = f->topic;
-
-		DL_DELETE(topic->followers, f);
-		if (topic->followers != NULL)
-			continue;
-		map_del(&core->topics, topic->name);
-		DL_DELETE(core->topic_list, topic);
-		free(topic->name);
-		free(topic);
-	}
-	free(slot->followers);
-	slot->followers = NULL;
-	slot->n_followers = 0;
-}
-
-/* Room for one more was made. */
-static int
-follow_topic(struct core *core, struct slot *slot, const char *name)
-{
-	struct follower *f = &slot->followers[slot->n_followers];
-	struct topic *topic = name != NULL ? topic_of(core, name) : NULL;
-
-	if (topic == NULL)
-		return -ENOMEM;
-	*f = (struct follower){ .topic = topic, .slot = slot };
-	DL_APPEND(topic->followers, f);
-	slot->n_followers++;
-	return 0;
-}
-
-/* A name means a job of the same session or, as for everybody, a state that is no job's. */
-static int
-follow_name(struct core *core, struct slot *slot, const char *name)
-{
-	struct span root = scope_root(slot->name);
-	auto_free char *joined = root.n > 0 ? scope_join(root, name) : NULL;
-
-	if (root.n > 0 && follow_topic(core, slot, joined) < 0)
-		return -ENOMEM;
-	return follow_topic(core, slot, name);
-}
-
-/* Do terms, or the names of instances, speak of variables? Then it matters what the environment of all jobs is. */
-static bool
-speaks_of_variables(const struct slot *slot, const struct condition *cond)
-{
-	if (strchr(class_of(slot)->instance, '$') != NULL)
-		return true;
-	for (int i = 0; i < cond->n_leaves; i++) {
-		char *const *args = cond->nodes[cond->leaves[i]].args;
-
-		for (; args != NULL && *args != NULL; args++)
-			if (strchr(*args, '$') != NULL)
-				return true;
-	}
-	return false;
-}
-
-static int
-listen(struct core *core, struct slot *slot, const struct condition *cond)
-{
-	size_t n = cond != NULL ? (size_t) cond->n_leaves : 0;
-	int r = 0;
-
-	unlisten(core, slot);
-	if (n == 0)
-		return 0;
-	slot->followers = calloc(2 * n + 1, sizeof(*slot->followers));
-	if (slot->followers == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = follow_name(core, slot, cond->nodes[cond->leaves[i]].name);
-	if (r == 0 && speaks_of_variables(slot, cond))
-		r = follow_topic(core, slot, ENVIRONMENT);
-	if (r < 0)
-		unlisten(core, slot);
-	return r;
-}
-
 /* -- looking ---------------------------------------------------------------------------------- */
 
 /* The environment in which patterns are expanded, and in which an instance starts. */
@@ -247,9 +141,9 @@ expand_name(struct core *core, const struct slot *slot, char *const *binding, ch
 	return r < 0 ? r : env_expand(name, class_of(slot)->instance, env, err);
 }
 
-/* The instance that a binding speaks of; owned. NULL: none (told), or out of memory. */
+/* The instance that a binding speaks of; owned. NULL: none, or out of memory. Told unless *nameless is set; it is then. */
 static char *
-name_of(struct core *core, const struct slot *slot, char *const *binding, char *const *arming)
+name_of(struct core *core, const struct slot *slot, char *const *binding, char *const *arming, bool *nameless)
 {
 	struct error err = ERROR_INIT;
 	char *name;
@@ -257,8 +151,9 @@ name_of(struct core *core, const struct slot *slot, char *const *binding, char *
 
 	if (r == -ENOMEM)
 		core->oom = true;
-	else if (r < 0)
+	else if (r < 0 && !*nameless)
 		core_log(core, LOG_LEVEL_WARN, "Failed to obtain %s instance: %s", slot->name, err.text);
+	*nameless = *nameless || (r < 0 && r != -ENOMEM);
 	return r < 0 ? NULL : name;
 }
 
@@ -309,9 +204,12 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 	if (found.too_many)
 		keep_bindings(core, slot, only);
 	for (size_t i = 0; i < found.n; i++) {
-		auto_free char *name = name_of(core, slot, found.p[i], arming);
+		bool nameless = slot->nameless; /* told once, not at each change */
+		auto_free char *name = name_of(core, slot, found.p[i], arming, &nameless);
 		struct want *want = name != NULL ? want_get(slot, name) : NULL;
 
+		if (name == NULL)
+			slot->nameless = slot->nameless_now = nameless;
 		if (name == NULL || (only != NULL && want != only))
 			continue;
 		if (want == NULL) {
@@ -359,11 +257,13 @@ find_bindings(struct core *core, struct slot *slot)
 	}
 	DL_FOREACH(slot->wants, want)
 		want->seen = false;
+	slot->nameless_now = false;
 	if (arms_itself(slot))
 		find_for(core, slot, NULL);
 	DL_FOREACH(slot->wants, want)
 		if (want->arming != NULL || !arms_itself(slot))
 			find_for(core, slot, want);
+	slot->nameless = slot->nameless_now;
 	DL_FOREACH(slot->wants, want)
 		take_binding(want);
 }
@@ -626,7 +526,7 @@ follow_own(const struct job *job)
 void
 follow_environment_changed(struct core *core)
 {
-	follow_changed(core, ENVIRONMENT, (struct origin) { 0 }, NULL);
+	follow_changed(core, TOPIC_ENVIRONMENT, (struct origin) { 0 }, NULL);
 }
 
 void
@@ -672,14 +572,15 @@ follow_restore(struct core *core, struct slot *slot, const struct slot *flat)
 		put_in_list(core, slot);
 	if (flat->in_held)
 		hold_back(core, slot);
-	return listen(core, slot, follow_condition(slot));
+	return listen_to(core, slot, class_of(slot));
 }
 
 int
 follow_class(struct core *core, struct slot *slot)
 {
-	int r = listen(core, slot, follow_condition(slot));
+	int r = listen_to(core, slot, class_of(slot));
 
+	slot->nameless = false;
 	if (slot->n_followers > 0 || slot->wants != NULL)
 		put_in_list(core, slot);
 	state_known(core, slot->name);
@@ -714,7 +615,9 @@ follow_is_following(const struct slot *slot)
 char *
 follow_instance_name(struct core *core, const struct slot *slot, char *const *arming)
 {
-	return name_of(core, slot, NULL, arming);
+	bool nameless = false;
+
+	return name_of(core, slot, NULL, arming, &nameless);
 }
 
 struct want *

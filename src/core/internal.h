@@ -188,6 +188,7 @@ struct slot {
 	struct map wants_by_name;
 	size_t n_wants;
 	uint32_t wants_kept; /* so many were left when those that say nothing were dropped last */
+	bool nameless, nameless_now; /* a binding gave no name, which was told; in the look that goes on */
 	struct slot *look_prev, *look_next, *held_prev, *held_next; /* core.to_look, core.held, */
 	bool in_list, in_held;		    /* if it is in them, */
 	struct u64v look_events;	    /* with the events that wait for what falls */

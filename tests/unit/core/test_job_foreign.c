@@ -671,6 +671,37 @@ test_state_names_that_are_not_to_be_had(void **state)
 	expect_states(r, "");
 }
 
+/* What a binding lacks is said once, not whenever something changes; again once there was none, or for a new definition. */
+static void
+test_state_without_an_instance_is_told_once(void **state)
+{
+	static const char told[] = "log warn Failed to obtain job instance: Unknown parameter: J\n";
+	struct rig *r = *state;
+
+	(void) rig_define(r, "job", "instance $J;while link I=*;exec job");
+	startup(r);
+	rig_show(r, 1u << EFFECT_LOG);
+	SET(.name = "link", .env = "I=1");
+	rig_expect(r, told);
+	SET(.name = "link", .env = "I=2");
+	SET(.name = "link", .env = "I=3 J=3");
+	CLEAR(.name = "link", .env = "I=2");
+	rig_settle(r);
+	rig_assert_state(r, "job/3", "start/running");
+	rig_expect(r, "");
+	CLEAR(.name = "link", .env = "I=1");
+	SET(.name = "link", .env = "I=1");
+	rig_expect(r, told);
+	CLEAR(.name = "link");
+	rig_settle(r);
+	rig_forget(r);
+	(void) rig_define(r, "job", "instance $J;while link I=*;exec job 2");
+	SET(.name = "link", .env = "I=1");
+	(void) rig_define(r, "job", "instance $J;while link I=*;exec job 3");
+	rig_expect(r, "log warn Failed to obtain job instance: Unknown parameter: J\n"
+		      "log warn Failed to obtain job instance: Unknown parameter: J\n");
+}
+
 static void
 test_state_of_a_session_is_its_own(void **state)
 {
@@ -720,6 +751,7 @@ main(void)
 		T(provider_that_flaps_trips_nothing),
 		T(job_that_clears_what_it_follows_is_not_started_for_ever),
 		T(names_that_are_not_to_be_had),
+		T(without_an_instance_is_told_once),
 		T(of_a_session_is_its_own),
 	};
 
