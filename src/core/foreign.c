@@ -333,11 +333,27 @@ foreign_each_state(const struct core *core, struct span root, core_state_fn fn, 
 
 		if (of.n > 0 && !scope_equal(of, root))
 			continue;
+		/* A job's hide those that were there before it. */
+		if (known->states == NULL || state_job(core, root, scope_plain(known->name)) != NULL)
+			continue;
 		DL_FOREACH(known->states, state)
 			if (tell_of(state, fn, data) < 0)
 				return -ENOMEM;
 	}
 	return 0;
+}
+
+void
+foreign_hidden(struct core *core, const char *name)
+{
+	const struct known *known = known_get(core, name);
+	const struct hold *hold = known != NULL && known->states != NULL ? known->states->holds : NULL;
+	const char *holder = hold != NULL && hold->owner->job != NULL ? hold->owner->job : "the administrator";
+
+	if (hold != NULL)
+		core_log(core, LOG_LEVEL_WARN,
+			 "State %s of %s does not count any more: a job has that name; it may be cleared", name,
+			 holder);
 }
 
 /* -- instances --------------------------------------------------------------------------- */

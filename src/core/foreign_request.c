@@ -56,6 +56,16 @@ name_fault(const char *name)
 	return n > NAME_MAX_BYTES ? "Name of a state may not be longer than 255 bytes" : NULL;
 }
 
+/* States that were set before a job had their name, and do not count since. */
+static bool
+are_hidden(const struct core *core, const struct change *c, const char *name)
+{
+	auto_free char *joined = scope_join(scope_of(c->in->root), name);
+	const struct known *known = joined != NULL ? known_get(core, joined) : NULL;
+
+	return known != NULL && known->states != NULL;
+}
+
 /* 1: refused and answered; 0: go on; -ENOMEM. */
 static int
 check_name(struct core *core, struct change *c)
@@ -63,7 +73,8 @@ check_name(struct core *core, struct change *c)
 	const char *name = c->in->name != NULL ? c->in->name : "", *fault = name_fault(name);
 	auto_free char *text = NULL;
 
-	if (fault == NULL && state_is_reserved(core, scope_of(c->in->root), name)) {
+	if (fault == NULL && state_is_reserved(core, scope_of(c->in->root), name) &&
+	    !(c->in->action == STATE_CLEAR && are_hidden(core, c, name))) {
 		text = str_printf("Name is that of a job's state, or of init's own: %s", name);
 		if (text == NULL)
 			return -ENOMEM;

@@ -679,6 +679,8 @@ bool foreign_each(const struct core *core, struct span root, const char *name, s
 /* For core_each_state(). */
 int must_check foreign_each_state(const struct core *core, struct span root, core_state_fn fn, void *data);
 /* An instance begins anew, is up, begins to stop for good; `event`, if any, waits for those that fall by it. */
+/* A job of that name is there now: tell of those that were before. */
+void foreign_hidden(struct core *core, const char *name);
 void foreign_starting(struct core *core, struct job *job);
 void foreign_up(struct core *core, struct job *job);
 void foreign_stopping(struct core *core, struct job *job, const struct event *event);

@@ -89,6 +89,8 @@ install(struct core *core, struct slot *slot, struct job_class *cls)
 		slot->start.listeners[i].trigger = &slot->start;
 	if (slot->cls != NULL)
 		core_notify(core, NOTIFY_JOB_REMOVED, NULL, slot->name, NULL, NULL, 0);
+	else
+		foreign_hidden(core, slot->name);
 	(void) job_class_unref(slot->cls);
 	slot->cls = cls;
 	core_notify(core, NOTIFY_JOB_ADDED, NULL, slot->name, NULL, NULL, 0);

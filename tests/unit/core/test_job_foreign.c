@@ -702,6 +702,34 @@ test_state_without_an_instance_is_told_once(void **state)
 		      "log warn Failed to obtain job instance: Unknown parameter: J\n");
 }
 
+/* A name that a job takes: what was held under it is told of, counts no more, and may be cleared. */
+static void
+test_state_under_a_name_that_a_job_takes(void **state)
+{
+	struct rig *r = *state;
+
+	(void) rig_define(r, "user", "while n INTERFACE=*;exec user");
+	startup(r);
+	SET(.name = "n", .env = "INTERFACE=eth1");
+	rig_settle(r);
+	rig_assert_state(r, "user", "start/running");
+	rig_show(r, 1u << EFFECT_LOG | 1u << EFFECT_REPLY);
+	(void) rig_define(r, "n", "exec n");
+	rig_settle(r);
+	rig_assert_state(r, "user", "none");
+	rig_expect(r, "log warn State n of the administrator does not count any more: a job has that name; it may be "
+		      "cleared\nlog warn user main process (101) killed by TERM signal\n");
+	expect_states(r, "");
+	CLEAR(.name = "n");
+	CLEAR(.name = "n");
+	SET(.name = "n");
+	rig_expect(r, "reply 3 ok\n"
+		      "reply 4 error org.freedesktop.DBus.Error.InvalidArgs: Name is that of a job's state, or of init's own: n\n"
+		      "reply 5 error org.freedesktop.DBus.Error.InvalidArgs: Name is that of a job's state, or of init's own: n\n");
+	rig_undefine(r, "n");
+	expect_states(r, "");
+}
+
 static void
 test_state_of_a_session_is_its_own(void **state)
 {
@@ -752,6 +780,7 @@ main(void)
 		T(job_that_clears_what_it_follows_is_not_started_for_ever),
 		T(names_that_are_not_to_be_had),
 		T(without_an_instance_is_told_once),
+		T(under_a_name_that_a_job_takes),
 		T(of_a_session_is_its_own),
 	};
 
