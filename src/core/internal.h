@@ -188,7 +188,8 @@ struct slot {
 	struct map wants_by_name;
 	size_t n_wants;
 	uint32_t wants_kept; /* so many were left when those that say nothing were dropped last */
-	bool nameless, nameless_now; /* a binding gave no name, which was told; in the look that goes on */
+	bool nameless;	     /* a binding gave no name, which was told; */
+	bool nameless_now;   /* it is so in the look that goes on: scratch */
 	struct slot *look_prev, *look_next, *held_prev, *held_next; /* core.to_look, core.held, */
 	bool in_list, in_held;		    /* if it is in them, */
 	struct u64v look_events;	    /* with the events that wait for what falls */
@@ -678,9 +679,9 @@ int foreign_apply(struct core *core, const struct input_state *in);
 bool foreign_each(const struct core *core, struct span root, const char *name, state_fn fn, void *data);
 /* For core_each_state(). */
 int must_check foreign_each_state(const struct core *core, struct span root, core_state_fn fn, void *data);
-/* An instance begins anew, is up, begins to stop for good; `event`, if any, waits for those that fall by it. */
 /* A job of that name is there now: tell of those that were before. */
 void foreign_hidden(struct core *core, const char *name);
+/* An instance begins anew, is up, begins to stop for good; `event`, if any, waits for those that fall by it. */
 void foreign_starting(struct core *core, struct job *job);
 void foreign_up(struct core *core, struct job *job);
 void foreign_stopping(struct core *core, struct job *job, const struct event *event);

@@ -48,6 +48,7 @@ static const struct wire_field slot_fields[] = {
 	F(BOOL, slot, has_successor),
 	F(BOOL, slot, in_list),      F(BOOL, slot, in_held),  F(U64, slot, look_cause), F(U64V, slot, look_events),
 	LINEAGE(slot, look_lineage), F(U32, slot, wants_kept), F(U64, slot, look_run),
+	F(BOOL, slot, nameless),
 };
 static const struct wire_schema slot_schema = WIRE_SCHEMA("slot", slot_fields);
 
@@ -481,6 +482,7 @@ get_slot(struct core *core, struct wire_in *in)
 	slot->look_lineage = flat.look_lineage;
 	slot->look_run = flat.look_run;
 	slot->wants_kept = flat.wants_kept;
+	slot->nameless = flat.nameless;
 	slot->look_events = flat.look_events;
 	class_id = wire_get_uint(in);
 	successor = wire_get_uint(in);
