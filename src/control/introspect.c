@@ -157,7 +157,7 @@ answer(struct call *call, const struct msg_reply *reply)
 	}
 	if (call->object.kind == OBJECT_MANAGER)
 		add_child(&b, "jobs");
-	else if (call->object.kind == OBJECT_JOB)
+	else if (call->object.kind == OBJECT_JOB && reply != NULL)
 		add_instances(&b, reply->list);
 	strbuf_add(&b, "</node>\n");
 

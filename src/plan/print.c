@@ -170,8 +170,10 @@ add_reason(struct strbuf *b, const struct item *item)
 		strbuf_addf(b, ", on %s", item->names);
 		break;
 	case REASON_STATES:
-		if (item->names != NULL)
+		if (item->names != NULL && *item->names != '\0')
 			strbuf_addf(b, ", while %s", item->names);
+		else if (item->names != NULL)
+			strbuf_add(b, ", its `while' holds");
 		else
 			strbuf_add(b, ", its `while' does not hold any more");
 		break;

@@ -135,7 +135,8 @@ def test_programs_of_a_tree_call_those_of_the_tree(place):
     sbin = place / "D" / "sbin"
     (place / "web.conf").write_text("exec sleep 1000\n")
     for name in "telinit", "init":
-        (sbin / f"{name}.new").write_text(f'#!/bin/sh\necho this {name}: "$@"\n')
+        (sbin / f"{name}.new").write_text('#!/bin/sh\ncase $1 in --version) echo "init (upstart 2)";; --help) echo "  --check FILE";; '
+                                          f'*) echo this {name}: "$@";; esac\n')
         (sbin / f"{name}.new").chmod(0o755)
 
     def run(*words):

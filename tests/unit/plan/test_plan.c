@@ -323,7 +323,7 @@ test_stop_takes_along_what_follows_its_state(void **state)
 		    "   3  bar waits: event stopping JOB=bar INSTANCE= RESULT=ok waits for foo\n"
 		    "   4  foo has stopped\n"
 		    "   5  bar has stopped\n"
-		    "   6  other starts, while bar\n"
+		    "   6  other starts, its `while' holds\n"
 		    "   7  other is running\n"
 		    "started: other\n"
 		    "stopped: bar, foo\n");
