@@ -37,9 +37,8 @@ bindings_deinit(struct bindings *b)
 	*b = (struct bindings) { 0 };
 }
 
-/* Takes env. */
-static int
-add(struct bindings *b, char **env)
+int
+bindings_add(struct bindings *b, char **env)
 {
 	char ***p = b->p;
 
@@ -89,7 +88,7 @@ look_at_state(char *const *state_env, void *data)
 	if (matches <= 0)
 		return;
 	s->found = true;
-	if (strv_dup(&env, state_env) < 0 || add(s->out, env) < 0)
+	if (strv_dup(&env, state_env) < 0 || bindings_add(s->out, env) < 0)
 		s->x->nomem = true;
 }
 
@@ -130,6 +129,17 @@ find_term(struct evaluation *x, const struct condition_node *node, char *const *
 
 static enum truth find(struct evaluation *x, int index, char *const *env, bool negated, struct bindings *out, size_t most);
 
+/* Add both as one environment, in which `over` wins. 0 or -ENOMEM. */
+static int
+add_merged(struct bindings *b, char *const *env, char *const *over)
+{
+	auto_strv char **both = NULL;
+
+	if (strv_dup(&both, env) < 0 || env_merge(&both, over) < 0)
+		return -ENOMEM;
+	return bindings_add(b, steal(&both));
+}
+
 /* The right side of an `and`, for one binding of the left one. */
 static enum truth
 find_right(struct evaluation *x, int index, char *const *env, char *const *left, bool negated, struct bindings *out,
@@ -144,19 +154,9 @@ find_right(struct evaluation *x, int index, char *const *env, char *const *left,
 		return TRUTH_FALSE;
 	}
 	truth = find(x, index, reach, negated, &right, most - out->n);
-	for (size_t i = 0; i < right.n; i++) {
-		char **both = NULL;
-
-		if (is_over(x))
-			break;
-		if (strv_dup(&both, left) < 0 || env_merge(&both, right.p[i]) < 0) {
+	for (size_t i = 0; i < right.n && !is_over(x); i++)
+		if (add_merged(out, left, right.p[i]) < 0)
 			x->nomem = true;
-			both = strv_free(both);
-			break;
-		}
-		if (add(out, both) < 0)
-			x->nomem = true;
-	}
 	bindings_deinit(&right);
 	return truth;
 }
@@ -189,7 +189,7 @@ find_not(struct evaluation *x, const struct condition_node *node, char *const *e
 		return truth;
 	if (truth == TRUTH_TRUE)
 		return TRUTH_FALSE;
-	if (add(out, NULL) < 0)
+	if (bindings_add(out, NULL) < 0)
 		x->nomem = true;
 	return TRUTH_TRUE;
 }
@@ -220,15 +220,6 @@ find(struct evaluation *x, int index, char *const *env, bool negated, struct bin
 	return left > right ? left : right;
 }
 
-/* Do bindings say which instance they are about? Else the first one is all there is to know. */
-static bool
-has_instances(const struct slot *slot)
-{
-	const struct job_class *cls = slot->successor != NULL ? slot->successor : slot->cls;
-
-	return strchr(cls->instance, '$') != NULL;
-}
-
 enum truth
 binding_find(struct core *core, const struct slot *slot, const struct condition *cond, char *const *env,
 	     struct bindings *found)
@@ -242,7 +233,7 @@ binding_find(struct core *core, const struct slot *slot, const struct condition 
 		x.leaves = calloc((size_t) cond->n_leaves, sizeof(*x.leaves));
 		x.nomem = x.leaves == NULL;
 	}
-	truth = find(&x, cond->n_nodes - 1, env, false, found, has_instances(slot) ? SIZE_MAX : 1);
+	truth = find(&x, cond->n_nodes - 1, env, false, found, job_class_has_instances(follow_class_of(slot)) ? SIZE_MAX : 1);
 	for (int i = 0; x.leaves != NULL && i < cond->n_leaves; i++)
 		(void) state_index_free(x.leaves[i].index);
 	free(x.leaves);
@@ -289,7 +280,7 @@ add_new(struct evaluation *x, struct bindings *to, struct bindings *from)
 
 		for (size_t k = 0; k < to->n && !is_there; k++)
 			is_there = strv_equal(to->p[k], from->p[i]);
-		if (!is_there && add(to, steal(&from->p[i])) < 0)
+		if (!is_there && bindings_add(to, steal(&from->p[i])) < 0)
 			x->nomem = true;
 	}
 	bindings_deinit(from);
@@ -322,20 +313,14 @@ tell_term(struct evaluation *x, const struct condition_node *node, const struct 
 static void
 find_reach(struct evaluation *x, int left, const struct bindings *reach, bool negated, struct bindings *out)
 {
-	for (size_t i = 0; i < reach->n && !x->nomem; i++) {
+	for (size_t i = 0; i < reach->n && out->n < REACH_MAX && !x->nomem; i++) {
 		struct bindings found = { 0 };
 
 		(void) find(x, left, reach->p[i], negated, &found, REACH_MAX - out->n);
-		for (size_t k = 0; k < found.n && out->n < REACH_MAX; k++) {
-			char **env = NULL;
-
-			if (strv_dup(&env, reach->p[i]) < 0 || env_merge(&env, found.p[k]) < 0 || add(out, steal(&env)) < 0)
+		for (size_t k = 0; k < found.n && out->n < REACH_MAX; k++)
+			if (add_merged(out, reach->p[i], found.p[k]) < 0)
 				x->nomem = true;
-			(void) strv_free(env);
-		}
 		bindings_deinit(&found);
-		if (out->n >= REACH_MAX)
-			break;
 	}
 }
 
@@ -371,7 +356,7 @@ binding_terms(struct core *core, const struct slot *slot, const struct condition
 	char **copy = NULL;
 
 	*terms = calloc((size_t) cond->n_leaves, sizeof(**terms));
-	if (*terms == NULL || strv_dup(&copy, env) < 0 || add(&reach, copy) < 0)
+	if (*terms == NULL || strv_dup(&copy, env) < 0 || bindings_add(&reach, copy) < 0)
 		x.nomem = true;
 	else if (cond->n_nodes <= BINDING_NODES_MAX)
 		tell(&x, cond->n_nodes - 1, &reach, false, *terms);
@@ -381,7 +366,7 @@ binding_terms(struct core *core, const struct slot *slot, const struct condition
 	return x.nomem ? -ENOMEM : 0;
 }
 
-/* What keeps it from being so: "not stc I=$I (I=e0)". */
+/* What keeps it from being so: "not stc I=e0". */
 static int
 add_text(struct strbuf *b, const struct condition_node *node, const struct binding_term *term)
 {

@@ -24,6 +24,8 @@ struct bindings {
 };
 
 void bindings_deinit(struct bindings *b); /* idempotent */
+/* Takes env. 0 or -ENOMEM. */
+int must_check bindings_add(struct bindings *b, char **env);
 
 /* So many terms and bindings are looked at in one expression. */
 #define BINDING_STEPS_MAX 100000

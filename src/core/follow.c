@@ -25,9 +25,8 @@
 
 /* -- wants ------------------------------------------------------------------------------- */
 
-/* What was changed counts at once, for those that run too. */
-static const struct job_class *
-class_of(const struct slot *slot)
+const struct job_class *
+follow_class_of(const struct slot *slot)
 {
 	return slot->successor != NULL ? slot->successor : slot->cls;
 }
@@ -35,7 +34,7 @@ class_of(const struct slot *slot)
 const struct condition *
 follow_condition(const struct slot *slot)
 {
-	return class_of(slot)->while_on;
+	return follow_class_of(slot)->while_on;
 }
 
 static bool
@@ -90,7 +89,7 @@ want_free(struct slot *slot, struct want *want)
 static bool
 arms_itself(const struct slot *slot)
 {
-	return class_of(slot)->start_on == NULL && !class_of(slot)->manual;
+	return follow_class_of(slot)->start_on == NULL && !follow_class_of(slot)->manual;
 }
 
 /* Is it as one would be that is made when it is asked for? Only how often it rose by its last cause is lost with it. */
@@ -122,9 +121,9 @@ drop_wants(struct slot *slot)
 static int
 environment(struct core *core, const struct slot *slot, char *const *binding, char *const *arming, char ***env)
 {
-	if (job_class_environment(class_of(slot), core->job_env, core->config.own_env, env) < 0 ||
-	    policy_merge(&core->config, class_of(slot), env, binding) < 0 ||
-	    policy_merge(&core->config, class_of(slot), env, arming) < 0)
+	if (job_class_environment(follow_class_of(slot), core->job_env, core->config.own_env, env) < 0 ||
+	    policy_merge(&core->config, follow_class_of(slot), env, binding) < 0 ||
+	    policy_merge(&core->config, follow_class_of(slot), env, arming) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -138,7 +137,7 @@ expand_name(struct core *core, const struct slot *slot, char *const *binding, ch
 	int r = environment(core, slot, binding, arming, &env);
 
 	*name = NULL;
-	return r < 0 ? r : env_expand(name, class_of(slot)->instance, env, err);
+	return r < 0 ? r : env_expand(name, follow_class_of(slot)->instance, env, err);
 }
 
 /* The instance that a binding speaks of; owned. NULL: none, or out of memory. Told unless *nameless is set; it is then. */
@@ -187,9 +186,9 @@ keep_bindings(struct core *core, const struct slot *slot, struct want *only)
 	}
 }
 
-/* Find bindings with what `only` was armed with, or of all instances that need no arming (NULL). */
+/* Find bindings with what `only` was armed with, or of all instances that need no arming (NULL). *nameless: one gives no name. */
 static void
-find_for(struct core *core, struct slot *slot, struct want *only)
+find_for(struct core *core, struct slot *slot, struct want *only, bool *nameless)
 {
 	char *const *arming = only != NULL ? only->arming : NULL;
 	struct bindings found = { 0 };
@@ -204,12 +203,12 @@ find_for(struct core *core, struct slot *slot, struct want *only)
 	if (found.too_many)
 		keep_bindings(core, slot, only);
 	for (size_t i = 0; i < found.n; i++) {
-		bool nameless = slot->nameless; /* told once, not at each change */
-		auto_free char *name = name_of(core, slot, found.p[i], arming, &nameless);
+		bool told = slot->nameless || *nameless; /* once, not at each change */
+		auto_free char *name = name_of(core, slot, found.p[i], arming, &told);
 		struct want *want = name != NULL ? want_get(slot, name) : NULL;
 
 		if (name == NULL)
-			slot->nameless = slot->nameless_now = nameless;
+			*nameless = told;
 		if (name == NULL || (only != NULL && want != only))
 			continue;
 		if (want == NULL) {
@@ -243,6 +242,7 @@ take_binding(struct want *want)
 static void
 find_bindings(struct core *core, struct slot *slot)
 {
+	bool nameless = false;
 	struct want *want;
 	struct job *job;
 
@@ -257,13 +257,12 @@ find_bindings(struct core *core, struct slot *slot)
 	}
 	DL_FOREACH(slot->wants, want)
 		want->seen = false;
-	slot->nameless_now = false;
 	if (arms_itself(slot))
-		find_for(core, slot, NULL);
+		find_for(core, slot, NULL, &nameless);
 	DL_FOREACH(slot->wants, want)
 		if (want->arming != NULL || !arms_itself(slot))
-			find_for(core, slot, want);
-	slot->nameless = slot->nameless_now;
+			find_for(core, slot, want, &nameless);
+	slot->nameless = nameless;
 	DL_FOREACH(slot->wants, want)
 		take_binding(want);
 }
@@ -295,7 +294,7 @@ follow_agrees(struct core *core, const struct slot *slot, const struct want *wan
 bool
 want_holds(const struct core *core, const struct slot *slot, const struct want *want)
 {
-	if (core->quiesce != QUIESCE_NOT || (core->going_down && class_of(slot)->stop_on == NULL))
+	if (core->quiesce != QUIESCE_NOT || (core->going_down && follow_class_of(slot)->stop_on == NULL))
 		return false;
 	return want->armed && want->bound && (!want->spent || (want->missed && !core->going_down));
 }
@@ -572,13 +571,13 @@ follow_restore(struct core *core, struct slot *slot, const struct slot *flat)
 		put_in_list(core, slot);
 	if (flat->in_held)
 		hold_back(core, slot);
-	return listen_to(core, slot, class_of(slot));
+	return listen_to(core, slot, follow_class_of(slot));
 }
 
 int
 follow_class(struct core *core, struct slot *slot)
 {
-	int r = listen_to(core, slot, class_of(slot));
+	int r = listen_to(core, slot, follow_class_of(slot));
 
 	slot->nameless = false;
 	if (slot->n_followers > 0 || slot->wants != NULL)
@@ -640,7 +639,7 @@ follow_arm(struct core *core, struct slot *slot, const char *name, char *const *
 	want->spent = want->spent && !anew;
 	want->seen = false;
 	hold_back(core, slot);
-	find_for(core, slot, want);
+	find_for(core, slot, want, &slot->nameless);
 	take_binding(want);
 	/* With what it is armed with now it may not be bound, though it runs. */
 	job = job_find(slot, name);
@@ -669,14 +668,14 @@ follow_spend(struct core *core, struct slot *slot, const char *name, bool by_fai
 	if (want == NULL || !want->bound)
 		return;
 	want->spent = true;
-	want->missed = by_failure && core->going_down && (want->missed || class_of(slot)->respawn);
+	want->missed = by_failure && core->going_down && (want->missed || follow_class_of(slot)->respawn);
 	hold_back(core, slot);
 }
 
 void
 follow_stopped(struct core *core, struct slot *slot, const char *name)
 {
-	if (class_of(slot)->start_on != NULL)
+	if (follow_class_of(slot)->start_on != NULL)
 		follow_disarm(core, slot, name);
 	else
 		follow_spend(core, slot, name, false);

@@ -188,8 +188,7 @@ struct slot {
 	struct map wants_by_name;
 	size_t n_wants;
 	uint32_t wants_kept; /* so many were left when those that say nothing were dropped last */
-	bool nameless;	     /* a binding gave no name, which was told; */
-	bool nameless_now;   /* it is so in the look that goes on: scratch */
+	bool nameless; /* a binding gave no name, which was told */
 	struct slot *look_prev, *look_next, *held_prev, *held_next; /* core.to_look, core.held, */
 	bool in_list, in_held;		    /* if it is in them, */
 	struct u64v look_events;	    /* with the events that wait for what falls */
@@ -731,7 +730,8 @@ void follow_disarm(struct core *core, struct slot *slot, const char *name);
 void follow_spend(struct core *core, struct slot *slot, const char *name, bool by_failure);
 /* It ended, or its stop on came true. */
 void follow_stopped(struct core *core, struct slot *slot, const char *name);
-/* The expression that counts; NULL: none. */
+/* The definition that counts: what was changed does at once, for those that run too. Its expression; NULL: none. */
+const struct job_class *follow_class_of(const struct slot *slot);
 const struct condition *follow_condition(const struct slot *slot);
 /* What variables of its terms speak of; `want` may be NULL. 0 or -ENOMEM. */
 int must_check follow_environment(struct core *core, const struct slot *slot, const struct want *want, char ***env);

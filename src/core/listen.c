@@ -75,24 +75,6 @@ follow_name(struct core *core, struct slot *slot, const char *name)
 	return follow_topic(core, slot, name);
 }
 
-/* Do terms, or the names of instances, speak of variables? Then it matters what the environment of all jobs is. */
-static bool
-speaks_of_variables(const struct job_class *cls)
-{
-	const struct condition *cond = cls->while_on;
-
-	if (strchr(cls->instance, '$') != NULL)
-		return true;
-	for (int i = 0; i < cond->n_leaves; i++) {
-		char *const *args = cond->nodes[cond->leaves[i]].args;
-
-		for (; args != NULL && *args != NULL; args++)
-			if (strchr(*args, '$') != NULL)
-				return true;
-	}
-	return false;
-}
-
 int
 listen_to(struct core *core, struct slot *slot, const struct job_class *cls)
 {
@@ -108,7 +90,7 @@ listen_to(struct core *core, struct slot *slot, const struct job_class *cls)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n; i++)
 		r = follow_name(core, slot, cond->nodes[cond->leaves[i]].name);
-	if (r == 0 && speaks_of_variables(cls))
+	if (r == 0 && job_class_while_speaks(cls))
 		r = follow_topic(core, slot, TOPIC_ENVIRONMENT);
 	if (r < 0)
 		unlisten(core, slot);

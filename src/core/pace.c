@@ -205,7 +205,7 @@ count_start(struct pace *p, struct lineage *from, usec_t now)
 static bool
 has_names(const struct slot *slot)
 {
-	return strchr(slot->cls->instance, '$') != NULL;
+	return job_class_has_instances(slot->cls);
 }
 
 void

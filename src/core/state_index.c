@@ -8,17 +8,17 @@
 #include "common/env.h"
 
 struct entry {
-	char **env;	   /* owned */
-	const char *value; /* in it, of the variable that is asked for; NULL: it has none */
+	char *const *env;  /* borrowed from the states */
+	const char *value; /* in it, of the variable that is asked for */
 	size_t place;
 };
 
 struct state_index {
-	struct span key;     /* borrowed from the term, as the pattern: of its first KEY=PATTERN; empty: there is none */
+	struct span key; /* borrowed from the term, as the pattern: of its first KEY=PATTERN; empty: there is none */
 	const char *pattern;
-	struct entry *entries; /* owned; in the order of state_each() */
-	struct entry **sorted; /* owned; by value, and then as they came: those that have one */
-	size_t n, n_sorted;
+	struct bindings states; /* in the order of state_each() */
+	struct entry *sorted;	/* owned; by value, and then as they came: those that have one */
+	size_t n_sorted;
 	bool nomem;
 };
 
@@ -27,9 +27,7 @@ state_index_free(struct state_index *index)
 {
 	if (index == NULL)
 		return NULL;
-	for (size_t i = 0; i < index->n; i++)
-		(void) strv_free(index->entries[i].env);
-	free(index->entries);
+	bindings_deinit(&index->states);
 	free(index->sorted);
 	free(index);
 	return NULL;
@@ -39,33 +37,16 @@ static void
 add_cb(char *const *env, void *data)
 {
 	struct state_index *index = data;
-	struct entry *entries = index->entries;
-	struct entry *e;
+	char **copy = NULL;
 
-	if (index->nomem)
-		return;
-	/* Grown to powers of two. */
-	if ((index->n & (index->n - 1)) == 0)
-		entries = reallocarray(entries, index->n != 0 ? 2 * index->n : 1, sizeof(*entries));
-	if (entries == NULL) {
+	if (!index->nomem && (strv_dup(&copy, env) < 0 || bindings_add(&index->states, copy) < 0))
 		index->nomem = true;
-		return;
-	}
-	index->entries = entries;
-	e = &entries[index->n];
-	*e = (struct entry) { .place = index->n };
-	if (strv_dup(&e->env, env) < 0) {
-		index->nomem = true;
-		return;
-	}
-	index->n++;
-	e->value = index->key.n > 0 ? env_get_span(e->env, index->key) : NULL;
 }
 
 static int
 compare(const void *a, const void *b)
 {
-	const struct entry *x = *(struct entry *const *) a, *y = *(struct entry *const *) b;
+	const struct entry *x = a, *y = b;
 	int r = strcmp(x->value, y->value);
 
 	return r != 0 ? r : (x->place > y->place) - (x->place < y->place);
@@ -74,15 +55,19 @@ compare(const void *a, const void *b)
 static void
 sort(struct state_index *index)
 {
-	index->sorted = calloc(index->n + 1, sizeof(struct entry *));
+	index->sorted = calloc(index->states.n + 1, sizeof(*index->sorted));
 	if (index->sorted == NULL) {
 		index->nomem = true;
 		return;
 	}
-	for (size_t i = 0; i < index->n; i++)
-		if (index->entries[i].value != NULL)
-			index->sorted[index->n_sorted++] = &index->entries[i];
-	qsort(index->sorted, index->n_sorted, sizeof(struct entry *), compare);
+	for (size_t i = 0; index->key.n > 0 && i < index->states.n; i++) {
+		char *const *env = index->states.p[i];
+		const char *value = env_get_span(env, index->key);
+
+		if (value != NULL)
+			index->sorted[index->n_sorted++] = (struct entry) { env, value, i };
+	}
+	qsort(index->sorted, index->n_sorted, sizeof(*index->sorted), compare);
 }
 
 /* The variable to ask for. */
@@ -123,7 +108,7 @@ lower_bound(const struct state_index *index, const char *value)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (strcmp(index->sorted[middle]->value, value) < 0)
+		if (strcmp(index->sorted[middle].value, value) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -143,11 +128,11 @@ state_index_each(const struct state_index *index, char *const *vars, state_fn fn
 	if (r < 0)
 		return 0; /* what can't be expanded matches nothing */
 	if (value == NULL || strpbrk(value, "*?[\\") != NULL) {
-		for (size_t i = 0; i < index->n; i++)
-			fn(index->entries[i].env, data);
+		for (size_t i = 0; i < index->states.n; i++)
+			fn(index->states.p[i], data);
 		return 0;
 	}
-	for (size_t i = lower_bound(index, value); i < index->n_sorted && strcmp(index->sorted[i]->value, value) == 0; i++)
-		fn(index->sorted[i]->env, data);
+	for (size_t i = lower_bound(index, value); i < index->n_sorted && strcmp(index->sorted[i].value, value) == 0; i++)
+		fn(index->sorted[i].env, data);
 	return 0;
 }

@@ -6,7 +6,7 @@
  * `and` is evaluated for each binding of the left one, and looking at all states each time would cost their product.
  */
 
-#include "core/internal.h"
+#include "core/binding.h"
 
 struct state_index;
 

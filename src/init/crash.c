@@ -126,7 +126,6 @@ static void
 leave_core(int number)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
-	const bool first = getpid() == 1;
 	sigset_t set;
 	pid_t pid = fork();
 
@@ -134,7 +133,7 @@ leave_core(int number)
 		return;
 	close_all_descriptors();
 	(void) setrlimit(RLIMIT_CORE, &unlimited);
-	if (first)
+	if (crash.pid1)
 		(void) !chdir("/"); /* a session's user may not write there */
 	(void) signal(number, SIG_DFL);
 	(void) sigemptyset(&set);

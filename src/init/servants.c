@@ -196,14 +196,13 @@ greet(struct servant *s, bool fresh)
 	if (s->id == SERVANT_LOGGER) {
 		logs_logger_came(init);
 		clients_logger_came(init);
-	} else if (s->id == SERVANT_CONTROL && !fresh) {
-		words_control_came(init);
-		owed_again(init); /* it has kept its connections, and the core its requests */
-		servants_join_bus(init, BUS_JOIN); /* unless it is on one: it may have lost it */
 	} else if (s->id == SERVANT_CONTROL) {
-		own_control(init, true);
+		if (fresh)
+			own_control(init, true);
 		words_control_came(init);
-		servants_join_bus(init, BUS_JOIN);
+		if (!fresh)
+			owed_again(init); /* it has kept its connections, and the core its requests */
+		servants_join_bus(init, BUS_JOIN); /* which one that has kept its bus ignores */
 	} else {
 		spawn_pump(init);
 	}

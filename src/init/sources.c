@@ -249,8 +249,8 @@ define_texts(struct init *init, struct conf *conf, const struct definition_text 
 	uint64_t hash;
 	int r;
 
-	if (known && override == NULL && definitions_class(init->definitions, *id)->while_on == NULL)
-		return 0; /* else it may speak of what nothing binds */
+	if (known && override == NULL && !job_class_while_speaks(definitions_class(init->definitions, *id)))
+		return 0; /* else nothing may bind what it speaks of */
 	if (condemn_refuses(init, text, &hash))
 		return -EINVAL;
 	crash_in_hand(CRASH_FILE(hash));

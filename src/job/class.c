@@ -310,6 +310,29 @@ apply_env(char ***env, const char *stanza, char *const *table, char *const *own)
 	return 0;
 }
 
+bool
+job_class_has_instances(const struct job_class *cls)
+{
+	return strchr(cls->instance, '$') != NULL;
+}
+
+bool
+job_class_while_speaks(const struct job_class *cls)
+{
+	const struct condition *cond = cls->while_on;
+
+	if (cond == NULL || job_class_has_instances(cls))
+		return cond != NULL;
+	for (int i = 0; i < cond->n_leaves; i++) {
+		char *const *args = cond->nodes[cond->leaves[i]].args;
+
+		for (; args != NULL && *args != NULL; args++)
+			if (strchr(*args, '$') != NULL)
+				return true;
+	}
+	return false;
+}
+
 int
 job_class_environment(const struct job_class *cls, char *const *table, char *const *own, char ***env)
 {

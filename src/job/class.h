@@ -184,6 +184,11 @@ char *job_class_print(const struct job_class *cls);
 /* True if `status` (exit code, or signal << 8) is in the class's `normal exit`. */
 bool job_class_exit_is_normal(const struct job_class *cls, int status);
 
+/* Do variables name its instances? Else there is one at most. */
+bool job_class_has_instances(const struct job_class *cls);
+/* Does its `while`, if it has one, or the name of an instance under it, speak of variables? */
+bool job_class_while_speaks(const struct job_class *cls);
+
 /*
  * The class's environment: `table` (the job environment table) with the `env`
  * stanzas over it. `env KEY` without a value takes KEY from the table, else from
